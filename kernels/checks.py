@@ -1,0 +1,178 @@
+"""Arguments of the public functions: what is accepted, and errors that say so.
+
+Arrays come back as NumPy arrays, views wherever possible; tensors are read detached.
+"""
+
+import math
+import operator
+import sys
+from pathlib import Path
+
+import numpy as np
+
+BACKENDS = ("numba", "reference")
+COSTS = ("bce", "mse")
+SURELY_FREE = 2**24  # bytes for which the system isn't asked
+
+
+def is_tensor(value):
+    torch = sys.modules.get("torch")  # a tensor's module is loaded: no need to load it for NumPy users
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def like(value, array):
+    """`array` as the kind of thing that `value` is: a tensor or a NumPy array."""
+    return sys.modules["torch"].from_numpy(array) if is_tensor(value) else array
+
+
+def array_of(name, value):
+    """The NumPy array that holds the values of an array, a CPU tensor or a sequence of numbers."""
+    if is_tensor(value):
+        if value.device.type != "cpu":
+            raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
+        if str(value.dtype) == "torch.bfloat16":
+            raise TypeError(f"{name} has dtype {value.dtype}; accepted: float32 or float64")
+        value = value.detach().numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize not in (1, 2, 4, 8) or array.dtype == np.float16:
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: real numbers, float32 or float64")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def float_array(name, value):
+    array = array_of(name, value)
+    if array.dtype.kind != "f":
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: float32 or float64")
+    return array
+
+
+def check_finite(name, array):
+    if not np.isfinite(array).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name}{list(index)} is {array[index]}; accepted: finite values")
+
+
+def feature(name, value):
+    """One feature (n,), finite, n >= 1, from (n,) or (n, 1)."""
+    array = float_array(name, value)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"{name} has shape {array.shape}; accepted: (n,) or (n, 1) with n >= 1")
+    check_finite(name, array)
+    return array
+
+
+def features(name, value):
+    """Features (n, d), finite, n >= 1, d >= 1."""
+    array = float_array(name, value)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} has shape {array.shape}; accepted: (n, d) with n >= 1 and d >= 1")
+    check_finite(name, array)
+    return array
+
+
+def labels(value, n, dtype):
+    """Labels (n,) in [0, 1], as `dtype`, from numbers or booleans (n,) or (n, 1)."""
+    array = array_of("y", value)
+    if array.shape not in ((n,), (n, 1)):
+        raise ValueError(f"y has shape {array.shape}; accepted: ({n},) or ({n}, 1), one label for each sample")
+    array = array.reshape(n).astype(dtype, copy=False)
+    if not (array.min() >= 0 and array.max() <= 1):
+        index = int(np.argmin((array >= 0) & (array <= 1)))
+        raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
+    return array
+
+
+def axis(name, value):
+    """A grid axis: 1-D, at least one point, finite, float64."""
+    array = array_of(name, value)
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"{name} has shape {array.shape}; accepted: a 1-D axis of at least one point")
+    array = array.astype(np.float64)
+    check_finite(name, array)
+    return array
+
+
+def parameter(name, value, shape, dtype):
+    """Parameters that are updated in place: a writable array or tensor of exactly this shape and dtype."""
+    if not (is_tensor(value) or isinstance(value, np.ndarray)):
+        raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor, as it is updated in place")
+    array = array_of(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; accepted: {shape}")
+    if array.dtype != dtype:
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: {np.dtype(dtype)}, the dtype of X")
+    if not array.flags.writeable:
+        raise ValueError(f"{name} is read-only; accepted: a writable array, as it is updated in place")
+    check_finite(name, array)
+    return array
+
+
+def whole(name, value, least):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; accepted: an integer >= {least}") from None
+    if number < least:
+        raise ValueError(f"{name} is {number}; accepted: an integer >= {least}")
+    return number
+
+
+def learning_rate(value):
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"lr is {value!r}; accepted: a finite number >= 0") from None
+    if not (0 <= rate < math.inf):
+        raise ValueError(f"lr is {rate}; accepted: a finite number >= 0")
+    return rate
+
+
+def tolerance(value):
+    if not (isinstance(value, (int, float)) and (value == 0 or 1e-13 <= value < 1)):
+        raise ValueError(f"tol is {value!r}; accepted: 0, or 1e-13 <= tol < 1")
+
+
+def one_of(name, value, accepted):
+    if value not in accepted:
+        raise ValueError(f"{name} is {value!r}; accepted: {', '.join(map(repr, accepted))}")
+    return value
+
+
+def output(value, shape, dtype, sources):
+    """The array that a surface is written to: the caller's, or a new one if there is memory for it."""
+    if value is None:
+        memory(shape, dtype)
+        return np.empty(shape, dtype)
+    if not (is_tensor(value) or isinstance(value, np.ndarray)):
+        raise TypeError(f"out is a {type(value).__name__}; accepted: an array or tensor")
+    array = array_of("out", value)
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"out is {array.dtype} {array.shape}; accepted: {np.dtype(dtype)} {shape}")
+    if not array.flags.writeable:
+        raise ValueError("out is read-only; accepted: a writable array")
+    if any(np.may_share_memory(array, source) for source in sources):
+        raise ValueError("out shares memory with the data; accepted: an array of its own")
+    return array
+
+
+def memory(shape, dtype):
+    """Fails before anything is allocated where an array doesn't fit into the memory that is free."""
+    wanted = math.prod(shape) * np.dtype(dtype).itemsize
+    if wanted > SURELY_FREE and wanted > (free := free_memory()):
+        raise MemoryError(
+            f"an array {shape} of {np.dtype(dtype)} takes {wanted / 1e9:.1f} GB; free: {free / 1e9:.1f} GB"
+        )
+
+
+def free_memory():
+    """Bytes that can be allocated without swapping; infinite where the system doesn't say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return math.inf
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), math.inf)

@@ -1,0 +1,118 @@
+"""Elementary functions of float64 vectors (`simd.Vector`), by argument reduction and polynomials.
+
+The polynomials interpolate at Chebyshev nodes in 200-bit arithmetic and are rounded to float64; errors against
+mpmath are tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynomials) and 11 (reduction).
+"""
+
+from numba import njit
+
+from kernels.numba_cpu.simd import absolute, bits, fma, from_bits, select, to_float
+
+LOG2_E = 1.4426950408889634
+LN2 = 0.6931471805599453
+LN2_HIGH = 0.6931471805582987  # 33 bits, so that multiples up to 2^20 are exact (Cody and Waite)
+LN2_LOW = 1.6465949582897082e-12
+ROUNDER = 6755399441055744.0  # 1.5 * 2^52: adding it leaves round(x) in the low bits
+ROUNDER_BITS = 0x4338000000000000
+
+# (e^r - 1 - r) / r^2 on |r| <= ln(2)/2, lowest power first
+EXP_TAIL = (
+    0.5,
+    0.1666666666666667,
+    0.04166666666666667,
+    0.008333333333326136,
+    0.0013888888888883748,
+    0.00019841269874820627,
+    2.4801587325547743e-05,
+    2.7557255400206422e-06,
+    2.75572736431103e-07,
+    2.5105217004720745e-08,
+    2.0914686968086876e-09,
+)
+# (2 atanh(s) - 2 s) / s^3 in s^2 on |s| <= 1/5, lowest power first
+ATANH_TAIL = (
+    0.6666666666666666,
+    0.40000000000007807,
+    0.28571428567336676,
+    0.2222222303822691,
+    0.18181738421712204,
+    0.15388835999460426,
+    0.1321033443219967,
+    0.13604216246696962,
+)
+# exp is 0 below and inf above
+EXP_LOWEST = -746.0
+EXP_HIGHEST = 710.0
+
+
+@njit(forceinline=True)
+def exp_tail(r):
+    """(e^r - 1 - r) / r^2 by Estrin's scheme, whose chain is short."""
+    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = EXP_TAIL
+    r2 = r * r
+    r4 = r2 * r2
+    low = fma(fma(r, c3, c2), r2, fma(r, c1, c0))
+    middle = fma(fma(r, c7, c6), r2, fma(r, c5, c4))
+    high = fma(r2, c10, fma(r, c9, c8))
+    return fma(r4 * r4, high, fma(r4, middle, low))
+
+
+@njit(forceinline=True)
+def atanh_tail(square):
+    """(2 atanh(s) - 2 s) / s^3 by Estrin's scheme."""
+    c0, c1, c2, c3, c4, c5, c6, c7 = ATANH_TAIL
+    square2 = square * square
+    low = fma(fma(square, c3, c2), square2, fma(square, c1, c0))
+    high = fma(fma(square, c7, c6), square2, fma(square, c5, c4))
+    return fma(square2 * square2, high, low)
+
+
+@njit(forceinline=True)
+def power_of_two(exponent):
+    """2^exponent for integers in [-1022, 1023]."""
+    return from_bits((exponent + 1023) << 52)
+
+
+@njit(forceinline=True)
+def exp_parts(x):
+    """e^x = mantissa 2^exponent with mantissa in [0.7, 1.42], for |x| < 2^31."""
+    rounded = fma(x, LOG2_E, ROUNDER)
+    k = rounded - ROUNDER
+    r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, x))
+    return fma(r * r, exp_tail(r), r) + 1.0, bits(rounded) - ROUNDER_BITS
+
+
+@njit(forceinline=True)
+def exp(x):
+    """e^x over the whole range, denormal results and infinities included; NaN stays NaN."""
+    x = select(x > EXP_HIGHEST, EXP_HIGHEST, x)
+    x = select(x < EXP_LOWEST, EXP_LOWEST, x)
+    mantissa, exponent = exp_parts(x)
+    half = exponent >> 1
+    return mantissa * power_of_two(half) * power_of_two(exponent - half)
+
+
+@njit(forceinline=True)
+def exp_of_negative(x):
+    """e^x for x <= 0, with e^-708 for anything lower: one scaling less than `exp`, where 3e-308 is as good as 0."""
+    mantissa, exponent = exp_parts(select(x < -708.0, -708.0, x))
+    return mantissa * power_of_two(exponent)
+
+
+@njit(forceinline=True)
+def log1p_scaled(h, exponent):
+    """log((1 + h) 2^exponent) for h in [0, 1] and whole non-negative exponents: log1p(h) where the exponent is 0."""
+    upper = h >= 0.5
+    h = select(upper, (h - 1.0) * 0.5, h)
+    exponent = exponent + select(upper, 1.0, 0.0)
+    s = h / (h + 2.0)
+    square = s * s
+    # log1p(h) = 2 atanh(s), written so that the leading term h is not rounded
+    tail = h - square * atanh_tail(square)
+    return fma(exponent, LN2, h - s * tail)
+
+
+@njit(forceinline=True)
+def softplus(z):
+    """log(1 + e^z), elementwise."""
+    return select(z > 0.0, z, 0.0) + log1p_scaled(exp(-absolute(z)), 0.0)

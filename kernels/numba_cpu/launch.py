@@ -1,0 +1,66 @@
+"""Compiling kernels, and launching them on all threads or on one."""
+
+import os
+import threading
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from numba import njit
+
+from kernels.numba_cpu.cache import cached
+
+# operations under which starting the threads costs more than it saves
+SERIAL_WORK = 100_000
+
+
+class ParallelKernel(NamedTuple):
+    """One body with `prange` loops, compiled for one thread and for all."""
+
+    serial: Any
+    parallel: Any
+
+
+class Launches:
+    """What launching needs to know of this process."""
+
+    # Numba's workqueue layer aborts the process on concurrent launches
+    lock = threading.Lock()
+    # threads don't survive a fork, and OpenMP's runtime kills a child that starts them again
+    forked = False
+
+
+def after_fork():
+    Launches.lock = threading.Lock()
+    Launches.forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)
+
+
+def renamed(function, suffix):
+    """A copy under another name, as the cache on disk goes by names."""
+    twin = FunctionType(function.__code__, function.__globals__, function.__name__ + suffix)
+    twin.__qualname__ = function.__qualname__ + suffix
+    twin.__module__ = function.__module__
+    return twin
+
+
+def serial_kernel(body):
+    return cached(njit(nogil=True)(body))
+
+
+def parallel_kernel(body):
+    return ParallelKernel(
+        cached(njit(nogil=True)(renamed(body, "_serial"))),
+        cached(njit(nogil=True, parallel=True)(renamed(body, "_parallel"))),
+    )
+
+
+def launch(kernel, work, *args):
+    """Runs a parallel kernel; `work` is its rough number of vectorised operations."""
+    if Launches.forked or work < SERIAL_WORK:
+        kernel.serial(*args)
+    else:
+        with Launches.lock:
+            kernel.parallel(*args)

@@ -1,0 +1,22 @@
+"""Compiling ahead of the first use."""
+
+import numpy as np
+
+from kernels.numba_cpu import launch, surface, update
+from kernels.progress import silent
+
+
+def compile_all():
+    for dtype in (np.float32, np.float64):
+        compile_surface(dtype)
+        for d in (1, 2):
+            X, y, w, b = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros(d, dtype), np.zeros(1, dtype)
+            update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", progress=silent)
+
+
+def compile_surface(dtype):
+    """One small surface, which runs on one thread, and one large enough for all."""
+    x, y = np.zeros(1), np.zeros(1)
+    for points in (1, launch.SERIAL_WORK):
+        out = np.empty((points, 1), dtype)
+        surface.loss_surface(x, y, np.zeros(1), np.linspace(0.0, 1.0, points), out, silent)

@@ -1,0 +1,202 @@
+"""Every kernel in eager PyTorch: the shortest correct form, never optimised. Start reading here.
+
+A sample with features x and label y in [0, 1] has the logit z = w.x + b and is of class 1 with probability
+p = sigmoid(z). The loss is the mean binary cross-entropy, -(y log p + (1 - y) log(1 - p)). The functions below evaluate
+it with its derivatives over a grid of parameters, and train by it.
+
+Arguments are tensors on one device, already checked. Surfaces are evaluated in float64 and rounded once to the dtype
+of the data; training computes in the dtype that its arguments share.
+"""
+
+import numpy as np
+import torch
+from torch.nn.functional import logsigmoid
+
+from kernels.results import Ensemble, LogitPlane, LossGrad, Run
+
+# With 1 - p = sigmoid(-z) small values keep their digits; log(1 - p), p - y and softplus(z) - y z would cancel.
+
+
+def cross_entropy(z, y):
+    """-(y log p + (1 - y) log(1 - p)) per sample, from the logit z."""
+    return -(y * logsigmoid(z) + (1 - y) * logsigmoid(-z))
+
+
+def residual(z, y):
+    """p - y, the derivative of the cross-entropy with respect to z."""
+    return (1 - y) * torch.sigmoid(z) - y * torch.sigmoid(-z)
+
+
+def curvature(z):
+    """p (1 - p), the derivative of p and the second derivative of the cross-entropy."""
+    return torch.sigmoid(z) * torch.sigmoid(-z)
+
+
+def squared_error(z, y):
+    """(p - y)^2 per sample."""
+    return residual(z, y) ** 2
+
+
+def squared_error_slope(z, y):
+    """2 (p - y) p (1 - p), the derivative of the squared error with respect to z."""
+    return 2 * residual(z, y) * curvature(z)
+
+
+COSTS = {"bce": (cross_entropy, residual), "mse": (squared_error, squared_error_slope)}
+
+
+def mean(values, weight=None):
+    """Mean over the samples, the last axis; with weights (n,), sum(weight * values) / sum(weight)."""
+    return values.mean(-1) if weight is None else (weight * values).sum(-1) / weight.sum()
+
+
+def loss_surface(x, y, w, b):
+    """Loss of the one-feature model z = w x + b over the grid, (nb, nw); x, y (n,), axes w (nw,), b (nb,) float64.
+
+    Takes a row of the grid at a time: nw * n logits.
+    """
+    wx, labels = w[:, None] * x.double(), y.double()
+    return torch.stack([mean(cross_entropy(wx + b_j, labels)) for b_j in b]).to(x.dtype)
+
+
+def lab_loss_surface(x, y, w, b):
+    """`loss_surface` by the lab's own formula, for parity; log(p + 1e-16) saturates beyond |z| = 36."""
+    wx, labels = w[:, None] * x.double(), y.double()
+
+    def row(b_j):
+        p = torch.sigmoid(wx + b_j)
+        return -mean(labels * torch.log(p + 1e-16) + (1 - labels) * torch.log(1 - p + 1e-16))
+
+    return torch.stack([row(b_j) for b_j in b]).to(x.dtype)
+
+
+def logit_plane(X, center, s_direction, t_direction):
+    """Logits of X (n, d) at theta = center + s * s_direction + t * t_direction, where theta = (w, b) is (d + 1,).
+
+    They are linear in s and t: LogitPlane(offset, s_slope, t_slope), each (n,). From here on d costs nothing.
+    """
+
+    def logits(theta):
+        return (X.double() @ theta[:-1].double() + theta[-1].double()).to(X.dtype)
+
+    return LogitPlane(logits(center), logits(s_direction), logits(t_direction))
+
+
+def surface_on_plane(plane, y, s, t, *, quantities=("loss",), sample_weight=None):
+    """{quantity: (nt, ns)}; of the loss, gradient (2, nt, ns) in s, t and hessian (3, nt, ns) in ss, st, tt.
+
+    Fields of plane and y (n,), axes s (ns,), t (nt,) float64. The predicted class is z > 0, the true one y > 0.5.
+    Takes a row of the grid at a time: ns * n logits.
+    """
+    offset, q, r = (column.double() for column in plane)
+    labels = y.double()
+    weight = None if sample_weight is None else sample_weight.double()
+    evaluate = {
+        "loss": lambda z: mean(cross_entropy(z, labels), weight),
+        "mse": lambda z: mean(squared_error(z, labels), weight),
+        "accuracy": lambda z: mean(((z > 0) == (labels > 0.5)).double(), weight),
+        "gradient": lambda z: torch.stack([mean(residual(z, labels) * v, weight) for v in (q, r)]),
+        "hessian": lambda z: torch.stack([mean(curvature(z) * vv, weight) for vv in (q * q, q * r, r * r)]),
+    }
+    along_s = offset + s[:, None] * q
+    rows = {name: [evaluate[name](along_s + t_j * r) for t_j in t] for name in quantities}
+    return {name: torch.stack(row, dim=-2).to(plane.offset.dtype) for name, row in rows.items()}
+
+
+def loss_grad(X, y, w, b, cost="bce", sample_weight=None):
+    """Mean cost and its gradient by the chain rule, dz/dw = x and dz/db = 1; X (n, d), y (n,), w (d,), b (1,)."""
+    value, slope = COSTS[cost]
+    z = X @ w + b
+    dz = slope(z, y)
+    return LossGrad(mean(value(z, y), sample_weight), mean(dz * X.T, sample_weight), mean(dz, sample_weight))
+
+
+def bce_loss_grad(X, y, w, b, *, sample_weight=None):
+    """Loss of the d-feature model and its gradient, LossGrad(loss (), grad_w (d,), grad_b ())."""
+    return loss_grad(X, y, w, b, "bce", sample_weight)
+
+
+def sgd_step_(X, y, w, b, *, lr, sample_weight=None):
+    """One step of gradient descent on w (d,) and b (1,), in place; returns the loss before it."""
+    loss, grad_w, grad_b = loss_grad(X, y, w, b, "bce", sample_weight)
+    w -= lr * grad_w
+    b -= lr * grad_b
+    return loss
+
+
+def minibatches(n, batch_size, epochs, shuffle_seed=None):
+    """Row numbers of each minibatch in turn; the last one of an epoch may be shorter.
+
+    Without a seed rows stay in order. With one, epoch e = 0, 1, ... takes the order
+    numpy.random.default_rng([shuffle_seed, e]).permutation(n), so that any epoch can be reproduced by itself.
+    """
+    for epoch in range(epochs):
+        order = np.arange(n) if shuffle_seed is None else np.random.default_rng([shuffle_seed, epoch]).permutation(n)
+        yield from torch.from_numpy(order).split(batch_size)
+
+
+def sgd_run_(
+    X, y, w, b, *, lr, batch_size, epochs, loss="bce", shuffle_seed=None, momentum=0.0, weight_decay=0.0, history=1
+):
+    """A run of minibatch SGD on w (d,), b (1,), in place; momentum and weight decay as torch.optim.SGD, on b too.
+
+    Returns Run(w (k, d), b (k,), loss (k,)) of every `history`-th step, of none for 0: parameters after the step and
+    the minibatch's loss, without the decay, before it. A step to parameters that aren't finite is not taken but raises.
+    """
+    steps = epochs * -(-len(y) // batch_size)
+    kept = steps // history if history else 0
+    run = Run(w.new_empty(kept, len(w)), w.new_empty(kept), w.new_empty(kept))
+    velocity = 0.0
+    for step, rows in enumerate(minibatches(len(y), batch_size, epochs, shuffle_seed), start=1):
+        batch_loss, grad_w, grad_b = loss_grad(X[rows], y[rows], w, b, loss)
+        theta = torch.cat([w, b])
+        velocity = momentum * velocity + torch.cat([grad_w, grad_b[None]]) + weight_decay * theta
+        theta = theta - lr * velocity
+        if not theta.isfinite().all():
+            raise FloatingPointError(f"w or b is no longer finite after step {step} of {steps} with lr={lr}")
+        w.copy_(theta[:-1])
+        b.copy_(theta[-1:])
+        if history and step % history == 0:
+            i = step // history - 1
+            run.w[i], run.b[i], run.loss[i] = w, b[0], batch_loss
+    return run
+
+
+def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of=()):
+    """k runs of plain SGD at once, from w0 (k, d) and b0 (k,), one matrix product for all.
+
+    Returns Ensemble(w (k, d), b, loss, accuracy, steps (k,), history), `steps` being the first step after which every
+    sample was classified correctly. A run that diverges goes on as NaN. Classes, and the final loss, come from logits
+    in float64: k * n of them after every step.
+    """
+    value, slope = COSTS[loss]
+    w, b, members = w0.clone(), b0.clone(), list(history_of)
+    total = epochs * -(-len(y) // batch_size)
+    history = Run(w.new_empty(len(members), total, w.shape[1]), *w.new_empty(2, len(members), total))
+
+    def logits():
+        return w.double() @ X.double().T + b.double()[:, None]
+
+    def correct():
+        return (logits() > 0) == (y > 0.5)
+
+    steps = torch.where(correct().all(-1), 0, -1)
+    for step, rows in enumerate(minibatches(len(y), batch_size, epochs), start=1):
+        z = w @ X[rows].T + b[:, None]
+        dz = slope(z, y[rows])
+        w -= lr * (dz @ X[rows] / len(rows))
+        b -= lr * mean(dz)
+        diverged = ~(w.isfinite().all(-1) & b.isfinite())
+        w[diverged], b[diverged] = torch.nan, torch.nan
+        steps[correct().all(-1) & (steps < 0)] = step
+        history.w[:, step - 1], history.b[:, step - 1] = w[members], b[members]
+        history.loss[:, step - 1] = mean(value(z, y[rows]))[members]
+
+    final_loss, accuracy = mean(value(logits(), y.double())), mean(correct().double())
+    accuracy[b.isnan()], steps[b.isnan()] = torch.nan, -1
+    return Ensemble(w, b, final_loss.to(w.dtype), accuracy.to(w.dtype), steps, history)
+
+
+def linear_bce(X, weight, bias, y):
+    """Differentiable loss of z = X weight + bias; weight (d,) or (1, d), bias () or (1,), y (n,) or (n, 1)."""
+    return mean(cross_entropy(X @ weight.reshape(-1) + bias, y.reshape(-1)))

@@ -1,0 +1,84 @@
+"""What the kernels return: plain named tuples, with NumPy arrays for NumPy input and tensors for tensors."""
+
+from typing import Any, NamedTuple
+
+Array = Any  # np.ndarray or torch.Tensor: this module imports neither
+
+
+class LogitPlane(NamedTuple):
+    """Logits on a plane of parameter space, `offset + s * s_slope + t * t_slope`; each field (n,)."""
+
+    offset: Array
+    s_slope: Array
+    t_slope: Array
+
+
+class Plan(NamedTuple):
+    """How a surface is evaluated.
+
+    method  "direct" or "spectral"
+    nodes   (s nodes, t nodes) of the interpolation; None when direct
+    bound   bound on the absolute error of the interpolation, relative to max(1, max|quantity|); 0.0 when direct
+    reason  one sentence: why this method
+    """
+
+    method: str
+    nodes: tuple[int, int] | None
+    bound: float
+    reason: str
+
+
+class Surface(NamedTuple):
+    """Quantities over the grid (nt, ns), row = t; those that were not asked for are None.
+
+    s, t      the axes (ns,), (nt,), float64
+    loss      mean binary cross-entropy (nt, ns)
+    mse       mean of (sigmoid(z) - y)^2 (nt, ns)
+    accuracy  share of samples classified correctly (nt, ns)
+    gradient  of the loss with respect to s and t (2, nt, ns)
+    hessian   of the loss as ss, st, tt (3, nt, ns)
+    plan      how it was evaluated
+    """
+
+    s: Array
+    t: Array
+    loss: Array | None = None
+    mse: Array | None = None
+    accuracy: Array | None = None
+    gradient: Array | None = None
+    hessian: Array | None = None
+    plan: Plan | None = None
+
+
+class LossGrad(NamedTuple):
+    """Mean loss (scalar) and its gradient: `grad_w` (d,), `grad_b` (scalar)."""
+
+    loss: Array
+    grad_w: Array
+    grad_b: Array
+
+
+class Run(NamedTuple):
+    """`w` (steps, d) and `b` (steps,) after each kept step, and `loss` (steps,), the minibatch's before it."""
+
+    w: Array
+    b: Array
+    loss: Array
+
+
+class Ensemble(NamedTuple):
+    """The ends of k training runs; a run that diverged has NaN everywhere and -1 steps.
+
+    w, b      final parameters (k, d), (k,)
+    loss      final loss on all the data, of the cost that was trained (k,)
+    accuracy  final share of samples classified correctly (k,)
+    steps     first step at which every sample was correct, 0 being the start, -1 if never (k,) int64
+    history   Run of the m members asked for: w (m, steps, d), b (m, steps), loss (m, steps)
+    """
+
+    w: Array
+    b: Array
+    loss: Array
+    accuracy: Array
+    steps: Array
+    history: Run
