@@ -5,6 +5,9 @@ eager PyTorch form of the same function (`kernels.reference`), and needs nothing
 imports neither torch nor Numba.
 """
 
+import functools
+import importlib
+
 import numpy as np
 
 from kernels import checks
@@ -46,9 +49,7 @@ def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None
         if backend == "reference":
             surface[:] = on_tensors("loss_surface", feature, labels, *axes)
         else:
-            from kernels.numba_cpu.surface import loss_surface as body
-
-            body(feature.astype(np.float64, copy=False), labels, *axes, surface, report)
+            numba_module("surface").loss_surface(feature.astype(np.float64, copy=False), labels, *axes, surface, report)
     return checks.like(x, surface) if out is None else out
 
 
@@ -87,11 +88,9 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss="bce", backend=None, pr
     if backend == "reference":
         run = on_tensors("sgd_run_", X_array, y_array, *parameters, **settings)
     else:
-        from kernels.numba_cpu.update import sgd_run_ as body
-
         with reporter(progress) as report:
-            run = body(X_array, y_array, *parameters, **settings, progress=report)
-    return Run(*(checks.like(X, array) for array in run))
+            run = numba_module("update").sgd_run_(X_array, y_array, *parameters, **settings, progress=report)
+    return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else run
 
 
 def on_tensors(name, *arrays, **settings):
@@ -107,6 +106,10 @@ def on_tensors(name, *arrays, **settings):
 
 def warmup():
     """Compiles every CPU kernel for float32 and float64, or loads it from the cache on disk, ahead of its first use."""
-    from kernels.numba_cpu.warmup import compile_all
+    numba_module("warmup").compile_all()
 
-    compile_all()
+
+@functools.cache
+def numba_module(name):
+    """A module of compiled kernels, imported at its first use."""
+    return importlib.import_module(f"kernels.numba_cpu.{name}")

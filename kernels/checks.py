@@ -37,9 +37,9 @@ def array_of(name, value):
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is not an array: {error}") from None
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize not in (1, 2, 4, 8) or array.dtype == np.float16:
+    if array.dtype.char not in "?bBhHiIlLqQfd":
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: real numbers, float32 or float64")
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def float_array(name, value):
@@ -50,7 +50,8 @@ def float_array(name, value):
 
 
 def check_finite(name, array):
-    if not np.isfinite(array).all():
+    # a finite sum of squares proves all values finite, at a third of the cost and without a temporary
+    if not (math.isfinite(np.vdot(array, array)) or np.isfinite(array).all()):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}{list(index)} is {array[index]}; accepted: finite values")
 
@@ -81,9 +82,9 @@ def labels(value, n, dtype):
     if array.shape not in ((n,), (n, 1)):
         raise ValueError(f"y has shape {array.shape}; accepted: ({n},) or ({n}, 1), one label for each sample")
     array = array.reshape(n).astype(dtype, copy=False)
-    if not (array.min() >= 0 and array.max() <= 1):
-        index = int(np.argmin((array >= 0) & (array <= 1)))
-        raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
+    for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
+        if not 0 <= array[index] <= 1:
+            raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
     return array
 
 

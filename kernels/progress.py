@@ -1,28 +1,34 @@
 """Progress of long calls: a callable `done, total`, or a tqdm bar."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 
 def silent(done, total):
     pass
 
 
-@contextmanager
+SILENT = nullcontext(silent)
+
+
 def reporter(progress):
-    """The callable to report to, for the argument `progress` of a public function: None, True or a callable."""
+    """A context that gives the callable to report to, for the argument `progress` of a public function."""
     if progress is None or progress is False:
-        yield silent
-    elif callable(progress):
-        yield progress
-    elif progress is True:
-        from tqdm.auto import tqdm
+        return SILENT
+    if progress is True:
+        return tqdm_bar()
+    if callable(progress):
+        return nullcontext(progress)
+    raise TypeError(f"progress is {progress!r}; accepted: None, True or a callable (done, total)")
 
-        with tqdm(unit_scale=True) as bar:
 
-            def update(done, total):
-                bar.total = total
-                bar.update(done - bar.n)
+@contextmanager
+def tqdm_bar():
+    from tqdm.auto import tqdm
 
-            yield update
-    else:
-        raise TypeError(f"progress is {progress!r}; accepted: None, True or a callable (done, total)")
+    with tqdm(unit_scale=True) as bar:
+
+        def update(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield update

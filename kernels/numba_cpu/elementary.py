@@ -6,7 +6,7 @@ mpmath are tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynom
 
 from numba import njit
 
-from kernels.numba_cpu.simd import absolute, bits, fma, from_bits, select, to_float
+from kernels.numba_cpu.simd import absolute, bits, fma, from_bits, select
 
 LOG2_E = 1.4426950408889634
 LN2 = 0.6931471805599453
@@ -46,15 +46,17 @@ EXP_HIGHEST = 710.0
 
 
 @njit(forceinline=True)
-def exp_tail(r):
-    """(e^r - 1 - r) / r^2 by Estrin's scheme, whose chain is short."""
-    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = EXP_TAIL
+def exp_polynomial(r):
+    """e^r by Estrin's scheme, whose chain of dependent operations is short."""
+    c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12 = EXP_TAIL
+    head = r + 1.0
+    lost = r - (head - 1.0)  # what rounding took from the head
     r2 = r * r
     r4 = r2 * r2
-    low = fma(fma(r, c3, c2), r2, fma(r, c1, c0))
+    low = fma(fma(r, c3, c2), r2, lost)
     middle = fma(fma(r, c7, c6), r2, fma(r, c5, c4))
-    high = fma(r2, c10, fma(r, c9, c8))
-    return fma(r4 * r4, high, fma(r4, middle, low))
+    high = fma(fma(r, c11, c10), r2, fma(r, c9, c8))
+    return head + fma(r4 * r4, fma(r4, c12, high), fma(r4, middle, low))
 
 
 @njit(forceinline=True)
@@ -78,8 +80,8 @@ def exp_parts(x):
     """e^x = mantissa 2^exponent with mantissa in [0.7, 1.42], for |x| < 2^31."""
     rounded = fma(x, LOG2_E, ROUNDER)
     k = rounded - ROUNDER
-    r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, x))
-    return fma(r * r, exp_tail(r), r) + 1.0, bits(rounded) - ROUNDER_BITS
+    r = fma(k, -LN2_HIGH, x) - k * LN2_LOW
+    return exp_polynomial(r), bits(rounded) - ROUNDER_BITS
 
 
 @njit(forceinline=True)
@@ -93,9 +95,12 @@ def exp(x):
 
 
 @njit(forceinline=True)
-def exp_of_negative(x):
-    """e^x for x <= 0, with e^-708 for anything lower: one scaling less than `exp`, where 3e-308 is as good as 0."""
-    mantissa, exponent = exp_parts(select(x < -708.0, -708.0, x))
+def exp_normal(x):
+    """e^x, taken at -708 or 708 for anything beyond: one scaling less than `exp`, where such numbers are as good as 0
+    and infinity."""
+    x = select(x > 708.0, 708.0, x)
+    x = select(x < -708.0, -708.0, x)
+    mantissa, exponent = exp_parts(x)
     return mantissa * power_of_two(exponent)
 
 

@@ -5,6 +5,7 @@ import threading
 from types import FunctionType
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba import njit
 
 from kernels.numba_cpu.cache import cached
@@ -55,6 +56,13 @@ def parallel_kernel(body):
         cached(njit(nogil=True)(renamed(body, "_serial"))),
         cached(njit(nogil=True, parallel=True)(renamed(body, "_parallel"))),
     )
+
+
+def read_only(array):
+    """A C-contiguous view that Numba types alike whether or not the caller's array is writable; a copy only of others."""
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
 
 
 def launch(kernel, work, *args):

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, prange, types
 
 from kernels.numba_cpu.elementary import exp, log1p_scaled, softplus
-from kernels.numba_cpu.launch import launch, parallel_kernel
+from kernels.numba_cpu.launch import launch, parallel_kernel, read_only
 from kernels.numba_cpu.simd import Vector, bits, fma, from_bits, load, register_bytes, splat, store, to_float
 
 # Weights of a tile, a lane each while its polynomials are built: a cache line of the surface is written at once.
@@ -242,6 +242,7 @@ def loss_surface(x, y, w, b, out, progress):
     """
     columns, rows = np.argsort(w, kind="stable"), np.argsort(b, kind="stable")
     w, b = w[columns], b[rows]
+    x = read_only(x)
     sign = np.where(y < 0.5, 1.0, -1.0)
     soft = np.minimum(y, 1.0 - y)
     tiles = tiles_of_axis(b)

@@ -1,0 +1,8 @@
+"""The lab on compiled kernels: data, model, training, loss surfaces."""
+
+from logreg.data import LabData, lab_data
+from logreg.model import LogisticRegression
+from logreg.surface import LossSurface
+from logreg.train import History, accuracy, train
+
+__all__ = ["History", "LabData", "LogisticRegression", "LossSurface", "accuracy", "lab_data", "train"]

@@ -1,0 +1,177 @@
+"""The lab: how do random, even bad, starting values affect the accuracy that training reaches?
+
+Trains from several starts with cross-entropy and with the mean squared error, draws every picture of the lab, and
+answers in one sentence.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from logreg.data import LabData
+from logreg.eager import train_eagerly
+from logreg.model import LogisticRegression
+from logreg.pictures import draw_lab
+from logreg.surface import LossSurface
+from logreg.train import History, accuracy, train
+
+WINDOW = (-15.0, 15.0), (-13.0, 13.0)  # of w and b
+BAD_START = -15.0, -10.0
+COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
+TIMED_RUNS = 7
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the lab can be asked; the defaults are the lab's own values."""
+
+    start: tuple[float, float] = (5.0, 10.0)
+    costs: tuple[str, ...] = ("bce", "mse")
+    lr: float = 2.0
+    batch_size: int = 3
+    epochs: int = 100
+    resolution: int = 300
+    out: Path = Path("out")
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run: where it started, what it reached, and seconds it took, compiled and in eager PyTorch."""
+
+    start: str
+    history: History
+    accuracy: float
+    seconds: float
+    eager_seconds: float
+
+
+def run_lab(settings):
+    """Trains, prints the table, draws the pictures into `settings.out`, prints the answer; returns the trials."""
+    data = LabData()
+    runs = [(name, start, cost) for name, start in starts(settings).items() for cost in settings.costs]
+    bar = tqdm(runs, desc="training, compiled and eager", leave=False)
+    trials = [run_trial(name, start, cost, data, settings) for name, start, cost in bar]
+    print(table(trials))
+    surfaces = {cost: surface_around(cost, trials, data, settings.resolution) for cost in settings.costs}
+    pictures = draw_lab(trials, surfaces, data, WINDOW, settings.out)
+    print(f"\n{len(pictures)} pictures in {settings.out.resolve()}, the summary in {pictures[0].name}\n")
+    print(answer(trials))
+    return trials
+
+
+def starts(settings):
+    """{name: (w, b)}: the start by hand, the seeded random one, and a bad one."""
+    torch.manual_seed(settings.seed)
+    linear = LogisticRegression(1).linear
+    return {
+        "by hand": settings.start,
+        f"seed {settings.seed}": (linear.weight.item(), linear.bias.item()),
+        "bad": BAD_START,
+    }
+
+
+def model_at(w, b):
+    model = LogisticRegression(1)
+    with torch.no_grad():
+        model.linear.weight.fill_(w)
+        model.linear.bias.fill_(b)
+    return model
+
+
+def run_trial(name, start, cost, data, settings):
+    options = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs, "loss": cost}
+    model = model_at(*start)
+    history = train(model, data, **options)  # the first call also compiles, or loads the kernel from its cache
+    times = [seconds_of(train, model_at(*start), data, options) for _ in range(TIMED_RUNS)]
+    eager = seconds_of(train_eagerly, model_at(*start), data, options)
+    label = f"{name} ({start[0]:.4g}, {start[1]:.4g})"
+    return Trial(label, history, accuracy(model, data), median(times), eager)
+
+
+def seconds_of(training, model, data, options):
+    begin = perf_counter()
+    training(model, data, **options)
+    return perf_counter() - begin
+
+
+def table(trials):
+    """One line a trial; the loss is that of the whole data after the last step."""
+    head = ("start", "cost", "w", "b", "loss", "accuracy", "steps to 1", "time", "eager", "ratio")
+    lines = [head, *(table_line(trial) for trial in trials)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = (
+        [
+            cell.ljust(width) if k < 2 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        for line in lines
+    )
+    return "\n".join("  ".join(cells).rstrip() for cells in aligned)
+
+
+def table_line(trial):
+    history, steps = trial.history, trial.history.steps_to_accuracy_1()
+    w, b = (history.w[-1, 0], history.b[-1]) if len(history.b) else (history.start_w[0], history.start_b)
+    loss = history.full_loss()[-1] if len(history.b) else history.start_loss
+    return (
+        trial.start,
+        COST_NAMES[history.cost],
+        f"{w:.4f}",
+        f"{b:.4f}",
+        f"{loss:.3e}",
+        f"{trial.accuracy:.2f}",
+        "never" if steps is None else str(steps),
+        f"{trial.seconds * 1e6:.0f} us",
+        f"{trial.eager_seconds * 1e3:.0f} ms",
+        f"{trial.eager_seconds / trial.seconds:.0f} x",
+    )
+
+
+def surface_around(cost, trials, data, resolution):
+    """The loss over the lab's window, widened to the paths that were trained with this cost."""
+    histories = [trial.history for trial in trials if trial.history.cost == cost]
+    paths = ([h.w[:, 0] for h in histories], [h.b for h in histories])
+    beginnings = ([h.start_w[0] for h in histories], [h.start_b for h in histories])
+    ranges = (
+        widened(window, np.concatenate([*path, beginning]))
+        for window, path, beginning in zip(WINDOW, paths, beginnings, strict=True)
+    )
+    return LossSurface.compute(data, *ranges, resolution=resolution, loss=cost)
+
+
+def widened(window, values):
+    """The window itself, or with a margin where values lie on or beyond its edge."""
+    low, high = window
+    margin = 0.05 * (high - low)
+    return (
+        low if values.min() > low else float(values.min()) - margin,
+        high if values.max() < high else float(values.max()) + margin,
+    )
+
+
+def answer(trials):
+    """What the trials say about starting values and accuracy, one sentence a cost."""
+    by_cost = {}
+    for trial in trials:
+        by_cost.setdefault(trial.history.cost, []).append(trial)
+    return "\n".join(answer_for(COST_NAMES[cost], some) for cost, some in by_cost.items())
+
+
+def answer_for(cost, trials):
+    reached = [trial.history.steps_to_accuracy_1() for trial in trials if trial.accuracy == 1]
+    if len(reached) == len(trials):
+        return (
+            f"With {cost} all {len(trials)} starts ended at accuracy 1, first reached after {min(reached)} to "
+            f"{max(reached)} steps: a bad start costs steps, not accuracy."
+        )
+    short = ", ".join(f"{trial.accuracy:.2f} from {trial.start}" for trial in trials if trial.accuracy < 1)
+    return (
+        f"With {cost} {len(reached)} of {len(trials)} starts ended at accuracy 1, the others at {short}: "
+        "the start decides how accurate the model becomes."
+    )

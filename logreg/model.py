@@ -1,0 +1,25 @@
+"""The lab's model."""
+
+from torch import nn, sigmoid
+
+
+class LogisticRegression(nn.Module):
+    """p = sigmoid(x w + b) for features x (n, n_inputs); returns probabilities (n, 1)."""
+
+    def __init__(self, n_inputs):
+        super().__init__()
+        self.linear = nn.Linear(n_inputs, 1)
+
+    def forward(self, x):
+        return sigmoid(self.linear(x))
+
+
+def linear_layer(model):
+    """The nn.Linear with one output that a model consists of: itself or its `linear`."""
+    layer = getattr(model, "linear", model)
+    if not (isinstance(layer, nn.Linear) and layer.out_features == 1 and layer.bias is not None):
+        raise TypeError(
+            f"model is a {type(model).__name__}; accepted: LogisticRegression, or nn.Linear(d, 1) with a bias, "
+            "alone or as the attribute `linear`"
+        )
+    return layer

@@ -1,0 +1,107 @@
+"""Training a model with the compiled kernel."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from kernels import sgd_run_
+from kernels.reference import COSTS
+from logreg.data import samples
+from logreg.model import linear_layer
+
+LOGITS_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class History:
+    """A training run: NumPy arrays in the dtype of the model, and the data that it was trained on.
+
+    w (steps, d), b (steps,)  parameters after each step
+    loss (steps,)             minibatch loss before each step
+    start_w (d,), start_b     parameters before the first step
+    steps_per_epoch           steps that go once through the data
+    cost                      what was minimised: "bce" or "mse"
+    x (n, d), y (n,)          the data, float64 tensors
+    """
+
+    w: np.ndarray
+    b: np.ndarray
+    loss: np.ndarray
+    start_w: np.ndarray
+    start_b: float
+    steps_per_epoch: int
+    cost: str
+    x: torch.Tensor
+    y: torch.Tensor
+
+    def full_loss(self):
+        """Loss on all the data after each step (steps,), float64."""
+        return self._along_path(COSTS[self.cost][0])[1:]
+
+    @property
+    def start_loss(self):
+        """Loss on all the data before the first step."""
+        return float(self._along_path(COSTS[self.cost][0], steps=0)[0])
+
+    def full_accuracy(self):
+        """Share of all the samples that are classified correctly after each step (steps,), float64."""
+        return self._along_path(is_correct)[1:]
+
+    def steps_to_accuracy_1(self):
+        """The first step, 0 being the start, at which every sample is classified correctly; None if there is none."""
+        perfect = np.flatnonzero(self._along_path(is_correct) == 1)
+        return int(perfect[0]) if len(perfect) else None
+
+    def until(self, steps):
+        """The history of the first `steps` steps."""
+        return replace(self, w=self.w[:steps], b=self.b[:steps], loss=self.loss[:steps])
+
+    def _along_path(self, function, steps=None):
+        """Mean over the data of function(z, y), before the first step and after each of the first `steps`."""
+        w = torch.from_numpy(np.concatenate([self.start_w[None], self.w[:steps]]).astype(np.float64))
+        b = torch.from_numpy(np.append(self.start_b, self.b[:steps]).astype(np.float64))
+        at_once = max(1, LOGITS_AT_ONCE // len(self.y))
+        means = [
+            function(some_w @ self.x.T + some_b[:, None], self.y).double().mean(-1)
+            for some_w, some_b in zip(w.split(at_once), b.split(at_once), strict=True)
+        ]
+        return torch.cat(means).numpy()
+
+
+def is_correct(z, y):
+    """Whether the predicted class, 1 where z > 0, is the true one, 1 where y > 0.5."""
+    return (z > 0) == (y > 0.5)
+
+
+def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, progress=None):
+    """Trains the model by minibatch gradient descent over the data in order; the whole run is one kernel call.
+
+    `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the trained
+    parameters. `data[:]` gives x (n, d) and y (n, 1) or (n,). The other arguments are those of `kernels.sgd_run_`;
+    `device` is None or "cpu". Returns a History.
+
+    Raises what `kernels.sgd_run_` raises; ValueError for another device, TypeError for another model.
+    """
+    check_device(device)
+    layer = linear_layer(model)
+    x, y = samples(data)
+    w, b = layer.weight.detach()[0], layer.bias.detach()
+    start_w, start_b = w.numpy().copy(), float(b)
+    run = sgd_run_(x, y, w, b, lr=lr, batch_size=batch_size, epochs=epochs, loss=loss, progress=progress)
+    steps_per_epoch = -(-len(y) // batch_size)
+    path = (field.numpy() for field in run)
+    return History(*path, start_w, start_b, steps_per_epoch, loss, x.detach().double(), y.detach().double())
+
+
+def accuracy(model, data):
+    """Share of the samples that the model classifies correctly: class 1 where its logit, in float64, is above 0."""
+    layer = linear_layer(model)
+    x, y = samples(data)
+    z = x.double() @ layer.weight.detach()[0].double() + layer.bias.detach().double()
+    return is_correct(z, y).double().mean().item()
+
+
+def check_device(device):
+    if device is not None and torch.device(device).type != "cpu":
+        raise ValueError(f"device is {device!r}; accepted: None or 'cpu'")

@@ -1,0 +1,265 @@
+"""Independent truth for the kernels, in mpmath and NumPy alone, and the tolerances that the contracts promise.
+
+A plane is any (p, q, r) of arrays (n,) with logits z = p + s q + t r; one-feature data x has the plane (0, x, 1).
+Arrays are taken as passed: float32 and float64 values are exact numbers here.
+"""
+
+import math
+
+import mpmath
+import numpy as np
+
+BITS = 128  # of mpmath
+MPMATH_SAMPLES = 100  # above it, `value_at` sums float64 terms
+UNIT_ROUNDOFF = 2.0**-53
+
+QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
+LEADING_SHAPE = {"gradient": (2,), "hessian": (3,)}
+
+
+def one_feature_plane(x):
+    """The plane of z = s x + t."""
+    return np.zeros_like(x), x, np.ones_like(x)
+
+
+def value_at(plane, y, s, t, quantity="loss", weights=None):
+    """The quantity at (s, t): a float, or an array (2,), (3,) for gradient, hessian.
+
+    Its error is below 1e-15 mean(|terms|): relative 1e-15 for loss, mse and the diagonal of the hessian.
+    """
+    if quantity == "accuracy":
+        return accuracy_at(plane, y, s, t, weights)
+    by = by_mpmath if len(y) <= MPMATH_SAMPLES else by_fsum
+    values = by(plane, y, s, t, quantity, weights)
+    return values if quantity in LEADING_SHAPE else float(values[0])
+
+
+def loss_at(plane, y, s, t, weights=None):
+    """Mean cross-entropy at (s, t)."""
+    return value_at(plane, y, s, t, "loss", weights)
+
+
+def accuracy_at(plane, y, s, t, weights=None):
+    """Share classified correctly by the contract: (p + s q) + t r > 0 in float64, in this order, equals y > 0.5."""
+    p, q, r = (np.asarray(v, np.float64) for v in plane)
+    correct = ((p + s * q) + t * r > 0) == (np.asarray(y) > 0.5)
+    if weights is None:
+        return int(correct.sum()) / len(correct)
+    weights = np.asarray(weights, np.float64)
+    return math.fsum(weights[correct]) / math.fsum(weights)
+
+
+# Truth for few samples: every operation in BITS bits
+
+
+def by_mpmath(plane, y, s, t, quantity, weights=None):
+    """Components of the quantity as float64, each correct to its last digit or nearly."""
+    weights = np.ones(len(y)) if weights is None else weights
+    with mpmath.workprec(BITS):
+        s, t = mpmath.mpf(float(s)), mpmath.mpf(float(t))
+        sums, total = [mpmath.mpf(0)] * math.prod(LEADING_SHAPE.get(quantity, (1,))), mpmath.mpf(0)
+        for sample in zip(*plane, y, weights, strict=True):
+            p, q, r, label, weight = (mpmath.mpf(float(v)) for v in sample)
+            terms = mpmath_terms(p + s * q + t * r, label, q, r, quantity)
+            sums = [a + weight * term for a, term in zip(sums, terms, strict=True)]
+            total += weight
+        return np.array([float(a / total) for a in sums])
+
+
+def mpmath_terms(z, y, q, r, quantity):
+    """One sample's share in each component of the quantity."""
+    small = mpmath.exp(-abs(z))
+    if quantity == "loss":
+        log1p = mpmath.log1p(small)
+        return [y * (max(-z, 0) + log1p) + (1 - y) * (max(z, 0) + log1p)]
+    one, other = 1 / (1 + small), small / (1 + small)
+    p, not_p = (one, other) if z >= 0 else (other, one)
+    residual = (1 - y) * p - y * not_p
+    if quantity == "mse":
+        return [residual**2]
+    if quantity == "gradient":
+        return [residual * q, residual * r]
+    return [p * not_p * v for v in (q * q, q * r, r * r)]
+
+
+# Truth for many samples: float64 terms of logits with their rounding errors, summed without any
+
+
+def by_fsum(plane, y, s, t, quantity, weights=None):
+    """Components of the quantity; error below 1e-15 of the mean of |terms|, from numpy's exp and log1p (few ulp)."""
+    p, q, r = (np.asarray(v, np.float64) for v in plane)
+    y = np.asarray(y, np.float64)
+    weights = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
+    terms = float64_terms(*exact_logits(p, q, r, float(s), float(t)), y, q, r, quantity)
+    total = math.fsum(weights)
+    return np.array([math.fsum(weights * term) / total for term in terms])
+
+
+def float64_terms(z, dz, y, q, r, quantity):
+    """Each sample's share in each component at the logit z + dz, to first order in dz, the rounding error of z."""
+    p, not_p = sigmoid(z), sigmoid(-z)
+    residual = (1 - y) * p - y * not_p
+    slope = p * not_p
+    if quantity == "loss":
+        return [y * softplus(-z) + (1 - y) * softplus(z) + residual * dz]
+    if quantity == "mse":
+        return [residual**2 + 2 * residual * slope * dz]
+    if quantity == "gradient":
+        return [(residual + slope * dz) * v for v in (q, r)]
+    return [slope * (1 + (not_p - p) * dz) * v for v in (q * q, q * r, r * r)]
+
+
+def exact_logits(p, q, r, s, t):
+    """z and dz with z + dz = p + s q + t r to about 100 bits: error-free transformations (Dekker 1971, Knuth)."""
+    sq, sq_error = two_product(s, q)
+    tr, tr_error = two_product(t, r)
+    z, error1 = two_sum(p, sq)
+    z, error2 = two_sum(z, tr)
+    return z, error1 + error2 + sq_error + tr_error
+
+
+def two_sum(a, b):
+    """a + b rounded, and the rounding error."""
+    total = a + b
+    b_part = total - a
+    return total, (a - (total - b_part)) + (b - b_part)
+
+
+def two_product(a, b):
+    """a * b rounded, and the rounding error; below 1e290."""
+    product = a * b
+    (a_high, a_low), (b_high, b_low) = split(a), split(b)
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def split(a):
+    """Upper and lower half of the 53 bits."""
+    scaled = a * (2.0**27 + 1)
+    high = scaled - (scaled - a)
+    return high, a - high
+
+
+def softplus(z):
+    """log(1 + e^z)."""
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def sigmoid(z):
+    """1 / (1 + e^-z)."""
+    small = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, small) / (1 + small)
+
+
+# What the contracts promise
+
+
+def logit_bound(plane, s, t):
+    """|p| + |s q| + |t r| of each sample; its maximum is the C of the contracts."""
+    p, q, r = (np.abs(np.asarray(v, np.float64)) for v in plane)
+    return p + abs(s) * q + abs(t) * r
+
+
+def direct_tolerance(plane, y, s, t, quantity="loss", weights=None):
+    """Absolute error that direct evaluation may have at (s, t), as a float or (2,), (3,).
+
+    Labels 0 and 1: 1e-12 + 4 u C of mean(|terms|), twice the C for mse, a square. Soft labels or weights: a mean of
+    1e-14 (1 + |p| + |s q| + |t r|), times the derivatives of z for gradient and hessian. Accuracy: its rounding.
+    """
+    q, r = (np.abs(np.asarray(v, np.float64)) for v in plane[1:])
+    y = np.asarray(y, np.float64)
+    bound = logit_bound(plane, s, t)
+    factors = {"gradient": [q, r], "hessian": [q * q, q * r, r * r]}.get(quantity, [np.ones_like(q)])
+    if quantity == "accuracy":
+        allowed = [2 * UNIT_ROUNDOFF if weights is None else 1e-14]
+    elif weights is None and np.isin(y, (0, 1)).all():
+        relative = 1e-12 + 4 * UNIT_ROUNDOFF * bound.max() * (2 if quantity == "mse" else 1)
+        terms = float64_terms(*exact_logits(*(np.asarray(v, np.float64) for v in plane), s, t), y, q, r, quantity)
+        allowed = [
+            relative * np.abs(term).mean() + 1e-307 * max(1.0, factor.max())
+            for term, factor in zip(terms, factors, strict=True)
+        ]
+    else:
+        allowed = [1e-14 * np.average(factor * (1 + bound), weights=weights) + 1e-307 for factor in factors]
+    return np.array(allowed) if quantity in LEADING_SHAPE else float(allowed[0])
+
+
+def spectral_tolerance(got, plane, s, t, tol):
+    """(tol + 4 u C) max(1, max|quantity|) with C over the window, for every point of the grid `got`."""
+    corner = logit_bound(plane, np.abs(s).max(), np.abs(t).max()).max()
+    return (tol + 4 * UNIT_ROUNDOFF * corner) * max(1.0, float(np.abs(got).max()))
+
+
+def assert_surface_close(
+    got, plane, y, s, t, quantity="loss", *, weights=None, cells=64, rng=0, method="direct", tol=1e-12
+):
+    """Hold random cells of the array `got` (..., nt, ns) to the contract; returns the worst error / tolerance.
+
+    float32 may be off by half an ulp more. `rng` is a seed or a Generator.
+    """
+    shape = (*LEADING_SHAPE.get(quantity, ()), len(t), len(s))
+    assert got.shape == shape, f"{quantity}: shape {got.shape}, expected {shape}"
+    chosen = np.random.default_rng(rng).choice(len(t) * len(s), size=min(cells, len(t) * len(s)), replace=False)
+    misses, worst = [], 0.0
+    for j, i in zip(*np.unravel_index(chosen, (len(t), len(s))), strict=True):
+        want = value_at(plane, y, s[i], t[j], quantity, weights)
+        if method == "direct" or quantity == "accuracy":
+            allowed = direct_tolerance(plane, y, s[i], t[j], quantity, weights)
+        else:
+            allowed = spectral_tolerance(got, plane, s, t, tol)
+        found = got[..., j, i].astype(np.float64)
+        if got.dtype == np.float32:
+            allowed = allowed + 0.5 * np.spacing(np.abs(want).astype(np.float32)).astype(np.float64)
+        ratio = float(np.max(np.abs(found - want) / allowed))
+        worst = max(worst, ratio)
+        if not ratio <= 1:
+            misses.append((ratio, f"[{j}, {i}] s={s[i]!r} t={t[j]!r}: got {found!r}, want {want!r}, {ratio:.3g} times"))
+    if misses:
+        ratio, text = max(misses, key=lambda miss: (math.isnan(miss[0]), miss[0]))
+        raise AssertionError(f"{quantity}: {len(misses)} of {len(chosen)} cells miss; worst {text} the tolerance")
+    return worst
+
+
+# Training
+
+
+def sgd_path(X, y, w, b, *, lr, batch_size, epochs, loss="bce", shuffle_seed=None, momentum=0.0, weight_decay=0.0):
+    """Minibatch SGD in float64: w (steps, d), b (steps,) after each step and the batch's loss (steps,) before it.
+
+    Epoch e is in the order default_rng([shuffle_seed, e]).permutation(n); momentum and decay as torch.optim.SGD's.
+    """
+    X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
+    theta = np.append(np.asarray(w, np.float64), float(np.squeeze(b)))
+    X1 = np.column_stack([X, np.ones(len(X))])
+    velocity = np.zeros_like(theta)
+    path, losses = [], []
+    for epoch in range(epochs):
+        order = np.arange(len(y))
+        if shuffle_seed is not None:
+            order = np.random.default_rng([shuffle_seed, epoch]).permutation(len(y))
+        for start in range(0, len(y), batch_size):
+            rows = order[start : start + batch_size]
+            value, gradient = cost_and_gradient(X1[rows], y[rows], theta, loss)
+            velocity = momentum * velocity + gradient + weight_decay * theta
+            theta = theta - lr * velocity
+            path.append(theta)
+            losses.append(value)
+    path = np.array(path).reshape(-1, len(theta))
+    return path[:, :-1], path[:, -1], np.array(losses)
+
+
+def cost_and_gradient(X1, y, theta, loss="bce"):
+    """Mean cost and its gradient (d + 1,) at theta; X1 (n, d + 1) ends with a column of ones."""
+    z = X1 @ theta
+    p, residual = sigmoid(z), (1 - y) * sigmoid(z) - y * sigmoid(-z)
+    if loss == "bce":
+        values, slopes = y * softplus(-z) + (1 - y) * softplus(z), residual
+    else:
+        values, slopes = residual**2, 2 * residual * p * sigmoid(-z)
+    return values.mean(), slopes @ X1 / len(y)
+
+
+def first_all_correct(X, y, w_path, b_path):
+    """Index of the first of w (m, d), b (m,) that classifies every sample correctly in float64; -1 if none."""
+    z = np.asarray(X, np.float64) @ np.asarray(w_path, np.float64).T + np.asarray(b_path, np.float64)
+    correct = ((z > 0) == (np.asarray(y) > 0.5)[:, None]).all(axis=0)
+    return int(np.argmax(correct)) if correct.any() else -1

@@ -1,0 +1,325 @@
+"""plot_surface and plot_contour: what is drawn, where, and what is refused."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from mpl_toolkits.mplot3d import Axes3D
+
+from viz import plot_contour, plot_surface
+from viz.inputs import read_path, read_surface
+from viz.surface import LEVELS, colorbar_ticks, log_levels, path_arrows
+
+BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
+
+
+def changed(result, **attributes):
+    return SimpleNamespace(**(vars(result) | attributes))
+
+
+def labels(plot):
+    return [text.get_text() for text in plot.legend.get_texts()]
+
+
+@pytest.fixture
+def spy(monkeypatch):
+    """Records the arguments of a drawing method, which still draws."""
+
+    def spy(owner, name):
+        calls, original = [], getattr(owner, name)
+
+        def recorded(self, *args, **kwargs):
+            calls.append(args)
+            return original(self, *args, **kwargs)
+
+        monkeypatch.setattr(owner, name, recorded)
+        return calls
+
+    return spy
+
+
+def test_viz_imports_only_numpy_and_matplotlib():
+    code = "import sys, viz; print({'torch', 'numba', 'kernels', 'logreg'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_path_on_the_surface_is_at_the_full_loss(surface, history):
+    path = plot_surface(surface, history).path
+    w, b, height = path.get_data_3d()
+    np.testing.assert_array_equal(w, np.append(history.start_w, history.w))
+    np.testing.assert_array_equal(b, np.append(history.start_b, history.b))
+    np.testing.assert_array_equal(height, [history.start_loss, *history.full_loss()])
+
+
+def test_path_on_the_contours_starts_at_the_start(surface, history):
+    plot = plot_contour(surface, history)
+    w, b = plot.path.get_data()
+    np.testing.assert_array_equal(w, np.append(history.start_w, history.w))
+    np.testing.assert_array_equal(b, np.append(history.start_b, history.b))
+    np.testing.assert_array_equal(plot.start.get_xydata(), [[5, 10]])
+    np.testing.assert_array_equal(plot.end.get_xydata(), [[history.w[-1, 0], history.b[-1]]])
+    assert labels(plot) == ["path", "start", "end", "grid minimum"]
+
+
+def test_grid_minimum_is_marked(surface):
+    plot = plot_contour(surface)
+    np.testing.assert_array_equal(plot.minimum.get_xydata(), [surface.minimum[:2]])
+    assert labels(plot) == ["grid minimum"]
+    assert plot.path is plot.arrows is plot.start is plot.end is plot.window is plot.note is None
+
+
+@pytest.mark.parametrize(("loss", "label"), [("bce", "mean cross-entropy (nats)"), ("mse", "mean squared error")])
+def test_axes_are_labelled(surface_of, loss, label):
+    surface = surface_of(loss)
+    solid, flat = plot_surface(surface), plot_contour(surface)
+    for ax in solid.ax, flat.ax:
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("weight w", "bias b")
+        np.testing.assert_allclose([ax.get_xlim(), ax.get_ylim()], [(-15, 15), (-13, 13)])
+    assert solid.ax.get_zlabel() == flat.colorbar.ax.get_ylabel() == label
+
+
+@pytest.mark.parametrize("wireframe", [False, True])
+def test_surface_is_reduced_and_keeps_its_edges(surface_of, spy, wireframe):
+    surface = surface_of(shape=(83, 301))
+    calls = spy(Axes3D, "plot_wireframe" if wireframe else "plot_surface")
+    plot_surface(surface, wireframe=wireframe)
+    ((w, b, Z),) = calls
+    assert w.shape == b.shape == Z.shape
+    assert max(Z.shape) <= 80
+    np.testing.assert_array_equal(w[0, [0, -1]], surface.w[[0, -1]])
+    np.testing.assert_array_equal(b[[0, -1], 0], surface.b[[0, -1]])
+    rows, columns = np.searchsorted(surface.b, b[:, 0]), np.searchsorted(surface.w, w[0])
+    np.testing.assert_array_equal(Z, surface.Z[np.ix_(rows, columns)])
+    assert max(np.ptp(np.diff(rows)), np.ptp(np.diff(columns))) <= 1
+
+
+def test_small_surface_is_drawn_whole(surface_of, spy):
+    surface = surface_of(shape=(2, 30))
+    calls = spy(Axes3D, "plot_surface")
+    plot_surface(surface)
+    np.testing.assert_array_equal(calls[0][2], surface.Z)
+
+
+def test_contours_use_the_whole_grid(surface_of, spy):
+    surface = surface_of(shape=(83, 301))
+    calls = spy(Axes, "contourf")
+    plot_contour(surface)
+    for drawn, given in zip(calls[0][:3], (surface.w, surface.b, surface.Z), strict=True):
+        np.testing.assert_array_equal(drawn, given)
+
+
+def test_levels_are_log_spaced(surface):
+    levels = plot_contour(surface).contours.levels
+    np.testing.assert_allclose(np.diff(np.log(levels)), np.log(levels[-1] / levels[0]) / (LEVELS - 1))
+    np.testing.assert_allclose(levels[[0, -1]], [surface.Z.min(), surface.Z.max()])
+
+
+@pytest.mark.parametrize(
+    "Z",
+    [
+        np.zeros((3, 4)),
+        np.full((3, 4), 0.7),
+        np.full((3, 4), 1e-320),
+        np.full((3, 4), np.log(2)) * (1 + 1e-9 * np.arange(4)),
+        np.where(np.arange(12).reshape(3, 4) == 5, 1e-300, 0.7),
+        np.where(np.arange(12).reshape(3, 4) == 5, 0.0, 0.7),
+        np.where(np.arange(12).reshape(3, 4) == 5, 1e-300, 0.0),
+        np.geomspace(1e-30, 30, 12).reshape(3, 4),
+        np.geomspace(1e100, 1e200, 12).reshape(3, 4),
+    ],
+    ids=["zero", "constant", "denormal", "nearly constant", "one tiny", "one zero", "one not zero", "deep", "huge"],
+)
+def test_degenerate_surfaces_are_drawn_without_warnings(Z, straight_path):
+    surface = SimpleNamespace(w=np.arange(4.0), b=np.arange(3.0), Z=Z, loss="bce", minimum=SimpleNamespace(w=1, b=1))
+    levels = log_levels(Z)
+    assert (levels > 0).all()
+    assert (np.diff(levels) > 0).all()
+    path = straight_path([(0, 0), (1, 2)])
+    for plot in plot_contour(surface, path), plot_surface(surface, path), plot_surface(surface, wireframe=True):
+        plot.figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.05, 12.4, ["0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10"]),
+        (2e-6, 30, ["$10^{-5}$", "0.0001", "0.001", "0.01", "0.1", "1", "10"]),
+        (0.69, 0.6904, ["0.69", "0.6901", "0.6902", "0.6903", "0.6904"]),
+        (5e-7, 9e-7, [rf"${k}\times10^{{-7}}$" for k in (5, 6, 7, 8, 9)]),
+    ],
+)
+def test_colorbar_ticks_are_few_and_round(low, high, ticks, surface):
+    Z = np.linspace(low, high, surface.Z.size).reshape(surface.Z.shape)
+    colorbar = plot_contour(changed(surface, Z=Z)).colorbar
+    assert [text.get_text() for text in colorbar.ax.get_yticklabels()] == ticks
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e-9, 1), (1e-3, 1e6), (0.3, 0.7), (1, 1 + 1e-9), (3e-5, 1e-4)])
+def test_colorbar_ticks_lie_in_the_range(low, high):
+    ticks = colorbar_ticks(low, high)
+    assert 2 <= len(ticks) <= 9
+    assert low <= ticks.min() < ticks.max() <= high
+
+
+def test_arrows_point_along_the_motion(surface, history_of):
+    grid, path = read_surface(surface), read_path(history_of())
+    tips, directions = path_arrows(grid, path)
+    points = np.column_stack(path)
+    assert 4 <= len(tips) <= 16
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1)
+    at = [np.flatnonzero((points == tip).all(axis=1))[0] for tip in tips]
+    assert at == sorted(set(at))
+    motion = (points[at] - points[[0, *at[:-1]]]) / (30, 26)
+    assert (np.sum(motion * directions / (30, 26), axis=1) > 0).all()
+
+
+def test_arrows_are_not_turned_by_zigzag(surface, straight_path):
+    k = np.arange(200)
+    path = straight_path(np.column_stack([-10 + 0.1 * k - 0.3 * (k % 2), 0 * k]))
+    quiver = plot_contour(surface, path).arrows
+    assert len(quiver.U) >= 4
+    np.testing.assert_allclose(quiver.U, 1)
+    np.testing.assert_allclose(quiver.V, 0)
+
+
+@pytest.mark.parametrize("points", [[(1, 2)], [(1, 2)] * 5, [(99, 2), (98, 1)]], ids=["start", "still", "outside"])
+@BOTH
+def test_path_that_shows_no_motion_has_no_arrows(surface, straight_path, plot, points):
+    drawn = plot(surface, straight_path(points))
+    drawn.figure.canvas.draw()
+    assert getattr(drawn, "arrows", None) is None
+    assert (drawn.start is None) == (points[0][0] == 99)
+
+
+@BOTH
+def test_path_that_leaves_is_clipped_and_noted(surface, straight_path, plot):
+    leaves = plot(surface, straight_path([(0, 0), (10, 1), (400, -5)]))
+    assert "leaves the window\nand ends at w = 400, b = -5" in leaves.note.get_text()
+    assert (leaves.start is None, leaves.end is None) == (False, True)
+    assert "end" not in labels(leaves)
+    np.testing.assert_allclose([leaves.ax.get_xlim(), leaves.ax.get_ylim()], [(-15, 15), (-13, 13)])
+    stays = plot(surface, straight_path([(0, 0), (15, 13)]))
+    assert stays.note is None
+
+
+def test_path_outside_is_left_out_of_the_surface(surface, straight_path):
+    path = plot_surface(surface, straight_path([(0, 0), (10, 1), (400, -5)])).path
+    np.testing.assert_array_equal(path.get_data_3d()[0], [0, 10, np.nan])
+
+
+def test_window_is_outlined(surface_of):
+    plot = plot_contour(surface_of(w=(-20, 20)), window=((-15, 15), (-13, 12)))
+    assert plot.window.get_bbox().bounds == (-15, -13, 30, 25)
+    assert plot.window in plot.ax.patches
+    assert labels(plot) == ["grid minimum", "original window"]
+
+
+def test_legend_is_away_from_the_path(surface, straight_path):
+    plot = plot_contour(surface, straight_path([(-10, 10), (-9, 9), (9, -9)]))
+    plot.figure.canvas.draw()
+    legend = plot.legend.get_window_extent().transformed(plot.ax.transAxes.inverted())
+    assert legend.x0 > 0.5
+    assert legend.y0 > 0.5
+    assert plot.legend.zorder > max(artist.zorder for artist in plot.ax.get_children() if artist is not plot.legend)
+
+
+def test_given_axes_are_used_and_no_figure_is_added(surface, history):
+    figure = plt.figure()
+    solid, flat = figure.add_subplot(121, projection="3d"), figure.add_subplot(122)
+    assert plot_surface(surface, history, ax=solid).ax is solid
+    plot = plot_contour(surface, history, ax=flat)
+    assert plot.ax is flat
+    assert plot.figure is figure
+    assert plt.get_fignums() == [figure.number]
+
+
+@BOTH
+def test_new_figure_is_made_without_axes(surface, plot):
+    drawn = plot(surface)
+    assert plt.get_fignums() == [drawn.figure.number]
+
+
+def test_decreasing_axes_and_tensors_are_drawn(surface, history):
+    tensors = changed(history, w=torch.tensor(history.w, dtype=torch.float32, requires_grad=True))
+    flipped = changed(surface, w=torch.tensor(surface.w[::-1].copy()), Z=surface.Z[:, ::-1])
+    plot = plot_contour(flipped, tensors)
+    assert plot.ax.get_xlim() == (-15, 15)
+    np.testing.assert_allclose(plot.path.get_xdata()[1:], history.w[:, 0], rtol=1e-6)
+
+
+def test_path_stays_on_top_of_the_surface(surface, history):
+    plot = plot_surface(surface, history)
+    plot.figure.canvas.draw()
+    pixels = np.asarray(plot.figure.canvas.buffer_rgba())[..., :3].reshape(-1, 3) / 255
+    assert np.count_nonzero(np.abs(pixels - to_rgba(plot.path.get_color())[:3]).max(axis=1) < 0.02) > 200
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"w": [1.0], "b": [2.0], "Z": [[3.0]]}, r"surface\.w must be 1-D with at least 2 values"),
+        ({"b": [1.0]}, r"surface\.b must be 1-D with at least 2 values"),
+        ({"w": np.ones((100, 1))}, r"surface\.w must be 1-D"),
+        ({"w": np.zeros(100)}, r"surface\.w must be strictly increasing or strictly decreasing"),
+        ({"Z": np.ones((100, 90))}, r"surface\.Z must be \(len\(b\), len\(w\)\) = \(90, 100\), got \(100, 90\)"),
+        ({"Z": np.full((90, 100), np.nan)}, r"surface\.Z must be finite, got 9000"),
+        ({"Z": np.full((90, 100), -1.0)}, r"surface\.Z must be a loss, >= 0"),
+        ({"loss": "hinge"}, r"surface\.loss must be one of \['bce', 'mse'\], got 'hinge'"),
+    ],
+)
+@BOTH
+def test_bad_surface_is_refused(surface, plot, attributes, message):
+    with pytest.raises(ValueError, match=message):
+        plot(changed(surface, **attributes))
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"w": np.ones((140, 3))}, r"history\.w must be \(steps, 1\): only one weight .* got \(140, 3\)"),
+        ({"b": np.ones(139)}, r"history\.b must be \(steps,\) = \(140,\), got \(139,\)"),
+        ({"start_w": np.ones(2)}, r"history\.start_w must be one number"),
+        ({"start_b": np.inf}, r"history\.start_b must be finite"),
+    ],
+)
+@BOTH
+def test_bad_history_is_refused(surface, history, plot, attributes, message):
+    with pytest.raises(ValueError, match=message):
+        plot(surface, changed(history, **attributes))
+    assert plt.get_fignums() == []
+
+
+def test_losses_are_as_many_as_steps(surface, history):
+    with pytest.raises(ValueError, match=r"full_loss\(\) must be \(steps,\) = \(140,\), got \(141,\)"):
+        plot_surface(surface, changed(history, full_loss=lambda: np.append(0.0, history.loss)))
+
+
+@BOTH
+def test_results_of_another_kind_are_refused(surface, plot):
+    with pytest.raises(TypeError, match="surface must have w, b, Z, loss, minimum; ndarray lacks"):
+        plot(surface.Z)
+    with pytest.raises(TypeError, match="history must have w, b, start_w, start_b, start_loss, full_loss; tuple lacks"):
+        plot(surface, (1, 2))
+    with pytest.raises(TypeError, match=r"surface\.Z must hold real numbers"):
+        plot(changed(surface, Z=surface.Z.astype(complex)))
+
+
+def test_axes_of_the_wrong_dimension_are_refused(surface):
+    figure = plt.figure()
+    with pytest.raises(TypeError, match=r'ax must be a 3-D Axes, as from .*"projection": "3d".*, or None, got Axes'):
+        plot_surface(surface, ax=figure.add_subplot())
+    with pytest.raises(TypeError, match="ax must be a two-dimensional matplotlib Axes or None, got Axes3D"):
+        plot_contour(surface, ax=figure.add_subplot(projection="3d"))
+
+
+@pytest.mark.parametrize("window", [(1, 2), ((1, 0), (0, 1)), ((0, 1), (0, 1), (0, 1)), ((0, 0), (0, 1))])
+def test_bad_window_is_refused(surface, window):
+    with pytest.raises(ValueError, match=r"window must be \(\(w0, w1\), \(b0, b1\)\) with w0 < w1 and b0 < b1"):
+        plot_contour(surface, window=window)

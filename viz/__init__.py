@@ -1,0 +1,22 @@
+"""Draws results: a loss surface, a training path on it, the data and the model. Knows NumPy and matplotlib only.
+
+Every function draws on the Axes that it is given, or on a new figure, and returns the artists that it drew.
+None calls `plt.show` or changes `rcParams`.
+"""
+
+from .notebook import PlotStuff, plot_error_surfaces
+from .surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
+from .training import DataPlot, EpochsPlot, plot_data, plot_epochs
+
+__all__ = [
+    "ContourPlot",
+    "DataPlot",
+    "EpochsPlot",
+    "PlotStuff",
+    "SurfacePlot",
+    "plot_contour",
+    "plot_data",
+    "plot_epochs",
+    "plot_error_surfaces",
+    "plot_surface",
+]

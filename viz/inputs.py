@@ -1,0 +1,139 @@
+"""Reads what the drawing functions are given: NumPy float64 out, or an error that names the argument."""
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from mpl_toolkits.mplot3d import Axes3D
+
+LOSS_LABELS = {"bce": "mean cross-entropy (nats)", "mse": "mean squared error"}
+
+
+class Grid(NamedTuple):
+    """A loss surface: `w (nw,)`, `b (nb,)`, `Z (nb, nw)` and what Z measures."""
+
+    w: np.ndarray
+    b: np.ndarray
+    Z: np.ndarray
+    label: str
+
+    def contains(self, w, b):
+        """Whether each point lies in the drawn window, edges included; the shape of `w` and `b`."""
+        return (self.w.min() <= w) & (w <= self.w.max()) & (self.b.min() <= b) & (b <= self.b.max())
+
+
+class Path(NamedTuple):
+    """A training path, start included: `w`, `b`, both `(steps + 1,)`."""
+
+    w: np.ndarray
+    b: np.ndarray
+
+
+def to_numpy(values):
+    """An array, a sequence or a tensor on any device as a NumPy array of the same shape, gradients dropped."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return np.asarray(values)
+
+
+def finite_array(name, values):
+    """`values` as float64 in their shape; TypeError if they aren't real numbers, ValueError if one isn't finite."""
+    array = to_numpy(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(array))} NaN or infinite values")
+    return array
+
+
+def scalar(name, value):
+    """`value`, a number or an array of one element, as a float; ValueError otherwise."""
+    array = finite_array(name, value)
+    if array.size != 1:
+        raise ValueError(f"{name} must be one number, got shape {array.shape}")
+    return array.item()
+
+
+def read_surface(surface):
+    """The `Grid` of a result with `w (nw,)`, `b (nb,)`, `Z (nb, nw)`, `loss` and `minimum`.
+
+    TypeError if an attribute is missing. ValueError if the grid is smaller than 2 x 2, an axis isn't strictly
+    monotonic, shapes disagree, a value isn't finite, a loss is negative or its name is unknown.
+    """
+    _require("surface", surface, ("w", "b", "Z", "loss", "minimum"))
+    w, b = _axis("surface.w", surface.w), _axis("surface.b", surface.b)
+    Z = finite_array("surface.Z", surface.Z)
+    if Z.shape != (len(b), len(w)):
+        raise ValueError(f"surface.Z must be (len(b), len(w)) = ({len(b)}, {len(w)}), got {Z.shape}")
+    if Z.min() < 0:
+        raise ValueError(f"surface.Z must be a loss, >= 0, got a minimum of {Z.min():g}")
+    if surface.loss not in LOSS_LABELS:
+        raise ValueError(f"surface.loss must be one of {sorted(LOSS_LABELS)}, got {surface.loss!r}")
+    return Grid(w, b, Z, LOSS_LABELS[surface.loss])
+
+
+def read_path(history):
+    """The `Path` of a history with `w (steps, 1)`, `b (steps,)`, `start_w (1,)` and `start_b`.
+
+    TypeError if an attribute is missing, ValueError for more than one weight or shapes that disagree.
+    """
+    _require("history", history, ("w", "b", "start_w", "start_b", "start_loss", "full_loss"))
+    w, b = finite_array("history.w", history.w), finite_array("history.b", history.b)
+    if w.ndim != 2 or w.shape[1] != 1:
+        raise ValueError(f"history.w must be (steps, 1): only one weight can be drawn against b, got {w.shape}")
+    if b.shape != w.shape[:1]:
+        raise ValueError(f"history.b must be (steps,) = {w.shape[:1]}, got {b.shape}")
+    start_w, start_b = scalar("history.start_w", history.start_w), scalar("history.start_b", history.start_b)
+    return Path(np.append(start_w, w), np.append(start_b, b))
+
+
+def read_full_loss(history, path):
+    """The full-data loss along `path`, start included, `(steps + 1,)`; ValueError if `full_loss()` isn't `(steps,)`."""
+    start = scalar("history.start_loss", history.start_loss)
+    loss = finite_array("history.full_loss()", history.full_loss())
+    if loss.shape != path.w[1:].shape:
+        raise ValueError(f"history.full_loss() must be (steps,) = {path.w[1:].shape}, got {loss.shape}")
+    return np.append(start, loss)
+
+
+def read_data(data):
+    """`x`, `y`, both `(n,)`, from anything whose `data[:]` gives x and y of n elements each, a tuple included.
+
+    ValueError for no data, more than one feature, lengths that disagree or labels outside [0, 1].
+    """
+    x, y = (finite_array(f"data {name}", values) for name, values in zip("xy", data[:], strict=True))
+    for name, values in (("x", x), ("y", y)):
+        if values.size == 0 or values.shape not in ((values.size,), (values.size, 1)):
+            raise ValueError(f"data {name} must be (n, 1) or (n,) with n >= 1, got {values.shape}")
+    if x.size != y.size:
+        raise ValueError(f"data x and y must have the same length, got {x.size} and {y.size}")
+    if y.min() < 0 or y.max() > 1:
+        raise ValueError(f"data y must be labels in [0, 1], got values from {y.min():g} to {y.max():g}")
+    return x.ravel(), y.ravel()
+
+
+def flat_axes(ax):
+    """`ax`, or the Axes of a new figure if it is None; TypeError if it isn't a two-dimensional Axes."""
+    if ax is None:
+        return plt.subplots(figsize=(6.4, 4.8), layout="constrained")[1]
+    if not isinstance(ax, Axes) or isinstance(ax, Axes3D):
+        raise TypeError(f"ax must be a two-dimensional matplotlib Axes or None, got {type(ax).__name__}")
+    return ax
+
+
+def _require(name, result, attributes):
+    missing = [attribute for attribute in attributes if not hasattr(result, attribute)]
+    if missing:
+        raise TypeError(f"{name} must have {', '.join(attributes)}; {type(result).__name__} lacks {', '.join(missing)}")
+
+
+def _axis(name, values):
+    axis = finite_array(name, values)
+    if axis.ndim != 1 or len(axis) < 2:
+        raise ValueError(f"{name} must be 1-D with at least 2 values (a grid of 2 x 2 or more), got {axis.shape}")
+    steps = np.diff(axis)
+    if not ((steps > 0).all() or (steps < 0).all()):
+        raise ValueError(f"{name} must be strictly increasing or strictly decreasing")
+    return axis

@@ -1,0 +1,129 @@
+"""The data space: points, labels, and the model over them, once or after every epoch."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+
+from .inputs import flat_axes, read_data, read_path, scalar
+
+CURVE_POINTS = 400
+EPOCH_CMAP = ListedColormap(colormaps["viridis_r"](np.linspace(0.1, 1, 256)))
+
+
+class DataPlot(NamedTuple):
+    """What `plot_data` drew; `boundary` is None when it lies out of view."""
+
+    ax: Axes
+    class_0: Line2D
+    class_1: Line2D
+    line: Line2D
+    sigmoid: Line2D
+    boundary: Line2D | None
+    legend: Legend
+
+    @property
+    def figure(self):
+        return self.ax.figure
+
+
+class EpochsPlot(NamedTuple):
+    """What `plot_epochs` drew; `curves` holds one curve per epoch."""
+
+    ax: Axes
+    class_0: Line2D
+    class_1: Line2D
+    curves: LineCollection
+    colorbar: Colorbar
+    legend: Legend
+
+    @property
+    def figure(self):
+        return self.ax.figure
+
+
+def plot_data(data, w, b, *, ax=None):
+    """Draw the data by class, the line w x + b, its sigmoid and the decision boundary x = -b / w if it is in view.
+
+    `data[:]` gives `x (n, 1)` and `y (n, 1)`; a tuple `(x, y)` will do. `w` and `b` are numbers or arrays of one
+    element. `ax` is a 2-D Axes or None for a new figure; its y axis goes from -0.1 to 2, which clips the line.
+
+    Returns `DataPlot`. ValueError for more than one feature or weight, no data, lengths that disagree, labels
+    outside [0, 1] or values that aren't finite; TypeError if `ax` isn't a 2-D Axes.
+    """
+    x, y = read_data(data)
+    w, b = scalar("w", w), scalar("b", b)
+    ax = flat_axes(ax)
+    left, right = _view(x)
+    at = np.linspace(left, right, CURVE_POINTS)
+    (line,) = ax.plot(at, w * at + b, color="#CC79A7", linewidth=1.6, linestyle="-.", label="line w x + b")
+    (sigmoid,) = ax.plot(at, _sigmoid(w * at + b), color="black", linewidth=2, label="sigmoid(w x + b)")
+    boundary = None
+    if w != 0 and left < -b / w < right:
+        label = f"boundary x = {-b / w:.3g}"
+        boundary = ax.axvline(-b / w, color="0.45", linewidth=1.2, linestyle="--", label=label)
+    class_0, class_1 = _draw_points(ax, x, y)
+    ax.set(xlabel="x", ylabel="y", xlim=(left, right), ylim=(-0.1, 2))
+    ax.locator_params("x", nbins=6)
+    legend = ax.legend(loc="upper left" if w >= 0 else "upper right", fontsize="small")
+    return DataPlot(ax, class_0, class_1, line, sigmoid, boundary, legend)
+
+
+def plot_epochs(history, data, *, ax=None):
+    """Draw the model's sigmoid after each complete epoch over the data, coloured by epoch.
+
+    `history` has `w (steps, 1)`, `b (steps,)`, its start and `steps_per_epoch`; `data` is as in `plot_data`. `ax` is
+    a 2-D Axes or None for a new figure; the colour bar takes its space from it.
+
+    Returns `EpochsPlot`. ValueError for less than one epoch, more than one weight or feature, shapes that disagree
+    or values that aren't finite; TypeError if `ax` isn't a 2-D Axes or `history` lacks an attribute.
+    """
+    w, b = _epoch_ends(history)
+    x, y = read_data(data)
+    ax = flat_axes(ax)
+    left, right = _view(x)
+    at = np.linspace(left, right, CURVE_POINTS)
+    heights = _sigmoid(np.multiply.outer(w, at) + b[:, None])
+    segments = np.stack(np.broadcast_arrays(at, heights), axis=-1)
+    curves = LineCollection(segments, cmap=EPOCH_CMAP, norm=Normalize(1, max(len(w), 2)), linewidths=1.2)
+    curves.set_array(np.arange(1, len(w) + 1))
+    ax.add_collection(curves, autolim=False)
+    colorbar = ax.figure.colorbar(curves, ax=ax, label="epoch", ticks=np.linspace(1, len(w), min(len(w), 6)).round())
+    class_0, class_1 = _draw_points(ax, x, y)
+    ax.set(xlabel="x", ylabel="y and sigmoid(w x + b)", xlim=(left, right), ylim=(-0.1, 1.25))
+    legend = ax.legend(loc="upper left", ncols=2, fontsize="small")
+    return EpochsPlot(ax, class_0, class_1, curves, colorbar, legend)
+
+
+def _epoch_ends(history):
+    path = read_path(history)
+    per_epoch = int(scalar("history.steps_per_epoch", getattr(history, "steps_per_epoch", 0)))
+    if per_epoch < 1:
+        raise ValueError(f"history.steps_per_epoch must be at least 1, got {per_epoch}")
+    w, b = path.w[per_epoch::per_epoch], path.b[per_epoch::per_epoch]
+    if len(w) == 0:
+        raise ValueError(f"history must hold an epoch, {per_epoch} steps, got {len(path.w) - 1} steps")
+    return w, b
+
+
+def _draw_points(ax, x, y):
+    one = y > 0.5
+    style = {"linestyle": "none", "markeredgecolor": "white", "markersize": 7, "zorder": 5}
+    (class_0,) = ax.plot(x[~one], y[~one], marker="o", color="#0072B2", label="class 0", **style)
+    (class_1,) = ax.plot(x[one], y[one], marker="s", color="#D55E00", label="class 1", **style)
+    return class_0, class_1
+
+
+def _view(x):
+    margin = 0.05 * (np.ptp(x) or 1)
+    return x.min() - margin, x.max() + margin
+
+
+def _sigmoid(z):
+    return 0.5 * (1 + np.tanh(0.5 * z))
