@@ -34,8 +34,8 @@ def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None
     loss (plus 1e-307); with other labels the absolute error is at most 1e-14 (1 + mean_n(|w x_n| + |b|)). float32 data
     is evaluated in float64 and rounded once. Extra memory is a few MB and three copies of the data.
 
-    Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out` is
-    then untouched.
+    Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
+    is then untouched.
     """
     feature = checks.feature("x", x)
     labels = checks.labels(y, len(feature), np.float64)

@@ -64,7 +64,7 @@ def draw_summary(trials, surfaces, window):
         for ax, trial in zip(row, some, strict=True):
             plot_contour(surfaces[trial.history.cost], trial.history, window=window, ax=ax)
             steps = trial.history.steps_to_accuracy_1()
-            reached = "" if steps is None else f", 1 first after {steps} steps"
+            reached = "" if steps is None else f", all correct first after {steps} steps"
             ax.set_title(f"start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}", fontsize="medium")
     return figure
 

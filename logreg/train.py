@@ -22,7 +22,7 @@ class History:
     start_w (d,), start_b     parameters before the first step
     steps_per_epoch           steps that go once through the data
     cost                      what was minimised: "bce" or "mse"
-    x (n, d), y (n,)          the data, float64 tensors
+    x (n, d), y (n,)          the data
     """
 
     w: np.ndarray
@@ -61,9 +61,10 @@ class History:
         """Mean over the data of function(z, y), before the first step and after each of the first `steps`."""
         w = torch.from_numpy(np.concatenate([self.start_w[None], self.w[:steps]]).astype(np.float64))
         b = torch.from_numpy(np.append(self.start_b, self.b[:steps]).astype(np.float64))
-        at_once = max(1, LOGITS_AT_ONCE // len(self.y))
+        x, y = self.x.double(), self.y.double()
+        at_once = max(1, LOGITS_AT_ONCE // len(y))
         means = [
-            function(some_w @ self.x.T + some_b[:, None], self.y).double().mean(-1)
+            function(some_w @ x.T + some_b[:, None], y).double().mean(-1)
             for some_w, some_b in zip(w.split(at_once), b.split(at_once), strict=True)
         ]
         return torch.cat(means).numpy()
@@ -77,9 +78,9 @@ def is_correct(z, y):
 def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, progress=None):
     """Trains the model by minibatch gradient descent over the data in order; the whole run is one kernel call.
 
-    `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the trained
-    parameters. `data[:]` gives x (n, d) and y (n, 1) or (n,). The other arguments are those of `kernels.sgd_run_`;
-    `device` is None or "cpu". Returns a History.
+    `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the
+    trained parameters. `data[:]` gives x (n, d) and y (n, 1) or (n,). The other arguments are those of
+    `kernels.sgd_run_`; `device` is None or "cpu". Returns a History.
 
     Raises what `kernels.sgd_run_` raises; ValueError for another device, TypeError for another model.
     """
@@ -91,7 +92,7 @@ def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, progr
     run = sgd_run_(x, y, w, b, lr=lr, batch_size=batch_size, epochs=epochs, loss=loss, progress=progress)
     steps_per_epoch = -(-len(y) // batch_size)
     path = (field.numpy() for field in run)
-    return History(*path, start_w, start_b, steps_per_epoch, loss, x.detach().double(), y.detach().double())
+    return History(*path, start_w, start_b, steps_per_epoch, loss, x.detach(), y.detach())
 
 
 def accuracy(model, data):

@@ -59,7 +59,8 @@ def parallel_kernel(body):
 
 
 def read_only(array):
-    """A C-contiguous view that Numba types alike whether or not the caller's array is writable; a copy only of others."""
+    """A C-contiguous view, a copy of arrays in another order; Numba compiles one kernel whether or not the caller's
+    array is writable."""
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view

@@ -109,8 +109,7 @@ def straight_path():
     def straight_path(points):
         w, b = np.array(points, dtype=float).T
         full_loss = np.ones(len(w) - 1)
-        return SimpleNamespace(
-            w=w[1:, None], b=b[1:], start_w=w[:1], start_b=b[0], start_loss=1.0, steps_per_epoch=1, full_loss=lambda: full_loss
-        )
+        start = {"start_w": w[:1], "start_b": b[0], "start_loss": 1.0}
+        return SimpleNamespace(w=w[1:, None], b=b[1:], **start, steps_per_epoch=1, full_loss=lambda: full_loss)
 
     return straight_path

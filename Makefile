@@ -1,0 +1,35 @@
+# Each target sets up .venv by itself. PIP_ARGS goes to every pip install, e.g. an index of CPU-only builds of torch.
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/installed
+
+.PHONY: lab test test-long bench lint clean
+
+lab: $(INSTALLED)
+	$(RUN) -m logreg lab
+
+test: $(INSTALLED)
+	$(RUN) -m pytest -m "not long"
+
+test-long: $(INSTALLED)
+	$(RUN) -m pytest -m long
+
+bench: $(INSTALLED)
+	$(RUN) -m pytest bench --benchmark-only --benchmark-json=bench/results/cpu.json
+	$(RUN) -m bench.report
+
+lint: $(INSTALLED)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet -c constraints.txt $(PIP_ARGS) torch
+	$(RUN) -m pip install --quiet -c constraints.txt $(PIP_ARGS) --editable ".[test,bench,lint]"
+	touch $(INSTALLED)
