@@ -63,7 +63,7 @@ class Locator(_CacheLocator):
 
 
 class CacheImpl(CompileResultCacheImpl):
-    _locator_classes = [Locator]  # noqa: RUF012  (Numba declares a list)
+    _locator_classes: list = [Locator]  # noqa: RUF012  (as Numba declares it)
 
 
 class KernelCache(FunctionCache):
