@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from kernels.results import LogitPlane
+
 BACKENDS = ("numba", "reference")
 COSTS = ("bce", "mse")
+QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian": (3,)}  # and their leading axes
 SURELY_FREE = 2**24  # bytes for which the system isn't asked
 
 
@@ -138,26 +141,88 @@ def tolerance(value):
         raise ValueError(f"tol is {value!r}; accepted: 0, or 1e-13 <= tol < 1")
 
 
+def quantities_of(value):
+    """Names of quantities, at least one, each once."""
+    names = (value,) if isinstance(value, str) else tuple(value)
+    if not names or len(set(names)) < len(names) or any(name not in QUANTITIES for name in names):
+        raise ValueError(f"quantities is {value!r}; accepted: some of {', '.join(map(repr, QUANTITIES))}")
+    return names
+
+
+def weights(value, n):
+    """Weights of the samples (n,), finite, >= 0 and not all 0, float64; or None."""
+    if value is None:
+        return None
+    array = array_of("sample_weight", value)
+    if array.shape != (n,):
+        raise ValueError(f"sample_weight has shape {array.shape}; accepted: ({n},), one weight for each sample")
+    array = array.astype(np.float64)
+    check_finite("sample_weight", array)
+    if array.min() < 0 or not array.any():
+        raise ValueError("sample_weight has a negative value, or only zeros; accepted: weights >= 0, some above 0")
+    return array
+
+
+def column(name, value, n, dtype):
+    """One field (n,) of a plane, finite, of a given dtype."""
+    array = float_array(name, value)
+    if array.shape != (n,) or array.dtype != dtype:
+        raise ValueError(f"{name} is {array.dtype} {array.shape}; accepted: {np.dtype(dtype)} ({n},), as the offset")
+    check_finite(name, array)
+    return array
+
+
+def plane_of(value):
+    """The three fields (n,) of a LogitPlane, finite, of one dtype, n >= 1."""
+    if not isinstance(value, LogitPlane):
+        raise TypeError(f"plane is a {type(value).__name__}; accepted: a LogitPlane, as logit_plane makes it")
+    offset = feature("plane.offset", value.offset)
+    slopes = (
+        column(f"plane.{name}", getattr(value, name), len(offset), offset.dtype) for name in ("s_slope", "t_slope")
+    )
+    return offset, *slopes
+
+
+def theta(name, value, d):
+    """A point or direction (d + 1,) of parameter space, the bias last; finite, float64."""
+    array = array_of(name, value).astype(np.float64)
+    if array.shape != (d + 1,):
+        raise ValueError(f"{name} has shape {array.shape}; accepted: ({d + 1},), {d} weights and the bias")
+    check_finite(name, array)
+    return array
+
+
 def one_of(name, value, accepted):
     if value not in accepted:
         raise ValueError(f"{name} is {value!r}; accepted: {', '.join(map(repr, accepted))}")
     return value
 
 
-def output(value, shape, dtype, sources):
-    """The array that a surface is written to: the caller's, or a new one if there is memory for it."""
+def outputs_of(value, quantities, grid, dtype, sources):
+    """{quantity: the array that it is written to}, the caller's or, if there is memory for them, new ones."""
+    shapes = {name: (*QUANTITIES[name], *grid) for name in quantities}
     if value is None:
-        memory(shape, dtype)
-        return np.empty(shape, dtype)
+        memory((sum(map(math.prod, shapes.values())),), dtype)
+        return {name: np.empty(shape, dtype) for name, shape in shapes.items()}
+    given = value if isinstance(value, dict) else dict.fromkeys(quantities[:1], value)
+    if set(given) != set(quantities):
+        raise ValueError(
+            f"out is for {sorted(given)}; accepted: an array for a single quantity, else a dict with {quantities}"
+        )
+    return {name: output(f"out[{name!r}]", given[name], shape, dtype, sources) for name, shape in shapes.items()}
+
+
+def output(name, value, shape, dtype, sources):
+    """The caller's array to write to."""
     if not (is_tensor(value) or isinstance(value, np.ndarray)):
-        raise TypeError(f"out is a {type(value).__name__}; accepted: an array or tensor")
-    array = array_of("out", value)
+        raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor")
+    array = array_of(name, value)
     if array.shape != shape or array.dtype != dtype:
-        raise ValueError(f"out is {array.dtype} {array.shape}; accepted: {np.dtype(dtype)} {shape}")
+        raise ValueError(f"{name} is {array.dtype} {array.shape}; accepted: {np.dtype(dtype)} {shape}")
     if not array.flags.writeable:
-        raise ValueError("out is read-only; accepted: a writable array")
+        raise ValueError(f"{name} is read-only; accepted: a writable array")
     if any(np.may_share_memory(array, source) for source in sources):
-        raise ValueError("out shares memory with the data; accepted: an array of its own")
+        raise ValueError(f"{name} shares memory with the data; accepted: an array of its own")
     return array
 
 

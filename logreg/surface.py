@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from kernels import LogitPlane, checks, loss_surface
-from kernels.reference import surface_on_plane
+from kernels import LogitPlane, checks, surface_on_plane
 from logreg.data import samples
 from logreg.train import check_device
 
@@ -57,7 +55,7 @@ class LossSurface:
         if len(points) != 2:
             raise ValueError(f"resolution is {resolution!r}; accepted: a number of points, or a pair of them")
         w, b = axis("w_range", w_range, points[0]), axis("b_range", b_range, points[1])
-        return cls(w, b, compute_loss(x, y, w, b, loss), loss)
+        return cls(w, b, loss_over(x, y, w, b, loss), loss)
 
     @property
     def minimum(self):
@@ -108,15 +106,12 @@ def stored_array(archive, name):
         return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def compute_loss(x, y, w, b, loss):
-    """Loss over the grid (nb, nw), float64, of samples x (n, 1) or (n,), y (n,)."""
-    if loss == "bce":
-        return loss_surface(x.numpy(), y.numpy(), w, b)
-    feature = torch.from_numpy(checks.feature("x", x))
-    labels = torch.from_numpy(checks.labels(y, len(feature), np.float64))
-    plane = LogitPlane(torch.zeros_like(feature), feature, torch.ones_like(feature))
-    axes = torch.from_numpy(w), torch.from_numpy(b)
-    return surface_on_plane(plane, labels, *axes, quantities=("mse",))["mse"].numpy()
+def loss_over(x, y, w, b, loss):
+    """The loss of one-feature samples over the grid (nb, nw)."""
+    feature = checks.feature("x", x)
+    plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
+    name = {"bce": "loss", "mse": "mse"}[loss]
+    return getattr(surface_on_plane(plane, y.numpy(), w, b, quantities=(name,)), name)
 
 
 def axis(name, window, points):

@@ -15,8 +15,11 @@ def compile_all():
 
 
 def compile_surface(dtype):
-    """One small surface, which runs on one thread, and one large enough for all."""
-    x, y = np.zeros(1), np.zeros(1)
+    """Surfaces small enough for one thread and large enough for all, along constant slopes and others."""
+    zeros, weight = np.zeros(2), np.ones(2)
     for points in (1, launch.SERIAL_WORK):
-        out = np.empty((points, 1), dtype)
-        surface.loss_surface(x, y, np.zeros(1), np.linspace(0.0, 1.0, points), out, silent)
+        axes = np.zeros(1), np.linspace(0.0, 1.0, points)
+        out = {"loss": np.empty((points, 1), dtype)}
+        for slope in (np.zeros(2), np.arange(2.0)):
+            surface.surface_on_plane((zeros, zeros, slope), zeros, *axes, None, out, silent)
+        surface.surface_on_plane((zeros, zeros, zeros), zeros, *axes, weight, out, silent)
