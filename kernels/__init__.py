@@ -10,7 +10,7 @@ import importlib
 
 import numpy as np
 
-from kernels import checks
+from kernels import checks, planning
 from kernels.progress import reporter
 from kernels.results import Ensemble, LogitPlane, LossGrad, Plan, Run, Surface
 
@@ -23,6 +23,7 @@ __all__ = [
     "Surface",
     "logit_plane",
     "loss_surface",
+    "plan_surface",
     "sgd_run_",
     "surface_on_plane",
     "warmup",
@@ -44,7 +45,7 @@ def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None
     feature = checks.feature("x", x)
     plane = np.zeros_like(feature), feature, np.ones_like(feature)
     axes = checks.axis("w", w), checks.axis("b", b)
-    surfaces = evaluate_surface(plane, y, *axes, ("loss",), None, method, tol, out, backend, progress)
+    surfaces, _ = evaluate_surface(plane, y, *axes, ("loss",), None, method, tol, out, backend, progress)
     return checks.like(x, surfaces["loss"]) if out is None else out
 
 
@@ -88,8 +89,9 @@ def surface_on_plane(
     quantities     of "loss", mean cross-entropy; "mse", mean of (sigmoid(z) - y)^2; "accuracy", share of samples where
                    z > 0 and y > 0.5 agree; "gradient" and "hessian" of the loss in s and t
     sample_weight  (n,), >= 0: means become weighted means
-    method         "direct" evaluates every sample at every point; "auto" takes the cheapest method, which is "direct"
-    tol            error allowed to a method that interpolates, 0 or 1e-13 <= tol < 1
+    method         "direct" evaluates every sample at every point; "spectral" interpolates between Chebyshev nodes;
+                   "auto" takes the cheaper one, by shapes and data alone
+    tol            error allowed to interpolation, relative to max(1, max|quantity|); 0 for direct, or 1e-13 <= tol < 1
     out            array or tensor to be written to instead of a new one; for several quantities a dict of them
     backend        None or "numba": compiled; "reference": eager PyTorch
     progress       True for a tqdm bar, or a callable (done, total) that counts evaluations, points * samples
@@ -97,9 +99,11 @@ def surface_on_plane(
     Returns a Surface in the dtype of the plane: loss, mse, accuracy (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns)
     as ss, st, tt, None where not asked for; row = t.
 
-    With u = 2^-53 and C = max_n(|p| + |s q| + |t r|): for labels 0 and 1 and no weights the relative error of a loss is
-    at most 1e-12 + 4 u C, however small it is (plus 1e-307); with other labels or with weights its absolute error is at
-    most 1e-14 (1 + mean_n(|p| + |s q| + |t r|)). Accuracy is counted exactly, logits being (p + s q) + t r in float64.
+    With u = 2^-53 and C = max_n(|p| + |s q| + |t r|), direct: for labels 0 and 1 and no weights the relative error of a
+    loss is at most 1e-12 + 4 u C, however small it is (plus 1e-307); with other labels or with weights its absolute
+    error is at most 1e-14 (1 + mean_n(|p| + |s q| + |t r|)). Spectral: the absolute error is at most (tol + 4 u C)
+    max(1, max|quantity|), by a bound computed beforehand; where no interpolation keeps it, evaluation is direct.
+    `plan` says which, and why. Accuracy is counted exactly, logits being (p + s q) + t r in float64.
     float32 data is evaluated in float64 and rounded once. Extra memory is a few MB and six copies of y.
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
@@ -108,28 +112,43 @@ def surface_on_plane(
     fields = checks.plane_of(plane)
     names = checks.quantities_of(quantities)
     axes = checks.axis("s", s), checks.axis("t", t)
-    surfaces = evaluate_surface(fields, y, *axes, names, sample_weight, method, tol, out, backend, progress)
+    surfaces, plan = evaluate_surface(fields, y, *axes, names, sample_weight, method, tol, out, backend, progress)
     found = {name: checks.like(plane.offset, surfaces[name]) for name in names}
     grid = (checks.like(plane.offset, axis) for axis in axes)
-    return Surface(*grid, **found, plan=Plan("direct", None, 0.0, "every sample is evaluated at every point"))
+    return Surface(*grid, **found, plan=plan)
+
+
+def plan_surface(plane, y, s, t, *, quantities=("loss",), sample_weight=None, method="auto", tol=1e-12):
+    """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it."""
+    fields = [field.astype(np.float64, copy=False) for field in checks.plane_of(plane)]
+    n = len(fields[0])
+    samples = checks.labels(y, n, np.float64), checks.weights(sample_weight, n)
+    axes = checks.axis("s", s), checks.axis("t", t)
+    names = checks.quantities_of(quantities)
+    checks.one_of("method", method, checks.METHODS)
+    checks.tolerance(tol)
+    return planning.plan(fields, *samples, *axes, names, method, tol)[0]
 
 
 def evaluate_surface(plane, y, s, t, quantities, sample_weight, method, tol, out, backend, progress):
-    """{quantity: array} of a checked plane and checked axes; checks the rest."""
+    """{quantity: array} and the Plan of a checked plane and checked axes; checks the rest."""
     n, dtype = len(plane[0]), plane[0].dtype
     labels, weights = checks.labels(y, n, np.float64), checks.weights(sample_weight, n)
-    checks.one_of("method", method, ("auto", "direct"))
+    checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
     backend = checks.one_of("backend", backend or "numba", checks.BACKENDS)
+    wide = [field.astype(np.float64, copy=False) for field in plane]
     with reporter(progress) as report:
         outputs = checks.outputs_of(out, quantities, (len(t), len(s)), dtype, (*plane, labels))
         if backend == "reference":
+            plan = Plan("direct", None, 0.0, "the reference evaluates every sample at every point")
             for name, values in reference_surface(plane, labels, s, t, quantities, weights).items():
                 outputs[name][:] = values
         else:
-            wide = [field.astype(np.float64, copy=False) for field in plane]
-            numba_module("surface").surface_on_plane(wide, labels, s, t, weights, outputs, report)
-    return outputs
+            plan, interpolation = planning.plan(wide, labels, weights, s, t, quantities, method, tol)
+            body = numba_module("surface").surface_on_plane
+            body(wide, labels, s, t, weights, outputs, interpolation, report)
+    return outputs, plan
 
 
 def reference_surface(plane, labels, s, t, quantities, weights):

@@ -14,6 +14,7 @@ from kernels.results import LogitPlane
 
 BACKENDS = ("numba", "reference")
 COSTS = ("bce", "mse")
+METHODS = ("auto", "direct", "spectral")
 QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian": (3,)}  # and their leading axes
 SURELY_FREE = 2**24  # bytes for which the system isn't asked
 

@@ -191,12 +191,15 @@ def load_where(typing, vector, array, index, mask):
 
 @intrinsic
 def store(typing, array, index, value):
-    """Writes the lanes of `value` to a contiguous array from flat `index`; bounds are not checked."""
+    """Writes the lanes of `value`, rounded to the array's type, to a contiguous array from flat `index`.
+    Bounds are not checked."""
+    stored = value.of(array.dtype)
 
     def emit(context, builder, sig, args):
         pointer = element_pointer(context, builder, sig.args[0], args[0], args[1])
-        stored = builder.store(args[2], builder.bitcast(pointer, args[2].type.as_pointer()))
-        stored.align = value.dtype.bitwidth // 8
+        lanes = args[2] if stored == value else builder.fptrunc(args[2], llvm_type(stored))
+        instruction = builder.store(lanes, builder.bitcast(pointer, lanes.type.as_pointer()))
+        instruction.align = stored.dtype.bitwidth // 8
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), emit

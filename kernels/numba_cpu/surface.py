@@ -7,47 +7,116 @@ by sample. Parts are small enough that Ctrl-C is answered between them.
 import numba
 import numpy as np
 
-from kernels.numba_cpu import bias_axis, elementwise, general_plane
+from kernels import spectral
+from kernels.numba_cpu import bias_axis, elementwise, general_plane, interpolate
 from kernels.numba_cpu.launch import launch, read_only
 
 JOBS_PER_THREAD = 16
 EVALUATIONS_PER_THREAD = 50_000_000  # in one launch
+POINTS_AT_ONCE = 50_000_000  # of an interpolation, in one launch
 
 
-def surface_on_plane(plane, y, s, t, weight, outputs, progress):
+def surface_on_plane(plane, y, s, t, weight, outputs, interpolation, progress):
     """Writes means over the samples to `outputs`, {quantity: array}, float32 or float64.
 
-    plane     offset, s_slope, t_slope (n,), float64
-    y, s, t   labels in [0, 1] (n,), axes, float64
-    weight    of the samples (n,), float64, or None
-    progress  called with (done, total), which count evaluations
+    plane          offset, s_slope, t_slope (n,), float64
+    y, s, t        labels in [0, 1] (n,), axes, float64
+    weight         of the samples (n,), float64, or None
+    interpolation  None, or the spectral.Interpolation of all quantities but accuracy
+    progress       called with (done, total), which count evaluations
     """
-    plane = [read_only(field) for field in plane]
-    sign, distance = np.where(y > 0.5, -1.0, 1.0), np.minimum(y, 1.0 - y)
-    by_products = "loss" in outputs and weight is None
-    others = {name: out for name, out in outputs.items() if not (by_products and name == "loss")}
-    done, total = 0, len(y) * len(s) * len(t) * (by_products + bool(others))
+    samples = *(read_only(field) for field in plane), np.where(y > 0.5, -1.0, 1.0), np.minimum(y, 1.0 - y)
+    direct = {name: out for name, out in outputs.items() if interpolation is None or name == "accuracy"}
+    smooth = {name: out for name, out in outputs.items() if name not in direct}
+    parts = []
+    if direct:
+        parts.append((s, t, direct))
+    if smooth:
+        (s_sorted, s_order), (t_sorted, t_order) = ascending(s), ascending(t)
+        node_axes = (
+            spectral.nodes_of_axis(s_sorted, interpolation.s),
+            spectral.nodes_of_axis(t_sorted, interpolation.t),
+        )
+        shape = len(node_axes[1]), len(node_axes[0])
+        at_nodes = {name: np.empty((*out.shape[:-2], *shape)) for name, out in smooth.items()}
+        parts.append((*node_axes, at_nodes))
+    report = counting(progress, sum(len(y) * len(a) * len(b) * passes(part, weight) for a, b, part in parts))
+    for part_s, part_t, part in parts:
+        evaluate(samples, weight, part_s, part_t, part, report)
+    for name, out in smooth.items():
+        floor = 0.0 if name in ("loss", "mse") else -np.inf
+        fill(at_nodes[name], s_sorted, t_sorted, interpolation, out, (t_order, s_order), floor)
+
+
+def passes(outputs, weight):
+    """How often the samples are gone through: once by products, once for what has no product form."""
+    return ("loss" in outputs and weight is None) + any(name != "loss" or weight is not None for name in outputs)
+
+
+def counting(progress, total):
+    """A function that takes what was done since its last call, for a `progress` that takes the sum and the total."""
+    done = 0
 
     def advance(evaluations):
         nonlocal done
         done += evaluations
         progress(done, total)
 
-    if by_products:
-        add_losses(plane, sign, distance, s, t, outputs["loss"], advance)
+    return advance
+
+
+def evaluate(samples, weight, s, t, outputs, advance):
+    """Direct evaluation."""
+    others = {name: out for name, out in outputs.items() if name != "loss" or weight is not None}
+    if len(others) < len(outputs):
+        add_losses(samples, s, t, outputs["loss"], advance)
     if others:
-        ones = np.ones(len(y)) if weight is None else weight
-        elementwise.evaluate((*plane, sign, distance, ones), s, t, others, advance)
+        ones = np.ones(len(samples[0])) if weight is None else weight
+        elementwise.evaluate((*samples, ones), s, t, others, advance)
 
 
-def add_losses(plane, sign, distance, s, t, out, advance):
+def fill(values, s, t, interpolation, out, order, floor):
+    """Interpolates node values ((k,) nodes of t, nodes of s) to a surface ((k,) nt, ns)."""
+    if out.ndim == 3:
+        for component, surface in zip(values, out, strict=True):
+            fill(component, s, t, interpolation, surface, order, floor)
+        return
+    rows, columns = order
+    if rows is not None or columns is not None or not out.flags.c_contiguous:
+        surface = np.empty_like(out, order="C")
+        fill(values, s, t, interpolation, surface, (None, None), floor)
+        out[np.ix_(rows if rows is not None else range(len(t)), columns if columns is not None else range(len(s)))] = (
+            surface
+        )
+        return
+    A, B = spectral.weights_of_axis(t, interpolation.t), spectral.weights_of_axis(s, interpolation.s)
+    A = np.pad(A, ((0, -len(A) % interpolate.ROWS), (0, 0)))
+    B = np.ascontiguousarray(np.pad(B, ((0, -len(B) % interpolate.PANEL), (0, 0))).T)
+    band_rows = min(interpolation.t.points, interpolate.MOST_ROWS)
+    bands = -(-len(t) // band_rows)
+    bands_at_once = max(1, POINTS_AT_ONCE // (band_rows * len(s)))
+    tiles = interpolation.t.nodes, interpolation.t.points, B, interpolation.s.nodes, interpolation.s.points
+    for first in range(0, bands, bands_at_once):
+        last = min(first + bands_at_once, bands)
+        launch(interpolate.fill, out.size, values, A, *tiles, band_rows, first, last, out, floor)
+
+
+def ascending(axis):
+    """The axis in ascending order, and that order, None if it is the order already."""
+    if (axis[1:] >= axis[:-1]).all():
+        return axis, None
+    order = np.argsort(axis, kind="stable")
+    return axis[order], order
+
+
+def add_losses(samples, s, t, out, advance):
     """The mean loss by products; by polynomials where t moves all logits alike."""
     if not out.flags.c_contiguous:  # the kernels are compiled for one layout
         surface = np.empty_like(out, order="C")
-        add_losses(plane, sign, distance, s, t, surface, advance)
+        add_losses(samples, s, t, surface, advance)
         out[:] = surface
         return
-    p, q, r = plane
+    p, q, r, sign, distance = samples
     if (r == r[0]).all():
         s, t, order = sorted_axes(s, t * r[0])
         tiles = bias_axis.tiles_of_axis(t)
@@ -59,7 +128,7 @@ def add_losses(plane, sign, distance, s, t, out, advance):
         s, t = (np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t))
         cells = general_plane.TILE**2
         jobs = len(s) * len(t) // cells
-        in_parts(general_plane.add_tiles, (p, q, r, sign, distance), (s, t), jobs, cells, out, order, advance)
+        in_parts(general_plane.add_tiles, samples, (s, t), jobs, cells, out, order, advance)
 
 
 def sorted_axes(s, t):

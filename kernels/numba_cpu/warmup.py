@@ -21,5 +21,5 @@ def compile_surface(dtype):
         axes = np.zeros(1), np.linspace(0.0, 1.0, points)
         out = {"loss": np.empty((points, 1), dtype)}
         for slope in (np.zeros(2), np.arange(2.0)):
-            surface.surface_on_plane((zeros, zeros, slope), zeros, *axes, None, out, silent)
-        surface.surface_on_plane((zeros, zeros, zeros), zeros, *axes, weight, out, silent)
+            surface.surface_on_plane((zeros, zeros, slope), zeros, *axes, None, out, None, silent)
+        surface.surface_on_plane((zeros, zeros, zeros), zeros, *axes, weight, out, None, silent)
