@@ -142,7 +142,5 @@ def weights_of_axis(axis, tiling):
     barycentric = np.where(k % 2, -1.0, 1.0) * np.sin((2 * k + 1) * (np.pi / (2 * tiling.nodes)))
     distance = axis[:, None] - nodes
     hit = distance == 0
-    weights = barycentric / np.where(hit, 1.0, distance)
-    weights /= weights.sum(axis=1, keepdims=True)
-    weights[hit.any(axis=1)] = hit[hit.any(axis=1)]
-    return weights
+    weights = np.where(hit.any(axis=1, keepdims=True), hit, barycentric / np.where(hit, 1.0, distance))
+    return weights / weights.sum(axis=1, keepdims=True)

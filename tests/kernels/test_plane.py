@@ -1,0 +1,163 @@
+"""`surface_on_plane` and `plan_surface` against the oracle: every quantity, method, dtype and backend."""
+
+import numpy as np
+import pytest
+import torch
+
+from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, surface_on_plane
+from tests.oracle import QUANTITIES, assert_surface_close
+from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
+
+SMOOTH = tuple(name for name in QUANTITIES if name != "accuracy")
+
+
+def evaluate(problem, s=None, t=None, **options):
+    s, t = problem.s if s is None else s, problem.t if t is None else t
+    options = {"quantities": QUANTITIES, "sample_weight": problem.sample_weight, **options}
+    return surface_on_plane(LogitPlane(*problem.plane), problem.y, s, t, **options)
+
+
+def assert_close(surface, problem, quantities=QUANTITIES, cells=8, tol=1e-12):
+    for name in quantities:
+        method = "direct" if name == "accuracy" else surface.plan.method
+        arguments = problem.plane, problem.y, surface.s, surface.t, name
+        assert_surface_close(
+            getattr(surface, name), *arguments, weights=problem.sample_weight, cells=cells, method=method, tol=tol
+        )
+
+
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+@pytest.mark.parametrize("problem", list(surface_problems(40, seed=1)), ids=lambda problem: problem.name)
+def test_direct_keeps_its_accuracy(problem, backend):
+    assert_close(evaluate(problem, method="direct", backend=backend), problem)
+
+
+@pytest.mark.parametrize("tol", [1e-3, 1e-6, 1e-10, 1e-13])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        one_feature(20, 1.0, labels="noisy"),
+        one_feature(20, 1.0, labels="soft", dtype=np.float32),
+        plane(100, 0.3),
+        plane(300, 0.3, weighted=True, labels="soft"),
+        plane(7, 0.3, dtype=np.float32, labels="ones"),
+    ],
+    ids=lambda problem: problem.name,
+)
+def test_spectral_keeps_its_bound(problem, tol):
+    s, t = np.linspace(-4, 4, 150), np.linspace(-3, 5, 171) ** 3 / 25
+    surface = evaluate(problem, s, t, method="spectral", tol=tol)
+    assert surface.plan.method == "spectral"
+    assert surface.plan.bound <= tol
+    assert_close(surface, problem, cells=64, tol=tol)
+
+
+@pytest.mark.parametrize("shape", [(31, 33), (32, 64), (200, 65), (257, 520)])
+def test_spectral_fills_every_cell_of_any_shape_in_any_order(shape):
+    problem, rng = plane(50, 0.3), np.random.default_rng(0)
+    s, t = (rng.permutation(np.linspace(-3, 3, points)) for points in shape)
+    out = {
+        name: np.full((*lead, *shape[::-1]), np.nan) for name, lead in zip(SMOOTH, ((), (), (2,), (3,)), strict=True)
+    }
+    surface = evaluate(problem, s, t, quantities=SMOOTH, method="spectral", tol=1e-9, out=out)
+    assert surface.plan.method == "spectral"
+    exact = evaluate(problem, s, t, quantities=SMOOTH, method="direct")
+    for name in SMOOTH:
+        assert getattr(surface, name) is out[name]
+        np.testing.assert_allclose(out[name], getattr(exact, name), rtol=0, atol=2e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_output_in_any_layout(dtype):
+    problem = plane(20, 1.0, dtype=dtype)
+    wanted = evaluate(problem, quantities=("loss",)).loss
+    for out in layouts(np.full(wanted.shape, np.nan, dtype)).values():
+        if out.flags.writeable:
+            assert evaluate(problem, quantities=("loss",), out=out).loss is out
+            np.testing.assert_array_equal(out, wanted)
+
+
+def test_auto_takes_the_cheaper_method_and_says_why():
+    x, y = lab_data(np.float64)
+    lab = LogitPlane(np.zeros_like(x), x, np.ones_like(x))
+    small, large = (plan_surface(lab, y, *lab_window(points)) for points in (30, 2048))
+    assert (small.method, small.nodes, small.bound) == ("direct", None, 0.0)
+    assert large.method == "spectral"
+    assert 0 < large.bound <= 1e-12
+    assert "multiply-adds" in large.reason
+    assert surface_on_plane(lab, y, *lab_window(30)).plan == small
+
+
+def test_a_window_too_wide_falls_back_to_direct():
+    problem = plane(20, 1e4)
+    surface = evaluate(problem, method="spectral")
+    assert surface.plan.method == "direct"
+    assert "too fast" in surface.plan.reason
+    assert_close(surface, problem)
+
+
+def test_tolerance_0_is_direct():
+    assert evaluate(plane(20, 0.1), method="spectral", tol=0).plan.method == "direct"
+
+
+def test_loss_surface_is_the_case_of_one_feature():
+    x, y = lab_data(np.float64)
+    w, b = lab_window(50)
+    surface = surface_on_plane(LogitPlane(np.zeros_like(x), x, np.ones_like(x)), y, w, b)
+    np.testing.assert_array_equal(loss_surface(x, y, w, b), surface.loss)
+
+
+@pytest.mark.parametrize("d", [1, 2, 30])
+def test_logit_plane(d):
+    rng = np.random.default_rng(d)
+    X, directions = rng.normal(size=(50, d)), rng.normal(size=(3, d + 1))
+    made = logit_plane(X, *directions)
+    for field, theta in zip(made, directions, strict=True):
+        np.testing.assert_allclose(field, X @ theta[:-1] + theta[-1], rtol=1e-14, atol=1e-14)
+    as_tensors = logit_plane(torch.from_numpy(X), *directions)
+    assert all(isinstance(field, torch.Tensor) for field in as_tensors)
+
+
+def test_same_bits_for_any_number_of_threads():
+    import numba
+
+    problem = plane(300, 1.0)
+    s, t = np.linspace(-3, 3, 130), np.linspace(-3, 3, 140)
+    threads = numba.get_num_threads()
+    surfaces = []
+    for count in (1, threads):
+        numba.set_num_threads(count)
+        for method in ("direct", "spectral"):
+            surfaces.append(evaluate(problem, s, t, method=method, tol=1e-3))
+    numba.set_num_threads(threads)
+    for one, other in zip(surfaces[:2], surfaces[2:], strict=True):
+        for name in QUANTITIES:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"quantities": ()}, "quantities is .* accepted"),
+        ({"quantities": ("loss", "loss")}, "quantities is .* accepted"),
+        ({"quantities": "entropy"}, "quantities is 'entropy'; accepted"),
+        ({"sample_weight": np.ones(3)}, r"sample_weight has shape \(3,\); accepted: \(20,\)"),
+        ({"sample_weight": np.zeros(20)}, "sample_weight has a negative value, or only zeros"),
+        ({"method": "fast"}, "method is 'fast'; accepted"),
+        ({"tol": 1e-14}, "tol is 1e-14; accepted"),
+        ({"out": np.empty((6, 11))}, "out is for"),
+    ],
+)
+def test_wrong_arguments(change, match):
+    with pytest.raises(ValueError, match=match):
+        evaluate(plane(20, 1.0), **change)
+
+
+def test_wrong_planes():
+    p, q, r = plane(20, 1.0).plane
+    with pytest.raises(TypeError, match="plane is a tuple; accepted: a LogitPlane"):
+        surface_on_plane((p, q, r), np.zeros(20), [0.0], [0.0])
+    with pytest.raises(ValueError, match=r"plane.s_slope is float64 \(19,\)"):
+        surface_on_plane(LogitPlane(p, q[1:], r), np.zeros(20), [0.0], [0.0])
+    with pytest.raises(ValueError, match=r"center has shape \(3,\); accepted: \(2,\)"):
+        logit_plane(np.ones((5, 1)), [0, 0, 0], [1, 0], [0, 1])
