@@ -1,4 +1,4 @@
-"""Any quantity of a surface, sample by sample: for what has no product form, and for margins that a product can't hold.
+"""Smooth quantities of a surface, sample by sample: what has no product form, such as weighted losses.
 
 A label y is a class and a distance y' = min(y, 1 - y) from it; m is the margin, -z for class 1 and z for class 0. With
 e = exp(-|z|), one exponential gives sigma(m) and 1 - sigma(m) as 1 / (1 + e) and e / (1 + e), and softplus(m) as
@@ -22,7 +22,7 @@ from kernels.numba_cpu.simd import Vector, absolute, fma, load, register_bytes, 
 LANES = register_bytes() // 8
 POINTS = Vector(types.float64, LANES)
 CHUNK = 512  # samples summed in registers before they are added to the sums in memory
-QUANTITIES = {"loss": 1, "mse": 1, "accuracy": 1, "gradient": 2, "hessian": 3}
+QUANTITIES = {"loss": 1, "mse": 1, "gradient": 2, "hessian": 3}  # and their components
 COMPONENTS = sum(QUANTITIES.values())
 
 ROWS_PER_THREAD = 8
@@ -35,15 +35,10 @@ def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, wanted
     """Sums over the samples [start, stop) at the points (s, t), one vector for each component; those of quantities
     that aren't `wanted`, flags in the order of QUANTITIES, mean nothing."""
     zero = splat(POINTS, 0.0)
-    loss, mse, correct, by_s, by_t, by_ss, by_st, by_tt = zero, zero, zero, zero, zero, zero, zero, zero
-    want_loss, want_mse, want_accuracy, want_gradient, want_hessian = wanted
+    loss, mse, by_s, by_t, by_ss, by_st, by_tt = zero, zero, zero, zero, zero, zero, zero
+    want_loss, want_mse, want_gradient, want_hessian = wanted
     for n in range(start, stop):
         z = (s * q[n] + p[n]) + t * r[n]
-        if want_accuracy:
-            # weight (1 - sign) / 2 where class 1 is predicted, weight (1 + sign) / 2 elsewhere, doubled
-            correct = fma(select(z > 0.0, 1.0 - sign[n], 1.0 + sign[n]), weight[n], correct)
-        if not (want_loss or want_mse or want_gradient or want_hessian):
-            continue
         margin = z * sign[n]
         e = exp_normal(-absolute(z))
         larger = 1.0 / (e + 1.0)
@@ -63,7 +58,7 @@ def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, wanted
             curvature = larger * smaller * weight[n]
             along_s, along_t = curvature * q[n], curvature * r[n]
             by_ss, by_st, by_tt = fma(along_s, q[n], by_ss), fma(along_s, r[n], by_st), fma(along_t, r[n], by_tt)
-    return loss, mse, correct * 0.5, by_s, by_t, by_ss, by_st, by_tt
+    return loss, mse, by_s, by_t, by_ss, by_st, by_tt
 
 
 @parallel_kernel

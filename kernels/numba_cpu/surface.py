@@ -1,14 +1,15 @@
 """Surfaces on the CPU: which kernel evaluates what, and launching it in parts.
 
-The unweighted loss goes by products, as polynomials along an axis that moves all logits alike; everything else sample
-by sample. Parts are small enough that Ctrl-C is answered between them.
+The unweighted loss goes by products, as polynomials along an axis that moves all logits alike; accuracy is counted;
+everything else goes sample by sample. All but accuracy may be interpolated. Parts are small enough that Ctrl-C is
+answered between them.
 """
 
 import numba
 import numpy as np
 
 from kernels import spectral
-from kernels.numba_cpu import bias_axis, elementwise, general_plane, interpolate
+from kernels.numba_cpu import bias_axis, counting, elementwise, general_plane, interpolate
 from kernels.numba_cpu.launch import launch, read_only
 
 JOBS_PER_THREAD = 16
@@ -40,7 +41,8 @@ def surface_on_plane(plane, y, s, t, weight, outputs, interpolation, progress):
         shape = len(node_axes[1]), len(node_axes[0])
         at_nodes = {name: np.empty((*out.shape[:-2], *shape)) for name, out in smooth.items()}
         parts.append((*node_axes, at_nodes))
-    report = counting(progress, sum(len(y) * len(a) * len(b) * passes(part, weight) for a, b, part in parts))
+    evaluations = sum(len(y) * len(a) * len(b) * len(passes(part, weight)) for a, b, part in parts)
+    report = counted(progress, evaluations)
     for part_s, part_t, part in parts:
         evaluate(samples, weight, part_s, part_t, part, report)
     for name, out in smooth.items():
@@ -49,11 +51,16 @@ def surface_on_plane(plane, y, s, t, weight, outputs, interpolation, progress):
 
 
 def passes(outputs, weight):
-    """How often the samples are gone through: once by products, once for what has no product form."""
-    return ("loss" in outputs and weight is None) + any(name != "loss" or weight is not None for name in outputs)
+    """{kernel: the quantities that it evaluates in one pass over the samples}"""
+    kernels = {}
+    for name in outputs:
+        by_products = name == "loss" and weight is None
+        kernel = "products" if by_products else "counting" if name == "accuracy" else "elementwise"
+        kernels.setdefault(kernel, []).append(name)
+    return kernels
 
 
-def counting(progress, total):
+def counted(progress, total):
     """A function that takes what was done since its last call, for a `progress` that takes the sum and the total."""
     done = 0
 
@@ -67,12 +74,14 @@ def counting(progress, total):
 
 def evaluate(samples, weight, s, t, outputs, advance):
     """Direct evaluation."""
-    others = {name: out for name, out in outputs.items() if name != "loss" or weight is not None}
-    if len(others) < len(outputs):
-        add_losses(samples, s, t, outputs["loss"], advance)
-    if others:
-        ones = np.ones(len(samples[0])) if weight is None else weight
-        elementwise.evaluate((*samples, ones), s, t, others, advance)
+    weights = np.ones(len(samples[0])) if weight is None else weight
+    for kernel, names in passes(outputs, weight).items():
+        if kernel == "products":
+            add_losses(samples, s, t, outputs["loss"], advance)
+        elif kernel == "counting":
+            counting.accuracy((*samples[:4], weights), s, t, outputs["accuracy"], advance)
+        else:
+            elementwise.evaluate((*samples, weights), s, t, {name: outputs[name] for name in names}, advance)
 
 
 def fill(values, s, t, interpolation, out, order, floor):
