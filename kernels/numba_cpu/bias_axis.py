@@ -15,7 +15,7 @@ from numba import njit, prange, types
 
 from kernels.numba_cpu.elementary import exp, log1p_scaled, softplus
 from kernels.numba_cpu.launch import parallel_kernel
-from kernels.numba_cpu.products import EXPONENT_OFFSET, LARGEST_MARGIN, add_compensated, normalised, times
+from kernels.numba_cpu.products import EXPONENT_OFFSET, LARGEST_MARGIN, add_compensated, normalised, sums_of_tile, times
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, splat, store, to_float
 
 # Points along s of a tile, a lane each while its polynomials are built: a cache line of the surface is written at once.
@@ -28,6 +28,7 @@ EXPONENTS = Vector(types.int64, LANES)
 
 TILE_ROWS = 512
 STRIDE = TILE_ROWS + 8  # from column to column of a tile's sums: not a power of two, which would share cache sets
+CELLS = COLUMNS * STRIDE
 HALF_WIDTH = 16.0  # of a tile along b
 FEWEST_ROWS = 4  # in a tile of that width; where the axis is coarser, samples are evaluated singly
 CHUNK = 512  # samples whose polynomials stay in the first-level cache
@@ -189,13 +190,14 @@ def write_means(sums, carries, count, out, rows, columns):
 def add_tiles(p, q, sign, distance, start, stop, s, b, tiles, first, last, sums, carries, out, rows, columns):
     """Tiles [first, last), numbered along s first; they are written once the last sample is added.
 
-    `tiles` (k, 2) splits the axis b; `rows` and `columns` say where in `out` the points of b and s belong.
+    `tiles` (k, 2) splits the axis b; `rows` and `columns` say where in `out` the points of b and s belong. `sums` and
+    `carries` (tiles, CELLS) keep a tile from one launch to the next; they are empty if one launch takes all samples.
     """
     across = (s.size + COLUMNS - 1) // COLUMNS
     for job in prange(first, last):
         i = job % across * COLUMNS
         j, end = tiles[job // across]
-        tile = sums[job - first], carries[job - first]
+        tile = sums_of_tile(sums, job - first, CELLS), sums_of_tile(carries, job - first, CELLS)
         add_samples(p, q, sign, distance, start, stop, s[i : i + COLUMNS], b[j:end], *tile)
         if stop == p.size:
             write_means(*tile, p.size, out, rows[j:end], columns[i : i + COLUMNS])

@@ -14,10 +14,11 @@ from numba import njit, prange, types
 
 from kernels.numba_cpu.elementary import exp, log1p_scaled, softplus
 from kernels.numba_cpu.launch import parallel_kernel
-from kernels.numba_cpu.products import EXPONENT_OFFSET, LARGEST_MARGIN, add_compensated, normalised, times
+from kernels.numba_cpu.products import EXPONENT_OFFSET, LARGEST_MARGIN, add_compensated, normalised, sums_of_tile, times
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, splat, store, to_float
 
 TILE = 64  # points of a tile along each axis
+CELLS = TILE**2
 PANEL = register_bytes() // 8 * 2  # points along s evaluated at once, for four t
 AT_S = Vector(types.float64, PANEL)
 EXPONENTS = Vector(types.int64, PANEL)
@@ -140,11 +141,11 @@ def write_means(sums, carries, count, out, rows, columns):
 
 @parallel_kernel
 def add_tiles(p, q, r, sign, distance, start, stop, s, t, first, last, sums, carries, out, rows, columns):
-    """Tiles [first, last), numbered along s first, of padded axes; written once the last sample is added."""
+    """Tiles [first, last), numbered along s first, of padded axes; as `bias_axis.add_tiles`."""
     across = s.size // TILE
     for job in prange(first, last):
         i, j = job % across * TILE, job // across * TILE
-        total, carry = sums[job - first], carries[job - first]
+        total, carry = sums_of_tile(sums, job - first, CELLS), sums_of_tile(carries, job - first, CELLS)
         if start == 0:
             total[:] = 0.0
             carry[:] = 0.0

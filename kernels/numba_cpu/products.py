@@ -4,6 +4,7 @@ A product is (1 + h) 2^exponent with h in [0, 1), so it can't overflow, and whil
 digits that 1 + h would lose.
 """
 
+import numpy as np
 from numba import njit
 
 from kernels.numba_cpu.simd import bits, fma, from_bits, load, store
@@ -37,3 +38,9 @@ def add_compensated(vector, sums, carries, index, value):
     lost = (before - (after - added)) + (value - added)
     store(sums, index, after)
     store(carries, index, load(vector, carries, index) + lost)
+
+
+@njit
+def sums_of_tile(sums, tile, cells):
+    """The sums that a tile has so far, or room for them if there is none to keep."""
+    return sums[tile] if sums.size > 0 else np.empty(cells)

@@ -130,14 +130,13 @@ def add_losses(samples, s, t, out, advance):
         s, t, order = sorted_axes(s, t * r[0])
         tiles = bias_axis.tiles_of_axis(t)
         jobs = -(-len(s) // bias_axis.COLUMNS) * len(tiles)
-        cells = bias_axis.COLUMNS * bias_axis.STRIDE
-        in_parts(bias_axis.add_tiles, (p, q, sign, distance), (s, t, tiles), jobs, cells, out, order, advance)
+        data = p, q, sign, distance
+        in_parts(bias_axis.add_tiles, data, (s, t, tiles), jobs, bias_axis.CELLS, out, order, advance)
     else:
         s, t, order = sorted_axes(s, t)
         s, t = (np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t))
-        cells = general_plane.TILE**2
-        jobs = len(s) * len(t) // cells
-        in_parts(general_plane.add_tiles, samples, (s, t), jobs, cells, out, order, advance)
+        jobs = len(s) * len(t) // general_plane.CELLS
+        in_parts(general_plane.add_tiles, samples, (s, t), jobs, general_plane.CELLS, out, order, advance)
 
 
 def sorted_axes(s, t):
@@ -147,11 +146,11 @@ def sorted_axes(s, t):
 
 
 def in_parts(kernel, samples, grid, jobs, cells, out, order, advance):
-    """Launches a kernel over its `jobs` tiles of `cells` sums each, some tiles and some samples at a time."""
-    n = len(samples[0])
-    jobs_at_once = min(jobs, JOBS_PER_THREAD * numba.get_num_threads())
+    """Launches a kernel over its `jobs` tiles of `cells` sums each: many tiles, or some tiles and some samples."""
+    n, threads = len(samples[0]), numba.get_num_threads()
+    jobs_at_once = max(JOBS_PER_THREAD, EVALUATIONS_PER_THREAD // (cells * n)) * threads
     samples_at_once = EVALUATIONS_PER_THREAD // (JOBS_PER_THREAD * cells) // bias_axis.CHUNK * bias_axis.CHUNK
-    sums, carries = np.empty((2, jobs_at_once, cells))
+    sums, carries = np.empty((2, min(jobs, jobs_at_once) if n > samples_at_once else 0, cells))
     for first in range(0, jobs, jobs_at_once):
         last = min(first + jobs_at_once, jobs)
         points = out.size * last // jobs - out.size * first // jobs
