@@ -21,14 +21,15 @@ def parse(arguments):
     )
     add = parser.add_argument
     add("command", nargs="?", choices=["lab"], default="lab", help="what to do")
-    add("--start", nargs=2, type=float, metavar=("W", "B"), default=DEFAULTS.start, help="weight and bias set by hand")
+    by_hand = "weight and bias of the start set by hand (default: {:g} {:g})".format(*DEFAULTS.start)
+    add("--start", nargs=2, type=float, metavar=("W", "B"), default=argparse.SUPPRESS, help=by_hand)
     add("--loss", choices=["bce", "mse", "both"], default="both", help="cross-entropy, mean squared error or both")
-    add("--epochs", type=int, default=DEFAULTS.epochs, help="passes over the data")
-    add("--lr", type=float, default=DEFAULTS.lr, help="learning rate")
-    add("--batch-size", type=int, default=DEFAULTS.batch_size, help="samples a step")
-    add("--resolution", type=int, default=DEFAULTS.resolution, help="points of a surface along each axis")
+    add("--epochs", type=int, metavar="N", default=DEFAULTS.epochs, help="passes over the data")
+    add("--lr", type=float, metavar="RATE", default=DEFAULTS.lr, help="learning rate")
+    add("--batch-size", type=int, metavar="N", default=DEFAULTS.batch_size, help="samples a step")
+    add("--resolution", type=int, metavar="N", default=DEFAULTS.resolution, help="points of a surface along each axis")
     add("--out", type=Path, metavar="DIR", default=DEFAULTS.out, help="folder for the pictures")
-    add("--seed", type=int, default=DEFAULTS.seed, help="of the random start")
+    add("--seed", type=int, metavar="N", default=DEFAULTS.seed, help="seed of the random start")
     return parser, parser.parse_args(arguments)
 
 
@@ -37,13 +38,15 @@ def main(arguments=None):
     matplotlib.use("Agg")  # pictures go to files; no window is wanted, or may be possible
     costs = ("bce", "mse") if options.loss == "both" else (options.loss,)
     names = ("lr", "batch_size", "epochs", "resolution", "out", "seed")
-    settings = Settings(tuple(options.start), costs, **{name: getattr(options, name) for name in names})
+    start = tuple(getattr(options, "start", DEFAULTS.start))
+    settings = Settings(start, costs, **{name: getattr(options, name) for name in names})
     try:
         run_lab(settings)
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
-        sys.exit("interrupted")
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

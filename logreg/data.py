@@ -3,6 +3,8 @@
 import torch
 from torch.utils.data import Dataset
 
+from kernels import checks
+
 
 class LabData(Dataset):
     """Twenty points x = -1, -0.9, ..., 0.9 with y = 1 where x > 0.2; `x` and `y` are (20, 1) float32, `len` is 20.
@@ -18,8 +20,9 @@ class LabData(Dataset):
 
     def __getitem__(self, index):
         if isinstance(index, tuple):
-            rows, column = index
-            return (self.x, self.y)[column][rows]
+            rows, columns = index
+            parts = (self.x, self.y)[columns]
+            return tuple(part[rows] for part in parts) if isinstance(columns, slice) else parts[rows]
         return self.x[index], self.y[index]
 
     def __len__(self):
@@ -32,12 +35,17 @@ def lab_data():
 
 
 def samples(data):
-    """x (n, d) and y (n,) of a data set, which is anything whose `data[:]` gives both, a tuple `(x, y)` included."""
+    """x (n, d) and y (n,) of a data set, as NumPy arrays that share its memory where they can.
+
+    `data[:]` must give both, as a tuple `(x, y)` does; x may be (n,), y (n, 1).
+    """
     try:
         x, y = data[:]
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"data is a {type(data).__name__}; accepted: a data set or tuple whose data[:] is (x, y)"
-        ) from None
-    x, y = torch.as_tensor(x), torch.as_tensor(y)
-    return (x[:, None] if x.ndim == 1 else x), y.flatten()
+    except Exception:
+        kind = type(data).__name__
+        raise TypeError(f"data is a {kind}; accepted: a data set or a tuple, of which data[:] is (x, y)") from None
+    x, y = checks.float_array("data x", x), checks.array_of("data y", y)
+    x = x[:, None] if x.ndim == 1 else x
+    if y.shape not in (x.shape[:1], (len(x), 1) if x.ndim else ()):
+        raise ValueError(f"data y has shape {y.shape}; accepted: one label for each of the {x.shape} samples of x")
+    return x, y.reshape(-1)

@@ -13,17 +13,18 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from kernels import checks
 from logreg.data import LabData
 from logreg.eager import train_eagerly
 from logreg.model import LogisticRegression
-from logreg.pictures import draw_lab
+from logreg.pictures import COST_NAMES, draw_lab
 from logreg.surface import LossSurface
 from logreg.train import History, accuracy, train
 
 WINDOW = (-15.0, 15.0), (-13.0, 13.0)  # of w and b
 BAD_START = -15.0, -10.0
-COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
 TIMED_RUNS = 7
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,12 @@ class Trial:
 
 
 def run_lab(settings):
-    """Trains, prints the table, draws the pictures into `settings.out`, prints the answer; returns the trials."""
+    """Trains, prints the table, draws the pictures into `settings.out`, prints the answer; returns the trials.
+
+    ValueError names a setting that can't be; nothing is trained then.
+    """
+    check(settings)
+    settings.out.mkdir(parents=True, exist_ok=True)
     data = LabData()
     train_eagerly(model_at(0, 0), data, lr=0.0, batch_size=len(data), epochs=1)  # torch loads parts at their first use
     runs = [(name, start, cost) for name, start in starts(settings).items() for cost in settings.costs]
@@ -66,10 +72,22 @@ def run_lab(settings):
     return trials
 
 
+def check(settings):
+    """Refuses what would fail in the middle of the lab."""
+    checks.whole("resolution", settings.resolution, 2)
+    checks.memory((settings.resolution, settings.resolution, 4), np.float64)
+    if not 0 <= settings.seed < 2**63:
+        raise ValueError(f"seed is {settings.seed}; accepted: an integer from 0 to 2^63 - 1")
+    for name, value in (("start", settings.start[0]), ("start", settings.start[1]), ("lr", settings.lr)):
+        if not abs(value) <= LARGEST:
+            raise ValueError(f"{name} is {value}; accepted: finite float32 numbers")
+
+
 def starts(settings):
     """{name: (w, b)}: the start by hand, the seeded random one, and a bad one."""
-    torch.manual_seed(settings.seed)
-    linear = LogisticRegression(1).linear
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        linear = LogisticRegression(1).linear
     return {
         "by hand": settings.start,
         f"seed {settings.seed}": (linear.weight.item(), linear.bias.item()),
@@ -91,7 +109,7 @@ def run_trial(name, start, cost, data, settings):
     history = train(model, data, **options)  # the first call also compiles, or loads the kernel from its cache
     times = [seconds_of(train, model_at(*start), data, options) for _ in range(TIMED_RUNS)]
     eager = seconds_of(train_eagerly, model_at(*start), data, options)
-    label = f"{name} ({start[0]:.4g}, {start[1]:.4g})"
+    label = f"{name}: ({start[0]:.4g}, {start[1]:.4g})"
     return Trial(label, history, accuracy(model, data), median(times), eager)
 
 
@@ -123,8 +141,8 @@ def table_line(trial):
     return (
         trial.start,
         COST_NAMES[history.cost],
-        f"{w:.4f}",
-        f"{b:.4f}",
+        f"{w:.6g}",
+        f"{b:.6g}",
         f"{loss:.3e}",
         f"{trial.accuracy:.2f}",
         "never" if steps is None else str(steps),
@@ -147,13 +165,10 @@ def surface_around(cost, trials, data, resolution):
 
 
 def widened(window, values):
-    """The window itself, or with a margin where values lie on or beyond its edge."""
-    low, high = window
+    """The window itself, or with a margin around values that lie on or beyond its edge."""
+    low, high = min(window[0], float(values.min())), max(window[1], float(values.max()))
     margin = 0.05 * (high - low)
-    return (
-        low if values.min() > low else float(values.min()) - margin,
-        high if values.max() < high else float(values.max()) + margin,
-    )
+    return low - margin * bool(values.min() <= window[0]), high + margin * bool(values.max() >= window[1])
 
 
 def answer(trials):
@@ -166,13 +181,17 @@ def answer(trials):
 
 def answer_for(cost, trials):
     reached = [trial.history.steps_to_accuracy_1() for trial in trials if trial.accuracy == 1]
-    if len(reached) == len(trials):
+    accuracies = {trial.accuracy for trial in trials}
+    if accuracies == {1.0}:
+        steps = f"{min(reached)} to {max(reached)}"
         return (
-            f"With {cost} all {len(trials)} starts ended at accuracy 1, first reached after {min(reached)} to "
-            f"{max(reached)} steps: a bad start costs steps, not accuracy."
+            f"With {cost} all {len(trials)} starts ended at accuracy 1, first reached after {steps} steps: "
+            "a bad start costs steps, not accuracy."
         )
+    if len(accuracies) == 1:
+        return f"With {cost} all {len(trials)} starts ended at accuracy {accuracies.pop():.2f}, short of 1."
     short = ", ".join(f"{trial.accuracy:.2f} from {trial.start}" for trial in trials if trial.accuracy < 1)
     return (
-        f"With {cost} {len(reached)} of {len(trials)} starts ended at accuracy 1, the others at {short}: "
+        f"With {cost} {len(reached)} of {len(trials)} starts ended at accuracy 1, but {short}: "
         "the start decides how accurate the model becomes."
     )

@@ -15,11 +15,16 @@ class LogisticRegression(nn.Module):
 
 
 def linear_layer(model):
-    """The nn.Linear with one output that a model consists of: itself or its `linear`."""
+    """The nn.Linear(d, 1) that a model consists of: itself or its `linear`, and no other parameters."""
     layer = getattr(model, "linear", model)
-    if not (isinstance(layer, nn.Linear) and layer.out_features == 1 and layer.bias is not None):
+    plain = isinstance(layer, nn.Linear) and {"weight", "bias"} <= {
+        k for k, v in layer._parameters.items() if v is not None
+    }
+    if not (
+        plain and layer.out_features == 1 and {id(p) for p in model.parameters()} == {id(layer.weight), id(layer.bias)}
+    ):
         raise TypeError(
             f"model is a {type(model).__name__}; accepted: LogisticRegression, or nn.Linear(d, 1) with a bias, "
-            "alone or as the attribute `linear`"
+            "alone or as the attribute `linear` of a module without other or transformed parameters"
         )
     return layer

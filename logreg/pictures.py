@@ -8,6 +8,7 @@ from tqdm import tqdm
 from viz import plot_contour, plot_data, plot_epochs, plot_surface
 
 PICTURES_A_RUN = 5
+COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
 DPI = 110
 
 
@@ -21,37 +22,44 @@ def draw_lab(trials, surfaces, data, window, out):
     out.mkdir(parents=True, exist_ok=True)
     plans = [("summary", lambda: draw_summary(trials, surfaces, window))]
     for cost, surface in surfaces.items():
-        history = next(trial.history for trial in trials if trial.history.cost == cost)
-        plans += plans_of_cost(cost, surface, history, data, window)
+        trial = next(trial for trial in trials if trial.history.cost == cost)
+        plans += plans_of_cost(cost, surface, trial, data, window)
     return [save(draw(), out / f"{name}.png") for name, draw in tqdm(plans, desc="pictures", leave=False)]
 
 
-def plans_of_cost(cost, surface, history, data, window):
+def plans_of_cost(cost, surface, trial, data, window):
     """[(name of the file, function that draws the figure)]"""
+    history, name = trial.history, COST_NAMES[cost]
+    run = f"trained with {name}, start {trial.start}"
     plans = [
-        (f"{cost}-surface", lambda: plot_surface(surface).figure),
-        (f"{cost}-contour", lambda: plot_contour(surface, window=window).figure),
+        (f"{cost}-surface", lambda: titled(plot_surface(surface), name)),
+        (f"{cost}-contour", lambda: titled(plot_contour(surface, window=window), name)),
     ]
     epochs = len(history.b) // history.steps_per_epoch
     if epochs == 0:
         return plans
     for epoch in sorted({max(1, round(epochs * k / PICTURES_A_RUN)) for k in range(1, PICTURES_A_RUN + 1)}):
         so_far = history.until(epoch * history.steps_per_epoch)
-        plans.append((f"{cost}-epoch-{epoch:03d}", lambda h=so_far: draw_step(surface, h, data, window)))
+        plans.append((f"{cost}-epoch-{epoch:03d}", lambda h=so_far: draw_step(surface, h, data, window, run)))
     return [
         *plans,
-        (f"{cost}-path-3d", lambda: plot_surface(surface, history, wireframe=True).figure),
-        (f"{cost}-path", lambda: plot_contour(surface, history, window=window).figure),
-        (f"{cost}-epochs", lambda: plot_epochs(history, data).figure),
+        (f"{cost}-path-3d", lambda: titled(plot_surface(surface, history, wireframe=True), run)),
+        (f"{cost}-path", lambda: titled(plot_contour(surface, history, window=window), run)),
+        (f"{cost}-epochs", lambda: titled(plot_epochs(history, data), run)),
     ]
 
 
-def draw_step(surface, history, data, window):
+def titled(plot, title):
+    plot.ax.set_title(title, fontsize="medium")
+    return plot.figure
+
+
+def draw_step(surface, history, data, window, run):
     """The data space with the model as it is now, beside the contour with the path so far."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
     plot_data(data, history.w[-1], history.b[-1], ax=left)
     plot_contour(surface, history, window=window, ax=right)
-    figure.suptitle(f"iteration {len(history.b)}, epoch {len(history.b) // history.steps_per_epoch}")
+    figure.suptitle(f"iteration {len(history.b)}, epoch {len(history.b) // history.steps_per_epoch}: {run}")
     return figure
 
 
@@ -65,11 +73,18 @@ def draw_summary(trials, surfaces, window):
             plot_contour(surfaces[trial.history.cost], trial.history, window=window, ax=ax)
             steps = trial.history.steps_to_accuracy_1()
             reached = "" if steps is None else f", all correct first after {steps} steps"
-            ax.set_title(f"start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}", fontsize="medium")
+            title = f"{COST_NAMES[trial.history.cost]}, start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}"
+            ax.set_title(title, fontsize="medium")
     return figure
 
 
 def save(figure, path):
-    figure.savefig(path, dpi=DPI)
-    plt.close(figure)
+    """Writes the picture, whole or not at all, and closes the figure."""
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        figure.savefig(unfinished, dpi=DPI, format="png")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+        plt.close(figure)
     return path

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from kernels import sgd_run_
+from kernels import checks, sgd_run_
 from kernels.reference import COSTS
 from logreg.data import samples
 from logreg.model import linear_layer
@@ -13,7 +13,7 @@ from logreg.model import linear_layer
 LOGITS_AT_ONCE = 1_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class History:
     """A training run: NumPy arrays in the dtype of the model, and the data that it was trained on.
 
@@ -32,8 +32,8 @@ class History:
     start_b: float
     steps_per_epoch: int
     cost: str
-    x: torch.Tensor
-    y: torch.Tensor
+    x: np.ndarray
+    y: np.ndarray
 
     def full_loss(self):
         """Loss on all the data after each step (steps,), float64."""
@@ -55,13 +55,14 @@ class History:
 
     def until(self, steps):
         """The history of the first `steps` steps."""
+        checks.whole("steps", steps, 0)
         return replace(self, w=self.w[:steps], b=self.b[:steps], loss=self.loss[:steps])
 
     def _along_path(self, function, steps=None):
         """Mean over the data of function(z, y), before the first step and after each of the first `steps`."""
         w = torch.from_numpy(np.concatenate([self.start_w[None], self.w[:steps]]).astype(np.float64))
         b = torch.from_numpy(np.append(self.start_b, self.b[:steps]).astype(np.float64))
-        x, y = self.x.double(), self.y.double()
+        x, y = torch.from_numpy(self.x.astype(np.float64)), torch.from_numpy(self.y.astype(np.float64))
         at_once = max(1, LOGITS_AT_ONCE // len(y))
         means = [
             function(some_w @ x.T + some_b[:, None], y).double().mean(-1)
@@ -88,21 +89,26 @@ def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, progr
     layer = linear_layer(model)
     x, y = samples(data)
     w, b = layer.weight.detach()[0], layer.bias.detach()
-    start_w, start_b = w.numpy().copy(), float(b)
+    start_w, start_b = checks.array_of("the model's weight", w).copy(), float(checks.array_of("the model's bias", b)[0])
     run = sgd_run_(x, y, w, b, lr=lr, batch_size=batch_size, epochs=epochs, loss=loss, progress=progress)
-    steps_per_epoch = -(-len(y) // batch_size)
-    path = (field.numpy() for field in run)
-    return History(*path, start_w, start_b, steps_per_epoch, loss, x.detach(), y.detach())
+    return History(*run, start_w, start_b, -(-len(y) // batch_size), loss, x.copy(), y.copy())
 
 
 def accuracy(model, data):
     """Share of the samples that the model classifies correctly: class 1 where its logit, in float64, is above 0."""
     layer = linear_layer(model)
     x, y = samples(data)
-    z = x.double() @ layer.weight.detach()[0].double() + layer.bias.detach().double()
-    return is_correct(z, y).double().mean().item()
+    x, y = checks.features("data x", x), checks.labels(y, len(x), np.float64)
+    w, b = (checks.array_of("the model", part).astype(np.float64) for part in (layer.weight[0], layer.bias))
+    if len(w) != x.shape[1]:
+        raise ValueError(f"data x has {x.shape[1]} features; accepted: {len(w)}, as the model has weights")
+    return float(np.mean(is_correct(x.astype(np.float64) @ w + b, y)))
 
 
 def check_device(device):
-    if device is not None and torch.device(device).type != "cpu":
+    try:
+        on_cpu = device is None or torch.device(device).type == "cpu"
+    except (RuntimeError, TypeError):
+        on_cpu = False
+    if not on_cpu:
         raise ValueError(f"device is {device!r}; accepted: None or 'cpu'")

@@ -1,5 +1,11 @@
-"""Seeded problems for every test, and the memory layouts in which arrays may arrive. NumPy only."""
+"""Seeded problems for every test, the memory layouts in which arrays may arrive, and fresh processes. NumPy only."""
 
+import ctypes
+import mmap
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -139,3 +145,30 @@ def layouts(a):
         "read-only": read_only,
         "fortran": np.asfortranarray(a),
     }
+
+
+def at_the_end_of_memory(a):
+    """A C-contiguous copy that ends where readable memory ends: reading past it kills the process."""
+    pages = -(-a.nbytes // mmap.PAGESIZE)
+    memory = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(start + pages * mmap.PAGESIZE), ctypes.c_size_t(mmap.PAGESIZE), 0):
+        raise OSError(ctypes.get_errno(), "mprotect")
+    copy = np.frombuffer(memory, a.dtype, a.size, pages * mmap.PAGESIZE - a.nbytes).reshape(a.shape)
+    copy[...] = a
+    return copy
+
+
+def run_python(source, *arguments, root=Path(__file__).parents[1], timeout=120, **environment):
+    """Runs Python source in a fresh process with `root` on its path; what it printed is shown if a test fails."""
+    done = subprocess.run(
+        [sys.executable, "-c", source, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": os.fspath(root)} | environment,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    print(done.stdout, done.stderr, sep="\n")
+    return done

@@ -113,7 +113,7 @@ def plot_contour(surface, history=None, *, window=None, ax=None):
         arrows = _draw_arrows(ax, grid, path)
         note = _note_if_left(ax, path, inside, xy=(0.02, 0.02), ha="left", va="bottom")
     style = {"marker": "*", "markersize": 14, "color": "#F0E442", "markeredgecolor": "black", "linestyle": "none"}
-    (minimum,) = ax.plot(*lowest, **style, clip_on=False, zorder=9, label="grid minimum")
+    (minimum,) = ax.plot(*lowest, **style, clip_on=False, zorder=9, label="lowest on this grid")
     rectangle = None if outline is None else ax.add_patch(outline)
     ax.set(xlabel="weight w", ylabel="bias b", xlim=_ends(grid.w), ylim=_ends(grid.b))
     legend = ax.legend(loc=_emptiest_corner(grid, path), fontsize="small", framealpha=0.9)

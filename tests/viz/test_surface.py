@@ -64,13 +64,13 @@ def test_path_on_the_contours_starts_at_the_start(surface, history):
     np.testing.assert_array_equal(b, np.append(history.start_b, history.b))
     np.testing.assert_array_equal(plot.start.get_xydata(), [[5, 10]])
     np.testing.assert_array_equal(plot.end.get_xydata(), [[history.w[-1, 0], history.b[-1]]])
-    assert labels(plot) == ["path", "start", "end", "grid minimum"]
+    assert labels(plot) == ["path", "start", "end", "lowest on this grid"]
 
 
 def test_grid_minimum_is_marked(surface):
     plot = plot_contour(surface)
     np.testing.assert_array_equal(plot.minimum.get_xydata(), [surface.minimum[:2]])
-    assert labels(plot) == ["grid minimum"]
+    assert labels(plot) == ["lowest on this grid"]
     assert plot.path is plot.arrows is plot.start is plot.end is plot.window is plot.note is None
 
 
@@ -217,7 +217,7 @@ def test_window_is_outlined(surface_of):
     plot = plot_contour(surface_of(w=(-20, 20)), window=((-15, 15), (-13, 12)))
     assert plot.window.get_bbox().bounds == (-15, -13, 30, 25)
     assert plot.window in plot.ax.patches
-    assert labels(plot) == ["grid minimum", "original window"]
+    assert labels(plot) == ["lowest on this grid", "original window"]
 
 
 def test_legend_is_away_from_the_path(surface, straight_path):
