@@ -59,7 +59,7 @@ def logit_plane(X, center, s_direction, t_direction, *, backend=None):
     logits are offset + s s_slope + t t_slope, so from here on the cost doesn't depend on d. Every backend makes the
     same matrix product. Raises ValueError or TypeError that name a wrong argument.
     """
-    checks.one_of("backend", backend or "numba", checks.BACKENDS)
+    checks.backend(backend)
     features = checks.features("X", X)
     given = {"center": center, "s_direction": s_direction, "t_direction": t_direction}
     thetas = np.stack([checks.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
@@ -136,7 +136,7 @@ def evaluate_surface(plane, y, s, t, quantities, sample_weight, method, tol, out
     labels, weights = checks.labels(y, n, np.float64), checks.weights(sample_weight, n)
     checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
-    backend = checks.one_of("backend", backend or "numba", checks.BACKENDS)
+    backend = checks.backend(backend)
     wide = [field.astype(np.float64, copy=False) for field in plane]
     with reporter(progress) as report:
         outputs = checks.outputs_of(out, quantities, (len(t), len(s)), dtype, (*plane, labels))
@@ -144,6 +144,7 @@ def evaluate_surface(plane, y, s, t, quantities, sample_weight, method, tol, out
             plan = Plan("direct", None, 0.0, "the reference evaluates every sample at every point")
             for name, values in reference_surface(plane, labels, s, t, quantities, weights).items():
                 outputs[name][:] = values
+            report(n * len(s) * len(t), n * len(s) * len(t))
         else:
             plan, interpolation = planning.plan(wide, labels, weights, s, t, quantities, method, tol)
             body = numba_module("surface").surface_on_plane
@@ -185,22 +186,28 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss="bce", backend=None, pr
     parameters = checks.parameter("w", w, (d,), X_array.dtype), checks.parameter("b", b, (1,), X_array.dtype)
     settings = {
         "lr": checks.learning_rate(lr),
-        "batch_size": checks.whole("batch_size", batch_size, 1),
+        "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
         "epochs": checks.whole("epochs", epochs, 0),
         "loss": checks.one_of("loss", loss, checks.COSTS),
     }
-    backend = checks.one_of("backend", backend or "numba", checks.BACKENDS)
+    backend = checks.backend(backend)
     checks.memory((settings["epochs"] * -(-n // settings["batch_size"]), d + 2), X_array.dtype)
-    if backend == "reference":
-        from kernels import reference
-
-        run = Run(
-            *(field.numpy() for field in reference.sgd_run_(*on_tensors(X_array, y_array, *parameters), **settings))
-        )
-    else:
-        with reporter(progress) as report:
-            run = numba_module("update").sgd_run_(X_array, y_array, *parameters, **settings, progress=report)
+    body = reference_run if backend == "reference" else numba_module("update").sgd_run_
+    with reporter(progress) as report:
+        run = body(X_array, y_array, *parameters, **settings, progress=report)
     return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else run
+
+
+def reference_run(X, y, w, b, *, progress, **settings):
+    from kernels import reference
+
+    X, y, end_w, end_b = on_tensors(X, y, w.copy(), b.copy())
+    try:
+        run = reference.sgd_run_(X, y, end_w, end_b, **settings)
+    finally:
+        w[:], b[:] = end_w.numpy(), end_b.numpy()
+    progress(len(run.b), len(run.b))
+    return Run(*(field.numpy() for field in run))
 
 
 def on_tensors(*arrays):

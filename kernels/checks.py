@@ -6,6 +6,7 @@ Arrays come back as NumPy arrays, views wherever possible; tensors are read deta
 import math
 import operator
 import sys
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ BACKENDS = ("numba", "reference")
 COSTS = ("bce", "mse")
 METHODS = ("auto", "direct", "spectral")
 QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian": (3,)}  # and their leading axes
+TENSOR_DTYPES = {f"torch.{name}" for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")}
 SURELY_FREE = 2**24  # bytes for which the system isn't asked
 
 
@@ -34,8 +36,9 @@ def array_of(name, value):
     if is_tensor(value):
         if value.device.type != "cpu":
             raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
-        if str(value.dtype) == "torch.bfloat16":
-            raise TypeError(f"{name} has dtype {value.dtype}; accepted: float32 or float64")
+        if str(value.dtype) not in TENSOR_DTYPES or str(value.layout) != "torch.strided":
+            kind = f"dtype {value.dtype} and layout {value.layout}"
+            raise TypeError(f"{name} has {kind}; accepted: real numbers, float32 or float64, strided, not sparse")
         value = value.detach().numpy()
     try:
         array = np.asarray(value)
@@ -85,11 +88,11 @@ def labels(value, n, dtype):
     array = array_of("y", value)
     if array.shape not in ((n,), (n, 1)):
         raise ValueError(f"y has shape {array.shape}; accepted: ({n},) or ({n}, 1), one label for each sample")
-    array = array.reshape(n).astype(dtype, copy=False)
+    array = array.reshape(n)
     for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
         if not 0 <= array[index] <= 1:
             raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
-    return array
+    return array.astype(dtype, copy=False)
 
 
 def axis(name, value):
@@ -111,10 +114,16 @@ def parameter(name, value, shape, dtype):
         raise ValueError(f"{name} has shape {array.shape}; accepted: {shape}")
     if array.dtype != dtype:
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: {np.dtype(dtype)}, the dtype of X")
+    check_native(name, value)
     if not array.flags.writeable:
         raise ValueError(f"{name} is read-only; accepted: a writable array, as it is updated in place")
     check_finite(name, array)
     return array
+
+
+def check_native(name, value):
+    if isinstance(value, np.ndarray) and not value.dtype.isnative:
+        raise ValueError(f"{name} is in the byte order of another machine; accepted: this machine's")
 
 
 def whole(name, value, least):
@@ -129,16 +138,21 @@ def whole(name, value, least):
 
 def learning_rate(value):
     try:
-        rate = float(value)
+        rate = float(value) if not isinstance(value, (str, bytes, bool)) else None
     except (TypeError, ValueError):
-        raise TypeError(f"lr is {value!r}; accepted: a finite number >= 0") from None
+        rate = None
+    except OverflowError:
+        rate = math.inf
+    if rate is None:
+        raise TypeError(f"lr is {value!r}; accepted: a finite number >= 0")
     if not (0 <= rate < math.inf):
-        raise ValueError(f"lr is {rate}; accepted: a finite number >= 0")
+        raise ValueError(f"lr is {value}; accepted: a finite number >= 0")
     return rate
 
 
 def tolerance(value):
-    if not (isinstance(value, (int, float)) and (value == 0 or 1e-13 <= value < 1)):
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (number and (value == 0 or 1e-13 <= value < 1)):
         raise ValueError(f"tol is {value!r}; accepted: 0, or 1e-13 <= tol < 1")
 
 
@@ -193,8 +207,12 @@ def theta(name, value, d):
     return array
 
 
+def backend(value):
+    return one_of("backend", BACKENDS[0] if value is None else value, BACKENDS)
+
+
 def one_of(name, value, accepted):
-    if value not in accepted:
+    if not (isinstance(value, str) and value in accepted):
         raise ValueError(f"{name} is {value!r}; accepted: {', '.join(map(repr, accepted))}")
     return value
 
@@ -203,14 +221,15 @@ def outputs_of(value, quantities, grid, dtype, sources):
     """{quantity: the array that it is written to}, the caller's or, if there is memory for them, new ones."""
     shapes = {name: (*QUANTITIES[name], *grid) for name in quantities}
     if value is None:
-        memory((sum(map(math.prod, shapes.values())),), dtype)
+        memory((sum(map(math.prod, shapes.values())),) if len(shapes) > 1 else shapes[quantities[0]], dtype)
         return {name: np.empty(shape, dtype) for name, shape in shapes.items()}
     given = value if isinstance(value, dict) else dict.fromkeys(quantities[:1], value)
     if set(given) != set(quantities):
         raise ValueError(
             f"out is for {sorted(given)}; accepted: an array for a single quantity, else a dict with {quantities}"
         )
-    return {name: output(f"out[{name!r}]", given[name], shape, dtype, sources) for name, shape in shapes.items()}
+    called = {name: f"out[{name!r}]" if isinstance(value, dict) else "out" for name in shapes}
+    return {name: output(called[name], given[name], shape, dtype, sources) for name, shape in shapes.items()}
 
 
 def output(name, value, shape, dtype, sources):
@@ -220,6 +239,7 @@ def output(name, value, shape, dtype, sources):
     array = array_of(name, value)
     if array.shape != shape or array.dtype != dtype:
         raise ValueError(f"{name} is {array.dtype} {array.shape}; accepted: {np.dtype(dtype)} {shape}")
+    check_native(name, value)
     if not array.flags.writeable:
         raise ValueError(f"{name} is read-only; accepted: a writable array")
     if any(np.may_share_memory(array, source) for source in sources):

@@ -21,8 +21,9 @@ def plan(plane, y, weight, s, t, quantities, method, tol):
     if method == "direct" or tol == 0 or not names:
         return Plan("direct", None, 0.0, "every sample is evaluated at every point, as asked"), None
     s, t = np.sort(s), np.sort(t)
-    sizes = spectral.sizes_of(plane, weight, s, t)
-    largest = max(spectral.largest_on_strip(name, sizes) / scale(name, plane, y, weight, s, t) for name in names)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sizes = spectral.sizes_of(plane, weight, s, t)
+        largest = max(spectral.largest_on_strip(name, sizes) / scale(name, plane, y, weight, s, t) for name in names)
     evaluation = len(y) * cost_of_sample(plane, weight, names) + LOGARITHM
     components = sum(COMPONENTS[name] for name in names)
 

@@ -80,8 +80,9 @@ def nodes_for(half_width, steepest, largest, target):
     """Chebyshev points that an interval needs for an error of at most `target`, and the bound that they give."""
     if half_width * steepest == 0:
         return 1, 0.0
-    a = STRIP / (half_width * steepest)
-    log_rho = math.asinh(a)
+    log_rho = math.asinh(STRIP / (half_width * steepest))
+    if not (log_rho > 1e-3 and math.isfinite(largest)):
+        return MOST_NODES + 1, math.inf
     bound_at_0 = 4 * largest / math.expm1(log_rho)
     degree = max(1, math.ceil(math.log(bound_at_0 / target) / log_rho))
     return degree + 1, bound_at_0 * math.exp(-degree * log_rho)

@@ -13,9 +13,18 @@ singly.
 import numpy as np
 from numba import njit, prange, types
 
-from kernels.numba_cpu.elementary import exp, log1p_scaled, softplus
+from kernels.numba_cpu.elementary import exp, log1p_scaled
 from kernels.numba_cpu.launch import parallel_kernel
-from kernels.numba_cpu.products import EXPONENT_OFFSET, LARGEST_MARGIN, add_compensated, normalised, sums_of_tile, times
+from kernels.numba_cpu.products import (
+    EXPONENT_OFFSET,
+    LARGEST_MARGIN,
+    add_compensated,
+    loss_of_margin,
+    normalised,
+    sums_of_tile,
+    times,
+    two_sum,
+)
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, splat, store, to_float
 
 # Points along s of a tile, a lane each while its polynomials are built: a cache line of the surface is written at once.
@@ -40,10 +49,10 @@ def sort_samples(p, q, sign, distance, start, stop, columns, middle, wide, facto
     """Sorts samples into those with a factor E of tau (written from the front of `factor`), of 1 / tau (from its back)
     and `single` ones. Returns how many of each and the slope of the linear part along b; its `level` is at the middle.
     """
-    rising, falling, singles, slope = 0, 0, 0, 0.0
+    rising, falling, singles, slope, slope_lost = 0, 0, 0, 0.0, 0.0
     lowest, highest = columns.min(), columns.max()
     s = load(AT_S, columns, 0)
-    linear = splat(AT_S, 0.0)
+    linear, linear_lost = splat(AT_S, 0.0), splat(AT_S, 0.0)
     for n in range(start, stop):
         base = p[n] + middle
         ends = sign[n] * (lowest * q[n] + base), sign[n] * (highest * q[n] + base)
@@ -55,8 +64,10 @@ def sort_samples(p, q, sign, distance, start, stop, columns, middle, wide, facto
         margin = fma(s, q[n], base) * sign[n]
         share = (1.0 if turned else 0.0) - distance[n]
         if share != 0.0:
-            linear = fma(margin, share, linear)
-            slope += share * sign[n]
+            linear, lost = two_sum(linear, margin * share)
+            linear_lost = linear_lost + lost
+            slope, lost = two_sum(slope, share * sign[n])
+            slope_lost += lost
         if turned == (sign[n] < 0.0):
             slot = rising
             rising += 1
@@ -64,8 +75,8 @@ def sort_samples(p, q, sign, distance, start, stop, columns, middle, wide, facto
             falling += 1
             slot = CHUNK - falling
         store(factor, slot * COLUMNS, exp(margin * (-1.0 if turned else 1.0)))
-    store(level, 0, linear)
-    return rising, falling, singles, slope
+    store(level, 0, linear + linear_lost)
+    return rising, falling, singles, slope + slope_lost
 
 
 @njit
@@ -108,13 +119,12 @@ def log_of_products(factor, rising, falling, column, tau, tau_inverse):
 @njit(forceinline=True)
 def sum_of_singles(p, q, sign, distance, single, singles, s, b):
     """Sum of the losses of some samples at s and the points b, each by its own logarithm."""
-    total = splat(AT_B, 0.0)
+    total, carry = splat(AT_B, 0.0), splat(AT_B, 0.0)
     for n in single[:singles]:
         margin = (b + (p[n] + s * q[n])) * sign[n]
-        total = total + softplus(margin)
-        if distance[n] != 0.0:
-            total = total - margin * distance[n]
-    return total
+        total, lost = two_sum(total, loss_of_margin(margin, distance[n]))
+        carry = carry + lost
+    return total + carry
 
 
 @njit

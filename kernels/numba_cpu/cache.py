@@ -15,6 +15,7 @@ import llvmlite
 import numba
 from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.sigutils import normalize_signature
 from numba.misc.appdirs import AppDirs
 
 PACKAGE = Path(__file__).parent
@@ -35,7 +36,14 @@ def cache_directory():
     user_cache = Path(AppDirs(appname="logreg-kernels", appauthor=False).user_cache_dir)
     roots = [Path(config.CACHE_DIR)] if config.CACHE_DIR else [PACKAGE / "__pycache__", user_cache]
     directories = [root / f"kernels-{fingerprint()}" for root in roots]
-    return next((d for d in directories if d.is_dir()), None) or next(filter(is_writable, directories), None)
+    return next(filter(exists, directories), None) or next(filter(is_writable, directories), None)
+
+
+def exists(directory):
+    try:
+        return directory.is_dir()
+    except OSError:  # a name that can't be
+        return False
 
 
 def is_writable(directory):
@@ -71,9 +79,12 @@ class KernelCache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         try:
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
         except Exception:  # whatever an unreadable file makes unpickling raise: compile again
             return None
+        # two processes that compile for different types at once may write to the same file
+        wanted, _ = normalize_signature(sig)
+        return found if found is not None and found.signature.args == wanted else None
 
     def save_overload(self, sig, data):
         try:

@@ -21,7 +21,7 @@ from kernels.numba_cpu.simd import Vector, absolute, fma, load, register_bytes, 
 
 LANES = register_bytes() // 8
 POINTS = Vector(types.float64, LANES)
-CHUNK = 512  # samples summed in registers before they are added to the sums in memory
+CHUNK = 64  # samples summed in registers, so few that rounding can't pile up, before the compensated sum in memory
 QUANTITIES = {"loss": 1, "mse": 1, "gradient": 2, "hessian": 3}  # and their components
 COMPONENTS = sum(QUANTITIES.values())
 

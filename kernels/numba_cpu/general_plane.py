@@ -12,9 +12,18 @@ tile for a product to hold it is evaluated singly.
 import numpy as np
 from numba import njit, prange, types
 
-from kernels.numba_cpu.elementary import exp, log1p_scaled, softplus
+from kernels.numba_cpu.elementary import exp, log1p_scaled
 from kernels.numba_cpu.launch import parallel_kernel
-from kernels.numba_cpu.products import EXPONENT_OFFSET, LARGEST_MARGIN, add_compensated, normalised, sums_of_tile, times
+from kernels.numba_cpu.products import (
+    EXPONENT_OFFSET,
+    LARGEST_MARGIN,
+    add_compensated,
+    loss_of_margin,
+    normalised,
+    sums_of_tile,
+    times,
+    two_sum,
+)
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, splat, store, to_float
 
 TILE = 64  # points of a tile along each axis
@@ -34,7 +43,8 @@ def sort_samples(p, q, r, sign, distance, start, stop, middle, half, factor_sign
 
     Returns how many of each, and the linear part at the middle and its slopes along s and t.
     """
-    keeps, singles, level, slope_s, slope_t = 0, 0, 0.0, 0.0, 0.0
+    keeps, singles = 0, 0
+    level, slope_s, slope_t, level_lost, s_lost, t_lost = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for n in range(start, stop):
         margin = sign[n] * (p[n] + middle[0] * q[n] + middle[1] * r[n])
         spread_s = abs(q[n]) * half[0]
@@ -45,14 +55,17 @@ def sort_samples(p, q, r, sign, distance, start, stop, middle, half, factor_sign
             singles += 1
             continue
         share = (1.0 if turned else 0.0) - distance[n]
-        level += share * margin
-        slope_s += share * sign[n] * q[n]
-        slope_t += share * sign[n] * r[n]
+        level, lost = two_sum(level, share * margin)
+        level_lost += lost
+        slope_s, lost = two_sum(slope_s, share * sign[n] * q[n])
+        s_lost += lost
+        slope_t, lost = two_sum(slope_t, share * sign[n] * r[n])
+        t_lost += lost
         if abs(margin) < spread + VANISHED:
             kept[keeps] = n
             factor_sign[keeps] = -sign[n] if turned else sign[n]
             keeps += 1
-    return keeps, singles, level, slope_s, slope_t
+    return keeps, singles, level + level_lost, slope_s + s_lost, slope_t + t_lost
 
 
 @njit
@@ -97,13 +110,12 @@ def logs_of_products(by_s, by_t, keeps, i, j):
 @njit
 def sum_of_singles(p, q, r, sign, distance, single, singles, s, t):
     """Sum of the losses of some samples at points along s, each by its own logarithm."""
-    total = splat(AT_S, 0.0)
+    total, carry = splat(AT_S, 0.0), splat(AT_S, 0.0)
     for n in single[:singles]:
         margin = ((s * q[n] + p[n]) + t * r[n]) * sign[n]
-        total = total + softplus(margin)
-        if distance[n] != 0.0:
-            total = total - margin * distance[n]
-    return total
+        total, lost = two_sum(total, loss_of_margin(margin, distance[n]))
+        carry = carry + lost
+    return total + carry
 
 
 @njit

@@ -7,6 +7,7 @@ digits that 1 + h would lose.
 import numpy as np
 from numba import njit
 
+from kernels.numba_cpu.elementary import softplus
 from kernels.numba_cpu.simd import bits, fma, from_bits, load, store
 
 LARGEST_MARGIN = 39.0  # of a factor: 16 of them times a product under 2 stay under e^650
@@ -30,13 +31,27 @@ def normalised(h, exponent):
 
 
 @njit(forceinline=True)
+def loss_of_margin(margin, distance):
+    """softplus(m) - y' m: the loss of a sample by its own logarithm, for one whose factor no product can hold."""
+    loss = softplus(margin)
+    if distance != 0.0:
+        loss = loss - margin * distance
+    return loss
+
+
+@njit(forceinline=True)
+def two_sum(x, y):
+    """x + y rounded, and what rounding lost (Knuth), of vectors or numbers."""
+    total = x + y
+    added = total - x
+    return total, (x - (total - added)) + (y - added)
+
+
+@njit(forceinline=True)
 def add_compensated(vector, sums, carries, index, value):
-    """Adds to a running sum in two arrays, sum and lost low part (Knuth's two-sum)."""
-    before = load(vector, sums, index)
-    after = before + value
-    added = after - before
-    lost = (before - (after - added)) + (value - added)
-    store(sums, index, after)
+    """Adds to a running sum in two arrays, sum and what it lost."""
+    total, lost = two_sum(load(vector, sums, index), value)
+    store(sums, index, total)
     store(carries, index, load(vector, carries, index) + lost)
 
 

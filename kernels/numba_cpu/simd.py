@@ -14,6 +14,7 @@ import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
+from numba.core.errors import TypingError
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, register_model
 
@@ -148,6 +149,11 @@ def call_llvm(builder, name, vector, args, suffix=""):
     return builder.call(function, args)
 
 
+def check_contiguous(array):
+    if array.layout != "C":
+        raise TypingError(f"{array} is not C-contiguous")
+
+
 def vector_pointer(context, builder, sig, args):
     """Pointer to vectors of the stored type, for a call (vector, array, index, ...)."""
     stored = sig.return_type.of(sig.args[1].dtype)
@@ -164,6 +170,7 @@ def load(typing, vector, array, index):
     """`vector.lanes` consecutive elements of a contiguous array from flat `index`, widened to the vector's type.
     Bounds are not checked."""
     vector = vector.instance_type
+    check_contiguous(array)
 
     def emit(context, builder, sig, args):
         stored, pointer = vector_pointer(context, builder, sig, args)
@@ -178,6 +185,7 @@ def load(typing, vector, array, index):
 def load_where(typing, vector, array, index, mask):
     """As `load` where the mask is set; elsewhere nothing is read and the lane is 0."""
     vector = vector.instance_type
+    check_contiguous(array)
 
     def emit(context, builder, sig, args):
         stored, pointer = vector_pointer(context, builder, sig, args)
@@ -194,6 +202,7 @@ def store(typing, array, index, value):
     """Writes the lanes of `value`, rounded to the array's type, to a contiguous array from flat `index`.
     Bounds are not checked."""
     stored = value.of(array.dtype)
+    check_contiguous(array)
 
     def emit(context, builder, sig, args):
         pointer = element_pointer(context, builder, sig.args[0], args[0], args[1])
@@ -278,7 +287,9 @@ def to_float(typing, x):
 
 @intrinsic
 def total(typing, x):
-    """Sum of all lanes, by halves."""
+    """Sum of all lanes, by halves; their number is a power of two."""
+    if x.lanes & (x.lanes - 1):
+        raise TypingError(f"total of {x}: the number of lanes must be a power of two")
 
     def emit(context, builder, sig, args):
         value, lanes = args[0], x.lanes

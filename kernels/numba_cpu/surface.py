@@ -149,7 +149,8 @@ def in_parts(kernel, samples, grid, jobs, cells, out, order, advance):
     """Launches a kernel over its `jobs` tiles of `cells` sums each: many tiles, or some tiles and some samples."""
     n, threads = len(samples[0]), numba.get_num_threads()
     jobs_at_once = max(JOBS_PER_THREAD, EVALUATIONS_PER_THREAD // (cells * n)) * threads
-    samples_at_once = EVALUATIONS_PER_THREAD // (JOBS_PER_THREAD * cells) // bias_axis.CHUNK * bias_axis.CHUNK
+    chunks_at_once = max(1, EVALUATIONS_PER_THREAD // (JOBS_PER_THREAD * cells * bias_axis.CHUNK))
+    samples_at_once = chunks_at_once * bias_axis.CHUNK
     sums, carries = np.empty((2, min(jobs, jobs_at_once) if n > samples_at_once else 0, cells))
     for first in range(0, jobs, jobs_at_once):
         last = min(first + jobs_at_once, jobs)

@@ -21,7 +21,7 @@ NUMBERS = Vector(types.int64, LANES)
 FEW = 4
 FEW_SAMPLES, FEW_NUMBERS = Vector(types.float64, FEW), Vector(types.int64, FEW)
 
-LAUNCH_OPERATIONS = 100_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
+LAUNCH_OPERATIONS = 30_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
 OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
 
 
@@ -190,7 +190,7 @@ def add_gradient(X, y, start, stop, theta, weight, squared, gradient):
 def run_in_pieces(X, y, batch_size, lr, squared, first, last, theta, largest, ws, bs, losses):
     """As `run_features`, for batches so large that Ctrl-C can't wait for the end of a step."""
     n, d = X.shape
-    rows = LAUNCH_OPERATIONS // operations(1, d)
+    rows = max(1, LAUNCH_OPERATIONS // operations(1, d))
     begin = first % -(-n // batch_size) * batch_size
     for step in range(first, last):
         end = min(begin + batch_size, n)

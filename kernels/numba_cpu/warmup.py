@@ -4,22 +4,35 @@ import numpy as np
 
 from kernels.numba_cpu import launch, surface, update
 from kernels.progress import silent
+from kernels.spectral import Interpolation, Tiling
 
 
 def compile_all():
     for dtype in (np.float32, np.float64):
-        compile_surface(dtype)
+        for points in (1, launch.SERIAL_WORK):  # for one thread, and for all
+            compile_surface(dtype, points)
         for d in (1, 2):
-            X, y, w, b = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros(d, dtype), np.zeros(1, dtype)
-            update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", progress=silent)
+            compile_run(dtype, d)
 
 
-def compile_surface(dtype):
-    """Surfaces small enough for one thread and large enough for all, along constant slopes and others."""
-    zeros, weight = np.zeros(2), np.ones(2)
-    for points in (1, launch.SERIAL_WORK):
-        axes = np.zeros(1), np.linspace(0.0, 1.0, points)
-        out = {"loss": np.empty((points, 1), dtype)}
-        for slope in (np.zeros(2), np.arange(2.0)):
-            surface.surface_on_plane((zeros, zeros, slope), zeros, *axes, None, out, None, silent)
-        surface.surface_on_plane((zeros, zeros, zeros), zeros, *axes, weight, out, None, silent)
+def compile_surface(dtype, points):
+    """Surfaces of `points` x 1: by polynomials, by products, sample by sample, counted and interpolated."""
+    zeros, ones, slopes = np.zeros(2), np.ones(2), np.arange(2.0)
+    axes = np.zeros(1), np.linspace(0.0, 1.0, points)
+    outputs = {name: np.empty((points, 1), dtype) for name in ("loss", "accuracy")}
+    interpolation = Interpolation(Tiling(1, 1), Tiling(points, 2), 0.0)
+    for plane, weight, chosen in (
+        ((zeros, zeros, zeros), None, None),
+        ((zeros, zeros, slopes), None, None),
+        ((zeros, zeros, zeros), ones, None),
+        ((zeros, zeros, zeros), None, interpolation),
+    ):
+        surface.surface_on_plane(plane, zeros, *axes, weight, outputs, chosen, silent)
+
+
+def compile_run(dtype, d):
+    """A run of one step, and one in pieces."""
+    X, y, w, b = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros(d, dtype), np.zeros(1, dtype)
+    update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", progress=silent)
+    theta = np.zeros((2, update.LANES))
+    update.add_gradient(launch.read_only(X), launch.read_only(y), 0, 1, theta[0], 0.0, False, theta[1])

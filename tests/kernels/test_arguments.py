@@ -1,0 +1,394 @@
+"""Wrong arguments: an error that names the argument and says what is accepted; nothing is written before it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import kernels
+
+BACKENDS = ("numba", "reference")
+N = 6
+NAN, INF = math.nan, math.inf
+
+
+def with_value(array, index, value):
+    array = np.array(array, copy=True)
+    array[index] = value
+    return array
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+def called(function, arguments, backend, **changes):
+    """Calls a public function with some arguments changed; the first ones are positional."""
+    arguments = {"backend": backend} | arguments | changes
+    data = [arguments.pop(name) for name in list(arguments) if name in ("x", "X", "y", "w", "b")]
+    return function(*data, **arguments)
+
+
+def case_id(value):
+    return value if isinstance(value, str) else None
+
+
+# loss_surface
+
+X1 = np.linspace(-1, 1, N)
+Y = (X1 > 0.2) * 1.0
+W, B = np.linspace(-2, 2, 5), np.linspace(-1, 1, 4)
+
+
+def surface(backend="numba", **changes):
+    return called(kernels.loss_surface, {"x": X1, "y": Y, "w": W, "b": B}, backend, **changes)
+
+
+NOT_ARRAYS = (  # value, error, what the message must hold
+    (None, TypeError, r"dtype object"),
+    ("text", TypeError, r"dtype"),
+    ([[1.0, 2.0], [3.0]], ValueError, r"not an array"),
+    ([1.0 + 2.0j] * N, TypeError, r"dtype complex128"),
+    (["a"] * N, TypeError, r"dtype <U1"),
+    ([object()] * N, TypeError, r"dtype object"),
+    (np.zeros(N, np.float16), TypeError, r"dtype float16"),
+    (np.zeros(N, np.longdouble), TypeError, r"dtype float"),
+    (np.zeros(N, np.complex64), TypeError, r"dtype complex64"),
+    (np.zeros(N, "M8[s]"), TypeError, r"dtype datetime64"),
+    (np.zeros(N, [("a", "f8")]), TypeError, r"dtype"),
+    (torch.zeros(N, dtype=torch.float16), TypeError, r"dtype .*float16"),
+    (torch.zeros(N, dtype=torch.bfloat16), TypeError, r"dtype .*bfloat16"),
+    (torch.zeros(N, dtype=torch.complex64), TypeError, r"dtype .*complex64"),
+    (torch.zeros(N, dtype=torch.float8_e4m3fn), TypeError, r"dtype .*float8"),
+    (torch.zeros(N, device="meta"), ValueError, r"device meta"),
+    (torch.zeros(N).to_sparse(), (TypeError, ValueError), r"sparse"),
+)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["x", "y", "w", "b"])
+@pytest.mark.parametrize(("value", "error", "message"), NOT_ARRAYS, ids=[str(k) for k in range(len(NOT_ARRAYS))])
+def test_what_is_no_array_of_real_numbers(value, error, message, name, backend):
+    with pytest.raises(error, match=rf"(?i)^{name} .*{message}") as caught:
+        surface(backend, **{name: value})
+    assert "accepted: " in str(caught.value) or "not an array" in str(caught.value)
+
+
+WRONG_SURFACES = {
+    "x": [
+        (np.zeros(0), ValueError, r"x has shape \(0,\); accepted: \(n,\) or \(n, 1\) with n >= 1"),
+        (np.zeros((0, 1)), ValueError, r"x has shape"),
+        (np.float64(1), ValueError, r"x has shape \(\)"),
+        (np.zeros((N, 2)), ValueError, r"x has shape \(6, 2\); accepted: \(n,\) or \(n, 1\)"),
+        (np.zeros((1, N)), ValueError, r"x has shape \(1, 6\)"),
+        (np.zeros((N, 1, 1)), ValueError, r"x has shape"),
+        (np.arange(N), TypeError, r"x has dtype int64; accepted: float32 or float64"),
+        (X1 > 0, TypeError, r"x has dtype bool; accepted: float32 or float64"),
+        (torch.arange(N), TypeError, r"x has dtype .*int64; accepted: float32 or float64"),
+        (with_value(X1, 3, NAN), ValueError, r"x\[3\] is nan; accepted: finite"),
+        (with_value(X1, 5, INF), ValueError, r"x\[5\] is inf; accepted: finite"),
+        (with_value(X1, 0, -INF), ValueError, r"x\[0\] is -inf; accepted: finite"),
+        (with_value(1e300 * X1, 2, NAN), ValueError, r"x\[2\] is nan"),
+        (with_value(X1.astype("f4"), 4, NAN), ValueError, r"x\[4\] is nan"),
+    ],
+    "y": [
+        (Y[:-1], ValueError, r"y has shape \(5,\); accepted: \(6,\) or \(6, 1\)"),
+        (np.zeros(N + 1), ValueError, r"y has shape \(7,\)"),
+        (np.zeros(1), ValueError, r"y has shape \(1,\)"),
+        (np.zeros(0), ValueError, r"y has shape \(0,\)"),
+        (np.float64(1), ValueError, r"y has shape \(\)"),
+        (np.zeros((N, 2)), ValueError, r"y has shape \(6, 2\)"),
+        (np.zeros((1, N)), ValueError, r"y has shape \(1, 6\)"),
+        (with_value(Y, 2, -0.1), ValueError, r"y\[2\] is -0.1; accepted: labels in \[0, 1\]"),
+        (with_value(Y, 5, 1 + 1e-12), ValueError, r"y\[5\] is 1.000000000001; accepted: labels in \[0, 1\]"),
+        (with_value(Y, 1, -1e-300), ValueError, r"y\[1\] is -1e-300"),
+        (with_value(Y, 4, NAN), ValueError, r"y\[4\] is nan"),
+        (with_value(Y, 0, INF), ValueError, r"y\[0\] is inf"),
+        (np.array([0, 1, 2, 1, 0, 1]), ValueError, r"y\[2\] is 2"),
+        (np.array([0, 1, 1, -1, 0, 1], np.int8), ValueError, r"y\[3\] is -1"),
+    ],
+    **{
+        name: [
+            (1.0, ValueError, rf"{name} has shape \(\); accepted: a 1-D axis"),
+            (np.zeros(0), ValueError, rf"{name} has shape \(0,\); accepted: .*at least one point"),
+            (np.zeros((3, 1)), ValueError, rf"{name} has shape \(3, 1\)"),
+            (with_value(np.zeros(3), 1, NAN), ValueError, rf"{name}\[1\] is nan; accepted: finite"),
+            (with_value(np.zeros(3), 2, -INF), ValueError, rf"{name}\[2\] is -inf; accepted: finite"),
+            (np.array([0.0, NAN], np.float32), ValueError, rf"{name}\[1\] is nan"),
+        ]
+        for name in ("w", "b")
+    },
+    "method": [
+        ("fastest", ValueError, r"method is 'fastest'; accepted: 'auto', 'direct'"),
+        ("", ValueError, r"method is ''"),
+        (None, ValueError, r"method is None"),
+        (3, ValueError, r"method is 3"),
+        (["auto"], ValueError, r"method is \['auto'\]"),
+        (np.array(["auto", "direct"]), (ValueError, TypeError), r"method is "),
+    ],
+    "tol": [
+        (value, (ValueError, TypeError), r"tol is .*; accepted: 0, or 1e-13 <= tol < 1")
+        for value in (-1.0, -1e-13, 9e-14, 1e-300, 1, 1.0, 2, True, NAN, INF, "1e-6", None, 1e-6 + 0j, [1e-6])
+    ],
+    "backend": [
+        ("fpga", ValueError, r"backend is 'fpga'; accepted: .*'numba'"),
+        ("Numba", ValueError, r"backend is 'Numba'"),
+        ("", ValueError, r"backend is ''"),
+        (0, ValueError, r"backend is 0"),
+        (False, ValueError, r"backend is False"),
+        (["numba"], ValueError, r"backend is \['numba'\]"),
+    ],
+    "progress": [
+        (5, TypeError, r"progress is 5; accepted: .*callable \(done, total\)"),
+        ("yes", TypeError, r"progress is 'yes'"),
+        (0.5, TypeError, r"progress is 0.5"),
+    ],
+    "out": [
+        (np.zeros((5, 4)), ValueError, r"out is float64 \(5, 4\); accepted: float64 \(4, 5\)"),
+        (np.zeros(20), ValueError, r"out is float64 \(20,\)"),
+        (np.zeros((1, 4, 5)), ValueError, r"out is float64 \(1, 4, 5\)"),
+        (np.zeros((4, 5), np.float32), ValueError, r"out is float32 \(4, 5\); accepted: float64 \(4, 5\)"),
+        (np.zeros((4, 5), np.int64), ValueError, r"out is int64"),
+        (np.zeros((4, 5), np.float16), (TypeError, ValueError), r"out .*float16.*accepted: "),
+        (np.zeros((4, 5), complex), (TypeError, ValueError), r"out .*complex128.*accepted: "),
+        (np.zeros((4, 5), object), (TypeError, ValueError), r"out .*object.*accepted: "),
+        (torch.zeros(4, 5), ValueError, r"out is .*float32"),
+        (torch.zeros(4, 5, dtype=torch.float64, device="meta"), ValueError, r"out is on device meta"),
+        (np.zeros((4, 5)).tolist(), TypeError, r"out is a list; accepted: an array or tensor"),
+        (1.0, TypeError, r"out is a float"),
+        (read_only(np.zeros((4, 5))), ValueError, r"out is read-only; accepted: a writable array"),
+    ],
+}
+
+
+def cases(table):
+    return [pytest.param(name, *case, id=f"{name}-{k}") for name in table for k, case in enumerate(table[name])]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("name", "value", "error", "message"), cases(WRONG_SURFACES))
+def test_wrong_arguments_of_loss_surface(name, value, error, message, backend):
+    out = np.full((len(B), len(W)), 77.0)
+    with pytest.raises(error, match="^" + message) as caught:
+        surface(**{"backend": backend, "out": out, name: value})
+    assert "accepted: " in str(caught.value)
+    assert (out == 77.0).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_out_may_not_share_memory_with_the_data(backend):
+    data = np.linspace(-1, 1, 26)
+    before = data.copy()
+    for out in (data[:20].reshape(4, 5), data[5:25].reshape(4, 5)):
+        for changes in ({"x": data[:N]}, {"x": data[-N:]}, {"x": X1, "y": np.abs(data)[:N] * 0}):
+            if not any(np.shares_memory(out, v) for v in changes.values()):
+                continue
+            with pytest.raises(ValueError, match=r"^out shares memory with the data; accepted: "):
+                surface(backend, **changes, out=out)
+            np.testing.assert_array_equal(data, before)
+    labels = np.zeros(20)
+    with pytest.raises(ValueError, match=r"^out shares memory"):
+        surface(backend, y=labels[3 : 3 + N], out=labels.reshape(4, 5))
+    tensor = torch.zeros(20, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"^out shares memory"):
+        surface(backend, x=tensor[:N], out=tensor.reshape(4, 5))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_out_may_overlap_the_axes(backend):
+    """They are copied."""
+    want = surface(backend)
+    memory = np.empty((len(B), len(W)))
+    memory[0], memory[1:, 0] = W, 0
+    np.testing.assert_array_equal(surface(backend, w=memory[0], out=memory), want)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_out_of_another_byte_order_is_written_or_refused(backend):
+    out = np.full((len(B), len(W)), np.nan).astype(np.dtype("f8").newbyteorder())
+    try:
+        surface(backend, out=out)
+    except (ValueError, TypeError) as error:
+        assert str(error).startswith("out ")  # noqa: PT017
+        assert np.isnan(out).all()
+    else:
+        np.testing.assert_array_equal(out, surface(backend))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_surfaces_that_cannot_fit_fail_before_allocating(backend):
+    axis = np.zeros(10**6)
+    with pytest.raises(MemoryError, match=r"\(1000000, 1000000\) .*8000\.0 GB; free: [0-9.]+ GB"):
+        surface(backend, w=axis, b=axis)
+    with pytest.raises(MemoryError, match=r"float32 takes 4000\.0 GB"):
+        surface(backend, x=X1.astype(np.float32), w=axis, b=axis)
+
+
+@pytest.mark.parametrize("tol", [np.float32(1e-6), np.float64(1e-6), np.int64(0), 0, 1e-13])
+def test_tolerances_may_be_numpy_scalars(tol):
+    np.testing.assert_array_equal(surface(tol=tol), surface())
+
+
+# sgd_run_
+
+FEATURES = np.random.default_rng(0).normal(size=(N, 3))
+SETTINGS = {"lr": 0.1, "batch_size": 2, "epochs": 2}
+
+
+def run(backend="numba", **changes):
+    arguments = {"X": FEATURES, "y": Y, "w": np.zeros(3), "b": np.zeros(1)} | SETTINGS
+    return called(kernels.sgd_run_, arguments, backend, **changes)
+
+
+WRONG_RUNS = {
+    "X": [
+        (X1, ValueError, r"X has shape \(6,\); accepted: \(n, d\) with n >= 1 and d >= 1"),
+        (np.zeros((0, 3)), ValueError, r"X has shape \(0, 3\)"),
+        (np.zeros((N, 0)), ValueError, r"X has shape \(6, 0\)"),
+        (np.zeros((N, 3, 1)), ValueError, r"X has shape \(6, 3, 1\)"),
+        (np.float64(3), ValueError, r"X has shape \(\)"),
+        (np.ones((N, 3), int), TypeError, r"X has dtype int64; accepted: float32 or float64"),
+        (np.ones((N, 3), bool), TypeError, r"X has dtype bool; accepted: float32 or float64"),
+        (np.ones((N, 3), np.float16), TypeError, r"X has dtype float16"),
+        (np.ones((N, 3), complex), TypeError, r"X has dtype complex128"),
+        (np.ones((N, 3), object), TypeError, r"X has dtype object"),
+        (torch.ones(N, 3, dtype=torch.bfloat16), TypeError, r"X has dtype .*bfloat16"),
+        (torch.ones(N, 3, device="meta"), ValueError, r"X is on device meta"),
+        (None, TypeError, r"X has dtype object"),
+        (with_value(FEATURES, (2, 1), NAN), ValueError, r"X\[2, 1\] is nan; accepted: finite"),
+        (with_value(FEATURES, (5, 2), -INF), ValueError, r"X\[5, 2\] is -inf; accepted: finite"),
+        (with_value(FEATURES, (0, 0), INF)[::-1], ValueError, r"X\[5, 0\] is inf"),
+        (np.asfortranarray(with_value(FEATURES, (4, 1), NAN)), ValueError, r"X\[4, 1\] is nan"),
+    ],
+    "y": WRONG_SURFACES["y"],
+    "w": [
+        (np.zeros(2), ValueError, r"w has shape \(2,\); accepted: \(3,\)"),
+        (np.zeros(4), ValueError, r"w has shape \(4,\)"),
+        (np.zeros((1, 3)), ValueError, r"w has shape \(1, 3\)"),
+        (np.zeros((3, 1)), ValueError, r"w has shape \(3, 1\)"),
+        (np.zeros(3, np.float32), TypeError, r"w has dtype float32; accepted: float64"),
+        (np.zeros(3, int), TypeError, r"w has dtype int64; accepted: float64"),
+        (torch.zeros(3), TypeError, r"w has dtype .*float32; accepted: float64"),
+        (torch.zeros(3, dtype=torch.bfloat16), TypeError, r"w has dtype .*bfloat16"),
+        ([0.0, 0.0, 0.0], TypeError, r"w is a list; accepted: .*updated in place"),
+        (None, TypeError, r"w is a NoneType"),
+        (read_only(np.zeros(3)), ValueError, r"w is read-only; accepted: a writable array"),
+        (np.array([0.0, NAN, 0.0]), ValueError, r"w\[1\] is nan; accepted: finite"),
+        (np.array([0.0, 0.0, INF]), ValueError, r"w\[2\] is inf; accepted: finite"),
+    ],
+    "b": [
+        (0.0, TypeError, r"b is a float; accepted: .*updated in place"),
+        (np.float64(0), TypeError, r"b is a float64; accepted: "),
+        (np.array(0.0), ValueError, r"b has shape \(\); accepted: \(1,\)"),
+        (torch.tensor(0.0).double(), ValueError, r"b has shape \(\)"),
+        (np.zeros(2), ValueError, r"b has shape \(2,\)"),
+        (np.zeros(0), ValueError, r"b has shape \(0,\)"),
+        (np.zeros((1, 1)), ValueError, r"b has shape \(1, 1\)"),
+        (np.zeros(1, np.float32), TypeError, r"b has dtype float32; accepted: float64"),
+        (read_only(np.zeros(1)), ValueError, r"b is read-only"),
+        (np.array([-INF]), ValueError, r"b\[0\] is -inf; accepted: finite"),
+    ],
+    "lr": [
+        (-0.1, ValueError, r"lr is -0.1; accepted: a finite number >= 0"),
+        (NAN, ValueError, r"lr is nan"),
+        (INF, ValueError, r"lr is inf"),
+        ("fast", TypeError, r"lr is 'fast'; accepted: a finite number >= 0"),
+        ("0.1", TypeError, r"lr is '0.1'; accepted: a finite number >= 0"),
+        (None, TypeError, r"lr is None"),
+        (1j, TypeError, r"lr is 1j"),
+        ([0.1, 0.2], TypeError, r"lr is \[0.1, 0.2\]"),
+        (10**400, ValueError, r"lr is 10"),
+    ],
+    "batch_size": [
+        (0, ValueError, r"batch_size is 0; accepted: an integer >= 1"),
+        (-3, ValueError, r"batch_size is -3"),
+        (1.5, TypeError, r"batch_size is 1.5; accepted: an integer >= 1"),
+        (2.0, TypeError, r"batch_size is 2.0"),
+        ("2", TypeError, r"batch_size is '2'"),
+        (None, TypeError, r"batch_size is None"),
+    ],
+    "epochs": [
+        (-1, ValueError, r"epochs is -1; accepted: an integer >= 0"),
+        (1.0, TypeError, r"epochs is 1.0; accepted: an integer >= 0"),
+        ("1", TypeError, r"epochs is '1'"),
+        (None, TypeError, r"epochs is None"),
+    ],
+    "loss": [
+        ("hinge", ValueError, r"loss is 'hinge'; accepted: 'bce', 'mse'"),
+        ("BCE", ValueError, r"loss is 'BCE'"),
+        (None, ValueError, r"loss is None"),
+        (["bce"], ValueError, r"loss is \['bce'\]"),
+    ],
+    "backend": WRONG_SURFACES["backend"],
+    "progress": WRONG_SURFACES["progress"],
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("name", "value", "error", "message"), cases(WRONG_RUNS))
+def test_wrong_arguments_of_sgd_run(name, value, error, message, backend):
+    w, b = np.array([0.5, -0.25, 2.0]), np.array([1.5])
+    with pytest.raises(error, match="^" + message) as caught:
+        run(**{"backend": backend, "w": w, "b": b, name: value})
+    assert "accepted: " in str(caught.value)
+    assert w.tolist() == [0.5, -0.25, 2.0]
+    assert b.tolist() == [1.5]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("label", [1e300, 1 + 1e-12, -1e-50])
+def test_labels_are_checked_before_they_are_rounded(label, backend):
+    """float64 labels of float32 data."""
+    w, b = np.zeros(3, np.float32), np.zeros(1, np.float32)
+    with pytest.raises(ValueError, match=r"^y\[3\] is .*; accepted: labels in \[0, 1\]"):
+        run(backend, X=FEATURES.astype(np.float32), y=with_value(Y, 3, label), w=w, b=b)
+    assert not w.any()
+    assert not b.any()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["w", "b"])
+def test_parameters_of_another_byte_order_are_trained_or_refused(name, backend):
+    parameters = {"w": np.zeros(3), "b": np.zeros(1)}
+    parameters[name] = parameters[name].astype(np.dtype("f8").newbyteorder())
+    try:
+        history = run(backend, **parameters)
+    except (ValueError, TypeError) as error:
+        assert str(error).startswith(f"{name} ")  # noqa: PT017
+        assert not parameters["w"].any()
+        assert not parameters["b"].any()
+    else:
+        np.testing.assert_array_equal(parameters["w"], history.w[-1])
+        np.testing.assert_array_equal(parameters["b"], history.b[-1:])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_histories_that_cannot_fit_fail_before_allocating(backend):
+    w, b = np.zeros(3), np.zeros(1)
+    with pytest.raises(MemoryError, match=r"\(3000000000000, 5\) .*120000\.0 GB; free: [0-9.]+ GB"):
+        run(backend, epochs=10**12, w=w, b=b)
+    assert not w.any()
+    assert not b.any()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("batch_size", [N, N + 1, 2**62, 2**63, 10**30])
+def test_batches_larger_than_the_data_are_the_data(batch_size, backend):
+    one, other = run(backend, batch_size=batch_size), run(backend, batch_size=N)
+    np.testing.assert_array_equal(one.w, other.w)
+    assert one.w.shape == (2, 3)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_settings_may_be_numpy_and_torch_scalars(backend):
+    want = run(backend).w
+    for lr in (np.float64(0.1), np.array(0.1), torch.tensor(0.1, dtype=torch.float64)):
+        settings = {"lr": lr, "batch_size": np.int32(2), "epochs": torch.tensor(2)}
+        np.testing.assert_array_equal(run(backend, **settings).w, want)
+
+
+def test_progress_may_be_false():
+    np.testing.assert_array_equal(surface(progress=False), surface())
+    np.testing.assert_array_equal(run(progress=False).w, run().w)

@@ -1,0 +1,193 @@
+"""Elementary functions in ulp against mpmath, no absolute tolerance; `pytest -s` prints the worst of each range."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from numba import njit, types
+
+from kernels.numba_cpu import elementary, simd
+from kernels.numba_cpu.simd import Vector
+from tests import oracle
+
+LANES = 16
+POINTS = 2000  # in each range
+LN2 = math.log(2)
+OVERFLOW = 709.782712893384  # log of the largest float64
+SPECIAL = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-310, -1e-310, 2.0**-53, -(2.0**-53), 2.0**-54, -(2.0**-54)])
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """{name: function of arrays of any length} of each elementary function."""
+    return {name: applied(getattr(elementary, name)) for name in ("exp", "exp_normal", "softplus", "log1p_scaled")}
+
+
+def applied(function):
+    vector, load, store = Vector(types.float64, LANES), simd.load, simd.store
+    if function is elementary.log1p_scaled:
+
+        @njit
+        def kernel(x, second, out):
+            for i in range(0, x.size, LANES):
+                store(out, i, function(load(vector, x, i), load(vector, second, i)))
+    else:
+
+        @njit
+        def kernel(x, second, out):
+            for i in range(0, x.size, LANES):
+                store(out, i, function(load(vector, x, i)))
+
+    def apply(x, second=0.0):
+        whole = -(-len(x) // LANES) * LANES
+        columns = np.zeros((2, whole))
+        columns[0, : len(x)], columns[1, : len(x)] = x, second
+        out = np.full(whole, 77.0)
+        kernel(*columns, out)
+        return out[: len(x)]
+
+    return apply
+
+
+def ulp_error(got, want):
+    """|got - want| in units of the last place of `want`, those of denormals included; infinity stands for 2^1024 and
+    all above."""
+    if math.isnan(got):
+        return math.inf
+    exact = max(mpmath.mpf(2) ** 1024, want) if got == math.inf else mpmath.mpf(got)
+    unit = max(mpmath.frexp(want)[1] - 53, -1074) if want else -1074
+    return float(abs(exact - want) / mpmath.mpf(2) ** unit)
+
+
+def worst(name, where, got, x, truth):
+    """The largest error in ulp over the points `x`, printed."""
+    with mpmath.workprec(oracle.BITS):
+        errors = [ulp_error(value, truth(mpmath.mpf(float(v)))) for value, v in zip(got.tolist(), x, strict=True)]
+    k = int(np.argmax(errors))
+    print(f"{name:14} {where:24} {errors[k]:.4f} ulp at {float(x[k])!r}")
+    return errors[k]
+
+
+def uniform(low, high, n=POINTS):
+    return np.random.default_rng([7, n]).uniform(low, high, n)
+
+
+def logarithmic(low, high, n=POINTS):
+    """Both signs."""
+    x = np.exp(uniform(math.log(low), math.log(high), n))
+    x[::2] *= -1
+    return x
+
+
+def neighbours(points):
+    """The floats next to each point, eight on either side."""
+    points = np.asarray(points, np.float64)
+    return np.concatenate([points + k * np.spacing(points) for k in range(-8, 9)])
+
+
+HALFWAY = neighbours((np.arange(-1021, 1023, 8) + 0.5) * LN2)  # where the reduction changes over
+EXP_RANGES = {
+    "near 0": (np.concatenate([SPECIAL, logarithmic(1e-320, 1e-3)]), 0.52),
+    "up to 1": (uniform(-1, 1), 0.8),
+    "normal results": (uniform(-708, 708), 0.8),
+    "between multiples of ln 2": (HALFWAY, 0.8),
+    "largest results": (np.concatenate([uniform(708, OVERFLOW), neighbours([OVERFLOW])]), 0.8),
+    "denormal results": (uniform(-745.2, -708), 1.0),
+    "next to zero": (
+        np.concatenate([neighbours([-745.1332191019411, -744.4400719213812]), uniform(-746.5, -744)]),
+        1.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("where", EXP_RANGES)
+def test_exp(compiled, where):
+    x, bound = EXP_RANGES[where]
+    assert worst("exp", where, compiled["exp"](x), x, mpmath.exp) <= bound
+
+
+@pytest.mark.parametrize("where", ["near 0", "up to 1", "normal results", "between multiples of ln 2"])
+def test_exp_normal(compiled, where):
+    x, bound = EXP_RANGES[where]
+    x = x[np.abs(x) <= 708]
+    assert worst("exp_normal", where, compiled["exp_normal"](x), x, mpmath.exp) <= bound
+
+
+def test_exp_beyond_the_range(compiled):
+    x = np.array([709.79, 710.0, 711.0, 745.0, 1e4, 1e308, np.inf, -745.2, -746.0, -747.0, -1e4, -1e308, -np.inf, 0.0])
+    assert compiled["exp"](x).tolist() == [np.inf] * 7 + [0.0] * 6 + [1.0]
+
+
+def test_exp_normal_is_held_at_708(compiled):
+    x = np.array([708.0, 708.1, 709.0, 745.0, 1e4, 1e308, np.inf])
+    for sign in (1, -1):
+        got = compiled["exp_normal"](sign * x)
+        assert (got == got[0]).all()
+        assert worst("exp_normal", "at the end", got[:1], sign * x[:1], mpmath.exp) <= 1
+
+
+@pytest.mark.parametrize("name", ["exp", "exp_normal", "softplus", "log1p_scaled"])
+def test_nan_is_kept_and_stays_in_its_lane(compiled, name):
+    x = np.full(5 * LANES, 0.25)
+    x[[0, 7, LANES, 3 * LANES - 1]] = np.nan
+    got = compiled[name](x)
+    assert np.isnan(got).tolist() == np.isnan(x).tolist()
+    assert len(np.unique(got[~np.isnan(x)])) == 1
+
+
+LOG1P_RANGES = {
+    "near 0": np.concatenate([SPECIAL[SPECIAL >= 0], np.abs(logarithmic(1e-320, 1e-3))]),
+    "up to 1/2": uniform(0, 0.5),
+    "at the branch": neighbours([0.5]),
+    "up to 1": np.concatenate([uniform(0.5, 1), 1 - np.arange(9) * 2.0**-53]),
+}
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 10, 1023, 30_000])
+@pytest.mark.parametrize("where", LOG1P_RANGES)
+def test_log1p_scaled(compiled, where, exponent):
+    h = LOG1P_RANGES[where]
+    bound = 1.3 if exponent == 0 else 1.1
+
+    def truth(v):
+        return mpmath.log1p(v) + exponent * mpmath.ln2
+
+    assert worst("log1p_scaled", f"{where}, 2^{exponent}", compiled["log1p_scaled"](h, exponent), h, truth) <= bound
+
+
+def test_log1p_scaled_just_below_zero(compiled):
+    """A product that rounds up to a power of two is normalised to slightly less than 1."""
+    h = -(2.0 ** -np.arange(53.0, 70.0))
+
+    def truth(v):
+        return mpmath.log1p(v) + 3 * mpmath.ln2
+
+    assert worst("log1p_scaled", "below 0, 2^3", compiled["log1p_scaled"](h, 3), h, truth) <= 1
+
+
+SOFTPLUS_RANGES = {
+    "near 0": (np.concatenate([SPECIAL, logarithmic(1e-320, 1e-3)]), 1.5),
+    "up to 1": (uniform(-1, 1), 2.0),
+    "at the branch": (neighbours([LN2, -LN2]), 2.0),
+    "up to 40": (uniform(-40, 40), 2.0),
+    "normal results": (uniform(-708, 800), 2.0),
+    "denormal results": (uniform(-745.2, -708), 1.0),
+    "next to zero": (uniform(-746.5, -744), 1.0),
+    "linear": (np.abs(logarithmic(40, 1e308)), 0.5),
+}
+
+
+@pytest.mark.parametrize("where", SOFTPLUS_RANGES)
+def test_softplus(compiled, where):
+    x, bound = SOFTPLUS_RANGES[where]
+
+    def truth(z):
+        return max(z, 0) + mpmath.log1p(mpmath.exp(-abs(z)))
+
+    assert worst("softplus", where, compiled["softplus"](x), x, truth) <= bound
+
+
+def test_softplus_at_the_ends(compiled):
+    x = np.array([np.inf, 1e308, -746.0, -1e4, -1e308, -np.inf])
+    assert compiled["softplus"](x).tolist() == [np.inf, 1e308, 0.0, 0.0, 0.0, 0.0]

@@ -1,0 +1,651 @@
+"""How the kernels behave in a process: imports, threads, forks, Ctrl-C, progress, and the cache on disk."""
+
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels.numba_cpu import cache, update
+from tests import problems
+
+REPOSITORY = Path(kernels.__file__).parents[1]
+LAYERS = ("workqueue", "omp", "tbb")
+UNAVAILABLE = 77  # exit status of a script that can't have its threading layer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm():
+    """Fresh processes find every kernel on disk."""
+    kernels.warmup()
+
+
+def run_python(source, *arguments, **options):
+    """Runs a script that must succeed; returns what it printed as JSON on its last line, if anything."""
+    done = problems.run_python(source, *arguments, **options)
+    if done.returncode == UNAVAILABLE:
+        pytest.skip("threading layer is not available")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    return json.loads(lines[-1]) if lines else None
+
+
+# Imports
+
+LOADED = "import json, sys; print(json.dumps([m for m in {names} if m in sys.modules]))"
+SMALL_CALLS = """
+import numpy as np, kernels
+x = np.linspace(-1, 1, 20)
+y = (x > 0.2) * 1.0
+kernels.loss_surface(x, y, np.linspace(-15, 15, 30), np.linspace(-13, 13, 30))
+kernels.loss_surface(x, y, np.linspace(-15, 15, 300), np.linspace(-13, 13, 300))
+kernels.sgd_run_(x[:, None], y, np.zeros(1), np.zeros(1), lr=1, batch_size=3, epochs=2)
+"""
+
+
+def test_import_loads_neither_torch_nor_numba_nor_matplotlib():
+    heavy = ["torch", "numba", "llvmlite", "matplotlib", "tqdm", "scipy"]
+    assert run_python("import kernels\n" + LOADED.format(names=heavy)) == []
+
+
+def test_numpy_users_load_neither_torch_nor_matplotlib():
+    assert run_python(SMALL_CALLS + LOADED.format(names=["torch", "matplotlib", "tqdm"])) == []
+
+
+KERNELS = """
+import json, kernels
+from kernels.numba_cpu import bias_axis, cache, counting, elementwise, general_plane, interpolate, launch, update, warmup
+from numba.core.registry import CPUDispatcher
+
+def compiled_kernels():
+    found = {}
+    for module in (bias_axis, counting, elementwise, general_plane, interpolate, update):
+        for name, value in vars(module).items():
+            for kernel in value if isinstance(value, launch.ParallelKernel) else [value]:
+                if isinstance(kernel, CPUDispatcher) and isinstance(kernel._cache, cache.KernelCache):
+                    found[kernel.__name__] = kernel
+    return found
+"""
+
+
+def test_import_compiles_nothing():
+    compiled = run_python(KERNELS + "print(json.dumps([len(k.signatures) for k in compiled_kernels().values()]))")
+    assert len(compiled) >= 5
+    assert not any(compiled)
+
+
+COUNT_AFTER_WARMUP = (
+    KERNELS
+    + """
+import itertools
+import numpy as np
+
+def signatures():
+    return {name: len(kernel.signatures) for name, kernel in compiled_kernels().items()}
+
+kernels.warmup()
+before = signatures()
+update.LAUNCH_OPERATIONS = 1000
+for dtype, (points, order) in itertools.product((np.float32, np.float64), itertools.product((9, 300), "CFA")):
+    x = np.linspace(-1, 1, 40, dtype=dtype)[::2]
+    y = (x > 0).astype(dtype)
+    out = np.empty((2 * points, 2 * points), dtype, order="F" if order == "F" else "C")
+    out = out[::2, ::2] if order == "A" else out[:points, :points].copy(order)
+    kernels.loss_surface(x, y, np.arange(points), np.arange(points), out=out)
+    X = np.asfortranarray(np.column_stack([x, x]))
+    for data, batch_size in itertools.product((x[:, None], X, X[:, :1]), (3, 10**6)):
+        w, b = np.zeros(2 * data.shape[1], dtype)[::2], np.zeros(1, dtype)
+        kernels.sgd_run_(data, y, w, b, lr=1, batch_size=batch_size, epochs=2)
+print(json.dumps([before, signatures()]))
+"""
+)
+
+
+def test_nothing_compiles_after_warmup():
+    before, after = run_python(COUNT_AFTER_WARMUP)
+    assert after == before
+
+
+def test_a_second_process_loads_what_the_first_compiled():
+    counts = """
+kernels.warmup()
+stats = [kernel.stats for kernel in compiled_kernels().values() if kernel.signatures]
+print(json.dumps([sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cache_misses.values()) for s in stats)]))
+"""
+    hits, misses = run_python(KERNELS + counts)
+    assert misses == 0
+    assert hits >= 8
+
+
+# Threads
+
+SURFACE = """
+import os, sys, threading
+import numpy as np, numba, kernels
+from kernels.numba_cpu import launch
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=3000)
+y = (x > 0.1) * 1.0
+axes = np.linspace(-3, 3, 100), np.linspace(-4, 4, 300)
+
+def surface():
+    return kernels.loss_surface(x, y, *axes)
+
+def serial():
+    work, launch.SERIAL_WORK = launch.SERIAL_WORK, float("inf")
+    try:
+        return surface()
+    finally:
+        launch.SERIAL_WORK = work
+
+def same(one, other):
+    return one.tobytes() == other.tobytes()
+
+try:
+    surface()
+except ValueError as error:
+    assert "threading layer" in str(error), error
+    sys.exit(77)
+assert numba.threading_layer() == os.environ["NUMBA_THREADING_LAYER"]
+want = serial()
+"""
+
+CONCURRENT = (
+    SURFACE
+    + """
+start = np.zeros(3)
+X = rng.normal(size=(999, 3))
+
+def train():
+    w, b = start.copy(), np.zeros(1)
+    return kernels.sgd_run_(X, y[:999], w, b, lr=0.1, batch_size=7, epochs=5).w
+
+path, results = train(), []
+
+def work():
+    for _ in range(5):
+        results.append(same(surface(), want) and same(train(), path))
+
+threads = [threading.Thread(target=work) for _ in range(5)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert len(results) == 25 and all(results), results
+"""
+)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_calls_from_several_threads(layer):
+    run_python(CONCURRENT, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
+
+
+FORK = (
+    SURFACE
+    + """
+import multiprocessing
+
+def child():
+    return same(surface(), want)
+
+# while another thread of the parent is in a launch
+stop = threading.Event()
+def busy():
+    while not stop.is_set():
+        surface()
+
+thread = threading.Thread(target=busy)
+thread.start()
+for _ in range(5):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if child() else 1)
+    status = os.waitpid(pid, 0)[1]
+    assert status == 0, status
+stop.set()
+thread.join()
+
+# and by multiprocessing, in children and grandchildren
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert pool.starmap(child, [()] * 6) == [True] * 6
+assert same(surface(), want)
+"""
+)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_forked_children_compute(layer):
+    run_python(FORK, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2", timeout=60)
+
+
+THREAD_COUNTS = """
+import os
+import torch, numba, kernels
+
+def counts():
+    return torch.get_num_threads(), torch.get_num_interop_threads(), numba.get_num_threads()
+
+x = torch.linspace(-1, 1, 100)
+axes = torch.linspace(-3, 3, 100), torch.linspace(-3, 3, 300)
+for torch_threads, numba_threads in ((3, 1), (1, 2)):
+    torch.set_num_threads(torch_threads)
+    numba.set_num_threads(numba_threads)
+    before = counts()
+    kernels.warmup()
+    for backend in ("numba", "reference"):
+        kernels.loss_surface(x, x > 0, *axes, backend=backend)
+        w, b = torch.zeros(1), torch.zeros(1)
+        kernels.sgd_run_(x[:, None], x > 0, w, b, lr=1, batch_size=9, epochs=2, backend=backend)
+    assert counts() == before, (counts(), before)
+numba.threading_layer()  # raises if nothing ran in parallel
+assert "KMP_DUPLICATE_LIB_OK" not in os.environ
+"""
+
+
+@pytest.mark.parametrize("layer", ["omp", pytest.param("workqueue", marks=pytest.mark.long)])
+def test_thread_counts_are_left_as_found(layer, monkeypatch):
+    monkeypatch.delenv("KMP_DUPLICATE_LIB_OK", raising=False)
+    run_python(THREAD_COUNTS, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
+
+
+# Memory: data that ends where readable memory ends
+
+AT_THE_END = """
+import sys
+import numpy as np, kernels
+from tests.problems import at_the_end_of_memory
+
+def guarded(*arrays):
+    return [at_the_end_of_memory(a) for a in arrays]
+
+rng = np.random.default_rng(0)
+for dtype in (np.float32, np.float64):
+    for n, d in ((1, 1), (5, 1), (9, 1), (20, 1), (3, 2), (5, 7), (2, 8), (3, 9), (1, 16), (17, 30)):
+        X = rng.normal(size=(n, d)).astype(dtype)
+        y = (X[:, 0] > 0).astype(dtype)
+        for batch_size in (1, 3, 8, n):
+            ends = []
+            for data in ((X, y), guarded(X, y)):
+                w, b = guarded(np.zeros(d, dtype), np.zeros(1, dtype))
+                kernels.sgd_run_(*data, w, b, lr=0.1, batch_size=batch_size, epochs=2)
+                ends.append([*w.tolist(), *b.tolist()])
+            assert ends[0] == ends[1]
+    for n, n_w, n_b in ((1, 1, 1), (7, 3, 5), (513, 9, 65), (600, 17, 513)):
+        x, w, b = rng.normal(size=n).astype(dtype), np.linspace(-3, 3, n_w), np.linspace(-3, 3, n_b)
+        y = (x > 0).astype(dtype)
+        (out,) = guarded(np.full((n_b, n_w), np.nan, dtype))
+        kernels.loss_surface(*guarded(x, y, w, b), out=out)
+        assert (out == kernels.loss_surface(x, y, w, b)).all()
+"""
+
+
+def test_nothing_is_read_or_written_beyond_the_arrays():
+    run_python(AT_THE_END)
+
+
+def test_reading_beyond_would_be_noticed():
+    script = """
+import ctypes, numpy as np
+from tests.problems import at_the_end_of_memory
+a = at_the_end_of_memory(np.arange(5.0))
+ctypes.string_at(a.ctypes.data + a.nbytes, 1)
+"""
+    assert problems.run_python(script).returncode < 0
+
+
+# Ctrl-C
+
+INTERRUPT = """
+import json, signal, sys, time
+import numpy as np, kernels
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)  # as SIGINT, at a known time
+kernels.warmup()
+rng = np.random.default_rng(0)
+
+def latencies(call, delays=(0.05, 0.1, 0.14, 0.19, 0.23, 0.31)):
+    '''Seconds from each signal to KeyboardInterrupt.'''
+    found = []
+    for delay in delays:
+        due = time.perf_counter() + delay
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        try:
+            call()
+        except KeyboardInterrupt:
+            found.append(time.perf_counter() - due)
+        else:
+            sys.exit("finished before Ctrl-C")
+    return found
+"""
+
+
+def assert_prompt(latencies):
+    """Within 0.2 s; one of the six may have been held up by another process."""
+    print("latencies:", " ".join(f"{latency:.3f}" for latency in latencies))
+    assert sorted(latencies)[-2] <= 0.2
+
+
+HARD, SOFT = "(x > 0) * 1.0", "np.full(len(x), 0.3)"
+MANY = "rng.normal(size=200_000)"
+NARROW, WIDE = "np.linspace(-1, 1, 600)", "np.linspace(-1e4, 1e4, 2048)"
+LONG_SURFACES = {  # x, y, w, b
+    "dense": (MANY, HARD, NARROW, NARROW),
+    "coarse weights": (MANY, HARD, WIDE, NARROW),
+    "coarse weights, soft labels": (MANY, SOFT, WIDE, NARROW),
+    "coarse biases": (MANY, HARD, NARROW, WIDE),
+    "coarse biases, soft labels": (MANY, SOFT, NARROW, WIDE),
+    "one sample": ("rng.normal(size=1)", HARD, "np.linspace(-1, 1, 20_000)", "np.linspace(-1, 1, 20_000)"),
+    "one row": ("np.tile(rng.normal(size=1000), 3000)", HARD, "np.linspace(-1, 1, 4000)", "np.zeros(1)"),
+}
+
+
+def each(names, quick):
+    """Parameters of which only the `quick` ones are tested by `make test`."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.long) for name in names]
+
+
+@pytest.mark.parametrize("name", each(LONG_SURFACES, {"dense"}))
+def test_ctrl_c_in_loss_surface(name):
+    x, y, w, b = LONG_SURFACES[name]
+    calls = f"""
+x, w, b = {x}, {w}, {b}
+y = {y}
+out = np.empty((len(b), len(w)))
+few = x[:100], y[:100], w[:500], b[:500]
+want = kernels.loss_surface(*few)
+kernels.loss_surface(*few, method="direct")
+found = latencies(lambda: kernels.loss_surface(x, y, w, b, out=out, method="direct"))
+assert (kernels.loss_surface(*few) == want).all()  # works as before
+print(json.dumps(found))
+"""
+    assert_prompt(run_python(INTERRUPT + calls))
+
+
+LONG_RUNS = {  # n, d, batch_size, epochs
+    "lab": (20, 1, 3, 2_000_000),
+    "batches of 1": (20, 1, 1, 1_500_000),
+    "two features": (20, 2, 1, 1_000_000),
+    "30 features, batches of 1": (20, 30, 1, 200_000),
+    "30 features": (1000, 30, 16, 50_000),
+    "wide rows": (200, 1000, 1, 2_000),
+    "one enormous batch": (4_000_000, 1, 4_000_000, 200),
+    "one enormous batch of 30 features": (300_000, 30, 300_000, 200),
+}
+
+
+@pytest.mark.parametrize("name", each(LONG_RUNS, {"lab", "two features", "one enormous batch"}))
+def test_ctrl_c_in_sgd_run(name):
+    """Parameters end in a state of the path, no earlier than the last one reported."""
+    calls = """
+n, d, batch_size, epochs = map(int, sys.argv[1:])
+X = rng.normal(size=(n, d))
+y = rng.integers(0, 2, n) * 1.0
+per_epoch = -(-n // batch_size)
+state = {}
+
+def train(epochs, progress=None):
+    state["w"], state["b"], state["done"] = np.zeros(d), np.zeros(1), 0
+    settings = dict(lr=0.3, batch_size=batch_size, epochs=epochs, progress=progress)
+    return kernels.sgd_run_(X, y, state["w"], state["b"], **settings)
+
+def progress(done, total):
+    state["done"] = done
+
+def check():
+    w, b, done = state["w"].copy(), state["b"].copy(), state["done"]
+    if done == 0:
+        return (w == 0).all() and (b == 0).all()
+    run = train(-(-done // per_epoch))
+    return (run.w[done - 1] == w).all() and run.b[done - 1] == b[0]
+
+train(1)
+found = latencies(lambda: train(epochs, progress))
+assert np.isfinite(state["w"]).all() and check(), state
+print(json.dumps(found))
+"""
+    assert_prompt(run_python(INTERRUPT + calls, *LONG_RUNS[name]))
+
+
+# Progress
+
+GRIDS = {  # points along w and b, samples
+    "one launch": (30, 30, 20),
+    "one point": (1, 1, 5000),
+    "33 groups of weights": (257, 1, 20),
+    "many tiles": (1030, 700, 3),
+    "many samples": (65, 513, 3000),
+    "tiles of all sizes": (9, 1100, 1500),
+}
+
+
+def collected(call):
+    """What a call reported."""
+    reports = []
+    call(lambda done, total: reports.append((done, total)))
+    return reports
+
+
+def assert_complete(reports, total):
+    assert reports
+    done = [d for d, _ in reports]
+    assert {t for _, t in reports} == {total}
+    assert all(0 < one <= total for one in done)
+    assert done == sorted(done)
+    assert done[-1] == total
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_progress_of_surfaces(grid):
+    n_w, n_b, n = GRIDS[grid]
+    x = np.linspace(-1, 1, n)
+    axes = np.linspace(-5, 5, n_w), np.linspace(-40, 40, n_b)
+    reports = collected(lambda progress: kernels.loss_surface(x, x > 0, *axes, progress=progress))
+    assert_complete(reports, n_w * n_b * n)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("operations", [1, 500, 10**8])
+def test_progress_of_runs(operations, d, monkeypatch):
+    problem = problems.sgd_problem(20, d)
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", max(operations, update.operations(1, d)))
+    settings = {"lr": 0.1, "batch_size": 3, "epochs": 4}
+    reports = collected(lambda progress: kernels.sgd_run_(*problem, **settings, progress=progress))
+    assert_complete(reports, 28)
+    assert len(reports) == (1 if operations == 10**8 else len(set(reports)))
+
+
+def test_progress_of_the_reference():
+    problem = problems.sgd_problem(20, 3)
+    settings = {"lr": 0.1, "batch_size": 3, "epochs": 4, "backend": "reference"}
+    assert_complete(collected(lambda progress: kernels.sgd_run_(*problem, **settings, progress=progress)), 28)
+    x, axis = np.linspace(-1, 1, 20), np.linspace(-1, 1, 30)
+    options = {"backend": "reference"}
+    reports = collected(lambda progress: kernels.loss_surface(x, x > 0, axis, axis, **options, progress=progress))
+    assert_complete(reports, 20 * 30 * 30)
+
+
+def test_progress_bars_on_stderr(capfd):
+    problem = problems.sgd_problem(20, 3)
+    kernels.sgd_run_(*problem, lr=0.1, batch_size=3, epochs=4, progress=True)
+    printed = capfd.readouterr()
+    assert "100%" in printed.err
+    assert "28.0/28.0" in printed.err
+    assert printed.out == ""
+    x, axis = np.linspace(-1, 1, 20), np.linspace(-1, 1, 50)
+    kernels.loss_surface(x, x > 0, axis, axis, progress=True)
+    printed = capfd.readouterr()
+    assert "100%" in printed.err
+    assert "50.0k/50.0k" in printed.err
+    assert printed.out == ""
+
+
+def test_an_exception_in_progress_stops_the_call(monkeypatch):
+    def stop(done, total):
+        raise RuntimeError(f"at {done}")
+
+    problem = problems.sgd_problem(20, 2)
+    path = kernels.sgd_run_(*(v.copy() for v in problem), lr=0.1, batch_size=3, epochs=4)
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", 5 * update.operations(3, 2))
+    with pytest.raises(RuntimeError, match="at 5"):
+        kernels.sgd_run_(*problem, lr=0.1, batch_size=3, epochs=4, progress=stop)
+    np.testing.assert_array_equal(problem.w, path.w[4])
+    np.testing.assert_array_equal(problem.b, path.b[4:5])
+    x, axis = np.linspace(-1, 1, 20), np.linspace(-1, 1, 30)
+    with pytest.raises(RuntimeError, match="at 18000"):
+        kernels.loss_surface(x, x > 0, axis, axis, progress=stop)
+    assert np.isfinite(kernels.loss_surface(x, x > 0, axis, axis)).all()
+
+
+# The cache on disk
+
+TRAIN = """
+import json, sys
+import numpy as np, kernels
+from kernels.numba_cpu import update
+
+dtype = sys.argv[1]
+x = np.linspace(-1, 1, 20).astype(dtype)
+run = kernels.sgd_run_(x[:, None], x > 0.2, np.zeros(1, dtype), np.zeros(1, dtype), lr=1, batch_size=3, epochs=2)
+stats = update.run_one_feature.stats
+hits, misses = sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
+print(json.dumps([run.loss.tolist(), run.b.tolist(), hits, misses]))
+"""
+
+
+@pytest.fixture
+def warm_cache(tmp_path):
+    """A directory for NUMBA_CACHE_DIR that holds every kernel."""
+    found = cache.cache_directory()
+    if found is None:
+        pytest.skip("there is no cache on disk")
+    shutil.copytree(found, tmp_path / "cache" / found.name)
+    return tmp_path / "cache"
+
+
+def files_of(warm_cache, ending):
+    return sorted(warm_cache.glob(f"*/update.run_one_feature-*{ending}"))
+
+
+def train(dtype="float64", **environment):
+    """Trains in a fresh process; returns hits and misses in the cache after the results proved right."""
+    loss, b, hits, misses = run_python(TRAIN, dtype, **environment)
+    x = np.linspace(-1, 1, 20).astype(dtype)
+    start = np.zeros(1, dtype), np.zeros(1, dtype)
+    want = kernels.sgd_run_(x[:, None], x > 0.2, *start, lr=1, batch_size=3, epochs=2)
+    assert loss == want.loss.tolist()
+    assert b == want.b.tolist()
+    return hits, misses
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def scramble(path):
+    path.write_bytes(bytes(range(256)) * 20)
+
+
+def replace_by_directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "ending"),
+    [
+        (truncate, "nbi"),
+        pytest.param(truncate, "nbc", marks=pytest.mark.long),
+        pytest.param(empty, "nbi", marks=pytest.mark.long),
+        pytest.param(empty, "nbc", marks=pytest.mark.long),
+        pytest.param(scramble, "nbi", marks=pytest.mark.long),
+        pytest.param(scramble, "nbc", marks=pytest.mark.long),
+        pytest.param(Path.unlink, "nbc", marks=pytest.mark.long),
+        pytest.param(Path.unlink, "nbi", marks=pytest.mark.long),
+    ],
+)
+def test_a_damaged_cache_is_repaired(warm_cache, damage, ending):
+    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (1, 0)
+    for path in files_of(warm_cache, ending):
+        damage(path)
+    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (0, 1)
+    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (1, 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_files_that_cannot_be_replaced(warm_cache, ending):
+    for path in files_of(warm_cache, ending):
+        replace_by_directory(path)
+    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (0, 1)
+
+
+def test_data_of_another_signature_is_not_used(warm_cache):
+    """Two processes that compile for different dtypes at a time may write one another's file."""
+    files = files_of(warm_cache, "nbc")
+    assert len(files) > 1
+    contents = [path.read_bytes() for path in files]
+    for path, content in zip(files, contents[1:] + contents[:1], strict=True):
+        path.write_bytes(content)
+    for dtype in ("float32", "float64"):
+        train(dtype, NUMBA_CACHE_DIR=str(warm_cache))
+
+
+@pytest.mark.long
+def test_a_cache_directory_that_is_a_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("not a directory")
+    assert train(NUMBA_CACHE_DIR=str(path))[0] == 0
+    assert path.read_text() == "not a directory"
+
+
+@pytest.mark.parametrize("part", ["a" * 300, "file/below"])
+def test_an_impossible_cache_directory_does_not_break_the_import(part, tmp_path):
+    (tmp_path / "file").touch()
+    run_python("import kernels.numba_cpu.update", NUMBA_CACHE_DIR=str(tmp_path / part))
+
+
+@pytest.mark.long
+def test_a_full_disk(tmp_path):
+    """Files of at most no bytes."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+    loss, *_ = run_python(limit + TRAIN, "float64", NUMBA_CACHE_DIR=str(tmp_path))
+    assert math.isfinite(loss[-1])
+
+
+@pytest.mark.long
+def test_a_cache_that_is_removed_while_in_use(tmp_path):
+    remove = "import shutil; from kernels.numba_cpu import cache, update; shutil.rmtree(cache.cache_directory())\n"
+    loss, _, hits, _ = run_python(remove + TRAIN, "float64", NUMBA_CACHE_DIR=str(tmp_path))
+    assert math.isfinite(loss[-1])
+    assert hits == 0
+
+
+CHANGED_HELPER = """
+
+@njit(forceinline=True)
+def log1p_scaled(h, exponent):
+    return h * 0.0 + 123.0
+"""
+
+
+def test_changed_sources_of_a_helper_are_never_served_old_kernels(warm_cache, tmp_path):
+    """The same cache, another version of a module that the kernel only imports, as old as before."""
+    shutil.copytree(REPOSITORY / "kernels", tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    helper = tmp_path / "kernels" / "numba_cpu" / "elementary.py"
+    stamp = helper.stat()
+    helper.write_text(helper.read_text() + CHANGED_HELPER)
+    os.utime(helper, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    loss, _, hits, misses = run_python(TRAIN, "float64", root=tmp_path, NUMBA_CACHE_DIR=str(warm_cache))
+    assert min(loss) >= 123
+    assert (hits, misses) == (0, 1)
+    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (1, 0)

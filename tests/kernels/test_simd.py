@@ -1,0 +1,343 @@
+"""Vector values against NumPy, lane by lane: every operator and function, every dtype, one register and several."""
+
+import operator
+
+import numpy as np
+import pytest
+from numba import njit, types
+
+from kernels.numba_cpu import simd
+from kernels.numba_cpu.simd import Vector
+from tests import problems
+
+REALS = (types.float32, types.float64)
+INTEGERS = (types.int32, types.int64)
+LANES = (2, 8, 64)  # 64 are more than any register holds
+SPECIAL = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -2.5, 1e30, 3.0, 0.1)
+
+
+def numpy_dtype(dtype):
+    return np.dtype(str(dtype))
+
+
+def operands(dtype, lanes, seed=0):
+    """Two arrays of `lanes` values whose pairs include those of special values."""
+    rng = np.random.default_rng([seed, lanes])
+    real = isinstance(dtype, types.Float)
+    choice = np.array(SPECIAL if real else [0, 1, -1, 7, -8, 2**31 - 1, -(2**31), 3])
+    values = rng.choice(choice, (2, lanes)) if seed % 2 else rng.normal(size=(2, lanes)) * (1 if real else 1000)
+    with np.errstate(all="ignore"):
+        return values.astype(numpy_dtype(dtype))
+
+
+def same(got, want):
+    """Equal bits, but for the payload of a NaN."""
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.dtype == want.dtype
+    unequal = ~((got == want) & (np.signbit(got) == np.signbit(want)) | ((got != got) & (want != want)))
+    assert not unequal.any(), f"lanes {np.flatnonzero(unequal)}: got {got[unequal]}, want {want[unequal]}"
+
+
+def binary_kernel(functions, vector, result):
+    """Writes function(vector, vector), (vector, scalar), (scalar, vector) to three rows of `out` for each of four."""
+    first, second, third, fourth = functions
+    load, store, lanes = simd.load, simd.store, vector.lanes
+
+    @njit
+    def kernel(x, y, scalar, out):
+        a, b = load(vector, x, 0), load(vector, y, 0)
+        store(out, 0, result(first(a, b)))
+        store(out, lanes, result(first(a, scalar)))
+        store(out, 2 * lanes, result(first(scalar, b)))
+        store(out, 3 * lanes, result(second(a, b)))
+        store(out, 4 * lanes, result(second(a, scalar)))
+        store(out, 5 * lanes, result(second(scalar, b)))
+        store(out, 6 * lanes, result(third(a, b)))
+        store(out, 7 * lanes, result(third(a, scalar)))
+        store(out, 8 * lanes, result(third(scalar, b)))
+        store(out, 9 * lanes, result(fourth(a, b)))
+        store(out, 10 * lanes, result(fourth(a, scalar)))
+        store(out, 11 * lanes, result(fourth(scalar, b)))
+
+    return kernel
+
+
+def check_operators(kernel, functions, x, y, scalar, dtype=None):
+    scalar = x.dtype.type(scalar)
+    out = np.full((12, len(x)), 77, dtype or x.dtype)
+    kernel(x, y, scalar, out)
+    everywhere = np.full_like(x, scalar)
+    for k, function in enumerate(functions):
+        with np.errstate(all="ignore"):
+            want = np.stack([function(x, y), function(x, everywhere), function(everywhere, y)])
+        same(out[3 * k : 3 * k + 3], want.astype(out.dtype))
+
+
+@njit
+def as_it_is(value):
+    return value
+
+
+@njit
+def mask_to_number(mask):
+    return simd.select(mask, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_arithmetic_of_reals(dtype, lanes):
+    functions = (operator.add, operator.sub, operator.mul, operator.truediv)
+    kernel = binary_kernel(functions, Vector(dtype, lanes), as_it_is)
+    for seed in range(6):
+        x, y = operands(dtype, lanes, seed)
+        for scalar in (y[0], 0.1):
+            check_operators(kernel, functions, x, y, scalar)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_arithmetic_of_integers(dtype, lanes):
+    functions = (operator.add, operator.sub, operator.mul, operator.and_)
+    kernel = binary_kernel(functions, Vector(dtype, lanes), as_it_is)
+    for seed in range(6):
+        x, y = operands(dtype, lanes, seed)
+        check_operators(kernel, functions, x, y, y[0])
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_shifts_are_arithmetic(dtype, lanes):
+    functions = (operator.lshift, operator.rshift, operator.or_, operator.sub)
+    kernel = binary_kernel(functions, Vector(dtype, lanes), as_it_is)
+    counts = (np.arange(lanes) % numpy_dtype(dtype).itemsize * 7).astype(numpy_dtype(dtype))
+    for seed in range(4):
+        check_operators(kernel, functions, operands(dtype, lanes, seed)[0], counts, 5)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", REALS + INTEGERS, ids=str)
+def test_comparisons_are_false_for_nan(dtype, lanes):
+    functions = (operator.lt, operator.gt, operator.ge, operator.eq)
+    kernel = binary_kernel(functions, Vector(dtype, lanes), mask_to_number)
+    for seed in range(6):
+        x, y = operands(dtype, lanes, seed)
+        y[: lanes // 2] = x[: lanes // 2]
+        check_operators(kernel, functions, x, y, y[-1], np.float64)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_functions_of_reals(dtype, lanes):
+    vector, load, store = Vector(dtype, lanes), simd.load, simd.store
+
+    @njit
+    def kernel(x, y, z, scalar, out):
+        a, b, c = load(vector, x, 0), load(vector, y, 0), load(vector, z, 0)
+        store(out, 0, -a)
+        store(out, lanes, simd.absolute(a))
+        store(out, 2 * lanes, simd.select(a > b, a, b))
+        store(out, 3 * lanes, simd.select((a > b) & (b > c), a, scalar))
+        store(out, 4 * lanes, simd.select((a > b) | (b > c), scalar, b))
+        store(out, 5 * lanes, simd.splat(vector, scalar))
+        store(out, 6 * lanes, simd.from_bits(simd.bits(a)))
+
+    for seed in range(4):
+        (x, y), (z, _) = operands(dtype, lanes, seed), operands(dtype, lanes, seed + 4)
+        scalar = x.dtype.type(0.1)
+        out = np.full((7, lanes), 99, x.dtype)
+        kernel(x, y, z, scalar, out)
+        larger, falling = x > y, y > z
+        rows = [
+            -x,
+            np.abs(x),
+            np.where(larger, x, y),
+            np.where(larger & falling, x, scalar),
+            np.where(larger | falling, scalar, y),
+            np.full_like(x, scalar),
+            x,
+        ]
+        same(out, np.stack(rows))
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize(("real", "integer"), list(zip(REALS, INTEGERS, strict=True)), ids=str)
+def test_bits_and_conversions(real, integer, lanes):
+    reals, integers, load, store = Vector(real, lanes), Vector(integer, lanes), simd.load, simd.store
+
+    @njit
+    def kernel(x, n, bits, numbers, floats, patterns):
+        store(bits, 0, simd.bits(load(reals, x, 0)))
+        store(numbers, 0, simd.lane_numbers(integers))
+        store(floats, 0, simd.to_float(load(integers, n, 0)))
+        store(patterns, 0, simd.from_bits(load(integers, n, 0)))
+
+    for seed in range(4):
+        (x, _), (n, _) = operands(real, lanes, seed), operands(integer, lanes, seed)
+        bits, numbers, floats, patterns = np.zeros_like(n), np.zeros_like(n), np.zeros_like(x), np.zeros_like(x)
+        kernel(x, n, bits, numbers, floats, patterns)
+        same(bits, x.view(n.dtype))
+        same(numbers, np.arange(lanes, dtype=n.dtype))
+        same(floats, n.astype(x.dtype))
+        same(patterns.view(n.dtype), n)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_fma_rounds_once(dtype, lanes):
+    """(1 + e)(1 - e) - 1 is -e^2, which two roundings lose; scalars may stand in any place."""
+    vector, load, store = Vector(dtype, lanes), simd.load, simd.store
+
+    @njit
+    def kernel(x, y, z, scalar, out):
+        a, b, c = load(vector, x, 0), load(vector, y, 0), load(vector, z, 0)
+        store(out, 0, simd.fma(a, b, c))
+        store(out, lanes, simd.fma(a, b, scalar))
+        store(out, 2 * lanes, simd.fma(a, scalar, c))
+        store(out, 3 * lanes, simd.fma(scalar, b, c))
+
+    scalar_type = numpy_dtype(dtype).type
+    step = scalar_type(np.finfo(scalar_type).eps * 4) * np.arange(1, lanes + 1, dtype=scalar_type)
+    one, out = scalar_type(1), np.full((4, lanes), np.nan, scalar_type)
+    kernel(one + step, one - step, np.full_like(step, -1), -one, out)
+    same(out[:2], np.stack([-(step**2)] * 2))
+    kernel(one + step, one - step, np.full_like(step, 2), scalar_type(3), out)
+    same(out[2:], np.stack([3 * (one + step) + 2, 3 * (one - step) + 2]))
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_total_is_the_sum_by_halves(dtype, lanes):
+    vector, load, total = Vector(dtype, lanes), simd.load, simd.total
+
+    @njit
+    def kernel(x):
+        return total(load(vector, x, 0))
+
+    x, _ = operands(dtype, lanes, 2)
+    want = x
+    while len(want) > 1:
+        want = want[: len(want) // 2] + want[len(want) // 2 :]
+    assert kernel(x) == want[0]
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", REALS + INTEGERS, ids=str)
+def test_load_and_store_at_any_index(dtype, lanes):
+    vector, load, store = Vector(dtype, lanes), simd.load, simd.store
+
+    @njit
+    def kernel(x, index, out, to):
+        store(out, to, load(vector, x, index))
+
+    x = np.arange(3 * lanes + 5).astype(numpy_dtype(dtype))
+    for index, to in ((0, 0), (1, 0), (3, 5), (2 * lanes + 5, 2 * lanes + 5)):
+        out = np.full_like(x, 77)
+        kernel(x, index, out, to)
+        want = np.full_like(x, 77)
+        want[to : to + lanes] = x[index : index + lanes]
+        same(out, want)
+
+
+@pytest.mark.parametrize("lanes", LANES)
+def test_float32_is_widened_exactly(lanes):
+    vector, mask_vector = Vector(types.float64, lanes), Vector(types.int64, lanes)
+
+    @njit
+    def kernel(x, count, out):
+        live = simd.lane_numbers(mask_vector) < count
+        simd.store(out, 0, simd.load(vector, x, 0))
+        simd.store(out, lanes, simd.load_where(vector, x, 0, live))
+
+    for seed in range(2):
+        x, _ = operands(types.float32, lanes, seed)
+        for count in (0, 1, lanes - 1, lanes):
+            out = np.full((2, lanes), 99.0)
+            kernel(x, count, out)
+            same(out, np.stack([x.astype(np.float64), np.where(np.arange(lanes) < count, x, 0).astype(np.float64)]))
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_load_where_gives_zero_elsewhere(dtype, lanes):
+    """Any mask, not only leading lanes; NaN where it isn't set stays unseen."""
+    vector, load, store = Vector(dtype, lanes), simd.load, simd.store
+
+    @njit
+    def kernel(x, keys, index, out):
+        mask = load(vector, keys, 0) > 0.0
+        store(out, 0, simd.load_where(vector, x, index, mask))
+
+    rng = np.random.default_rng(lanes)
+    for index in (0, 3):
+        keys = rng.choice([-1.0, 1.0], lanes).astype(numpy_dtype(dtype))
+        values = rng.normal(size=lanes).astype(keys.dtype)
+        x = np.full(lanes + 3, np.nan, keys.dtype)
+        x[index : index + lanes] = np.where(keys > 0, values, np.nan)
+        out = np.full(lanes, 99, keys.dtype)
+        kernel(x, keys, index, out)
+        same(out, np.where(keys > 0, values, 0).astype(keys.dtype))
+
+
+LOAD_AT_THE_END_OF_MEMORY = """
+import numpy as np
+from numba import njit, types
+from kernels.numba_cpu.simd import Vector, lane_numbers, load_where, store
+from tests.problems import at_the_end_of_memory
+
+REALS, NUMBERS = Vector(types.float64, 8), Vector(types.int64, 8)
+
+@njit
+def kernel(x, index, out):
+    store(out, 0, load_where(REALS, x, index, lane_numbers(NUMBERS) < x.size - index))
+
+for dtype in (np.float32, np.float64):
+    for size in range(1, 10):
+        x, out = at_the_end_of_memory(np.arange(1, size + 1, dtype=dtype)), np.empty(8)
+        kernel(x, max(0, size - 3), out)
+        assert out[: min(3, size)].tolist() == x[-3:].tolist() and not out[3:].any()
+"""
+
+
+def test_load_where_reads_nothing_else():
+    assert problems.run_python(LOAD_AT_THE_END_OF_MEMORY).returncode == 0
+
+
+# Misuse that would otherwise give wrong numbers or write beyond an array
+
+
+def refuses(kernel, *arguments):
+    with pytest.raises(Exception, match=r"."):
+        kernel(*arguments)
+
+
+def test_total_refuses_lanes_that_cannot_be_halved():
+    vector, load, total = Vector(types.float64, 6), simd.load, simd.total
+
+    @njit
+    def kernel(x):
+        return total(load(vector, x, 0))
+
+    refuses(kernel, np.ones(6))
+
+
+def test_store_rounds_to_the_dtype_of_the_array():
+    vector, load, store = Vector(types.float64, 4), simd.load, simd.store
+
+    @njit
+    def kernel(x, out):
+        store(out, 0, load(vector, x, 0))
+
+    x, out = np.random.default_rng(0).normal(size=4), np.full(6, np.nan, np.float32)
+    kernel(x, out)
+    np.testing.assert_array_equal(out[:4], x.astype(np.float32))
+    assert np.isnan(out[4:]).all()
+
+
+def test_load_refuses_strided_arrays():
+    vector, load, store = Vector(types.float64, 4), simd.load, simd.store
+
+    @njit
+    def kernel(x, out):
+        store(out, 0, load(vector, x, 0))
+
+    refuses(kernel, np.arange(8.0)[::2], np.zeros(4))

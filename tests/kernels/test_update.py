@@ -1,0 +1,407 @@
+"""`sgd_run_` held to its contract: every step of its history against eager PyTorch, in place, and how it diverges."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
+import kernels
+from kernels.numba_cpu import update
+from tests import oracle, problems
+
+BACKENDS = ("numba", "reference")
+COSTS = ("bce", "mse")
+DIMENSIONS = (1, 2, 7, 8, 9, 16, 30)
+LAB = {"lr": 2.0, "batch_size": 3, "epochs": 100}
+
+
+def run(problem, backend="numba", **settings):
+    """The history, from copies of the start; the arrays that were trained in place."""
+    w, b = problem.w.copy(), problem.b.copy()
+    return kernels.sgd_run_(problem.X, problem.y, w, b, backend=backend, **settings), w, b
+
+
+def eager_path(problem, *, lr, batch_size, epochs, loss="bce"):
+    """Parameters (steps, d + 1) after each step of torch.optim.SGD, and the minibatch's loss before it, in float64."""
+    X, y, w, b = (torch.from_numpy(v.astype(np.float64)) for v in problem)
+    w, b = w.requires_grad_(), b.requires_grad_()
+    optimiser = torch.optim.SGD([w, b], lr=lr)
+    path, losses = [], []
+    for start in [*range(0, len(y), batch_size)] * epochs:
+        rows = slice(start, start + batch_size)
+        z = X[rows] @ w + b
+        value = binary_cross_entropy_with_logits(z, y[rows]) if loss == "bce" else mse_loss(torch.sigmoid(z), y[rows])
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        path.append(torch.cat([w, b]).detach().clone())
+        losses.append(value.detach())
+    return torch.stack(path).numpy(), torch.stack(losses).numpy()
+
+
+def assert_follows(history, problem, **settings):
+    """Every step and column of a float64 history within 1e-10 (1 + max|column|) of the eager run."""
+    path, losses = eager_path(problem, **settings)
+    got = np.column_stack([history.w, history.b, history.loss])
+    want = np.column_stack([path, losses])
+    assert got.shape == want.shape
+    wrong = ~(np.abs(got - want) <= 1e-10 * (1 + np.abs(want).max(axis=0)))
+    assert not wrong.any(), f"first wrong (step, column): {np.argwhere(wrong)[0].tolist()}, {wrong.sum()} in all"
+
+
+# Trajectories
+
+
+@pytest.mark.parametrize(("backend", "d"), [*(("numba", d) for d in DIMENSIONS), ("reference", 1), ("reference", 9)])
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize(("n", "batch_size", "epochs"), [(31, 5, 2), (41, 41, 5)])
+def test_history_is_that_of_eager_pytorch(n, batch_size, epochs, soft, loss, backend, d):
+    problem = problems.sgd_problem(n, d, soft=soft)
+    settings = {"lr": 0.3, "batch_size": batch_size, "epochs": epochs, "loss": loss}
+    history, w, b = run(problem, backend, **settings)
+    assert [type(field) for field in history] == [np.ndarray] * 3
+    assert {field.dtype for field in history} == {np.dtype(np.float64)}
+    assert_follows(history, problem, **settings)
+    np.testing.assert_array_equal(w, history.w[-1])
+    np.testing.assert_array_equal(b, history.b[-1:])
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("d", [1, 2, 9])
+@pytest.mark.parametrize("batch_size", [*range(1, 10), 15, 16, 17, 18, 100])
+def test_batches_around_the_lane_widths(batch_size, d, loss):
+    """Of 17 samples, so that nearly every last batch is shorter; 100 is more than there are."""
+    problem = problems.sgd_problem(17, d, soft=batch_size % 2 == 0)
+    settings = {"lr": 0.5, "batch_size": batch_size, "epochs": 4, "loss": loss}
+    history, _, _ = run(problem, **settings)
+    assert len(history.b) == 4 * math.ceil(17 / batch_size)
+    assert_follows(history, problem, **settings)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("n", range(1, 11))
+def test_the_last_batch_is_averaged_over_its_own_length(n, d):
+    for batch_size in (4, 8, 9):
+        settings = {"lr": 1.0, "batch_size": batch_size, "epochs": 3}
+        problem = problems.sgd_problem(n, d)
+        assert_follows(run(problem, **settings)[0], problem, **settings)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 3])
+def test_labels_next_to_a_class_keep_their_distance(d, backend):
+    """A label 1e-12 away from its class stops the logit at +-log(1e12), which rounding y first would move."""
+    problem = problems.sgd_problem(2, d)
+    for y in (np.array([1e-12, 1e-12]), np.array([0.0, 5e-324]), np.array([0.5, 0.5]), np.array([1.0, 1 - 1e-12])):
+        problem = problem._replace(y=y, b=np.array([10.0]))
+        settings = {"lr": 1.0, "batch_size": 1, "epochs": 30}
+        assert_follows(run(problem, backend, **settings)[0], problem, **settings)
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("d", [1, 2, 8])
+def test_long_runs_from_bad_starts(d, loss):
+    """Thousands of steps through saturated sigmoids, where eager PyTorch loses digits too: the NumPy oracle's path."""
+    problem = problems.sgd_problem(20, d)._replace(w=np.full(d, -40.0), b=np.array([30.0]))
+    settings = {"lr": 0.7, "batch_size": 3, "epochs": 300, "loss": loss}
+    history, _, _ = run(problem, **settings)
+    for got, want in zip(history, oracle.sgd_path(*problem, **settings), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9 * (1 + np.abs(want).max()))
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("d", [1, 4])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float32_is_close_to_float64(d, loss, backend):
+    wide = problems.sgd_problem(53, d)
+    narrow = problems.SGDProblem(*(v.astype(np.float32) for v in wide))
+    exact = problems.SGDProblem(*(v.astype(np.float64) for v in narrow))
+    settings = {"lr": 0.3, "batch_size": 5, "epochs": 5, "loss": loss}
+    history, w, b = run(narrow, backend, **settings)
+    want, _, _ = run(exact, "reference", **settings)
+    for got, truth in zip(history, want, strict=True):
+        assert got.dtype == np.float32
+        allowed = np.spacing(np.abs(truth).max().astype(np.float32)) * (0.51 if backend == "numba" else 200)
+        assert np.abs(got - truth).max() <= allowed
+    assert w.dtype == b.dtype == np.float32
+    np.testing.assert_array_equal(w, history.w[-1])
+    np.testing.assert_array_equal(b, history.b[-1:])
+
+
+# The lab
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_lab(backend, dtype):
+    x, y = problems.lab_data(dtype)
+    w, b = np.array([5.0], dtype), np.array([10.0], dtype)
+    history = kernels.sgd_run_(x[:, None], y, w, b, backend=backend, **LAB)
+    assert [field.shape for field in history] == [(700, 1), (700,), (700,)]
+    assert w[0] == pytest.approx(15.6832, abs=1e-4)
+    assert b[0] == pytest.approx(-3.8269, abs=1e-4)
+    assert history.loss[-1] == pytest.approx(9.877e-5, rel=1e-3)
+    assert (((w[0] * x + b[0]) > 0) == (y > 0.5)).all()
+
+
+def test_lab_history_is_that_of_the_eager_float32_run():
+    x, y = problems.lab_data()
+    problem = problems.SGDProblem(x[:, None], y, np.float32([5]), np.float32([10]))
+    compiled, eager = (run(problem, backend, **LAB)[0] for backend in BACKENDS)
+    for got, want in zip(compiled, eager, strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
+
+
+def test_lab_start_first_is_correct_at_step_10():
+    x, y = problems.lab_data()
+    history = kernels.sgd_run_(x[:, None], y, np.float32([-0.00749]), np.float32([0.53644]), **LAB)
+    assert oracle.first_all_correct(x[:, None], y, history.w, history.b) == 9  # steps count from 1
+
+
+# In place, any layout, tensors
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 3])
+def test_no_epochs_and_no_rate_change_nothing(d, backend):
+    problem = problems.sgd_problem(7, d)
+    history, w, b = run(problem, backend, lr=1.0, batch_size=2, epochs=0)
+    assert [field.shape for field in history] == [(0, d), (0,), (0,)]
+    np.testing.assert_array_equal(w, problem.w)
+    np.testing.assert_array_equal(b, problem.b)
+    history, w, b = run(problem, backend, lr=0.0, batch_size=2, epochs=2)
+    np.testing.assert_array_equal(history.w, np.tile(problem.w, (8, 1)))
+    np.testing.assert_array_equal(w, problem.w)
+    np.testing.assert_array_equal(b, problem.b)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 3])
+def test_layouts(d, dtype, backend):
+    problem = problems.sgd_problem(20, d, dtype)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 2, "backend": backend}
+    want = kernels.sgd_run_(problem.X, problem.y, problem.w.copy(), problem.b.copy(), **settings)
+    for layout in ("contiguous", "strided", "negative", "read-only", "fortran"):
+        X, y = (problems.layouts(v)[layout] for v in (problem.X, problem.y))
+        w, b = (problems.layouts(v)[layout if layout != "read-only" else "contiguous"] for v in (problem.w, problem.b))
+        base = w if w.base is None else w.base
+        others = np.isnan(base).sum()
+        for got, expected in zip(kernels.sgd_run_(X, y, w, b, **settings), want, strict=True):
+            np.testing.assert_array_equal(got, expected, err_msg=layout)
+        np.testing.assert_array_equal(X, problem.X)
+        np.testing.assert_array_equal(y, problem.y)
+        np.testing.assert_array_equal(w, want.w[-1])
+        np.testing.assert_array_equal(b, want.b[-1:])
+        assert np.isnan(base).sum() == others  # what lies between strided parameters
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 3])
+def test_parameters_may_be_parts_of_one_array(d, backend):
+    problem = problems.sgd_problem(20, d)
+    theta = np.concatenate([problem.w, problem.b, [77.0]])
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 2, "backend": backend}
+    history = kernels.sgd_run_(problem.X, problem.y, theta[:d], theta[d : d + 1], **settings)
+    np.testing.assert_array_equal(theta, [*history.w[-1], history.b[-1], 77.0])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_labels_of_any_kind(dtype, backend):
+    problem = problems.sgd_problem(20, 2, dtype)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 2}
+    want, _, _ = run(problem, backend, **settings)
+    kinds = [problem.y.astype(kind) for kind in (bool, np.int8, np.uint16, np.int64, np.float32, np.float64)]
+    for y in [*kinds, problem.y[:, None], list(problem.y), torch.from_numpy(problem.y).bool()]:
+        got, _, _ = run(problem._replace(y=y), backend, **settings)
+        for one, other in zip(got, want, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_tensors_in_tensors_out(dtype, backend):
+    problem = problems.sgd_problem(20, 2, dtype)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 2, "backend": backend}
+    want, _, _ = run(problem, **settings)
+    X, y, w, b = (torch.from_numpy(v.copy()) for v in problem)
+    X.requires_grad_()
+    w = torch.nn.Parameter(w)
+    got = kernels.sgd_run_(X, y[:, None], w, b, **settings)
+    for one, other in zip(got, want, strict=True):
+        assert isinstance(one, torch.Tensor)
+        assert not one.requires_grad
+        np.testing.assert_array_equal(one.numpy(), other)
+    np.testing.assert_array_equal(w.detach().numpy(), want.w[-1])
+    np.testing.assert_array_equal(b.numpy(), want.b[-1:])
+
+
+def test_numpy_data_may_train_tensors_and_tensors_arrays():
+    problem = problems.sgd_problem(20, 2)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 2}
+    want, _, _ = run(problem, **settings)
+    w, b = torch.from_numpy(problem.w.copy()), torch.from_numpy(problem.b.copy())
+    assert type(kernels.sgd_run_(problem.X, problem.y, w, b, **settings).w) is np.ndarray
+    np.testing.assert_array_equal(w.numpy(), want.w[-1])
+    w, b = problem.w.copy(), problem.b.copy()
+    kernels.sgd_run_(torch.from_numpy(problem.X), problem.y, w, b, **settings)
+    np.testing.assert_array_equal(w, want.w[-1])
+
+
+# However the run is split into launches
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("steps", [1, 2, 5, 7, 13])
+def test_same_bits_for_any_launches(steps, d, loss, monkeypatch):
+    problem = problems.sgd_problem(20, d)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 4, "loss": loss}
+    want, *ends = run(problem, **settings)
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", steps * update.operations(3, d))
+    calls = []
+    got, *others = run(problem, **settings, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(min(done, 28), 28) for done in range(steps, 28 + steps, steps)]
+    for one, other in zip([*got, *others], [*want, *ends], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("d", [1, 3, 16])
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 20])
+def test_batches_too_large_for_one_launch(rows, d, loss, monkeypatch):
+    """In pieces of 1 to 20 of the 21 rows of a batch; the last batch has 11."""
+    problem = problems.sgd_problem(53, d, soft=True)
+    settings = {"lr": 0.3, "batch_size": 21, "epochs": 3, "loss": loss}
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", rows * update.operations(1, d))
+    history, w, b = run(problem, **settings)
+    assert_follows(history, problem, **settings)
+    np.testing.assert_array_equal(w, history.w[-1])
+    np.testing.assert_array_equal(b, history.b[-1:])
+
+
+def test_rows_too_wide_for_one_launch(monkeypatch):
+    """A row of more features than a launch has operations is a launch by itself."""
+    problem = problems.sgd_problem(5, 30)
+    settings = {"lr": 0.3, "batch_size": 2, "epochs": 2}
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", 50)
+    assert_follows(run(problem, **settings)[0], problem, **settings)
+
+
+# Extreme logits
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("batch_size", [1, 5])
+@pytest.mark.parametrize("z", [800.0, -800.0, 40.0, 1e4, -1e300])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_wrong_sample_has_the_whole_gradient_however_wrong(backend, z, batch_size, d):
+    X, y = np.zeros((batch_size, d)), np.full(batch_size, float(z < 0))
+    X[:, 0] = 0.5
+    w, b = np.zeros(d), np.array([z])
+    history = kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=batch_size, epochs=1, backend=backend)
+    sign = math.copysign(1, z)
+    assert history.loss[0] == pytest.approx(abs(z), rel=1e-15)
+    assert w[0] == pytest.approx(-0.5 * sign, rel=1e-15)
+    assert b[0] == pytest.approx(z - sign, rel=1e-15)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("batch_size", [1, 5])
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("z", [800.0, -800.0, 1e4, -1e300])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_right_sample_moves_nothing(backend, z, loss, batch_size, d):
+    X, y = np.ones((batch_size, d)), np.full(batch_size, float(z > 0))
+    w, b = np.zeros(d), np.array([z])
+    history = kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=batch_size, epochs=1, loss=loss, backend=backend)
+    assert 0 <= history.loss[0] <= 1e-307
+    assert np.abs(w).max() <= 1e-307
+    assert b[0] == z
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("label", [0.0, 0.3, 1.0])
+def test_one_step_at_every_logit(label, d, loss):
+    """Loss and gradient relative to mpmath's, from one step of rate 1, down to the tails."""
+    for z in (-700.0, -300.0, -40.0, -36.5, -20.0, -1.0, -1e-5, 0.0, 1e-5, 1.0, 20.0, 36.5, 40.0, 300.0, 700.0):
+        x = np.full((1, d), 1 / d)
+        w, b = np.zeros(d), np.array([z])
+        history = kernels.sgd_run_(x, np.array([label]), w, b, lr=1.0, batch_size=1, epochs=1, loss=loss)
+        plane = oracle.one_feature_plane([1.0])
+        slope = oracle.value_at(plane, [label], 0.0, z, "gradient")[0]
+        if loss == "mse":
+            slope *= 2 * oracle.value_at(plane, [label], 0.0, z, "hessian")[0]
+        value = oracle.value_at(plane, [label], 0.0, z, "loss" if loss == "bce" else "mse")
+        relative = 2e-15 * (1 if label in (0, 1) else max(1, abs(z)))
+        assert history.loss[0] == pytest.approx(value, rel=relative, abs=1e-307)
+        assert -w.sum() == pytest.approx(slope, rel=relative, abs=1e-307)
+
+
+# Divergence
+
+
+def diverging(dtype, d=1):
+    """The second of three samples has a hundredfold gradient: with `lr` its step, the second, leaves the range."""
+    X = np.zeros((3, d), dtype)
+    X[:, 0] = 1.0, -100.0, 1.0
+    lr = 1.5e307 if dtype == np.float64 else 1.5e37
+    problem = problems.SGDProblem(X, np.zeros(3, dtype), np.zeros(d, dtype), np.zeros(1, dtype))
+    return problem, {"lr": lr, "batch_size": 1, "epochs": 2}
+
+
+@pytest.mark.parametrize("d", [1, 2, 9])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_divergence_names_the_step_and_keeps_the_last_finite_parameters(backend, dtype, d):
+    problem, settings = diverging(dtype, d)
+    w, b = problem.w.copy(), problem.b.copy()
+    with pytest.raises(FloatingPointError, match=r"step 2 of 6\b"):
+        kernels.sgd_run_(problem.X, problem.y, w, b, backend=backend, **settings)
+    half = dtype(-0.5 * settings["lr"])
+    assert w.tolist() == [half] + [0.0] * (d - 1)
+    assert b.tolist() == [half]
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("operations", [1, 3, 7])
+@pytest.mark.parametrize("d", [1, 2])
+def test_divergence_in_pieces_and_in_later_launches(d, operations, dtype, monkeypatch):
+    problem, settings = diverging(dtype, d)
+    copies = problem._replace(X=np.repeat(problem.X, 4, axis=0), y=np.zeros(12, dtype))
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", operations * update.operations(1, d))
+    w, b = problem.w.copy(), problem.b.copy()
+    with pytest.raises(FloatingPointError, match=r"step 2 of 6\b"):
+        kernels.sgd_run_(copies.X, copies.y, w, b, **settings | {"batch_size": 4})
+    half = dtype(-0.5 * settings["lr"])
+    assert w.tolist() == [half] + [0.0] * (d - 1)
+    assert b.tolist() == [half]
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2])
+def test_both_backends_diverge_at_the_same_step(d, dtype, loss):
+    """Parameters that grow by a tenth of the range a step, all logits of the wrong sign, finite or not."""
+    top = float(np.finfo(dtype).max)
+    X, y = np.zeros((6, d), dtype), np.zeros(6, dtype)
+    X[:, 0] = 1
+    for share in (0.9, 0.3, 0.11):
+        outcomes = []
+        for backend in BACKENDS:
+            w, b = np.zeros(d, dtype), np.zeros(1, dtype)
+            kwargs = {"lr": share * top, "batch_size": 2, "epochs": 5, "loss": loss, "backend": backend}
+            try:
+                kernels.sgd_run_(X, y, w, b, **kwargs)
+                step = None
+            except FloatingPointError as error:
+                step = int(re.search(r"step (\d+) of", str(error))[1])
+            outcomes.append((step, w[0], b[0]))
+        assert outcomes[0][0] == outcomes[1][0]
+        np.testing.assert_allclose(outcomes[0][1:], outcomes[1][1:], rtol=1e-6)
