@@ -1,0 +1,35 @@
+"""Seconds of a first call: `NUMBA_CACHE_DIR=<an empty directory> python -m bench.cold surface`."""
+
+import argparse
+
+import numba  # noqa: F401  so that its import isn't counted as compiling
+import numpy as np
+
+import kernels
+from bench.timing import seconds_of
+from bench.workloads import breast_cancer_run, lab_run, lab_surface
+
+
+def surface():
+    kernels.loss_surface(*lab_surface(1024, np.float64))
+
+
+def one_feature_run():
+    train(lab_run(np.float64))
+
+
+def run():
+    train(breast_cancer_run(np.float64))
+
+
+def train(training):
+    X, y, w, b, settings = training
+    kernels.sgd_run_(X, y, w, b, **settings)
+
+
+FIRST_CALLS = {"surface": surface, "one-feature run": one_feature_run, "run": run}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("call", choices=FIRST_CALLS)
+    print(seconds_of(FIRST_CALLS[parser.parse_args().call]))

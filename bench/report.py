@@ -1,0 +1,108 @@
+"""Writes the results of the benchmarks into the README: `python -m bench.report`, from the checkout."""
+
+import argparse
+import json
+from itertools import groupby
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+WORKLOADS = ("Lab surface", "Lab run", "Breast cancer run")  # as they are to be read
+OURS = ("kernels.loss_surface", "kernels.sgd_run_")
+NOISY = 1.5
+PREFIXES = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n"}
+NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results" / "cpu.json")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    options = parser.parse_args()
+    try:
+        results = json.loads(options.results.read_text(encoding="utf-8"))
+        readme = options.readme.read_text(encoding="utf-8")
+        options.readme.write_text(replaced(readme, report(results)), encoding="utf-8")
+    except (OSError, ValueError, LookupError) as error:
+        parser.exit(1, f"{parser.prog}: {type(error).__name__}: {error}\n")
+    for entry in results["benchmarks"]:
+        if entry["stats"]["median"] > NOISY * entry["stats"]["min"]:
+            print(f"the machine was busy: the median is far above the fastest in {entry['group']}, {entry['name']}")
+
+
+def replaced(readme, text):
+    """The README with `text` between its markers."""
+    if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(END) < readme.index(BEGIN):
+        raise ValueError(f"the README needs one line {BEGIN} and, below it, one line {END}")
+    before, rest = readme.split(BEGIN)
+    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
+
+
+def report(results):
+    """Markdown: the machine, then each workload with a table per case and the notes that are new to the reader."""
+    parts, noted = [heading(results)], []
+    for workload in sorted(results["notes"], key=WORKLOADS.index):
+        parts.append(f"### {workload}")
+        entries = [entry for entry in results["benchmarks"] if entry["extra_info"]["workload"] == workload]
+        for case, rows in groupby(entries, lambda entry: entry["extra_info"]["case"]):
+            parts.append(f"**{case}**\n\n{table(list(rows))}")
+        notes = [f"- {contender}: {note}" for contender, note in results["notes"][workload].items()]
+        parts.append("\n".join(note for note in notes if note not in noted))
+        noted += notes
+    return "\n\n".join(part for part in parts if part)
+
+
+def heading(results):
+    machine, commit = results["machine_info"], results["commit_info"]
+    versions = ", ".join(f"{name} {machine[key]}" for key, name in NAMES.items())
+    changed = " with changes" if commit["dirty"] else ""
+    return (
+        f"{machine['cpu']}, {machine['threads']} threads, {machine['system']}; {versions}; {results['datetime'][:10]}, "
+        f"commit {commit['id'][:9]}{changed}. Times are medians, each taken after the result was compared with the "
+        "oracle in the same run; the error is the largest found, relative. The first call includes compiling, with "
+        "nothing cached. \\* timed on a part of the rows, and scaled."
+    )
+
+
+def table(entries):
+    ours = next((median(entry) for entry in entries if entry["extra_info"]["contender"] in OURS), None)
+    unit = entries[0]["extra_info"]["unit"]
+    header = f"| contender | median | fastest | ÷ ours | {unit}/s | error | first call |"
+    return "\n".join([header, "| --- |" + " ---: |" * 6, *(row(entry, ours) for entry in entries)])
+
+
+def row(entry, ours):
+    info = entry["extra_info"]
+    scaled = " \\*" if info["scaled_by"] > 1 else ""
+    computes = info["error"] is not None
+    cells = [
+        info["contender"],
+        si(median(entry), "s") + scaled,
+        si(entry["stats"]["min"] * info["scaled_by"], "s") + scaled,
+        significant(median(entry) / ours) if ours else "",
+        si(info["work"] / median(entry)) if computes else "",
+        f"{info['error']:.0e}" if computes else "",
+        si(info["first_call_s"], "s") if info["first_call_s"] else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def median(entry):
+    """Seconds for the whole work."""
+    return entry["stats"]["median"] * entry["extra_info"]["scaled_by"]
+
+
+def si(value, unit=""):
+    """Three digits and a prefix: 1.52 ms, 13.8 G."""
+    scale = next((scale for scale in PREFIXES if value >= 0.9995 * scale), 1e-9)
+    return f"{significant(value / scale)} {PREFIXES[scale]}{unit}".rstrip()
+
+
+def significant(value):
+    """Three significant digits, without an exponent."""
+    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:,.{digits}f}" if value >= 0.0995 else f"{value:.2g}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What is timed, and the truth that every contender is held to before its time counts."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tests import oracle
+from tests.problems import lab_data, lab_window
+
+
+class Grid(NamedTuple):
+    """The lab's data x, y (n,) in the dtype to be timed, and the axes w, b of its surface, float64."""
+
+    x: np.ndarray
+    y: np.ndarray
+    w: np.ndarray
+    b: np.ndarray
+
+    @property
+    def evaluations(self):
+        return len(self.w) * len(self.b) * len(self.x)
+
+
+class Training(NamedTuple):
+    """Data X (n, d), y (n,) and start w (d,), b (1,) of one dtype, and the settings of `kernels.sgd_run_`."""
+
+    X: np.ndarray
+    y: np.ndarray
+    w: np.ndarray
+    b: np.ndarray
+    settings: dict
+
+    @property
+    def steps(self):
+        return self.settings["epochs"] * -(-len(self.y) // self.settings["batch_size"])
+
+
+def lab_surface(resolution, dtype):
+    return Grid(*lab_data(dtype), *lab_window(resolution))
+
+
+def every_kth_row(grid, most_points):
+    """The grid thinned to about `most_points` points for a slow contender, and the factor to scale its time by."""
+    k = min(len(grid.b), max(1, len(grid.w) * len(grid.b) // most_points))
+    thinned = grid._replace(b=grid.b[k // 2 :: k].copy())
+    return thinned, len(grid.b) / len(thinned.b)
+
+
+def lab_run(dtype):
+    """700 steps from the lab's bad start."""
+    x, y = lab_data(dtype)
+    w, b = np.full(1, 5, dtype), np.full(1, 10, dtype)
+    return Training(x[:, None], y, w, b, {"lr": 2.0, "batch_size": 3, "epochs": 100})
+
+
+def breast_cancer_run(dtype):
+    """1800 steps on 569 samples of 30 standardised features."""
+    from sklearn.datasets import load_breast_cancer
+
+    X, y = load_breast_cancer(return_X_y=True)
+    X = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(dtype)
+    settings = {"lr": 0.1, "batch_size": 32, "epochs": 100}
+    return Training(X, y.astype(dtype), np.zeros(X.shape[1], dtype), np.zeros(1, dtype), settings)
+
+
+def surface_error(got, grid, cells=64):
+    """Largest relative error of random cells of the surface; every cell must hold a positive number."""
+    assert got.shape == (len(grid.b), len(grid.w))
+    assert got.dtype == grid.x.dtype
+    assert (got > 0).all(), "cells are left out"
+    plane = oracle.one_feature_plane(grid.x)
+    chosen = np.random.default_rng(0).choice(got.size, size=min(cells, got.size), replace=False)
+    errors = []
+    for j, i in zip(*np.unravel_index(chosen, got.shape), strict=True):
+        want = oracle.loss_at(plane, grid.y, grid.w[i], grid.b[j])
+        errors.append(abs(float(got[j, i]) - want) / want)
+    return max(errors)
+
+
+def run_error(got, training):
+    """Largest error in w, b and the loss over all steps, relative where a value is above 1."""
+    X, y, w, b, settings = training
+    errors = []
+    for found, want in zip(got, oracle.sgd_path(X, y, w, b, **settings), strict=True):
+        found = np.asarray(found)
+        assert found.shape == want.shape
+        assert found.dtype == X.dtype
+        errors.append(np.max(np.abs(found - want) / np.maximum(1, np.abs(want))))
+    return float(max(errors))
