@@ -58,7 +58,8 @@ def test_numpy_users_load_neither_torch_nor_matplotlib():
 
 KERNELS = """
 import json, kernels
-from kernels.numba_cpu import bias_axis, cache, counting, elementwise, general_plane, interpolate, launch, update, warmup
+from kernels.numba_cpu import bias_axis, cache, counting, elementwise, general_plane, interpolate
+from kernels.numba_cpu import launch, update, warmup
 from numba.core.registry import CPUDispatcher
 
 def compiled_kernels():
