@@ -88,9 +88,9 @@ def labels(value, n, dtype):
     array = array_of("y", value)
     if array.shape not in ((n,), (n, 1)):
         raise ValueError(f"y has shape {array.shape}; accepted: ({n},) or ({n}, 1), one label for each sample")
-    array = array.reshape(n)
+    array = array.ravel()
     for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
-        if not 0 <= array[index] <= 1:
+        if not 0 <= array.item(index) <= 1:
             raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
     return array.astype(dtype, copy=False)
 

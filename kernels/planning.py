@@ -11,7 +11,7 @@ COMPONENTS = {"loss": 1, "mse": 1, "gradient": 2, "hessian": 3}  # of what is in
 POLYNOMIAL, PRODUCT, ELEMENTWISE = 1, 2, 40
 LOGARITHM = 60
 WRITE = 4
-SPECTRAL_AT_LEAST = 5_000_000
+SPECTRAL_AT_LEAST = 20_000_000
 CLEARLY = 2  # direct evaluation is exact: interpolation has to be this much cheaper
 
 
@@ -20,11 +20,14 @@ def plan(plane, y, weight, s, t, quantities, method, tol):
     names = [name for name in quantities if name in COMPONENTS]
     if method == "direct" or tol == 0 or not names:
         return Plan("direct", None, 0.0, "every sample is evaluated at every point, as asked"), None
+    evaluation = len(y) * cost_of_sample(plane, weight, names) + LOGARITHM
+    direct = len(s) * len(t) * evaluation
+    if method == "auto" and direct < CLEARLY * SPECTRAL_AT_LEAST:
+        return Plan("direct", None, 0.0, f"about {direct:.1e} multiply-adds are quickly done"), None
     s, t = np.sort(s), np.sort(t)
     with np.errstate(over="ignore", invalid="ignore"):
         sizes = spectral.sizes_of(plane, weight, s, t)
         largest = max(spectral.largest_on_strip(name, sizes) / scale(name, plane, y, weight, s, t) for name in names)
-    evaluation = len(y) * cost_of_sample(plane, weight, names) + LOGARITHM
     components = sum(COMPONENTS[name] for name in names)
 
     def cost(s_tiling, t_tiling):
@@ -35,7 +38,6 @@ def plan(plane, y, weight, s, t, quantities, method, tol):
         points = len(s) * len(t) * (t_tiling.nodes + WRITE)
         return SPECTRAL_AT_LEAST + nodes * evaluation + components * (along_s + points)
 
-    direct = len(s) * len(t) * evaluation
     found = spectral.interpolation(s, t, sizes, largest, tol, cost)
     if found is None:
         return Plan("direct", None, 0.0, "the logits change too fast over the window to be interpolated"), None

@@ -11,7 +11,7 @@ from numba import njit, types
 
 from kernels.numba_cpu.elementary import exp_normal, log1p_scaled
 from kernels.numba_cpu.launch import read_only, serial_kernel
-from kernels.numba_cpu.simd import Vector, fma, lane_numbers, load, load_where, select, splat, store, total
+from kernels.numba_cpu.simd import Vector, absolute, fma, lane_numbers, load, load_where, select, splat, store, total
 from kernels.results import Run
 
 LANES = 8
@@ -21,6 +21,7 @@ NUMBERS = Vector(types.int64, LANES)
 FEW = 4
 FEW_SAMPLES, FEW_NUMBERS = Vector(types.float64, FEW), Vector(types.int64, FEW)
 
+LARGEST = {char: float(np.finfo(char).max) for char in "fd"}
 LAUNCH_OPERATIONS = 30_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
 OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
 
@@ -40,7 +41,7 @@ def loss_and_slopes(z, x, y, weight, squared):
         slope = error * (s * t * s) * (signed * 2.0)
         return error * error, x * slope, slope
     hinge = select(minus_m < 0.0, -minus_m, 0.0)
-    loss = fma(distance, minus_m, hinge) + log1p_scaled(select(minus_m < 0.0, t, 1.0 / t), 0.0)
+    loss = fma(distance, minus_m, hinge) + log1p_scaled(exp_normal(-absolute(z)), 0.0)
     # s is what comes last: the derivative by w doesn't wait for that by b
     return loss, fma(s, x * signed, -(distance * (x * signed))), fma(s, signed, -(distance * signed))
 
@@ -220,7 +221,7 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, progress):
     theta[:d], theta[d] = w, b[0]
     run = Run(np.empty((steps, d), X.dtype), np.empty(steps, X.dtype), np.empty(steps, X.dtype))
     data = read_only(X), read_only(y), batch_size, lr, loss == "mse"
-    largest = float(np.finfo(X.dtype).max)
+    largest = LARGEST[X.dtype.char]
     steps_at_once = LAUNCH_OPERATIONS // operations(batch_size, d)
     kernel = run_in_pieces if steps_at_once == 0 else run_one_feature if d == 1 else run_features
     for first in range(0, steps, max(1, steps_at_once)):
