@@ -51,8 +51,8 @@ def eager(grid):
 
 
 def compiled(grid):
-    """The same formula, unrolled over the samples: Inductor fuses it into one loop over the grid, without an array of
-    grid x samples. The plain mean of logaddexp is 13 times slower."""
+    """The strongest form's formula, unrolled over the samples: Inductor fuses it into one loop over the grid, without
+    an array of grid x samples."""
 
     def surface(x, y, w, b):
         sign = 1 - 2 * y
@@ -62,6 +62,17 @@ def compiled(grid):
             hinge = hinge + torch.relu(margin)
             product = product * (1 + torch.exp(-margin.abs()))
         return (hinge + torch.log(product)) / len(x)
+
+    return compile_for(surface, tensors(grid))
+
+
+def compiled_plainly(grid):
+    """torch.compile of the formula as one would write it, the mean of logaddexp over all samples and points."""
+
+    def surface(x, y, w, b):
+        sign = 1 - 2 * y
+        margin = (w[:, None] * x + b[:, None, None]) * sign
+        return torch.logaddexp(torch.zeros_like(margin), margin).mean(-1)
 
     return compile_for(surface, tensors(grid))
 
@@ -126,7 +137,8 @@ CONTENDERS = (
     Contender("kernels.loss_surface, direct", ours_direct, 1e-12, 6e-8),
     Contender("eager PyTorch, reference", reference, 1e-12, 6e-8, most_points=2**20),
     Contender("eager PyTorch, strongest", eager, 1e-12, 2e-6, most_points=2**21),
-    Contender("torch.compile", compiled, 1e-12, 2e-6, compiles="process"),
+    Contender("torch.compile, as written", compiled_plainly, 1e-12, 2e-6, compiles="process", most_points=2**20),
+    Contender("torch.compile, strongest", compiled, 1e-12, 2e-6, compiles="process"),
     Contender("torch.compile, product", compiled_product, 1e-12, 6e-8, compiles="process"),
     Contender("the lab's double loop", double_loop, 1e-4, 1e-4, most_points=2**12),
     Contender("np.full", full),

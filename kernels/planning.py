@@ -11,7 +11,7 @@ COMPONENTS = {"loss": 1, "mse": 1, "gradient": 2, "hessian": 3}  # of what is in
 POLYNOMIAL, PRODUCT, ELEMENTWISE = 1, 2, 40
 LOGARITHM = 60
 WRITE = 4
-SPECTRAL_AT_LEAST = 20_000_000
+SPECTRAL_AT_LEAST = 50_000_000
 CLEARLY = 2  # direct evaluation is exact: interpolation has to be this much cheaper
 
 

@@ -129,7 +129,10 @@ def sum_of_singles(p, q, sign, distance, single, singles, s, b):
 
 @njit
 def add_chunk(p, q, sign, distance, start, stop, columns, rows, middle, wide, sums, carries, work):
-    """Adds the losses of the samples [start, stop), at most CHUNK, to the sums of a tile (COLUMNS, STRIDE)."""
+    """Adds the losses of the samples [start, stop), at most CHUNK, to the sums of a tile (COLUMNS, STRIDE).
+
+    Where these are all the samples, what is written are their means at once.
+    """
     factor, single, level, tau, tau_inverse = work
     rising, falling, singles, slope = sort_samples(
         p, q, sign, distance, start, stop, columns, middle, wide, factor, single, level
@@ -147,7 +150,9 @@ def add_chunk(p, q, sign, distance, start, stop, columns, rows, middle, wide, su
             if singles > 0:
                 value = value + sum_of_singles(p, q, sign, distance, single, singles, columns[column], b)
             at = column * STRIDE + j
-            if start == 0:
+            if stop - start == p.size:
+                store(sums, at, value * (1.0 / p.size))
+            elif start == 0:
                 store(sums, at, value)
                 store(carries, at, splat(AT_B, 0.0))
             else:
@@ -189,8 +194,9 @@ def add_samples(p, q, sign, distance, start, stop, s, b, sums, carries):
 @njit
 def write_means(sums, carries, count, out, rows, columns):
     """Writes a finished tile to the cells `rows` x `columns` of the surface."""
-    for k in range(0, columns.size * STRIDE, LANES):
-        store(sums, k, (load(AT_B, sums, k) + load(AT_B, carries, k)) * (1.0 / count))
+    if count > CHUNK:
+        for k in range(0, columns.size * STRIDE, LANES):
+            store(sums, k, (load(AT_B, sums, k) + load(AT_B, carries, k)) * (1.0 / count))
     for j in range(rows.size):
         for i in range(columns.size):
             out[rows[j], columns[i]] = sums[i * STRIDE + j]

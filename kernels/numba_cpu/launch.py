@@ -1,6 +1,7 @@
 """Compiling kernels, and launching them on all threads or on one."""
 
 import os
+import sys
 import threading
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ class Launches:
     lock = threading.Lock()
     # threads don't survive a fork, and OpenMP's runtime kills a child that starts them again
     forked = False
+    # starting Numba's threads changes how many torch uses, where both have the same OpenMP runtime
+    started = False
 
 
 def after_fork():
@@ -72,4 +75,17 @@ def launch(kernel, work, *args):
         kernel.serial(*args)
     else:
         with Launches.lock:
-            kernel.parallel(*args)
+            if Launches.started:
+                kernel.parallel(*args)
+            else:
+                first_launch(kernel, *args)
+
+
+def first_launch(kernel, *args):
+    """Starts Numba's threads, and leaves torch's number of threads as it was."""
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else None
+    kernel.parallel(*args)
+    Launches.started = True
+    if torch and torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)

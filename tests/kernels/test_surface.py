@@ -446,8 +446,8 @@ SPLITS = {
 
 
 def surfaces_to_split(dtype):
-    """Several chunks of samples, several tiles of both kinds."""
-    x, y = (v.astype(dtype) for v in noisy_data(2500, 2.0))
+    """Several chunks of samples, the last one of a single sample; several tiles of both kinds."""
+    x, y = (v.astype(dtype) for v in noisy_data(2049, 2.0))
     w, b = np.linspace(-3, 3, 37), np.concatenate([np.linspace(-4, 4, 600), np.linspace(100, 900, 5)])
     return [(x, y, w, b), (x, (0.8 * y + 0.1).astype(dtype), w, b)]
 
