@@ -14,6 +14,7 @@ from kernels.numba_cpu.launch import launch, read_only
 
 JOBS_PER_THREAD = 16
 EVALUATIONS_PER_THREAD = 50_000_000  # in one launch
+LOGARITHM = 60  # what finishing and writing a point costs, in evaluations
 POINTS_AT_ONCE = 50_000_000  # of an interpolation, in one launch
 
 
@@ -148,7 +149,7 @@ def sorted_axes(s, t):
 def in_parts(kernel, samples, grid, jobs, cells, out, order, advance):
     """Launches a kernel over its `jobs` tiles of `cells` sums each: many tiles, or some tiles and some samples."""
     n, threads = len(samples[0]), numba.get_num_threads()
-    jobs_at_once = max(JOBS_PER_THREAD, EVALUATIONS_PER_THREAD // (cells * n)) * threads
+    jobs_at_once = max(JOBS_PER_THREAD, EVALUATIONS_PER_THREAD // (cells * (n + LOGARITHM))) * threads
     chunks_at_once = max(1, EVALUATIONS_PER_THREAD // (JOBS_PER_THREAD * cells * bias_axis.CHUNK))
     samples_at_once = chunks_at_once * bias_axis.CHUNK
     sums, carries = np.empty((2, min(jobs, jobs_at_once) if n > samples_at_once else 0, cells))
