@@ -22,7 +22,7 @@ FEW = 4
 FEW_SAMPLES, FEW_NUMBERS = Vector(types.float64, FEW), Vector(types.int64, FEW)
 
 LARGEST = {char: float(np.finfo(char).max) for char in "fd"}
-LAUNCH_OPERATIONS = 30_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
+LAUNCH_OPERATIONS = 5_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
 OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
 
 
