@@ -83,8 +83,8 @@ def features(name, value):
     return array
 
 
-def labels(value, n, dtype):
-    """Labels (n,) in [0, 1], as `dtype`, from numbers or booleans (n,) or (n, 1)."""
+def labels(value, n, dtype=None):
+    """Labels (n,) in [0, 1] from numbers or booleans (n,) or (n, 1), in their own dtype or another one."""
     array = array_of("y", value)
     if array.shape not in ((n,), (n, 1)):
         raise ValueError(f"y has shape {array.shape}; accepted: ({n},) or ({n}, 1), one label for each sample")
@@ -92,7 +92,7 @@ def labels(value, n, dtype):
     for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
         if not 0 <= array.item(index) <= 1:
             raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
-    return array.astype(dtype, copy=False)
+    return array if dtype is None else array.astype(dtype, copy=False)
 
 
 def axis(name, value):
@@ -165,13 +165,12 @@ def quantities_of(value):
 
 
 def weights(value, n):
-    """Weights of the samples (n,), finite, >= 0 and not all 0, float64; or None."""
+    """Weights of the samples (n,), finite, >= 0 and not all 0; or None."""
     if value is None:
         return None
     array = array_of("sample_weight", value)
     if array.shape != (n,):
         raise ValueError(f"sample_weight has shape {array.shape}; accepted: ({n},), one weight for each sample")
-    array = array.astype(np.float64)
     check_finite("sample_weight", array)
     if array.min() < 0 or not array.any():
         raise ValueError("sample_weight has a negative value, or only zeros; accepted: weights >= 0, some above 0")

@@ -1,66 +1,109 @@
 """Which method evaluates a surface: by shapes and data alone, so that it is the same everywhere."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from kernels import spectral
+from kernels import compression, spectral
 from kernels.results import Plan
 
 COMPONENTS = {"loss": 1, "mse": 1, "gradient": 2, "hessian": 3}  # of what is interpolated; accuracy is counted
 # Costs in multiply-adds, measured: one evaluation by polynomials, by products, and sample by sample; the logarithm of a
-# product; writing one interpolated value; what interpolation takes at least.
+# product; writing a value; adding a sample to a moment; what interpolation takes at least.
 POLYNOMIAL, PRODUCT, ELEMENTWISE = 1, 2, 40
 LOGARITHM = 60
-WRITE = 4
-SPECTRAL_AT_LEAST = 50_000_000
+WRITE = 15
+MOMENT = 2
+SPECTRAL_AT_LEAST = 40_000_000
 CLEARLY = 2  # direct evaluation is exact: interpolation has to be this much cheaper
+BAND = 256  # rows that are interpolated along s at once, at the most
 
 
-def plan(plane, y, weight, s, t, quantities, method, tol):
-    """The Plan, and the Interpolation that it stands for or None; all arrays are checked, s and t in any order."""
+class Chosen(NamedTuple):
+    """A Plan and what carries it out: no interpolation when direct, no line where samples aren't compressed."""
+
+    plan: Plan
+    interpolation: spectral.Interpolation | None = None
+    line: compression.Line | None = None
+
+
+def choose(samples, summary, s, t, quantities, method, tol):
+    """The method for samples, of which this is the Summary, on checked axes in any order."""
     names = [name for name in quantities if name in COMPONENTS]
     if method == "direct" or tol == 0 or not names:
-        return Plan("direct", None, 0.0, "every sample is evaluated at every point, as asked"), None
-    evaluation = len(y) * cost_of_sample(plane, weight, names) + LOGARITHM
-    direct = len(s) * len(t) * evaluation
-    if method == "auto" and direct < CLEARLY * SPECTRAL_AT_LEAST:
-        return Plan("direct", None, 0.0, f"about {direct:.1e} multiply-adds are quickly done"), None
+        return direct("every sample is evaluated at every point, as asked")
+    evaluation = cost_of_point(summary, samples.weighted, names)
+    by_hand = len(s) * len(t) * evaluation
+    if method == "auto" and by_hand < CLEARLY * SPECTRAL_AT_LEAST:
+        return direct(f"about {by_hand:.1e} multiply-adds are quickly done")
     s, t = np.sort(s), np.sort(t)
-    with np.errstate(over="ignore", invalid="ignore"):
-        sizes = spectral.sizes_of(plane, weight, s, t)
-        largest = max(spectral.largest_on_strip(name, sizes) / scale(name, plane, y, weight, s, t) for name in names)
+    candidates = [*uncompressed(summary, s, t, names, tol, evaluation), *compressed(summary, s, t, names, tol)]
+    candidates.sort(key=lambda candidate: candidate[0])
+    if candidates and candidates[0][2] and not compression.is_on(samples, candidates[0][2], summary, s, t):
+        candidates = [candidate for candidate in candidates if candidate[2] is None]
+    if not candidates:
+        return direct("the logits change too fast over the window to be interpolated")
+    cost, interpolation, line = candidates[0]
+    costs = f"about {by_hand:.1e} multiply-adds direct, {cost:.1e} by interpolation"
+    if method == "auto" and CLEARLY * cost > by_hand:
+        return direct(costs)
+    if line is not None:
+        costs += f" of the samples compressed to {2 * line.nodes}"
+    nodes = interpolation.s.nodes, interpolation.t.nodes
+    return Chosen(Plan("spectral", nodes, interpolation.bound, costs), interpolation, line)
+
+
+def direct(reason):
+    return Chosen(Plan("direct", None, 0.0, reason))
+
+
+def uncompressed(summary, s, t, names, tol, evaluation):
+    """(cost, interpolation, None) of every way to interpolate what the samples give at the nodes."""
+    sizes = spectral.sizes_of(summary.low, summary.high, s, t)
+    largest = max(spectral.largest_on_strip(name, sizes) for name in names)
+    for found in spectral.interpolations(s, t, sizes, largest, tol):
+        yield cost_of(found, s, t, names, evaluation), found, None
+
+
+def compressed(summary, s, t, names, tol):
+    """The same with the samples compressed, which costs a pass over them; nothing if they aren't on a line."""
+    sizes = spectral.sizes_of(summary.low, summary.high, s, t)
+    line = compression.line_through(summary, s, t, names, sizes, tol / 2)
+    if line is None:
+        return
+    largest = max(spectral.largest_on_strip(name, sizes) for name in names)
+    evaluation = 2 * line.nodes * ELEMENTWISE + LOGARITHM
+    compressing = 2 * MOMENT * line.nodes * summary.n
+    for found in spectral.interpolations(s, t, sizes, largest, tol / 2):
+        total = found._replace(bound=found.bound + spectral.amplification(found) * line.bound)
+        yield compressing + cost_of(found, s, t, names, evaluation), total, line
+
+
+def cost_of(interpolation, s, t, names, evaluation):
+    """Multiply-adds of evaluating at the nodes and interpolating."""
+    along_s, along_t = interpolation.s, interpolation.t
+    nodes_s, nodes_t = (
+        -(-len(axis) // tiling.points) * tiling.nodes for axis, tiling in zip((s, t), interpolation[:2], strict=True)
+    )
     components = sum(COMPONENTS[name] for name in names)
-
-    def cost(s_tiling, t_tiling):
-        tiles_s, tiles_t = -(-len(s) // s_tiling.points), -(-len(t) // t_tiling.points)
-        nodes = tiles_s * s_tiling.nodes * tiles_t * t_tiling.nodes
-        bands = -(-len(t) // 64)
-        along_s = bands * t_tiling.nodes * s_tiling.nodes * len(s)
-        points = len(s) * len(t) * (t_tiling.nodes + WRITE)
-        return SPECTRAL_AT_LEAST + nodes * evaluation + components * (along_s + points)
-
-    found = spectral.interpolation(s, t, sizes, largest, tol, cost)
-    if found is None:
-        return Plan("direct", None, 0.0, "the logits change too fast over the window to be interpolated"), None
-    indirect = cost(found.s, found.t)
-    costs = f"about {direct:.1e} multiply-adds direct, {indirect:.1e} by interpolation"
-    if method == "auto" and CLEARLY * indirect > direct:
-        return Plan("direct", None, 0.0, costs), None
-    return Plan("spectral", (found.s.nodes, found.t.nodes), found.bound, costs), found
+    filling = cost_of_fill(len(s), len(t), along_s.nodes, along_t.nodes, along_t.points)
+    if along_s.across:
+        evaluations = along_s.across * along_t.across
+        filling += cost_of_fill(nodes_s, nodes_t, along_s.across, along_t.across, nodes_t)
+    else:
+        evaluations = nodes_s * nodes_t
+    return SPECTRAL_AT_LEAST + evaluations * evaluation + components * filling
 
 
-def scale(name, plane, y, weight, s, t):
-    """max(1, max|quantity|) where that is known beforehand: the loss is convex, so largest in a corner."""
-    if name != "loss":
-        return 1.0
-    p, q, r = plane
-    z = [p + corner_s * q + corner_t * r for corner_s in (s[0], s[-1]) for corner_t in (t[0], t[-1])]
-    losses = [y * np.logaddexp(0, -one) + (1 - y) * np.logaddexp(0, one) for one in z]
-    return max(1.0, *(float(np.average(loss, weights=weight)) for loss in losses))
+def cost_of_fill(ns, nt, nodes_s, nodes_t, rows):
+    """Multiply-adds of interpolating one value at nt x ns points, in tiles of `rows`."""
+    bands = -(-nt // min(rows, BAND))
+    return bands * nodes_t * nodes_s * ns + nt * ns * max(nodes_t, WRITE)
 
 
-def cost_of_sample(plane, weight, names):
-    """Multiply-adds of one sample at one point, for all the quantities."""
-    slopes = plane[2]
-    by_products = POLYNOMIAL if (slopes == slopes[0]).all() else PRODUCT
-    others = [name for name in names if name != "loss" or weight is not None]
-    return ("loss" in names and weight is None) * by_products + bool(others) * ELEMENTWISE
+def cost_of_point(summary, weighted, names):
+    """Multiply-adds of all samples at one point, for all the quantities."""
+    by_products = POLYNOMIAL if summary.low[2] == summary.high[2] else PRODUCT
+    singly = any(name != "loss" or weighted for name in names)
+    products = "loss" in names and not weighted
+    return summary.n * (products * by_products + singly * ELEMENTWISE) + LOGARITHM

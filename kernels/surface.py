@@ -6,6 +6,9 @@ from kernels import checks, planning
 from kernels.backends import numba_module, on_tensors
 from kernels.progress import reporter
 from kernels.results import LogitPlane, Plan, Surface
+from kernels.samples import ArraySamples, StreamedSamples, read_twice, summary_of, whole
+
+FEATURES_AT_ONCE = 2**22  # values of X that are widened
 
 
 def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None, progress=None):
@@ -21,28 +24,55 @@ def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None
     `matplotlib.contour(w, b, surface)` takes.
     """
     feature = checks.feature("x", x)
-    plane = np.zeros_like(feature), feature, np.ones_like(feature)
+    plane = np.zeros(1, feature.dtype), feature, np.ones(1, feature.dtype)
+    samples = ArraySamples(plane, checks.labels(y, len(feature)), None, like=x)
     axes = checks.axis("w", w), checks.axis("b", b)
-    surfaces, _ = evaluate_surface(plane, y, *axes, ("loss",), None, method, tol, out, backend, progress)
+    surfaces, _ = evaluated(samples, *axes, ("loss",), method, tol, out, backend, progress)
     return checks.like(x, surfaces["loss"]) if out is None else out
 
 
 def logit_plane(X, center, s_direction, t_direction, *, backend=None):
     """Logits of a d-dimensional model on a plane of its parameters, theta = center + s s_direction + t t_direction.
 
-    X  features (n, d), float32 or float64
+    X  features (n, d), float32 or float64; or batches (X, y) that can be iterated over again, such as a DataLoader
     center, s_direction, t_direction  (d + 1,), the weights and then the bias
 
     Returns LogitPlane(offset, s_slope, t_slope), each (n,) in the dtype of X, computed in float64 and rounded once:
-    logits are offset + s s_slope + t t_slope, so from here on the cost doesn't depend on d. Every backend makes the
-    same matrix product. Raises ValueError or TypeError that name a wrong argument.
+    logits are offset + s s_slope + t t_slope, so from here on the cost doesn't depend on d. Of batches it returns the
+    blocks (LogitPlane, y) that `surface_on_plane` takes with y=None; they are computed anew in each pass, and nothing
+    is kept. Every backend makes the same matrix product; a few MB of X are widened at a time, so X may be a np.memmap.
+    Raises ValueError or TypeError that name a wrong argument.
     """
     checks.backend(backend)
+    if is_batches(X):
+        return PlaneBlocks(X, (center, s_direction, t_direction))
     features = checks.features("X", X)
     given = {"center": center, "s_direction": s_direction, "t_direction": t_direction}
     thetas = np.stack([checks.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
-    logits = (features @ thetas[:-1] + thetas[-1]).astype(features.dtype)
-    return LogitPlane(*(checks.like(X, np.ascontiguousarray(column)) for column in logits.T))
+    logits = np.empty((3, len(features)), features.dtype)
+    rows = max(1, FEATURES_AT_ONCE // features.shape[1])
+    for start in range(0, len(features), rows):
+        logits[:, start : start + rows] = (features[start : start + rows] @ thetas[:-1] + thetas[-1]).T
+    return LogitPlane(*(checks.like(X, field) for field in logits))
+
+
+def is_batches(X):
+    """Whether X is batches (X, y) and not features: no array, no tensor, no nested list of numbers."""
+    if checks.is_tensor(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
+        return False
+    return not isinstance(X, (list, tuple)) or (len(X) > 0 and isinstance(X[0], tuple))
+
+
+class PlaneBlocks:
+    """The blocks (LogitPlane, y) of batches (X, y), made as they are iterated over."""
+
+    def __init__(self, batches, thetas):
+        read_twice("X", batches)
+        self.batches, self.thetas = batches, thetas
+
+    def __iter__(self):
+        for X, y in self.batches:
+            yield logit_plane(X, *self.thetas), y
 
 
 def surface_on_plane(
@@ -61,7 +91,8 @@ def surface_on_plane(
 ):
     """Loss and what belongs to it at every point (s, t) of a plane of parameter space.
 
-    plane          LogitPlane: offset, s_slope, t_slope (n,), float32 or float64
+    plane          LogitPlane: offset, s_slope, t_slope (n,), float32 or float64; np.memmap fields are read in blocks.
+                   Or, for more data than memory, blocks (LogitPlane, y) that can be iterated over again, with y=None
     y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
     s, t           grid axes, 1-D, any order and spacing, used in float64
     quantities     of "loss", mean cross-entropy; "mse", mean of (sigmoid(z) - y)^2; "accuracy", share of samples where
@@ -87,52 +118,65 @@ def surface_on_plane(
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
     is then untouched.
     """
-    fields = checks.plane_of(plane)
     names = checks.quantities_of(quantities)
     axes = checks.axis("s", s), checks.axis("t", t)
-    surfaces, plan = evaluate_surface(fields, y, *axes, names, sample_weight, method, tol, out, backend, progress)
-    found = {name: checks.like(plane.offset, surfaces[name]) for name in names}
-    grid = (checks.like(plane.offset, axis) for axis in axes)
+    samples = samples_of(plane, y, sample_weight)
+    surfaces, plan = evaluated(samples, *axes, names, method, tol, out, backend, progress)
+    found = {name: checks.like(samples.like, surfaces[name]) for name in names}
+    grid = (checks.like(samples.like, axis) for axis in axes)
     return Surface(*grid, **found, plan=plan)
 
 
 def plan_surface(plane, y, s, t, *, quantities=("loss",), sample_weight=None, method="auto", tol=1e-12):
     """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it."""
-    fields = [field.astype(np.float64, copy=False) for field in checks.plane_of(plane)]
-    n = len(fields[0])
-    samples = checks.labels(y, n, np.float64), checks.weights(sample_weight, n)
-    axes = checks.axis("s", s), checks.axis("t", t)
     names = checks.quantities_of(quantities)
+    axes = checks.axis("s", s), checks.axis("t", t)
     checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
-    return planning.plan(fields, *samples, *axes, names, method, tol)[0]
+    samples = samples_of(plane, y, sample_weight)
+    return planning.choose(samples, summary_of(samples), *axes, names, method, tol).plan
 
 
-def evaluate_surface(plane, y, s, t, quantities, sample_weight, method, tol, out, backend, progress):
-    """{quantity: array} and the Plan of a checked plane and checked axes; checks the rest."""
-    n, dtype = len(plane[0]), plane[0].dtype
-    labels, weights = checks.labels(y, n, np.float64), checks.weights(sample_weight, n)
+def samples_of(plane, y, sample_weight):
+    if isinstance(plane, LogitPlane):
+        fields = checks.plane_of(plane)
+        n = len(fields[0])
+        return ArraySamples(fields, checks.labels(y, n), checks.weights(sample_weight, n), like=plane.offset)
+    if not hasattr(plane, "__iter__"):
+        accepted = "a LogitPlane, as logit_plane makes it, or blocks (LogitPlane, y)"
+        raise TypeError(f"plane is a {type(plane).__name__}; accepted: {accepted}")
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ValueError(f"{name} is given beside blocks (LogitPlane, y); accepted: None")
+    return StreamedSamples(plane)
+
+
+def evaluated(samples, s, t, names, method, tol, out, backend, progress):
+    """{quantity: array} and the Plan, of samples, axes and quantities that are checked; checks the rest."""
     checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
     backend = checks.backend(backend)
-    wide = [field.astype(np.float64, copy=False) for field in plane]
     with reporter(progress) as report:
-        outputs = checks.outputs_of(out, quantities, (len(t), len(s)), dtype, (*plane, labels))
+        outputs = checks.outputs_of(out, names, (len(t), len(s)), samples.dtype, samples.arrays)
         if backend == "reference":
             plan = Plan("direct", None, 0.0, "the reference evaluates every sample at every point")
-            for name, values in reference_surface(plane, labels, s, t, quantities, weights).items():
-                outputs[name][:] = values
-            report(n * len(s) * len(t), n * len(s) * len(t))
+            evaluate_by_reference(samples, s, t, outputs, report)
         else:
-            plan, interpolation = planning.plan(wide, labels, weights, s, t, quantities, method, tol)
-            body = numba_module("surface").surface_on_plane
-            body(wide, labels, s, t, weights, outputs, interpolation, report)
+            summary = summary_of(samples)
+            plan, *way = planning.choose(samples, summary, s, t, names, method, tol)
+            numba_module("surface").surface_on_plane(samples, summary, s, t, outputs, *way, report)
     return outputs, plan
 
 
-def reference_surface(plane, labels, s, t, quantities, weights):
+def evaluate_by_reference(samples, s, t, outputs, report):
     from kernels import reference
 
-    p, q, r, y, s, t = on_tensors(*plane, labels, s, t)
-    sample_weight = None if weights is None else on_tensors(weights)[0]
-    return reference.surface_on_plane(LogitPlane(p, q, r), y, s, t, quantities=quantities, sample_weight=sample_weight)
+    p, q, r, y, weight = whole(samples)
+    plane = LogitPlane(*on_tensors(p, q, r))
+    sample_weight = None if weight is None else on_tensors(weight)[0]
+    surfaces = reference.surface_on_plane(
+        plane, *on_tensors(y, s, t), quantities=tuple(outputs), sample_weight=sample_weight
+    )
+    for name, values in surfaces.items():
+        outputs[name][:] = values
+    report(len(y) * len(s) * len(t), len(y) * len(s) * len(t))

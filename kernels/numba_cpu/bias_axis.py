@@ -128,10 +128,10 @@ def sum_of_singles(p, q, sign, distance, single, singles, s, b):
 
 
 @njit
-def add_chunk(p, q, sign, distance, start, stop, columns, rows, middle, wide, sums, carries, work):
+def add_chunk(p, q, sign, distance, start, stop, before, n, columns, rows, middle, wide, sums, carries, work):
     """Adds the losses of the samples [start, stop), at most CHUNK, to the sums of a tile (COLUMNS, STRIDE).
 
-    Where these are all the samples, what is written are their means at once.
+    `before` of all n samples were added before. Where these are all, what is written are their means at once.
     """
     factor, single, level, tau, tau_inverse = work
     rising, falling, singles, slope = sort_samples(
@@ -150,9 +150,9 @@ def add_chunk(p, q, sign, distance, start, stop, columns, rows, middle, wide, su
             if singles > 0:
                 value = value + sum_of_singles(p, q, sign, distance, single, singles, columns[column], b)
             at = column * STRIDE + j
-            if stop - start == p.size:
-                store(sums, at, value * (1.0 / p.size))
-            elif start == 0:
+            if stop - start == n:
+                store(sums, at, value * (1.0 / n))
+            elif before == 0:
                 store(sums, at, value)
                 store(carries, at, splat(AT_B, 0.0))
             else:
@@ -176,7 +176,7 @@ def padded(values, length):
 
 
 @njit
-def add_samples(p, q, sign, distance, start, stop, s, b, sums, carries):
+def add_samples(p, q, sign, distance, start, stop, before, n, s, b, sums, carries):
     """Adds the losses of the samples [start, stop) over one tile, its points `s` and `b` ascending."""
     columns = padded(s, COLUMNS)
     rows = padded(b, (b.size + LANES - 1) // LANES * LANES)
@@ -188,23 +188,30 @@ def add_samples(p, q, sign, distance, start, stop, s, b, sums, carries):
     work = (np.empty(CHUNK * COLUMNS), np.empty(CHUNK, np.int64), np.empty(COLUMNS), tau, tau_inverse)
     for chunk in range(start, stop, CHUNK):
         end = min(chunk + CHUNK, stop)
-        add_chunk(p, q, sign, distance, chunk, end, columns, rows, middle, wide, sums, carries, work)
+        earlier = before + chunk - start
+        add_chunk(p, q, sign, distance, chunk, end, earlier, n, columns, rows, middle, wide, sums, carries, work)
 
 
 @njit
-def write_means(sums, carries, count, out, rows, columns):
+def finish_sums(sums, carries, n):
+    """Turns the sums of a tile into means, in place."""
+    for k in range(0, CELLS, LANES):
+        store(sums, k, (load(AT_B, sums, k) + load(AT_B, carries, k)) * (1.0 / n))
+
+
+@njit
+def write_means(sums, out, rows, columns):
     """Writes a finished tile to the cells `rows` x `columns` of the surface."""
-    if count > CHUNK:
-        for k in range(0, columns.size * STRIDE, LANES):
-            store(sums, k, (load(AT_B, sums, k) + load(AT_B, carries, k)) * (1.0 / count))
     for j in range(rows.size):
         for i in range(columns.size):
             out[rows[j], columns[i]] = sums[i * STRIDE + j]
 
 
 @parallel_kernel
-def add_tiles(p, q, sign, distance, start, stop, s, b, tiles, first, last, sums, carries, out, rows, columns):
-    """Tiles [first, last), numbered along s first; they are written once the last sample is added.
+def add_tiles(
+    p, q, sign, distance, start, stop, before, n, s, b, tiles, first, last, sums, carries, out, rows, columns
+):
+    """Tiles [first, last), numbered along s first; they are written once the last of all n samples is added.
 
     `tiles` (k, 2) splits the axis b; `rows` and `columns` say where in `out` the points of b and s belong. `sums` and
     `carries` (tiles, CELLS) keep a tile from one launch to the next; they are empty if one launch takes all samples.
@@ -213,10 +220,12 @@ def add_tiles(p, q, sign, distance, start, stop, s, b, tiles, first, last, sums,
     for job in prange(first, last):
         i = job % across * COLUMNS
         j, end = tiles[job // across]
-        tile = sums_of_tile(sums, job - first, CELLS), sums_of_tile(carries, job - first, CELLS)
-        add_samples(p, q, sign, distance, start, stop, s[i : i + COLUMNS], b[j:end], *tile)
-        if stop == p.size:
-            write_means(*tile, p.size, out, rows[j:end], columns[i : i + COLUMNS])
+        total, carry = sums_of_tile(sums, job - first, CELLS), sums_of_tile(carries, job - first, CELLS)
+        add_samples(p, q, sign, distance, start, stop, before, n, s[i : i + COLUMNS], b[j:end], total, carry)
+        if before + stop - start == n:
+            if stop - start < n or n > CHUNK:
+                finish_sums(total, carry, n)
+            write_means(total, out, rows[j:end], columns[i : i + COLUMNS])
 
 
 def tiles_of_axis(b):

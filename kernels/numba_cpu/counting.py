@@ -4,11 +4,11 @@ For given s the predicted class of a sample changes at most once along t, as rou
 (p + s q) + t r. A binary search with that very predicate finds where, and a running sum over t counts.
 """
 
-import numba
 import numpy as np
 from numba import njit, prange
 
 from kernels.numba_cpu.launch import launch, parallel_kernel
+from kernels.numba_cpu.parts import Work, groups, launches
 
 COLUMNS = 8  # points along s of a job, written together
 JOBS_PER_THREAD = 16
@@ -54,25 +54,21 @@ def count(p, q, r, sign, weight, start, stop, s, t, first, last, steps):
             count_column(p, q, r, sign, weight, start, stop, s[i], t, steps[job - first, i - job * COLUMNS])
 
 
-def accuracy(samples, s, t, out, advance):
-    """Writes the weighted share classified correctly to `out` (nt, ns).
-
-    `samples` are p, q, r, sign and weight (n,); `t` is in any order; `advance` is told of evaluations.
-    """
-    n, total = len(samples[0]), samples[-1].sum()
+def accuracy(samples, s, t, summary, out, advance):
+    """Writes the weighted share classified correctly to `out` (nt, ns); `t` is in any order."""
     order = np.argsort(t, kind="stable")
     ascending = t[order]
     jobs = -(-len(s) // COLUMNS)
-    jobs_at_once = min(jobs, JOBS_PER_THREAD * numba.get_num_threads())
-    samples_at_once = SEARCHES_PER_THREAD // (JOBS_PER_THREAD * COLUMNS)
-    for first in range(0, jobs, jobs_at_once):
-        last = min(first + jobs_at_once, jobs)
-        columns = slice(first * COLUMNS, min(last * COLUMNS, len(s)))
-        points = (columns.stop - columns.start) * len(t)
+    work = Work(COLUMNS, 0, SEARCHES_PER_THREAD, JOBS_PER_THREAD, 1, COLUMNS * (len(t) + 1) * 8)
+    for first, last in groups(work, jobs, summary.n):
         steps = np.zeros((last - first, COLUMNS, len(t) + 1))
-        for start in range(0, n, samples_at_once):
-            stop = min(start + samples_at_once, n)
-            launch(count, points * (stop - start), *samples, start, stop, s, ascending, first, last, steps)
-            advance(points * (stop - start))
-        shares = np.cumsum(steps[..., :-1], axis=-1).reshape(-1, len(t))[: columns.stop - columns.start] / total
-        out[order, columns] = shares.T
+        for part in launches(samples, work, first, last, summary.n):
+            arrays, points = part.arrays, (min(part.last * COLUMNS, len(s)) - part.first * COLUMNS) * len(t)
+            own = steps[part.first - first : part.last - first]
+            data = arrays.p, arrays.q, arrays.r, arrays.sign, arrays.weight
+            evaluations = points * (part.stop - part.start)
+            launch(count, evaluations, *data, part.start, part.stop, s, ascending, part.first, part.last, own)
+            advance(evaluations)
+        columns = slice(first * COLUMNS, min(last * COLUMNS, len(s)))
+        shares = np.cumsum(steps[..., :-1], axis=-1).reshape(-1, len(t))[: columns.stop - columns.start]
+        out[order, columns] = shares.T / summary.weight

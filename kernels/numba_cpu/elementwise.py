@@ -10,12 +10,12 @@ max(m, 0) + log(1 + e); then
 so nothing cancels. Points along s are in the lanes of a vector.
 """
 
-import numba
 import numpy as np
 from numba import njit, prange, types
 
 from kernels.numba_cpu.elementary import exp_normal, log1p_scaled
 from kernels.numba_cpu.launch import launch, parallel_kernel
+from kernels.numba_cpu.parts import Work, groups, launches
 from kernels.numba_cpu.products import add_compensated
 from kernels.numba_cpu.simd import Vector, absolute, fma, load, register_bytes, select, splat
 
@@ -77,32 +77,28 @@ def add_rows(p, q, r, sign, distance, weight, start, stop, s, t, wanted, first, 
                     add_compensated(POINTS, total, carry, component * s.size + i, value)
 
 
-def evaluate(samples, s, t, outputs, advance):
-    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}.
-
-    `samples` are p, q, r, sign, distance from the class, and weight, (n,); all are float64.
-    """
+def evaluate(samples, s, t, summary, outputs, advance):
+    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}."""
     for first in range(0, len(s), WIDEST):
         columns = slice(first, min(first + WIDEST, len(s)))
-        evaluate_columns(samples, s[columns], t, {name: out[..., columns] for name, out in outputs.items()}, advance)
+        some = {name: out[..., columns] for name, out in outputs.items()}
+        evaluate_columns(samples, s[columns], t, summary, some, advance)
 
 
-def evaluate_columns(samples, s, t, outputs, advance):
-    n, weight = len(samples[0]), samples[-1]
+def evaluate_columns(samples, s, t, summary, outputs, advance):
     wanted = tuple(name in outputs for name in QUANTITIES)
     padded = np.pad(s, (0, -len(s) % LANES), mode="edge")
-    rows = min(len(t), ROWS_PER_THREAD * numba.get_num_threads())
-    at_once = max(CHUNK, EVALUATIONS_PER_THREAD // (ROWS_PER_THREAD * len(padded)) // CHUNK * CHUNK)
-    sums, carries = np.empty((2, rows, COMPONENTS, len(padded)))
-    for first in range(0, len(t), rows):
-        last = min(first + rows, len(t))
-        sums[:], carries[:] = 0.0, 0.0
-        for start in range(0, n, at_once):
-            stop = min(start + at_once, n)
-            evaluations = (last - first) * len(s) * (stop - start)
-            launch(add_rows, 10 * evaluations, *samples, start, stop, padded, t, wanted, first, last, sums, carries)
+    held = 2 * COMPONENTS * len(padded) * 8
+    work = Work(len(padded), 0, EVALUATIONS_PER_THREAD, ROWS_PER_THREAD, CHUNK, held)
+    for first, last in groups(work, len(t), summary.n):
+        sums, carries = np.zeros((2, last - first, COMPONENTS, len(padded)))
+        for part in launches(samples, work, first, last, summary.n):
+            evaluations = (part.last - part.first) * len(s) * (part.stop - part.start)
+            own = slice(part.first - first, part.last - first)
+            grid = padded, t, wanted, part.first, part.last, sums[own], carries[own]
+            launch(add_rows, 10 * evaluations, *part.arrays, part.start, part.stop, *grid)
             advance(evaluations)
-        write_rows((sums + carries)[: last - first, :, : len(s)] / weight.sum(), outputs, first, last)
+        write_rows((sums + carries)[:, :, : len(s)] / summary.weight, outputs, first, last)
 
 
 def write_rows(means, outputs, first, last):

@@ -152,15 +152,15 @@ def write_means(sums, carries, count, out, rows, columns):
 
 
 @parallel_kernel
-def add_tiles(p, q, r, sign, distance, start, stop, s, t, first, last, sums, carries, out, rows, columns):
+def add_tiles(p, q, r, sign, distance, start, stop, before, n, s, t, first, last, sums, carries, out, rows, columns):
     """Tiles [first, last), numbered along s first, of padded axes; as `bias_axis.add_tiles`."""
     across = s.size // TILE
     for job in prange(first, last):
         i, j = job % across * TILE, job // across * TILE
         total, carry = sums_of_tile(sums, job - first, CELLS), sums_of_tile(carries, job - first, CELLS)
-        if start == 0:
+        if before == 0:
             total[:] = 0.0
             carry[:] = 0.0
         add_samples(p, q, r, sign, distance, start, stop, s[i : i + TILE], t[j : j + TILE], total, carry)
-        if stop == p.size:
-            write_means(total, carry, p.size, out, rows[j : j + TILE], columns[i : i + TILE])
+        if before + stop - start == n:
+            write_means(total, carry, n, out, rows[j : j + TILE], columns[i : i + TILE])

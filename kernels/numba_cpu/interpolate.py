@@ -7,66 +7,102 @@ V B is made for a whole band of tiles; then each point of the surface costs one 
 import numpy as np
 from numba import njit, prange, types
 
-from kernels.numba_cpu.launch import parallel_kernel
+from kernels.numba_cpu.launch import launch, parallel_kernel
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, select, splat, store
+from kernels.planning import BAND, WRITE
 
 PANEL = register_bytes() // 8 * 2
 COLUMNS = Vector(types.float64, PANEL)
-ROWS = 8  # written together; with two registers each, enough independent chains
-MOST_ROWS = 64  # of a job
-
-
-@njit
-def along_s(values, first, nodes_t, B, nodes_s, points_s, along):
-    """V B of the band of tiles whose nodes of t start at row `first` of `values`, to `along` (nodes_t, columns)."""
-    width = B.shape[1]
-    for k in range(nodes_t):
-        for i in range(0, width, PANEL):
-            start = (first + k) * values.shape[1] + i // points_s * nodes_s
-            row = splat(COLUMNS, 0.0)
-            for m in range(nodes_s):
-                row = fma(load(COLUMNS, B, m * width + i), values.flat[start + m], row)
-            store(along, k * width + i, row)
+ROWS = 4  # multiplied together; with two registers each, enough independent chains
+OPERATIONS = 1_000_000_000  # of one launch, in multiply-adds: under 0.1 s, so that Ctrl-C is answered
 
 
 @njit(forceinline=True)
-def write(out, at, width, value, floor):
-    """Stores up to a panel of one row, not below `floor`."""
-    value = select(value < floor, floor, value)
-    if width >= PANEL:
-        store(out, at, value)
-    else:
-        rest = np.empty(PANEL)
-        store(rest, 0, value)
-        for i in range(width):
-            out.flat[at + i] = rest[i]
+def times_rows(A, at, stride, H, column, nodes):
+    """ROWS rows of A, from flat index `at` and `stride` apart, times a panel of the columns of H (nodes, width)."""
+    zero = splat(COLUMNS, 0.0)
+    v0, v1, v2, v3 = zero, zero, zero, zero
+    for k in range(nodes):
+        h = load(COLUMNS, H, k * H.shape[1] + column)
+        v0 = fma(h, A[at + k], v0)
+        v1 = fma(h, A[at + stride + k], v1)
+        v2 = fma(h, A[at + 2 * stride + k], v2)
+        v3 = fma(h, A[at + 3 * stride + k], v3)
+    return v0, v1, v2, v3
 
 
 @njit
-def fill_rows(A, along, first, last, out, floor):
-    """Rows [first, last) of the surface, A times `along`. A is padded to whole groups of rows."""
-    nodes, width = A.shape[1], along.shape[1]
+def along_s(values, first, B, nodes_s, points_s, along):
+    """V B of the band of tiles whose nodes of t start at row `first` of `values`, to `along` (rows, columns)."""
+    rows, width = along.shape
+    across = values.shape[1]
+    flat = values.ravel()
+    for k in range(0, rows, ROWS):
+        for i in range(0, width, PANEL):
+            tile = (first + k) * across + i // points_s * nodes_s
+            v0, v1, v2, v3 = times_rows(flat, tile, across, B, i, nodes_s)
+            store(along, k * width + i, v0)
+            store(along, (k + 1) * width + i, v1)
+            store(along, (k + 2) * width + i, v2)
+            store(along, (k + 3) * width + i, v3)
+
+
+@njit(forceinline=True)
+def write(out, at, value, floor):
+    store(out, at, select(value < floor, floor, value))
+
+
+@njit
+def fill_rows(A, nodes, along, first, last, out, floor):
+    """Rows [first, last) of the surface, A times `along`; the last group and panel overlap with those before them."""
     columns = out.shape[1]
-    for j in range(first, last, ROWS):
-        for i in range(0, columns, PANEL):
-            zero = splat(COLUMNS, 0.0)
-            v0, v1, v2, v3, v4, v5, v6, v7 = zero, zero, zero, zero, zero, zero, zero, zero
+    if last - first < ROWS or columns < PANEL:
+        fill_cells(A, nodes, along, first, last, out, floor)
+        return
+    for group in range(first, last, ROWS):
+        j = min(group, last - ROWS)
+        for panel in range(0, columns, PANEL):
+            i = min(panel, columns - PANEL)
+            v0, v1, v2, v3 = times_rows(A, j * nodes, nodes, along, i, nodes)
+            at = j * columns + i
+            write(out, at, v0, floor)
+            write(out, at + columns, v1, floor)
+            write(out, at + 2 * columns, v2, floor)
+            write(out, at + 3 * columns, v3, floor)
+
+
+@njit
+def fill_cells(A, nodes, along, first, last, out, floor):
+    """`fill_rows` one by one."""
+    for j in range(first, last):
+        for i in range(out.shape[1]):
+            value = 0.0
             for k in range(nodes):
-                h = load(COLUMNS, along, k * width + i)
-                v0, v1 = fma(h, A[j, k], v0), fma(h, A[j + 1, k], v1)
-                v2, v3 = fma(h, A[j + 2, k], v2), fma(h, A[j + 3, k], v3)
-                v4, v5 = fma(h, A[j + 4, k], v4), fma(h, A[j + 5, k], v5)
-                v6, v7 = fma(h, A[j + 6, k], v6), fma(h, A[j + 7, k], v7)
-            for row, value in enumerate((v0, v1, v2, v3, v4, v5, v6, v7)):
-                if j + row < last:
-                    write(out, (j + row) * columns + i, columns - i, value, floor)
+                value += along[k, i] * A[j * nodes + k]
+            out[j, i] = max(value, floor)
 
 
 @parallel_kernel
-def fill(values, A, nodes_t, points_t, B, nodes_s, points_s, band_rows, first, last, out, floor):
+def fill_bands(values, A, nodes_t, points_t, B, nodes_s, points_s, band_rows, first, last, out, floor):
     """Bands [first, last) of the surface, `band_rows` rows each, of one row of tiles each."""
     for band in prange(first, last):
         start, stop = band * band_rows, min(band * band_rows + band_rows, out.shape[0])
-        along = np.empty((nodes_t, B.shape[1]))
-        along_s(values, start // points_t * nodes_t, nodes_t, B, nodes_s, points_s, along)
-        fill_rows(A, along, start, stop, out, floor)
+        along = np.empty(((nodes_t + ROWS - 1) // ROWS * ROWS, B.shape[1]))
+        along_s(values, start // points_t * nodes_t, B, nodes_s, points_s, along)
+        fill_rows(A, nodes_t, along, start, stop, out, floor)
+
+
+def fill(values, basis_s, basis_t, out, floor):
+    """Interpolates values at the nodes (nodes of t, nodes of s) to `out` (nt, ns), C-contiguous, not below `floor`."""
+    nodes_t, rows = basis_t.values.shape
+    nodes_s, columns = basis_s.values.shape
+    A = np.ascontiguousarray(basis_t.values.T).ravel()
+    B = np.pad(basis_s.values, ((0, 0), (0, -columns % PANEL)))
+    values = np.concatenate([values, np.zeros((ROWS, values.shape[1]))])  # the last group of rows is read whole
+    band_rows = min(basis_t.points, BAND)
+    bands = -(-rows // band_rows)
+    at_once = max(1, OPERATIONS // (band_rows * columns * max(nodes_t, WRITE) + nodes_s * nodes_t * columns))
+    tiles = nodes_t, basis_t.points, B, nodes_s, basis_s.points
+    for first in range(0, bands, at_once):
+        last = min(first + at_once, bands)
+        launch(fill_bands, out.size * nodes_t, values, A, *tiles, band_rows, first, last, out, floor)

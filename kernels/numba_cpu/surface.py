@@ -1,61 +1,60 @@
-"""Surfaces on the CPU: which kernel evaluates what, and launching it in parts.
+"""Surfaces on the CPU: which kernel evaluates what.
 
 The unweighted loss goes by products, as polynomials along an axis that moves all logits alike; accuracy is counted;
-everything else goes sample by sample. All but accuracy may be interpolated. Parts are small enough that Ctrl-C is
-answered between them.
+everything else goes sample by sample. All but accuracy may be interpolated, from samples that may be compressed.
 """
 
-import numba
 import numpy as np
 
 from kernels import spectral
-from kernels.numba_cpu import bias_axis, counting, elementwise, general_plane, interpolate
-from kernels.numba_cpu.launch import launch, read_only
+from kernels.numba_cpu import bias_axis, counting, elementwise, general_plane, interpolate, moments
+from kernels.numba_cpu.launch import launch
+from kernels.numba_cpu.parts import Work, groups, launches, samples_at_once
 
 JOBS_PER_THREAD = 16
 EVALUATIONS_PER_THREAD = 50_000_000  # in one launch
 LOGARITHM = 60  # what finishing and writing a point costs, in evaluations
-POINTS_AT_ONCE = 50_000_000  # of an interpolation, in one launch
 
 
-def surface_on_plane(plane, y, s, t, weight, outputs, interpolation, progress):
+def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progress):
     """Writes means over the samples to `outputs`, {quantity: array}, float32 or float64.
 
-    plane          offset, s_slope, t_slope (n,), float64
-    y, s, t        labels in [0, 1] (n,), axes, float64
-    weight         of the samples (n,), float64, or None
-    interpolation  None, or the spectral.Interpolation of all quantities but accuracy
+    samples        blocks, and their summary
+    s, t           axes, float64
+    interpolation  of all quantities but accuracy, or None
+    line           to compress the samples along, or None
     progress       called with (done, total), which count evaluations
     """
-    samples = *(read_only(field) for field in plane), np.where(y > 0.5, -1.0, 1.0), np.minimum(y, 1.0 - y)
-    direct = {name: out for name, out in outputs.items() if interpolation is None or name == "accuracy"}
-    smooth = {name: out for name, out in outputs.items() if name not in direct}
-    parts = []
-    if direct:
-        parts.append((s, t, direct))
-    if smooth:
-        (s_sorted, s_order), (t_sorted, t_order) = ascending(s), ascending(t)
-        node_axes = (
-            spectral.nodes_of_axis(s_sorted, interpolation.s),
-            spectral.nodes_of_axis(t_sorted, interpolation.t),
-        )
-        shape = len(node_axes[1]), len(node_axes[0])
-        at_nodes = {name: np.empty((*out.shape[:-2], *shape)) for name, out in smooth.items()}
-        parts.append((*node_axes, at_nodes))
-    evaluations = sum(len(y) * len(a) * len(b) * len(passes(part, weight)) for a, b, part in parts)
-    report = counted(progress, evaluations)
-    for part_s, part_t, part in parts:
-        evaluate(samples, weight, part_s, part_t, part, report)
+    weighted = samples.weighted
+    smooth = {name: out for name, out in outputs.items() if interpolation and name != "accuracy"}
+    direct = {name: out for name, out in outputs.items() if name not in smooth}
+    evaluations = summary.n * len(s) * len(t) * len(passes(direct, weighted))
+    if not smooth:
+        evaluate(samples, summary, s, t, weighted, direct, counted(progress, evaluations))
+        return
+    s_order, t_order = ascending(s), ascending(t)
+    axes = s[s_order], t[t_order]
+    at = tuple(spectral.evaluated_at(axis, tiling) for axis, tiling in zip(axes, interpolation[:2], strict=True))
+    n, one_by_one = (summary.n, weighted) if line is None else (2 * line.nodes, True)
+    evaluations += n * len(at[0]) * len(at[1]) * len(passes(smooth, one_by_one))
+    evaluations += 0 if line is None else summary.n
+    advance = counted(progress, evaluations)
+    evaluate(samples, summary, s, t, weighted, direct, advance)
+    values = {name: np.empty((*out.shape[:-2], len(at[1]), len(at[0]))) for name, out in smooth.items()}
+    if line is None:
+        evaluate(samples, summary, *at, weighted, values, advance)
+    else:
+        evaluate_compressed(samples, summary, *at, values, line, advance)
     for name, out in smooth.items():
         floor = 0.0 if name in ("loss", "mse") else -np.inf
-        fill(at_nodes[name], s_sorted, t_sorted, interpolation, out, (t_order, s_order), floor)
+        fill(values[name], *axes, interpolation, out, (t_order, s_order), floor)
 
 
-def passes(outputs, weight):
+def passes(outputs, weighted):
     """{kernel: the quantities that it evaluates in one pass over the samples}"""
     kernels = {}
     for name in outputs:
-        by_products = name == "loss" and weight is None
+        by_products = name == "loss" and not weighted
         kernel = "products" if by_products else "counting" if name == "accuracy" else "elementwise"
         kernels.setdefault(kernel, []).append(name)
     return kernels
@@ -73,71 +72,74 @@ def counted(progress, total):
     return advance
 
 
-def evaluate(samples, weight, s, t, outputs, advance):
+def evaluate(samples, summary, s, t, weighted, outputs, advance):
     """Direct evaluation."""
-    weights = np.ones(len(samples[0])) if weight is None else weight
-    for kernel, names in passes(outputs, weight).items():
+    for kernel, names in passes(outputs, weighted).items():
         if kernel == "products":
-            add_losses(samples, s, t, outputs["loss"], advance)
+            add_losses(samples, summary, s, t, outputs["loss"], advance)
         elif kernel == "counting":
-            counting.accuracy((*samples[:4], weights), s, t, outputs["accuracy"], advance)
+            counting.accuracy(samples, s, t, summary, outputs["accuracy"], advance)
         else:
-            elementwise.evaluate((*samples, weights), s, t, {name: outputs[name] for name in names}, advance)
+            elementwise.evaluate(samples, s, t, summary, {name: outputs[name] for name in names}, advance)
+
+
+def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
+    """Evaluation of the weighted nodes that stand for all samples."""
+    block, softness = moments.compressed(samples, line, advance)
+    evaluate([block], summary._replace(n=len(block.y), blocks=1), s, t, True, outputs, advance)
+    if "mse" in outputs:
+        outputs["mse"] -= softness / summary.weight
 
 
 def fill(values, s, t, interpolation, out, order, floor):
-    """Interpolates node values ((k,) nodes of t, nodes of s) to a surface ((k,) nt, ns)."""
+    """Interpolates node values ((k,) nodes of t, nodes of s) to a surface ((k,) nt, ns) of ascending axes.
+
+    Its rows and columns are written where `order` says.
+    """
     if out.ndim == 3:
         for component, surface in zip(values, out, strict=True):
             fill(component, s, t, interpolation, surface, order, floor)
-        return
-    rows, columns = order
-    if rows is not None or columns is not None or not out.flags.c_contiguous:
+    elif order != (EVERY, EVERY) or not out.flags.c_contiguous:
         surface = np.empty_like(out, order="C")
-        fill(values, s, t, interpolation, surface, (None, None), floor)
-        out[np.ix_(rows if rows is not None else range(len(t)), columns if columns is not None else range(len(s)))] = (
-            surface
-        )
-        return
-    A, B = spectral.weights_of_axis(t, interpolation.t), spectral.weights_of_axis(s, interpolation.s)
-    A = np.pad(A, ((0, -len(A) % interpolate.ROWS), (0, 0)))
-    B = np.ascontiguousarray(np.pad(B, ((0, -len(B) % interpolate.PANEL), (0, 0))).T)
-    band_rows = min(interpolation.t.points, interpolate.MOST_ROWS)
-    bands = -(-len(t) // band_rows)
-    bands_at_once = max(1, POINTS_AT_ONCE // (band_rows * len(s)))
-    tiles = interpolation.t.nodes, interpolation.t.points, B, interpolation.s.nodes, interpolation.s.points
-    for first in range(0, bands, bands_at_once):
-        last = min(first + bands_at_once, bands)
-        launch(interpolate.fill, out.size, values, A, *tiles, band_rows, first, last, out, floor)
+        fill(values, s, t, interpolation, surface, (EVERY, EVERY), floor)
+        rows, columns = (np.arange(n)[which] for n, which in zip(out.shape, order, strict=True))
+        out[np.ix_(rows, columns)] = surface
+    else:
+        if interpolation.s.across:
+            bases = spectral.from_whole_axis(s, interpolation.s), spectral.from_whole_axis(t, interpolation.t)
+            at_nodes = np.empty((bases[1].values.shape[1], bases[0].values.shape[1]))
+            interpolate.fill(values, *bases, at_nodes, -np.inf)
+            values = at_nodes
+        bases = spectral.from_tiles(s, interpolation.s), spectral.from_tiles(t, interpolation.t)
+        interpolate.fill(values, *bases, out, floor)
+
+
+EVERY = slice(None)
 
 
 def ascending(axis):
-    """The axis in ascending order, and that order, None if it is the order already."""
-    if (axis[1:] >= axis[:-1]).all():
-        return axis, None
-    order = np.argsort(axis, kind="stable")
-    return axis[order], order
+    """What indexes the axis in ascending order: EVERY where it is so already."""
+    return EVERY if (axis[1:] >= axis[:-1]).all() else np.argsort(axis, kind="stable")
 
 
-def add_losses(samples, s, t, out, advance):
+def add_losses(samples, summary, s, t, out, advance):
     """The mean loss by products; by polynomials where t moves all logits alike."""
     if not out.flags.c_contiguous:  # the kernels are compiled for one layout
         surface = np.empty_like(out, order="C")
-        add_losses(samples, s, t, surface, advance)
+        add_losses(samples, summary, s, t, surface, advance)
         out[:] = surface
-        return
-    p, q, r, sign, distance = samples
-    if (r == r[0]).all():
-        s, t, order = sorted_axes(s, t * r[0])
+    elif summary.low[2] == summary.high[2]:
+        s, t, order = sorted_axes(s, t * summary.low[2])
         tiles = bias_axis.tiles_of_axis(t)
         jobs = -(-len(s) // bias_axis.COLUMNS) * len(tiles)
-        data = p, q, sign, distance
-        in_parts(bias_axis.add_tiles, data, (s, t, tiles), jobs, bias_axis.CELLS, out, order, advance)
+        fields = "p", "q", "sign", "distance"
+        by_products(bias_axis, fields, samples, summary, (s, t, tiles), jobs, out, order, advance)
     else:
         s, t, order = sorted_axes(s, t)
-        s, t = (np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t))
-        jobs = len(s) * len(t) // general_plane.CELLS
-        in_parts(general_plane.add_tiles, samples, (s, t), jobs, general_plane.CELLS, out, order, advance)
+        grid = tuple(np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t))
+        jobs = len(grid[0]) * len(grid[1]) // general_plane.CELLS
+        fields = "p", "q", "r", "sign", "distance"
+        by_products(general_plane, fields, samples, summary, grid, jobs, out, order, advance)
 
 
 def sorted_axes(s, t):
@@ -146,19 +148,18 @@ def sorted_axes(s, t):
     return s[columns], t[rows], (rows, columns)
 
 
-def in_parts(kernel, samples, grid, jobs, cells, out, order, advance):
-    """Launches a kernel over its `jobs` tiles of `cells` sums each: many tiles, or some tiles and some samples."""
-    n, threads = len(samples[0]), numba.get_num_threads()
-    jobs_at_once = max(JOBS_PER_THREAD, EVALUATIONS_PER_THREAD // (cells * (n + LOGARITHM))) * threads
-    chunks_at_once = max(1, EVALUATIONS_PER_THREAD // (JOBS_PER_THREAD * cells * bias_axis.CHUNK))
-    samples_at_once = chunks_at_once * bias_axis.CHUNK
-    sums, carries = np.empty((2, min(jobs, jobs_at_once) if n > samples_at_once else 0, cells))
-    for first in range(0, jobs, jobs_at_once):
-        last = min(first + jobs_at_once, jobs)
-        points = out.size * last // jobs - out.size * first // jobs
-        for start in range(0, n, samples_at_once):
-            stop = min(start + samples_at_once, n)
-            launch(
-                kernel, points * (stop - start), *samples, start, stop, *grid, first, last, sums, carries, out, *order
-            )
-            advance(points * (stop - start))
+def by_products(kernel, fields, samples, summary, grid, jobs, out, order, advance):
+    """Launches the tiles of `kernel`, a module, which takes these fields of the samples."""
+    n, cells = summary.n, kernel.CELLS
+    work = Work(cells, LOGARITHM, EVALUATIONS_PER_THREAD, JOBS_PER_THREAD, kernel.CHUNK, 16 * cells)
+    kept = summary.blocks > 1 or n > samples_at_once(work)
+    for first, last in groups(work, jobs, n) if kept else [(0, jobs)]:
+        sums, carries = np.empty((2, last - first if kept else 0, cells))
+        for part in launches(samples, work, first, last, n):
+            data = *(getattr(part.arrays, field) for field in fields), part.start, part.stop, part.before, n
+            own = slice(part.first - first, part.last - first)
+            points = out.size * part.last // jobs - out.size * part.first // jobs
+            evaluations = points * (part.stop - part.start)
+            tiles = *grid, part.first, part.last, sums[own], carries[own]
+            launch(kernel.add_tiles, evaluations, *data, *tiles, out, *order)
+            advance(evaluations)

@@ -1,0 +1,95 @@
+"""Samples whose logits all depend on one feature, compressed to a few weighted ones.
+
+If every sample (p, q, r) lies on a line, at xi in [-1, 1], a sum over the samples of f(xi) is, up to the error of the
+interpolant of f through K Chebyshev points xi_k, a sum over these: sum_k W_k f(xi_k), W_k being the sum over the samples
+of a Lagrange polynomial. By the discrete orthogonality of the Chebyshev polynomials T_j (Mason and Handscomb, Chebyshev
+Polynomials, sec. 4.6) it is 2/K sum_j' T_j(xi_k) m_j, with the moments m_j the sums of T_j over the samples: one pass.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels import spectral
+from kernels.samples import Block
+
+ROUNDING = 4 * 2.0**-53
+PIECE = 2**15  # samples
+
+
+class Line(NamedTuple):
+    """Samples (p, q, r) = middle + xi direction, xi in [-1, 1].
+
+    middle, direction  (3,)
+    field              the field of (p, q, r) that xi is read from
+    nodes              Chebyshev points that replace the samples
+    bound              on the error of a mean that comes of it, where the samples are on the line
+    """
+
+    middle: np.ndarray
+    direction: np.ndarray
+    field: int
+    nodes: int
+    bound: float
+
+
+def line_through(summary, s, t, names, sizes, target):
+    """The Line through the two samples furthest apart in a field, or None if it would take too many nodes.
+
+    `s` and `t` are ascending; `target` is the error allowed to a mean after it is interpolated.
+    """
+    window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
+    spread = (summary.high - summary.low) * window
+    field = int(spread.argmax())
+    low, high = summary.ends[field]
+    middle, direction = (low + high) / 2, (high - low) / 2
+    steepest = max(
+        abs(direction[0] + at_s * direction[1] + at_t * direction[2])
+        for at_s in (s[0], s[-1])
+        for at_t in (t[0], t[-1])
+    )
+    if not math.isfinite(steepest):
+        return None
+    grown = 1 + spectral.STRIP / steepest if steepest else 1.0  # q and r on the ellipse, in the gradient and Hessian
+    largest = max(
+        spectral.largest_on_strip(name, sizes) * grown ** {"gradient": 1, "hessian": 2}.get(name, 0) for name in names
+    )
+    nodes, bound = spectral.nodes_for(1.0, steepest, largest, target / spectral.LEBESGUE**4)
+    return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
+
+
+def is_on(samples, line, summary, s, t):
+    """Whether all samples are on the line up to rounding, over the window of ascending axes."""
+    others = [k for k in range(3) if k != line.field and summary.low[k] < summary.high[k]]
+    reach = 1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))
+    allowed = ROUNDING * np.maximum(np.abs(summary.low), np.abs(summary.high)) @ reach
+    return not others or all(
+        sum(reach[k] * distance(part, k, line) for k in others) <= allowed
+        for block in samples
+        for part in pieces(block)
+    )
+
+
+def pieces(block):
+    """Parts of a block's (p, q, r) that stay in the cache."""
+    n = len(block.y)
+    for start in range(0, n, PIECE):
+        yield [field[start : start + PIECE] if len(field) == n else field for field in block[:3]]
+
+
+def distance(fields, k, line):
+    """The most by which field k differs from that of the line."""
+    along = (fields[line.field] - line.middle[line.field]) * (line.direction[k] / line.direction[line.field])
+    return np.abs(fields[k] - line.middle[k] - along).max()
+
+
+def nodes_of_line(moments, line):
+    """The Block that replaces samples of these moments (2, nodes): those of class 0, then those of class 1."""
+    j = np.arange(line.nodes)
+    angles = (2 * j + 1) * (np.pi / (2 * line.nodes))
+    halved = moments * np.where(j == 0, 0.5, 1.0)
+    weights = 2 / line.nodes * halved @ np.cos(j[:, None] * angles)
+    xi = np.tile(np.cos(angles), 2)
+    p, q, r = line.middle[:, None] + xi * line.direction[:, None]
+    return Block(p, q, r, np.repeat([0.0, 1.0], line.nodes), weights.ravel())
