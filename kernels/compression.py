@@ -1,9 +1,9 @@
 """Samples whose logits all depend on one feature, compressed to a few weighted ones.
 
 If every sample (p, q, r) lies on a line, at xi in [-1, 1], a sum over the samples of f(xi) is, up to the error of the
-interpolant of f through K Chebyshev points xi_k, a sum over these: sum_k W_k f(xi_k), W_k being the sum over the samples
-of a Lagrange polynomial. By the discrete orthogonality of the Chebyshev polynomials T_j (Mason and Handscomb, Chebyshev
-Polynomials, sec. 4.6) it is 2/K sum_j' T_j(xi_k) m_j, with the moments m_j the sums of T_j over the samples: one pass.
+interpolant of f through K Chebyshev points xi_k, a sum over these: sum_k W_k f(xi_k), W_k being the sum over the
+samples of a Lagrange polynomial. By the discrete orthogonality of the Chebyshev polynomials T_j (Mason and Handscomb,
+Chebyshev Polynomials, sec. 4.6) W_k = 2/K sum_j' T_j(xi_k) m_j, with the moments m_j the sums of T_j over the samples.
 """
 
 import math
@@ -34,28 +34,21 @@ class Line(NamedTuple):
     bound: float
 
 
-def line_through(summary, s, t, names, sizes, target):
+def line_through(summary, s, t, quantities, target):
     """The Line through the two samples furthest apart in a field, or None if it would take too many nodes.
 
     `s` and `t` are ascending; `target` is the error allowed to a mean after it is interpolated.
     """
     window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
-    spread = (summary.high - summary.low) * window
-    field = int(spread.argmax())
+    field = int(((summary.high - summary.low) * window).argmax())
     low, high = summary.ends[field]
     middle, direction = (low + high) / 2, (high - low) / 2
-    steepest = max(
-        abs(direction[0] + at_s * direction[1] + at_t * direction[2])
-        for at_s in (s[0], s[-1])
-        for at_t in (t[0], t[-1])
-    )
-    if not math.isfinite(steepest):
-        return None
-    grown = 1 + spectral.STRIP / steepest if steepest else 1.0  # q and r on the ellipse, in the gradient and Hessian
-    largest = max(
-        spectral.largest_on_strip(name, sizes) * grown ** {"gradient": 1, "hessian": 2}.get(name, 0) for name in names
-    )
-    nodes, bound = spectral.nodes_for(1.0, steepest, largest, target / spectral.LEBESGUE**4)
+    corners = ((1.0, at_s, at_t) for at_s in (s[0], s[-1]) for at_t in (t[0], t[-1]))
+    reach = float(max(abs(direction @ corner) for corner in corners))
+    sizes = spectral.sizes_of(summary.low, summary.high, s, t)
+    grown = 1 + math.pi / reach if reach else 1.0  # q and r, which gradient and Hessian have as factors, on the ellipse
+    sizes = sizes._replace(q=sizes.q * grown, r=sizes.r * grown)
+    nodes, bound = spectral.nodes_for(reach, quantities, sizes, target / spectral.LEBESGUE**4)
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
 
 

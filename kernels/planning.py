@@ -37,7 +37,7 @@ def choose(samples, summary, s, t, quantities, method, tol):
     if method == "auto" and by_hand < CLEARLY * SPECTRAL_AT_LEAST:
         return direct(f"about {by_hand:.1e} multiply-adds are quickly done")
     s, t = np.sort(s), np.sort(t)
-    candidates = [*uncompressed(summary, s, t, names, tol, evaluation), *compressed(summary, s, t, names, tol)]
+    candidates = [way for make in (uncompressed, compressed) for way in make(summary, s, t, names, tol, evaluation)]
     candidates.sort(key=lambda candidate: candidate[0])
     if candidates and candidates[0][2] and not compression.is_on(samples, candidates[0][2], summary, s, t):
         candidates = [candidate for candidate in candidates if candidate[2] is None]
@@ -60,39 +60,36 @@ def direct(reason):
 def uncompressed(summary, s, t, names, tol, evaluation):
     """(cost, interpolation, None) of every way to interpolate what the samples give at the nodes."""
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
-    largest = max(spectral.largest_on_strip(name, sizes) for name in names)
-    for found in spectral.interpolations(s, t, sizes, largest, tol):
-        yield cost_of(found, s, t, names, evaluation), found, None
+    for way in (spectral.interpolations, spectral.interpolations_in_two_steps):
+        for found in way(s, t, names, sizes, tol):
+            yield cost_of(found, s, t, names, evaluation), found, None
 
 
-def compressed(summary, s, t, names, tol):
-    """The same with the samples compressed, which costs a pass over them; nothing if they aren't on a line."""
-    sizes = spectral.sizes_of(summary.low, summary.high, s, t)
-    line = compression.line_through(summary, s, t, names, sizes, tol / 2)
-    if line is None:
+def compressed(summary, s, t, names, tol, evaluation):
+    """The same with the samples compressed along a line, after a pass over them; nothing if that can't be cheaper."""
+    line = compression.line_through(summary, s, t, names, tol / 2)
+    if line is None or (cheaper := 2 * line.nodes * ELEMENTWISE + LOGARITHM) > evaluation:
         return
-    largest = max(spectral.largest_on_strip(name, sizes) for name in names)
-    evaluation = 2 * line.nodes * ELEMENTWISE + LOGARITHM
-    compressing = 2 * MOMENT * line.nodes * summary.n
-    for found in spectral.interpolations(s, t, sizes, largest, tol / 2):
+    for cost, found, _ in uncompressed(summary, s, t, names, tol / 2, cheaper):
         total = found._replace(bound=found.bound + spectral.amplification(found) * line.bound)
-        yield compressing + cost_of(found, s, t, names, evaluation), total, line
+        yield cost + 2 * MOMENT * line.nodes * summary.n, total, line
 
 
 def cost_of(interpolation, s, t, names, evaluation):
     """Multiply-adds of evaluating at the nodes and interpolating."""
-    along_s, along_t = interpolation.s, interpolation.t
-    nodes_s, nodes_t = (
-        -(-len(axis) // tiling.points) * tiling.nodes for axis, tiling in zip((s, t), interpolation[:2], strict=True)
-    )
-    components = sum(COMPONENTS[name] for name in names)
+    along_s, along_t, _ = interpolation
+    nodes_s, nodes_t = tiles(s, along_s) * along_s.nodes, tiles(t, along_t) * along_t.nodes
     filling = cost_of_fill(len(s), len(t), along_s.nodes, along_t.nodes, along_t.points)
+    evaluations = nodes_s * nodes_t
     if along_s.across:
-        evaluations = along_s.across * along_t.across
         filling += cost_of_fill(nodes_s, nodes_t, along_s.across, along_t.across, nodes_t)
-    else:
-        evaluations = nodes_s * nodes_t
+        evaluations = along_s.across * along_t.across
+    components = sum(COMPONENTS[name] for name in names)
     return SPECTRAL_AT_LEAST + evaluations * evaluation + components * filling
+
+
+def tiles(axis, tiling):
+    return -(-len(axis) // tiling.points)
 
 
 def cost_of_fill(ns, nt, nodes_s, nodes_t, rows):

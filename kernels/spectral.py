@@ -1,9 +1,14 @@
 """Chebyshev interpolation of surfaces: nodes, degrees, the bound on the error, and the cheapest tilings.
 
-As a function of s a logit z = p + s q + t r stays within the strip |Im z| < pi, in which softplus and sigmoid are
-analytic, while s is within a Bernstein ellipse around its interval. So the interpolant of degree k through Chebyshev
-points errs by at most 4 M rho^-k / (rho - 1), with rho the ellipse's parameter and M the largest magnitude on it
-(Trefethen, Approximation Theory and Approximation Practice, thm 8.2). In two variables the bound is
+As a function of s a logit z = p + s q + t r stays within a strip |Im z| <= theta < pi, in which softplus and sigmoid are
+analytic, while s is within a Bernstein ellipse around its interval; rho = e^eta is the ellipse's parameter, and M, M' are
+the largest |f| and |df/dz| in the strip. The interpolant of degree k through Chebyshev points errs by at most
+
+    2 sum_(j > k) |a_j| <= 4 M rho^-k / (rho - 1),
+
+a_j being the Chebyshev coefficients, |a_j| <= 2 M rho^-j (Trefethen, Approximation Theory and Approximation Practice,
+thms 4.2, 8.1 and 8.2). Coefficients of f follow from those of its derivative, which gains a factor of about k:
+|a_j| <= 2 M' theta coth(eta) rho^-j / j. The bound is the least of both over some theta. In two variables it is
 E_s + Lambda E_t, with Lambda <= 1 + (2 / pi) log(k + 1) the Lebesgue constant (thm 15.2).
 
 An axis is cut into tiles, each with nodes of its own. These are evaluated, or interpolated in turn from fewer nodes of
@@ -16,9 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-STRIP = 0.99 * math.pi  # of Im z: at pi the functions have their singularities
-NEAREST = math.sin(STRIP)  # the least |1 + e^z| in the strip
-TILE_POINTS = (32, 64, 128, 256, 512, 1024)
+STRIPS = tuple(share * math.pi for share in (0.5, 0.75, 0.85, 0.9, 0.95, 0.98))  # at pi are the singularities
+TILE_POINTS = (32, 64, 128, 256)
 MOST_NODES = 512
 LEBESGUE = 1 + 2 / math.pi * math.log(MOST_NODES)  # of any of the interpolants
 
@@ -67,49 +71,66 @@ class Basis(NamedTuple):
     points: int
 
 
-def largest_on_strip(quantity, sizes):
-    """Bound on the magnitude of a quantity while one variable is on its ellipse and the other one real.
+def magnitudes(quantity, sizes, strip):
+    """The largest |f| and |df/dz| of a quantity for |Im z| <= strip.
 
-    There |Re z| is at most STRIP larger than over the window, and |1 + e^z| >= NEAREST. Parts of the loss that are
-    linear in s and t don't count: they are interpolated exactly.
+    There |sigmoid| is at most 1 / sin(strip), or 1 up to pi / 2. What is constant or linear in z doesn't count, as it is
+    interpolated exactly; |Re z| exceeds what it is over the window by `strip` at the most.
     """
-    sigmoid, slope = 1 / NEAREST, max(sizes.q, sizes.r)
+    sigmoid = 1 / math.sin(max(strip, math.pi / 2))
+    slope = max(sizes.q, sizes.r)
     return {
-        "loss": sizes.logit + STRIP + math.pi - math.log(NEAREST),
-        "mse": (1 + sigmoid) ** 2,
-        "gradient": (1 + sigmoid) * slope,
-        "hessian": sigmoid**2 * slope**2,
+        "loss": (sizes.logit + strip + math.pi + math.log(sigmoid), sigmoid),
+        "mse": (sigmoid * (sigmoid + 2), 2 * sigmoid**2 * (sigmoid + 1)),
+        "gradient": (slope * sigmoid, slope * sigmoid**2),
+        "hessian": (slope**2 * sigmoid**2, slope**2 * sigmoid**2 * (1 + 2 * sigmoid)),
     }[quantity]
 
 
-def nodes_for(half_width, steepest, largest, target):
-    """Chebyshev points that an interval needs for an error of at most `target`, and the bound that they give.
+def nodes_for(reach, quantities, sizes, target):
+    """Chebyshev points that an interval needs for errors of at most `target`, and the bound that they give.
 
-    `steepest` is the largest |dz| by the variable. More than MOST_NODES if no so many will do.
+    `reach` is the most by which a logit differs from that in the middle. More than MOST_NODES if no so many will do.
     """
-    if half_width * steepest == 0:
+    if reach == 0:
         return 1, 0.0
-    log_rho = math.asinh(STRIP / (half_width * steepest))
-    if not (log_rho > 1e-3 and math.isfinite(largest)):
+    if not (reach < 1e3 * math.pi and math.isfinite(sizes.logit)):
         return MOST_NODES + 1, math.inf
-    bound_at_0 = 4 * largest / math.expm1(log_rho)
-    degree = max(1, math.ceil(math.log(bound_at_0 / target) / log_rho))
-    return degree + 1, bound_at_0 * math.exp(-degree * log_rho)
+    return min(nodes_by_strip(reach, quantities, sizes, target, strip) for strip in STRIPS)
 
 
-def interpolations(s, t, sizes, largest, target):
+def nodes_by_strip(reach, quantities, sizes, target, strip):
+    eta = math.asinh(strip / reach)
+    nodes, bound = 2, 0.0
+    for quantity in quantities:
+        value, slope = (4 * size / math.expm1(eta) for size in magnitudes(quantity, sizes, strip))
+        slope *= strip / math.tanh(eta)
+        least = math.log(min(value, slope / MOST_NODES) / target) / eta  # a degree below which neither bound will do
+        enough = math.log(min(value, slope / max(1.0, least + 1)) / target) / eta
+        degree = max(1, math.ceil(enough), nodes - 1)
+        nodes, bound = degree + 1, max(bound, min(value, slope / (degree + 1)) * math.exp(-degree * eta))
+    return nodes, bound
+
+
+def interpolations(s, t, quantities, sizes, target):
     """Every Interpolation of ascending axes, with its bound within an absolute error of `target`."""
-    share = target / 4
-    across_s, across_bound_s = nodes_for(widest(s, len(s)) / 2, sizes.q, largest, share / LEBESGUE**2)
-    across_t, across_bound_t = nodes_for(widest(t, len(t)) / 2, sizes.r, largest, share / LEBESGUE**3)
-    for points_s, nodes_s, bound_s in tilings(s, sizes.q, largest, share):
-        for points_t, nodes_t, bound_t in tilings(t, sizes.r, largest, share / LEBESGUE):
-            bound = bound_s + lebesgue(nodes_s) * bound_t
-            yield Interpolation(Tiling(points_s, nodes_s, 0), Tiling(points_t, nodes_t, 0), bound)
-            if across_s <= MOST_NODES and across_t <= MOST_NODES:
-                across = across_bound_s + lebesgue(across_s) * across_bound_t
-                bound += lebesgue(nodes_s) * lebesgue(nodes_t) * across
-                yield Interpolation(Tiling(points_s, nodes_s, across_s), Tiling(points_t, nodes_t, across_t), bound)
+    by_t = list(tilings(t, sizes.r, quantities, sizes, target / 2 / LEBESGUE))
+    for s_tiling, bound_s in tilings(s, sizes.q, quantities, sizes, target / 2):
+        for t_tiling, bound_t in by_t:
+            yield Interpolation(s_tiling, t_tiling, bound_s + lebesgue(s_tiling.nodes) * bound_t)
+
+
+def interpolations_in_two_steps(s, t, quantities, sizes, target):
+    """The same with the nodes of the tiles interpolated from fewer ones of the whole axes, where that can be."""
+    share = target / 4 / LEBESGUE**2
+    across_s, bound_s = nodes_for(sizes.q * (s[-1] - s[0]) / 2, quantities, sizes, share)
+    across_t, bound_t = nodes_for(sizes.r * (t[-1] - t[0]) / 2, quantities, sizes, share / LEBESGUE)
+    if across_s > MOST_NODES or across_t > MOST_NODES:
+        return
+    across = bound_s + lebesgue(across_s) * bound_t
+    for found in interpolations(s, t, quantities, sizes, target / 2):
+        s_tiling, t_tiling = found.s._replace(across=across_s), found.t._replace(across=across_t)
+        yield Interpolation(s_tiling, t_tiling, found.bound + amplification(found) * across)
 
 
 def amplification(interpolation):
@@ -119,12 +140,12 @@ def amplification(interpolation):
     return across * lebesgue(s.nodes) * lebesgue(t.nodes)
 
 
-def tilings(axis, steepest, largest, target):
-    """(points, nodes, bound) of the tilings of an ascending axis that reach the target, the whole axis last."""
+def tilings(axis, steepest, quantities, sizes, target):
+    """(Tiling, bound) of the tilings of an ascending axis that reach the target, the whole axis last."""
     for points in (*(points for points in TILE_POINTS if points < len(axis)), len(axis)):
-        nodes, bound = nodes_for(widest(axis, points) / 2, steepest, largest, target)
+        nodes, bound = nodes_for(steepest * widest(axis, points) / 2, quantities, sizes, target)
         if nodes <= min(points, MOST_NODES):
-            yield points, nodes, bound
+            yield Tiling(points, nodes, 0), bound
 
 
 def widest(axis, points):
@@ -152,7 +173,7 @@ def tile_ends(axis, points):
 
 
 def evaluated_at(axis, tiling):
-    """Where along an ascending axis samples are evaluated: at nodes of the tiles or, if it has any, of the whole axis."""
+    """Where along an ascending axis samples are evaluated: nodes of the whole axis if it has any, else of the tiles."""
     return chebyshev_points(axis[0], axis[-1], tiling.across) if tiling.across else nodes_of_tiles(axis, tiling)
 
 

@@ -8,12 +8,13 @@ import numpy as np
 from numba import njit, prange, types
 
 from kernels.numba_cpu.launch import launch, parallel_kernel
-from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, select, splat, store
+from kernels.numba_cpu.simd import Vector, fence, fma, load, register_bytes, select, splat, store, store_past_cache
 from kernels.planning import BAND, WRITE
 
-PANEL = register_bytes() // 8 * 2
+PANEL = register_bytes() // 2  # columns multiplied together, of four registers; whole cache lines of float32 too
 COLUMNS = Vector(types.float64, PANEL)
-ROWS = 4  # multiplied together; with two registers each, enough independent chains
+ROWS = 4  # multiplied together
+PAST_CACHE = 2**23  # bytes of a surface that is too large to stay in the caches
 OPERATIONS = 1_000_000_000  # of one launch, in multiply-adds: under 0.1 s, so that Ctrl-C is answered
 
 
@@ -48,27 +49,39 @@ def along_s(values, first, B, nodes_s, points_s, along):
 
 
 @njit(forceinline=True)
-def write(out, at, value, floor):
-    store(out, at, select(value < floor, floor, value))
+def times_rows_to(write, A, at, nodes, along, out, j, i, floor):
+    """Rows [j, j + ROWS) and a panel of columns from i, by `write(out, index, value)`."""
+    columns = out.shape[1]
+    v0, v1, v2, v3 = times_rows(A, at, nodes, along, i, nodes)
+    start = j * columns + i
+    write(out, start, select(v0 < floor, floor, v0))
+    write(out, start + columns, select(v1 < floor, floor, v1))
+    write(out, start + 2 * columns, select(v2 < floor, floor, v2))
+    write(out, start + 3 * columns, select(v3 < floor, floor, v3))
 
 
 @njit
-def fill_rows(A, nodes, along, first, last, out, floor):
-    """Rows [first, last) of the surface, A times `along`; the last group and panel overlap with those before them."""
+def fill_rows(A, nodes, along, first, last, out, aligned, floor):
+    """Rows [first, last) of the surface, A times `along`; the last group and panel overlap with those before them.
+
+    Column `aligned` and every PANEL-th from there is stored past the caches; none if it is negative.
+    """
     columns = out.shape[1]
     if last - first < ROWS or columns < PANEL:
         fill_cells(A, nodes, along, first, last, out, floor)
         return
     for group in range(first, last, ROWS):
         j = min(group, last - ROWS)
-        for panel in range(0, columns, PANEL):
-            i = min(panel, columns - PANEL)
-            v0, v1, v2, v3 = times_rows(A, j * nodes, nodes, along, i, nodes)
-            at = j * columns + i
-            write(out, at, v0, floor)
-            write(out, at + columns, v1, floor)
-            write(out, at + 2 * columns, v2, floor)
-            write(out, at + 3 * columns, v3, floor)
+        at = j * nodes
+        done = 0
+        if aligned >= 0:
+            if aligned > 0:
+                times_rows_to(store, A, at, nodes, along, out, j, 0, floor)
+            for i in range(aligned, columns - PANEL + 1, PANEL):
+                times_rows_to(store_past_cache, A, at, nodes, along, out, j, i, floor)
+                done = i + PANEL
+        for panel in range(done, columns, PANEL):
+            times_rows_to(store, A, at, nodes, along, out, j, min(panel, columns - PANEL), floor)
 
 
 @njit
@@ -83,13 +96,14 @@ def fill_cells(A, nodes, along, first, last, out, floor):
 
 
 @parallel_kernel
-def fill_bands(values, A, nodes_t, points_t, B, nodes_s, points_s, band_rows, first, last, out, floor):
+def fill_bands(values, A, nodes_t, points_t, B, nodes_s, points_s, band_rows, first, last, out, aligned, floor):
     """Bands [first, last) of the surface, `band_rows` rows each, of one row of tiles each."""
     for band in prange(first, last):
         start, stop = band * band_rows, min(band * band_rows + band_rows, out.shape[0])
         along = np.empty(((nodes_t + ROWS - 1) // ROWS * ROWS, B.shape[1]))
         along_s(values, start // points_t * nodes_t, B, nodes_s, points_s, along)
-        fill_rows(A, nodes_t, along, start, stop, out, floor)
+        fill_rows(A, nodes_t, along, start, stop, out, aligned, floor)
+        fence()
 
 
 def fill(values, basis_s, basis_t, out, floor):
@@ -103,6 +117,15 @@ def fill(values, basis_s, basis_t, out, floor):
     bands = -(-rows // band_rows)
     at_once = max(1, OPERATIONS // (band_rows * columns * max(nodes_t, WRITE) + nodes_s * nodes_t * columns))
     tiles = nodes_t, basis_t.points, B, nodes_s, basis_s.points
+    aligned = first_aligned_column(out) if out.nbytes > PAST_CACHE else -1
     for first in range(0, bands, at_once):
         last = min(first + at_once, bands)
-        launch(fill_bands, out.size * nodes_t, values, A, *tiles, band_rows, first, last, out, floor)
+        launch(fill_bands, out.size * nodes_t, values, A, *tiles, band_rows, first, last, out, aligned, floor)
+
+
+def first_aligned_column(out):
+    """The first column that is at a multiple of the registers' width in every row, or -1 if there is none."""
+    address, width = out.ctypes.data, register_bytes()
+    if address % out.itemsize or out.strides[0] % width:
+        return -1
+    return -address % width // out.itemsize

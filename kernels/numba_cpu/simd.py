@@ -197,21 +197,54 @@ def load_where(typing, vector, array, index, mask):
     return vector(types.TypeRef(vector), array, types.intp, mask), emit
 
 
+def emit_store(context, builder, sig, args):
+    """The store instruction of a call (array, index, value)."""
+    stored = sig.args[2].of(sig.args[0].dtype)
+    pointer = element_pointer(context, builder, sig.args[0], args[0], args[1])
+    lanes = args[2] if stored == sig.args[2] else builder.fptrunc(args[2], llvm_type(stored))
+    instruction = builder.store(lanes, builder.bitcast(pointer, lanes.type.as_pointer()))
+    instruction.align = stored.dtype.bitwidth // 8
+    return instruction
+
+
 @intrinsic
 def store(typing, array, index, value):
     """Writes the lanes of `value`, rounded to the array's type, to a contiguous array from flat `index`.
     Bounds are not checked."""
-    stored = value.of(array.dtype)
     check_contiguous(array)
 
     def emit(context, builder, sig, args):
-        pointer = element_pointer(context, builder, sig.args[0], args[0], args[1])
-        lanes = args[2] if stored == value else builder.fptrunc(args[2], llvm_type(stored))
-        instruction = builder.store(lanes, builder.bitcast(pointer, lanes.type.as_pointer()))
-        instruction.align = stored.dtype.bitwidth // 8
+        emit_store(context, builder, sig, args)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), emit
+
+
+@intrinsic
+def store_past_cache(typing, array, index, value):
+    """As `store`, to memory instead of the caches (non-temporal). The address must be a multiple of `register_bytes()`,
+    and whoever else reads what was stored needs a `fence` in between."""
+    check_contiguous(array)
+
+    def emit(context, builder, sig, args):
+        instruction = emit_store(context, builder, sig, args)
+        instruction.align = register_bytes()
+        one = ir.Constant(ir.IntType(32), 1)
+        instruction.set_metadata("nontemporal", builder.module.add_metadata([one]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value), emit
+
+
+@intrinsic
+def fence(typing):
+    """Makes all that was stored visible to other threads before anything that follows."""
+
+    def emit(context, builder, sig, args):
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), emit
 
 
 @intrinsic
