@@ -15,6 +15,7 @@ LOGARITHM = 60
 WRITE = 15
 MOMENT = 2
 SPECTRAL_AT_LEAST = 40_000_000
+WORTH_TWO_STEPS = 200  # cost of a node: interpolating it takes about as much
 CLEARLY = 2  # direct evaluation is exact: interpolation has to be this much cheaper
 BAND = 256  # rows that are interpolated along s at once, at the most
 
@@ -60,7 +61,10 @@ def direct(reason):
 def uncompressed(summary, s, t, names, tol, evaluation):
     """(cost, interpolation, None) of every way to interpolate what the samples give at the nodes."""
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
-    for way in (spectral.interpolations, spectral.interpolations_in_two_steps):
+    ways = [spectral.interpolations]
+    if evaluation > WORTH_TWO_STEPS:
+        ways.append(spectral.interpolations_in_two_steps)
+    for way in ways:
         for found in way(s, t, names, sizes, tol):
             yield cost_of(found, s, t, names, evaluation), found, None
 

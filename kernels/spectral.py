@@ -1,8 +1,8 @@
 """Chebyshev interpolation of surfaces: nodes, degrees, the bound on the error, and the cheapest tilings.
 
-As a function of s a logit z = p + s q + t r stays within a strip |Im z| <= theta < pi, in which softplus and sigmoid are
-analytic, while s is within a Bernstein ellipse around its interval; rho = e^eta is the ellipse's parameter, and M, M' are
-the largest |f| and |df/dz| in the strip. The interpolant of degree k through Chebyshev points errs by at most
+As a function of s a logit z = p + s q + t r stays within a strip |Im z| <= theta < pi, in which softplus and sigmoid
+are analytic, while s is within a Bernstein ellipse around its interval. With rho = e^eta the ellipse's parameter, and
+M, M' the largest |f|, |df/dz| in the strip, the interpolant of degree k through Chebyshev points errs by at most
 
     2 sum_(j > k) |a_j| <= 4 M rho^-k / (rho - 1),
 
@@ -74,8 +74,8 @@ class Basis(NamedTuple):
 def magnitudes(quantity, sizes, strip):
     """The largest |f| and |df/dz| of a quantity for |Im z| <= strip.
 
-    There |sigmoid| is at most 1 / sin(strip), or 1 up to pi / 2. What is constant or linear in z doesn't count, as it is
-    interpolated exactly; |Re z| exceeds what it is over the window by `strip` at the most.
+    There |sigmoid| is at most 1 / sin(strip), or 1 up to pi / 2. What is constant or linear in z doesn't count: it is
+    interpolated exactly. |Re z| exceeds what it is over the window by `strip` at the most.
     """
     sigmoid = 1 / math.sin(max(strip, math.pi / 2))
     slope = max(sizes.q, sizes.r)
@@ -182,19 +182,27 @@ def nodes_of_tiles(axis, tiling):
     return chebyshev_points(*tile_ends(axis, tiling.points), tiling.nodes).ravel()
 
 
-def from_whole_axis(axis, tiling):
+def basis_of_nodes(axis, tiling):
     """The Basis in which values at nodes of the whole axis are interpolated at the nodes of its tiles."""
     nodes = nodes_of_tiles(axis, tiling)
     weights = lagrange(nodes[None], axis[:1, None], axis[-1:, None], tiling.across)
     return Basis(weights.reshape(tiling.across, -1), len(nodes))
 
 
-def from_tiles(axis, tiling):
+def basis_of_points(axis, tiling):
     """The Basis in which values at the nodes of its tiles are interpolated at the points of an ascending axis."""
     tiles = -(-len(axis) // tiling.points)
     padded = np.pad(axis, (0, tiles * tiling.points - len(axis)), mode="edge").reshape(tiles, tiling.points)
     weights = lagrange(padded, *tile_ends(axis, tiling.points), tiling.nodes)
     return Basis(weights.reshape(tiling.nodes, -1)[:, : len(axis)], tiling.points)
+
+
+def steps(s, t, interpolation):
+    """[(Basis along s, Basis along t)] by which values are interpolated one after the other, over ascending axes."""
+    found = [(basis_of_points(s, interpolation.s), basis_of_points(t, interpolation.t))]
+    if interpolation.s.across:
+        found.insert(0, (basis_of_nodes(s, interpolation.s), basis_of_nodes(t, interpolation.t)))
+    return found
 
 
 def lagrange(x, low, high, nodes):
@@ -211,6 +219,7 @@ def lagrange(x, low, high, nodes):
         total = weights.sum(axis=0)
         weights /= total
     if not np.isfinite(total).all():
-        hit = ~np.isfinite(total)
-        weights[:, hit] = (x == points)[:, hit]
+        at_node = ~np.isfinite(total)
+        hits = (x == points)[:, at_node]
+        weights[:, at_node] = hits / hits.sum(axis=0)  # all nodes of an interval of one point are there
     return weights

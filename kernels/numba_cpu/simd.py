@@ -141,9 +141,9 @@ def element_pointer(context, builder, array_type, array, index):
     return builder.gep(data, [index])
 
 
-def call_llvm(builder, name, vector, args, suffix=""):
-    """Calls an LLVM intrinsic that is overloaded on, and returns, `vector`."""
-    function_type = ir.FunctionType(llvm_type(vector), [arg.type for arg in args])
+def call_llvm(builder, name, vector, args, suffix="", result=None):
+    """Calls an LLVM intrinsic that is overloaded on `vector` and returns one, or what `result` says."""
+    function_type = ir.FunctionType(result or llvm_type(vector), [arg.type for arg in args])
     full_name = f"llvm.{name}.v{vector.lanes}{LLVM_SUFFIX[vector.dtype]}{suffix}"
     function = builder.module.globals.get(full_name) or ir.Function(builder.module, function_type, full_name)
     return builder.call(function, args)
@@ -154,15 +154,19 @@ def check_contiguous(array):
         raise TypingError(f"{array} is not C-contiguous")
 
 
-def vector_pointer(context, builder, sig, args):
-    """Pointer to vectors of the stored type, for a call (vector, array, index, ...)."""
-    stored = sig.return_type.of(sig.args[1].dtype)
-    pointer = element_pointer(context, builder, sig.args[1], args[1], args[2])
+def vector_pointer(context, builder, vector, array_type, array, index):
+    """The type that `vector` has in an array, and a pointer to the one at `index`."""
+    stored = vector.of(array_type.dtype)
+    pointer = element_pointer(context, builder, array_type, array, index)
     return stored, builder.bitcast(pointer, llvm_type(stored).as_pointer())
 
 
 def widened(builder, value, stored, vector):
     return value if stored == vector else builder.fpext(value, llvm_type(vector))
+
+
+def narrowed(builder, value, stored, vector):
+    return value if stored == vector else builder.fptrunc(value, llvm_type(stored))
 
 
 @intrinsic
@@ -173,7 +177,7 @@ def load(typing, vector, array, index):
     check_contiguous(array)
 
     def emit(context, builder, sig, args):
-        stored, pointer = vector_pointer(context, builder, sig, args)
+        stored, pointer = vector_pointer(context, builder, vector, sig.args[1], *args[1:3])
         value = builder.load(pointer)
         value.align = stored.dtype.bitwidth // 8
         return widened(builder, value, stored, vector)
@@ -188,7 +192,7 @@ def load_where(typing, vector, array, index, mask):
     check_contiguous(array)
 
     def emit(context, builder, sig, args):
-        stored, pointer = vector_pointer(context, builder, sig, args)
+        stored, pointer = vector_pointer(context, builder, vector, sig.args[1], *args[1:3])
         alignment = ir.IntType(32)(stored.dtype.bitwidth // 8)
         zeros = ir.Constant(llvm_type(stored), [0.0] * stored.lanes)
         value = call_llvm(builder, "masked.load", stored, [pointer, alignment, args[3], zeros], ".p0")
@@ -199,10 +203,8 @@ def load_where(typing, vector, array, index, mask):
 
 def emit_store(context, builder, sig, args):
     """The store instruction of a call (array, index, value)."""
-    stored = sig.args[2].of(sig.args[0].dtype)
-    pointer = element_pointer(context, builder, sig.args[0], args[0], args[1])
-    lanes = args[2] if stored == sig.args[2] else builder.fptrunc(args[2], llvm_type(stored))
-    instruction = builder.store(lanes, builder.bitcast(pointer, lanes.type.as_pointer()))
+    stored, pointer = vector_pointer(context, builder, sig.args[2], sig.args[0], *args[:2])
+    instruction = builder.store(narrowed(builder, args[2], stored, sig.args[2]), pointer)
     instruction.align = stored.dtype.bitwidth // 8
     return instruction
 
@@ -218,6 +220,21 @@ def store(typing, array, index, value):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), emit
+
+
+@intrinsic
+def store_where(typing, array, index, value, mask):
+    """As `store` in the lanes where the mask is set; elsewhere nothing is written."""
+    check_contiguous(array)
+
+    def emit(context, builder, sig, args):
+        stored, pointer = vector_pointer(context, builder, value, array, *args[:2])
+        alignment = ir.IntType(32)(stored.dtype.bitwidth // 8)
+        operands = narrowed(builder, args[2], stored, value), pointer, alignment, args[3]
+        call_llvm(builder, "masked.store", stored, operands, ".p0", ir.VoidType())
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value, mask), emit
 
 
 @intrinsic

@@ -40,14 +40,16 @@ def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progr
     evaluations += 0 if line is None else summary.n
     advance = counted(progress, evaluations)
     evaluate(samples, summary, s, t, weighted, direct, advance)
-    values = {name: np.empty((*out.shape[:-2], len(at[1]), len(at[0]))) for name, out in smooth.items()}
+    shape = len(at[1]), len(at[0])
+    values = {name: interpolate.empty_values(*out.shape[:-2], *shape) for name, out in smooth.items()}
     if line is None:
         evaluate(samples, summary, *at, weighted, values, advance)
     else:
         evaluate_compressed(samples, summary, *at, values, line, advance)
+    steps = spectral.steps(*axes, interpolation)
     for name, out in smooth.items():
         floor = 0.0 if name in ("loss", "mse") else -np.inf
-        fill(values[name], *axes, interpolation, out, (t_order, s_order), floor)
+        fill(values[name], steps, out, (t_order, s_order), floor)
 
 
 def passes(outputs, weighted):
@@ -91,27 +93,26 @@ def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
         outputs["mse"] -= softness / summary.weight
 
 
-def fill(values, s, t, interpolation, out, order, floor):
+def fill(values, steps, out, order, floor):
     """Interpolates node values ((k,) nodes of t, nodes of s) to a surface ((k,) nt, ns) of ascending axes.
 
     Its rows and columns are written where `order` says.
     """
     if out.ndim == 3:
         for component, surface in zip(values, out, strict=True):
-            fill(component, s, t, interpolation, surface, order, floor)
+            fill(component, steps, surface, order, floor)
     elif order != (EVERY, EVERY) or not out.flags.c_contiguous:
         surface = np.empty_like(out, order="C")
-        fill(values, s, t, interpolation, surface, (EVERY, EVERY), floor)
+        fill(values, steps, surface, (EVERY, EVERY), floor)
         rows, columns = (np.arange(n)[which] for n, which in zip(out.shape, order, strict=True))
         out[np.ix_(rows, columns)] = surface
     else:
-        if interpolation.s.across:
-            bases = spectral.from_whole_axis(s, interpolation.s), spectral.from_whole_axis(t, interpolation.t)
-            at_nodes = np.empty((bases[1].values.shape[1], bases[0].values.shape[1]))
-            interpolate.fill(values, *bases, at_nodes, -np.inf)
-            values = at_nodes
-        bases = spectral.from_tiles(s, interpolation.s), spectral.from_tiles(t, interpolation.t)
-        interpolate.fill(values, *bases, out, floor)
+        *first, last = steps
+        for basis_s, basis_t in first:
+            finer = interpolate.empty_values(basis_t.values.shape[1], basis_s.values.shape[1])
+            interpolate.fill(values, basis_s, basis_t, finer, -np.inf)
+            values = finer
+        interpolate.fill(values, *last, out, floor)
 
 
 EVERY = slice(None)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from kernels.numba_cpu import launch, surface, update
+from kernels.compression import Line
+from kernels.numba_cpu import launch, moments, surface, update
 from kernels.progress import silent
+from kernels.samples import ArraySamples, summary_of
 from kernels.spectral import Interpolation, Tiling
 
 
@@ -16,18 +18,21 @@ def compile_all():
 
 
 def compile_surface(dtype, points):
-    """Surfaces of `points` x 1: by polynomials, by products, sample by sample, counted and interpolated."""
+    """Surfaces of 1 x `points`: by polynomials, by products, sample by sample, counted, compressed and interpolated."""
     zeros, ones, slopes = np.zeros(2), np.ones(2), np.arange(2.0)
     axes = np.zeros(1), np.linspace(0.0, 1.0, points)
     outputs = {name: np.empty((points, 1), dtype) for name in ("loss", "accuracy")}
-    interpolation = Interpolation(Tiling(1, 1), Tiling(points, 2), 0.0)
-    for plane, weight, chosen in (
-        ((zeros, zeros, zeros), None, None),
-        ((zeros, zeros, slopes), None, None),
-        ((zeros, zeros, zeros), ones, None),
-        ((zeros, zeros, zeros), None, interpolation),
+    interpolation = Interpolation(Tiling(1, 1, 0), Tiling(points, 2, 0), 0.0)
+    line = Line(np.zeros(3), np.ones(3), 0, 2, 0.0)
+    for plane, weight, *way in (
+        ((zeros, zeros, zeros), None, None, None),
+        ((zeros, zeros, slopes), None, None, None),
+        ((zeros, zeros, zeros), ones, None, None),
+        ((zeros, zeros, zeros), None, interpolation, line),
     ):
-        surface.surface_on_plane(plane, zeros, *axes, weight, outputs, chosen, silent)
+        samples = ArraySamples(plane, zeros, weight, like=zeros)
+        surface.surface_on_plane(samples, summary_of(samples), *axes, outputs, *way, silent)
+    moments.moments_of_chunks.parallel(zeros, 0.0, 1.0, zeros, np.empty(0), 0, 0, np.empty((0, 2, 2)), np.empty(0))
 
 
 def compile_run(dtype, d):
