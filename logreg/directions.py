@@ -167,6 +167,5 @@ def project(plane, theta):
 
 
 def label_of_coordinate(center, k):
-    """The coordinate as a difference from its value at the center, which is what the axis shows."""
     name = "b" if k == len(center) - 1 else "w" if len(center) == 2 else f"w[{k}]"
-    return f"{name} {'+' if center[k] < 0 else '-'} {abs(center[k]):.4g}"
+    return f"change of {name} from {center[k]:.4g}"

@@ -54,14 +54,15 @@ def add_penalty(surface, l2, plane):
     most three squares of linear functions.
     """
     R = np.linalg.qr(np.column_stack([plane.s_direction, plane.t_direction, plane.center])[:-1])[1]
+    loss, gradient, hessian = surface.loss, surface.gradient, surface.hessian
     for along_s, along_t, constant in R:
         w = along_s * surface.s + (along_t * surface.t + constant)[:, None]
-        if surface.loss is not None:
-            surface.loss += l2 / 2 * w**2
-        if surface.gradient is not None:
-            surface.gradient += l2 * np.stack([along_s * w, along_t * w])
-        if surface.hessian is not None:
-            surface.hessian += l2 * np.reshape([along_s**2, along_s * along_t, along_t**2], (3, 1, 1))
+        if loss is not None:
+            loss += l2 / 2 * w**2
+        if gradient is not None:
+            gradient += l2 * np.stack([along_s * w, along_t * w])
+        if hessian is not None:
+            hessian += l2 * np.reshape([along_s**2, along_s * along_t, along_t**2], (3, 1, 1))
 
 
 def check_penalty(l2):

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 CMAP = colormaps["viridis"].with_extremes(over="lightgrey")
 LEVELS = 25
@@ -42,8 +42,7 @@ def draw_contours(ax, grid):
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
     contours = ax.contourf(grid.s, grid.t, positive, levels, norm=LogNorm(), cmap=CMAP, extend=extend)
     ticks = colorbar_ticks(levels[0], levels[-1])
-    label = f"{grid.label}; grey: singular" if above else grid.label
-    colorbar = ax.figure.colorbar(contours, ax=ax, label=label, ticks=ticks, format=_tick_label)
+    colorbar = ax.figure.colorbar(contours, ax=ax, label=grid.label, ticks=ticks, format=_tick_label)
     colorbar.minorticks_off()
     return contours, colorbar
 
@@ -53,7 +52,7 @@ def draw_cells(ax, grid):
     low, high = grid.Z.min(), grid.Z.max()
     low = low if low < high else high - 0.01
     cells = ax.pcolormesh(grid.s, grid.t, grid.Z, shading="nearest", cmap=CMAP, vmin=low, vmax=high, rasterized=True)
-    return cells, ax.figure.colorbar(cells, ax=ax, label=grid.label, format=PercentFormatter(1, symbol=" %"))
+    return cells, ax.figure.colorbar(cells, ax=ax, label=grid.label, format=_percent)
 
 
 def draw_streams(ax, grid, gradient):
@@ -62,8 +61,12 @@ def draw_streams(ax, grid, gradient):
     along_s, along_t = -gradient[:, rows][:, :, columns]
     style = {"color": "white", "linewidth": 0.8, "arrowsize": 0.9, "density": 1.0, "zorder": 3}
     streams = ax.streamplot(grid.s[columns], grid.t[rows], along_s, along_t, **style)
-    streams.lines.set(path_effects=[withStroke(linewidth=1.8, foreground="#00000060")], label="steepest descent")
+    streams.lines.set(path_effects=[withStroke(linewidth=1.8, foreground="#00000060")])
     return streams
+
+
+def _percent(value, _position):
+    return f"{100 * value:.6g} %"
 
 
 def _tick_label(value, _position):

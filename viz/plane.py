@@ -21,15 +21,17 @@ def read_plane_surface(surface, quantity):
     s, t = monotonic_axis("surface.s", surface.s), monotonic_axis("surface.t", surface.t)
     first, second = map(str, surface.plane.labels)
     l2 = scalar("surface.l2", surface.l2)
-    penalty = f" + {l2:g}/2 |w|²" if l2 else ""
     if quantity == "hessian":
         Z = condition_number(_values(surface, quantity, (len(t), len(s))))
-        return Grid(s, t, Z, "condition number of the Hessian", "st", (first, second))
+        singular = "" if np.isfinite(Z).all() else "; grey: singular"
+        return Grid(s, t, Z, f"condition number of the Hessian{singular}", "st", (first, second))
     name = "loss" if quantity == "gradient" else quantity
     Z = _values(surface, name, (len(t), len(s)))
     if Z.min() < 0:
         raise ValueError(f"surface.{name} must be >= 0, got a minimum of {Z.min():g}")
-    label = {"loss": f"mean cross-entropy{penalty} (nats)", "mse": "mean squared error"}.get(name, name)
+    loss = f"mean cross-entropy{f' + {l2:g}/2 |w|²' if l2 else ''} (nats)"
+    lines = f"{loss}; lines: steepest descent"
+    label = {"loss": loss, "gradient": lines, "mse": "mean squared error", "accuracy": "accuracy"}[quantity]
     return Grid(s, t, Z, label, "st", (first, second), "share" if name == "accuracy" else "log")
 
 

@@ -25,6 +25,7 @@ from .plane import QUANTITIES, read_gradient, read_plane_surface, read_projectio
 HEIGHTS = ("loss", "mse", "accuracy")
 SURFACE_LINES, WIREFRAME_LINES = 80, 40
 ARROWS = 8
+LEGEND_WIDTH = 0.45  # of the axes, at the most
 PATH_COLOR = "#D55E00"
 ARROW_SIZE = {"units": "inches", "width": 0.03, "headwidth": 6, "headlength": 7, "headaxislength": 6}
 
@@ -68,7 +69,7 @@ class ContourPlot(NamedTuple):
 
 
 def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=None):
-    """Draw a surface, or a wireframe: the loss over (w, b) with the path of `history` on it, or a quantity over a plane.
+    """Draw a surface, or a wireframe: the loss over (w, b) with the path of `history`, or a quantity over a plane.
 
     `surface` has `w (nw,)`, `b (nb,)`, `Z (nb, nw)`, `loss` ("bce" or "mse") and `minimum (w, b, loss)`. At most 80
     grid lines per side are drawn, both ends included. `history` has `w (steps, 1)`, `b (steps,)`, `start_w`, `start_b`
@@ -89,8 +90,8 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
     height = None if history is None else read_full_loss(history, path)
     ax = _axes_3d(ax)
     drawn = _draw_wireframe(ax, grid) if wireframe else _draw_surface(ax, grid)
-    first, second = grid.axis_labels
-    ax.set(xlabel=first, ylabel=second, zlabel=grid.label, xlim=_ends(grid.s), ylim=_ends(grid.t))
+    ax.set(zlabel=grid.label, xlim=_ends(grid.s), ylim=_ends(grid.t))
+    _label_sides(ax, grid.axis_labels)
     if path is None:
         return SurfacePlot(ax, drawn, None, None, None, None, None)
     inside = grid.contains(*path)
@@ -196,6 +197,16 @@ def _draw_surface(ax, grid):
     return ax.plot_surface(*_reduce(grid, SURFACE_LINES), **style)
 
 
+def _label_sides(ax, labels):
+    """Long labels in two lines, with room for them."""
+    first, second = (label.replace(" (", "\n(") for label in labels)
+    long = "\n" in first + second
+    ax.set_xlabel(first, labelpad=12 if long else None)
+    ax.set_ylabel(second, labelpad=12 if long else None)
+    if long:
+        ax.set_box_aspect(None, zoom=0.85)
+
+
 def _draw_wireframe(ax, grid):
     return ax.plot_wireframe(*_reduce(grid, WIREFRAME_LINES), rstride=1, cstride=1, color="#0072B2", linewidth=0.6)
 
@@ -258,8 +269,10 @@ def _draw_legend(ax, grid, path):
 def _emptiest_corner(grid, path):
     if path is None:
         return "upper left"
-    right, upper = path.s > np.mean(_ends(grid.s)), path.t > np.mean(_ends(grid.t))
-    crowd = {"upper left": ~right & upper, "upper right": right & upper, "lower right": right & ~upper}
+    across = (path.s - grid.s.min()) / np.ptp(grid.s)
+    up = (path.t - grid.t.min()) / np.ptp(grid.t)
+    left, right, upper, lower = across < LEGEND_WIDTH, across > 1 - LEGEND_WIDTH, up > 0.6, up < 0.4
+    crowd = {"upper left": left & upper, "upper right": right & upper, "lower right": right & lower}
     return min(crowd, key=lambda corner: np.count_nonzero(crowd[corner]))
 
 
