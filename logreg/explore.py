@@ -47,7 +47,8 @@ def run_surface(settings):
     history = train(model, (x, y), **(LAB_TRAINING if settings.data == "lab" else TRAINING))
     chosen = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
     plane = plane_around(history, x, y, **chosen)
-    extent = window_of(project(plane, path_of(history))) if settings.extent is None else settings.extent
+    projection = project(plane, path_of(history))
+    extent = window_of(projection) if settings.extent is None else settings.extent
     quantities = dict.fromkeys(("loss", *settings.quantities))  # the gradient is drawn over the loss
     asked = {"extent": extent, "resolution": settings.resolution, "quantities": tuple(quantities), **chosen}
     begin = perf_counter()
@@ -58,7 +59,10 @@ def run_surface(settings):
     print(f"{' x '.join(map(str, surface.loss.shape))} points of {', '.join(quantities)} in {seconds:.3g} s")
     print(f"{surface.plan.method}: {surface.plan.reason}; error bound {surface.plan.bound:.2g}")
     name = f"{settings.data}-{settings.directions}"
-    figures = {name: draw_plane(surface, history, settings.quantities, title)}
+    drawn = history if projection.outside <= MOSTLY else None
+    if drawn is None:
+        print(f"the path of training is not drawn: {projection.outside:.1%} of its variance is outside the plane")
+    figures = {name: draw_plane(surface, drawn, settings.quantities, title)}
     figures[f"{name}-3d"] = draw_plane_3d(surface, title)
     for name, figure in figures.items():
         print(f"drawn: {save(figure, settings.out / f'{name}.png')}")

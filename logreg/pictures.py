@@ -79,7 +79,7 @@ def draw_summary(trials, surfaces, window):
 
 
 def draw_plane(surface, history, quantities, title):
-    """A panel for each quantity over the plane of a PlaneSurface, with the path of the history projected on it."""
+    """A panel for each quantity over the plane of a PlaneSurface, with the path of the history, if any, on it."""
     columns = min(2, len(quantities))
     rows = -(-len(quantities) // columns)
     shape = {"figsize": (6 * columns, 4.7 * rows + 0.3), "layout": "constrained", "squeeze": False}

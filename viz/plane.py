@@ -30,7 +30,7 @@ def read_plane_surface(surface, quantity):
     if Z.min() < 0:
         raise ValueError(f"surface.{name} must be >= 0, got a minimum of {Z.min():g}")
     loss = f"mean cross-entropy{f' + {l2:g}/2 |w|²' if l2 else ''} (nats)"
-    lines = f"{loss}; lines: steepest descent"
+    lines = f"{loss}\nlines: steepest descent"
     label = {"loss": loss, "gradient": lines, "mse": "mean squared error", "accuracy": "accuracy"}[quantity]
     return Grid(s, t, Z, label, "st", (first, second), "share" if name == "accuracy" else "log")
 
@@ -60,7 +60,7 @@ def read_projection(surface, history):
     share = 100 * scalar("the path's outside", found.outside)
     return Path(
         s, t
-    ), f"projected: {share:.2g} % of the path's variance\nis outside the plane, by up to {distance.max():.2g}"
+    ), f"projected: {share:.3g} % of the path's variance\nis outside the plane, by up to {distance.max():.2g}"
 
 
 def condition_number(hessian):

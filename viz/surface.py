@@ -25,7 +25,8 @@ from .plane import QUANTITIES, read_gradient, read_plane_surface, read_projectio
 HEIGHTS = ("loss", "mse", "accuracy")
 SURFACE_LINES, WIREFRAME_LINES = 80, 40
 ARROWS = 8
-LEGEND_WIDTH = 0.45  # of the axes, at the most
+SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
+LEGEND = 0.4, 0.3  # width and height of its corner, relative to the axes
 PATH_COLOR = "#D55E00"
 ARROW_SIZE = {"units": "inches", "width": 0.03, "headwidth": 6, "headlength": 7, "headaxislength": 6}
 
@@ -149,15 +150,17 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
 def path_arrows(grid, path):
     """Tips `(k, 2)` on the path, one each time that it has moved on by `reach`, and unit directions `(k, 2)`.
 
-    `reach` is an eighth of the distance that the path gets from its start, in units of the window. A direction is the
-    motion over the last half of `reach`, so that the zigzag of single steps doesn't turn it.
+    `reach` is an eighth of the distance that the path gets from its start, in units of the window; there are no arrows
+    if that distance is `SHORT`. A direction is the motion over the last half of `reach`, so that the zigzag of single
+    steps doesn't turn it.
     """
     points = np.column_stack(path)[grid.contains(*path)]
     scaled = points / (np.ptp(grid.s), np.ptp(grid.t))
-    reach = _distances(scaled, scaled[:1]).max(initial=0) / ARROWS
+    farthest = _distances(scaled, scaled[:1]).max(initial=0)
+    reach = farthest / ARROWS
     tips, tails = [], []
     at = 0
-    while reach > 0 and len(tips) < 2 * ARROWS:
+    while farthest > SHORT and len(tips) < 2 * ARROWS:
         moved_on = _distances(scaled[at:], scaled[at]) >= reach
         if not moved_on.any():
             break
@@ -269,11 +272,11 @@ def _draw_legend(ax, grid, path):
 def _emptiest_corner(grid, path):
     if path is None:
         return "upper left"
-    across = (path.s - grid.s.min()) / np.ptp(grid.s)
-    up = (path.t - grid.t.min()) / np.ptp(grid.t)
-    left, right, upper, lower = across < LEGEND_WIDTH, across > 1 - LEGEND_WIDTH, up > 0.6, up < 0.4
+    across, up = (path.s - grid.s.min()) / np.ptp(grid.s), (path.t - grid.t.min()) / np.ptp(grid.t)
+    left, right = across < LEGEND[0], across > 1 - LEGEND[0]
+    lower, upper = up < LEGEND[1], up > 1 - LEGEND[1]
     crowd = {"upper left": left & upper, "upper right": right & upper, "lower right": right & lower}
-    return min(crowd, key=lambda corner: np.count_nonzero(crowd[corner]))
+    return min(crowd, key=lambda corner: (crowd[corner][[0, -1]].any(), np.count_nonzero(crowd[corner])))
 
 
 def _read_window(window):
