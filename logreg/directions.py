@@ -89,7 +89,10 @@ def path_of(history):
 def given(directions, d):
     """Two directions (d + 1,) that span a plane."""
     if not (hasattr(directions, "__len__") and len(directions) == 2):
-        raise ValueError(f"directions is {directions!r}; accepted: {KINDS} or a pair of vectors ({d + 1},), (s, t)")
+        names = ", ".join(map(repr, KINDS))
+        raise ValueError(
+            f"directions is a {type(directions).__name__}; accepted: {names} or a pair of vectors ({d + 1},)"
+        )
     pair = np.stack([checks.theta(f"directions[{k}]", vector, d) for k, vector in enumerate(directions)])
     lengths = np.linalg.norm(pair, axis=1)
     if not lengths.all() or np.linalg.svd(pair / lengths[:, None])[1][1] < SURELY_PARALLEL:
