@@ -41,32 +41,35 @@ def run_surface(settings):
     ValueError names a setting that can't be.
     """
     checks.whole("resolution", settings.resolution, 2)
-    x, y = datasets.load(settings.data)
+    data = x, y = datasets.load(settings.data)
     settings.out.mkdir(parents=True, exist_ok=True)
     model = seeded_model(x.shape[1], settings.seed)
-    history = train(model, (x, y), **(LAB_TRAINING if settings.data == "lab" else TRAINING))
-    chosen = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
-    plane = plane_around(history, x, y, **chosen)
-    projection = project(plane, path_of(history))
+    history = train(model, data, **(LAB_TRAINING if settings.data == "lab" else TRAINING))
+    plane = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
+    projection = project(plane_around(history, x, y, **plane), path_of(history))
     extent = window_of(projection) if settings.extent is None else settings.extent
-    quantities = dict.fromkeys(("loss", *settings.quantities))  # the gradient is drawn over the loss
-    asked = {"extent": extent, "resolution": settings.resolution, "quantities": tuple(quantities), **chosen}
+    grid = {"extent": extent, "resolution": settings.resolution}
+    quantities = tuple(dict.fromkeys(("loss", *settings.quantities)))  # the gradient is drawn over the loss
     begin = perf_counter()
-    surface = LossSurface.around(history, (x, y), **asked)
+    surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities)
     seconds = perf_counter() - begin
-    title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained to accuracy {accuracy(model, (x, y)):.4g}"
+    title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained to accuracy {accuracy(model, data):.4g}"
     print(title)
     print(f"{' x '.join(map(str, surface.loss.shape))} points of {', '.join(quantities)} in {seconds:.3g} s")
     print(f"{surface.plan.method}: {surface.plan.reason}; error bound {surface.plan.bound:.2g}")
-    name = f"{settings.data}-{settings.directions}"
     drawn = history if projection.outside <= MOSTLY else None
     if drawn is None:
         print(f"the path of training is not drawn: {projection.outside:.1%} of its variance is outside the plane")
-    figures = {name: draw_plane(surface, drawn, settings.quantities, title)}
-    figures[f"{name}-3d"] = draw_plane_3d(surface, title)
-    for name, figure in figures.items():
-        print(f"drawn: {save(figure, settings.out / f'{name}.png')}")
+    draw(surface, drawn, settings, title)
     return surface
+
+
+def draw(surface, history, settings, title):
+    """Draws a panel for each quantity, and the loss in three dimensions; prints the paths of the files."""
+    name = f"{settings.data}-{settings.directions}"
+    overview, solid = draw_plane(surface, history, settings.quantities, title), draw_plane_3d(surface, title)
+    for stem, figure in ((name, overview), (f"{name}-3d", solid)):
+        print(f"drawn: {save(figure, settings.out / f'{stem}.png')}")
 
 
 def seeded_model(d, seed):
