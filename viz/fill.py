@@ -70,7 +70,7 @@ def _percent(value, _position):
 
 
 def _tick_label(value, _position):
-    mantissa, _, exponent = f"{value:.12g}".partition("e")
+    mantissa, _, exponent = f"{value:.{12 if value < 1e6 else 6}g}".partition("e")
     if not exponent:
         return mantissa
     factor = "" if mantissa == "1" else rf"{mantissa}\times"

@@ -6,7 +6,7 @@ from .inputs import Grid, Path, finite_array, monotonic_axis, require, scalar
 
 QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
 LEADING = {"gradient": (2,), "hessian": (3,)}
-SINGULAR = 1e12  # a condition number beyond which the smaller eigenvalue is rounding error
+LARGEST_CONDITION = 1e9  # as many decades as the contours tell apart, and far from where rounding decides
 NOTICEABLE = 1e-6  # distance from the plane, relative to how far the path goes
 
 
@@ -23,8 +23,8 @@ def read_plane_surface(surface, quantity):
     l2 = scalar("surface.l2", surface.l2)
     if quantity == "hessian":
         Z = condition_number(_values(surface, quantity, (len(t), len(s))))
-        singular = "" if np.isfinite(Z).all() else "; grey: singular"
-        return Grid(s, t, Z, f"condition number of the Hessian{singular}", "st", (first, second))
+        label = "condition number of the Hessian" + ("" if np.isfinite(Z).all() else "; grey: above $10^9$")
+        return Grid(s, t, Z, label, "st", (first, second))
     name = "loss" if quantity == "gradient" else quantity
     Z = _values(surface, name, (len(t), len(s)))
     if Z.min() < 0:
@@ -64,13 +64,13 @@ def read_projection(surface, history):
 
 
 def condition_number(hessian):
-    """Ratio of the eigenvalues of a symmetric 2 x 2 matrix, (3, ...) as ss, st, tt; infinite where it is singular."""
+    """Ratio of the eigenvalues of a symmetric 2 x 2 matrix, (3, ...) as ss, st, tt; infinite if it is too large."""
     ss, st, tt = hessian / np.maximum(np.abs(hessian).max(axis=0), 1e-300)
     larger = (ss + tt) / 2 + np.hypot((ss - tt) / 2, st)
     determinant = ss * tt - st**2
     with np.errstate(divide="ignore", invalid="ignore"):
         condition = larger**2 / determinant
-    return np.where((determinant > 0) & (condition < SINGULAR), condition, np.inf)
+    return np.where((determinant > 0) & (condition <= LARGEST_CONDITION), condition, np.inf)
 
 
 def _values(surface, name, grid):

@@ -109,8 +109,8 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
     for a new figure; the colour bar takes its space from it.
 
     The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy", a cell for each point, as it is a step
-    function; "gradient", lines of steepest descent over the loss; "hessian", its condition number, grey where it is
-    singular. Its center is marked. The path, of any number of weights, is projected on the plane by
+    function; "gradient", lines of steepest descent over the loss; "hessian", its condition number, grey above 1e9.
+    Its center is marked. The path, of any number of weights, is projected on the plane by
     `surface.project(history)`; a note says how far it is from the plane.
 
     Returns `ContourPlot`. Raises what `plot_surface` raises, TypeError if `ax` isn't a 2-D Axes, and ValueError if
@@ -207,6 +207,7 @@ def _label_sides(ax, labels):
     ax.set_xlabel(first, labelpad=12 if long else None)
     ax.set_ylabel(second, labelpad=12 if long else None)
     if long:
+        ax.zaxis.labelpad = 8
         ax.set_box_aspect(None, zoom=0.85)
 
 
