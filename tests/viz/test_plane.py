@@ -232,6 +232,13 @@ def test_legend_does_not_hide_the_start(start, plane_surface):
     assert not legend.contains(*plot.ax.transData.transform(start))
 
 
+def test_legend_hides_some_of_the_path_rather_than_its_start(plane_surface):
+    s, t = np.append(1.8, np.linspace(1.8, -2.8, 60)), np.append(-1.8, np.full(60, 3.8))
+    plot = plot_contour(plane_surface, path(np.append(s, 0), np.append(t, 0)))
+    plot.figure.canvas.draw()
+    assert not plot.legend.get_window_extent().contains(*plot.ax.transData.transform((1.8, -1.8)))
+
+
 @pytest.mark.parametrize("quantity", ["loss", "mse", "accuracy"])
 def test_surfaces_in_three_dimensions(quantity, plane_surface):
     plot = plot_surface(plane_surface, quantity=quantity)
