@@ -2,48 +2,98 @@
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import matplotlib
 
+from kernels.checks import QUANTITIES
+from logreg import datasets, directions
+from logreg.explore import Exploration, run_surface
 from logreg.lab import Settings, run_lab
 
-DEFAULTS = Settings()
+LAB = (
+    "Runs the lab: trains logistic regression on 20 points from several starting values, with cross-entropy and with "
+    "the mean squared error; prints what each run reached, draws the loss surfaces with the paths of training, and "
+    "says how the start affects the accuracy."
+)
+SURFACE = (
+    "Trains logistic regression on real data and draws its loss, accuracy, gradient and the condition of its Hessian "
+    "on a plane of parameters through the trained model, with the path of training projected on it."
+)
 
 
-def parse(arguments):
-    parser = argparse.ArgumentParser(
-        prog="python -m logreg",
-        description="Runs the lab: trains logistic regression on 20 points from several starting values, with "
-        "cross-entropy and with the mean squared error; prints what each run reached, draws the loss surfaces with the "
-        "paths of training, and says how the start affects the accuracy.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = parser.add_argument
-    add("command", nargs="?", choices=["lab"], default="lab", help="what to do")
-    by_hand = "weight and bias of the start set by hand (default: {:g} {:g})".format(*DEFAULTS.start)
-    add("--start", nargs=2, type=float, metavar=("W", "B"), default=argparse.SUPPRESS, help=by_hand)
-    add("--loss", choices=["bce", "mse", "both"], default="both", help="cross-entropy, mean squared error or both")
-    add("--epochs", type=int, metavar="N", default=DEFAULTS.epochs, help="passes over the data")
-    add("--lr", type=float, metavar="RATE", default=DEFAULTS.lr, help="learning rate")
-    add("--batch-size", type=int, metavar="N", default=DEFAULTS.batch_size, help="samples a step")
-    add("--resolution", type=int, metavar="N", default=DEFAULTS.resolution, help="points of a surface along each axis")
-    add("--out", type=Path, metavar="DIR", default=DEFAULTS.out, help="folder for the pictures")
-    add("--seed", type=int, metavar="N", default=DEFAULTS.seed, help="seed of the random start")
-    return parser, parser.parse_args(arguments)
+def parsers():
+    """The parser, whose options are the lab's, and {command: its parser}. Only what is given ends up in a namespace."""
+    parser = argparse.ArgumentParser(prog="python -m logreg", description=LAB)
+    add_lab_options(parser)
+    commands = parser.add_subparsers(dest="command", title="commands (default: lab)")
+    lab = commands.add_parser("lab", help="run the lab", description=LAB)
+    surface = commands.add_parser("surface", help="draw planes of a model of real data", description=SURFACE)
+    add_lab_options(lab)
+    add_surface_options(surface)
+    return parser, {None: parser, "lab": lab, "surface": surface}
+
+
+def add_lab_options(parser):
+    values = Settings()
+    add = adder(parser)
+    start = "{:g} {:g}".format(*values.start)
+    add("--start", start, "weight and bias of the start set by hand", nargs=2, type=float, metavar=("W", "B"))
+    add("--loss", "both", "cross-entropy, mean squared error or both", choices=["bce", "mse", "both"])
+    add("--epochs", values.epochs, "passes over the data", type=int, metavar="N")
+    add("--lr", values.lr, "learning rate", type=float, metavar="RATE")
+    add("--batch-size", values.batch_size, "samples a step", type=int, metavar="N")
+    add("--resolution", values.resolution, "points of a surface along each axis", type=int, metavar="N")
+    add("--out", values.out, "folder for the pictures", type=Path, metavar="DIR")
+    add("--seed", values.seed, "seed of the random start", type=int, metavar="N")
+
+
+def add_surface_options(parser):
+    values = Exploration()
+    add = adder(parser)
+    drawn, names = " ".join(values.quantities), ", ".join(QUANTITIES)
+    add("--data", values.data, "the data; all but lab need scikit-learn", choices=datasets.NAMES)
+    add("--directions", values.directions, "what spans the plane", choices=directions.KINDS)
+    add("--extent", "what shows the path", "half-width of the window, R for -R to R", type=float, metavar="R")
+    add("--resolution", values.resolution, "points along each axis", type=int, metavar="N")
+    add("--quantities", drawn, f"what is drawn, of {names}", nargs="+", choices=QUANTITIES, metavar="NAME")
+    add("--l2", f"{values.l2:g}", "penalty L2/2 |w|^2 that is added to the loss", type=float, metavar="L2")
+    add("--out", values.out, "folder for the pictures", type=Path, metavar="DIR")
+    add("--seed", values.seed, "seed of the start of training and of random directions", type=int, metavar="N")
+
+
+def adder(parser):
+    """add_argument for options that are left out of the namespace where they aren't given."""
+
+    def add(name, default, text, **kind):
+        parser.add_argument(name, default=argparse.SUPPRESS, help=f"{text} (default: {default})", **kind)
+
+    return add
+
+
+def lab(start=Settings.start, loss="both", **given):
+    run_lab(Settings(tuple(start), ("bce", "mse") if loss == "both" else (loss,), **given))
+
+
+def surface(quantities=Exploration.quantities, **given):
+    run_surface(Exploration(quantities=tuple(quantities), **given))
 
 
 def main(arguments=None):
-    parser, options = parse(arguments)
+    parser, commands = parsers()
+    given = vars(parser.parse_args(arguments))
+    command = given.pop("command")
+    if command == "surface" and (misplaced := given.keys() - {field.name for field in fields(Exploration)}):
+        parser.error(f"options of the lab before surface: {', '.join(sorted(misplaced))}")
     matplotlib.use("Agg")  # pictures go to files; no window is wanted, or may be possible
-    costs = ("bce", "mse") if options.loss == "both" else (options.loss,)
-    names = ("lr", "batch_size", "epochs", "resolution", "out", "seed")
-    start = tuple(getattr(options, "start", DEFAULTS.start))
-    settings = Settings(start, costs, **{name: getattr(options, name) for name in names})
     try:
-        run_lab(settings)
+        if command == "surface":
+            surface(**given)
+        else:
+            lab(**given)
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
-        parser.error(str(error))
+        commands[command].error(str(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -78,6 +78,24 @@ def draw_summary(trials, surfaces, window):
     return figure
 
 
+def draw_plane(surface, history, quantities, title):
+    """A panel for each quantity over the plane of a PlaneSurface, with the path of the history, if any, on it."""
+    columns = min(2, len(quantities))
+    rows = -(-len(quantities) // columns)
+    shape = {"figsize": (6 * columns, 4.7 * rows + 0.3), "layout": "constrained", "squeeze": False}
+    figure, axes = plt.subplots(rows, columns, **shape)
+    for ax in axes.flat[len(quantities) :]:
+        ax.remove()
+    for ax, quantity in zip(axes.flat, quantities, strict=False):
+        plot_contour(surface, history, quantity=quantity, ax=ax)
+    figure.suptitle(title)
+    return figure
+
+
+def draw_plane_3d(surface, title):
+    return titled(plot_surface(surface), title)
+
+
 def save(figure, path):
     """Writes the picture, whole or not at all, and closes the figure."""
     unfinished = path.with_suffix(".unfinished")

@@ -1,21 +1,20 @@
 """Loss surfaces as objects: computed, saved, loaded."""
 
-import json
 import math
-import os
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from kernels import LogitPlane, checks, surface_on_plane
+from kernels import LogitPlane, checks, logit_plane
+from logreg import files
 from logreg.data import samples
+from logreg.directions import plane_around
+from logreg.evaluation import add_penalty, check_penalty, evaluate
+from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
 from logreg.train import check_device
 
 FORMAT = 1
-READ_AT_ONCE = 2**24
 
 
 class Minimum(NamedTuple):
@@ -51,11 +50,46 @@ class LossSurface:
         check_device(device)
         checks.one_of("loss", loss, checks.COSTS)
         x, y = samples(data)
-        points = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
-        if len(points) != 2:
-            raise ValueError(f"resolution is {resolution!r}; accepted: a number of points, or a pair of them")
+        points = pair_of_points(resolution)
         w, b = axis("w_range", w_range, points[0]), axis("b_range", b_range, points[1])
         return cls(w, b, loss_over(x, y, w, b, loss), loss)
+
+    @staticmethod
+    def around(model, data, *, directions="axes", extent, resolution, quantities=("loss",), l2=0.0, seed=None):
+        """Loss and what belongs to it on a plane through a trained model of any number of features: a PlaneSurface.
+
+        `model` is a LogisticRegression, an nn.Linear(d, 1), or the History of a training run, whose last step is meant;
+        its parameters theta = (w, b), the bias last, are the center (s, t) = (0, 0). `data[:]` gives x (n, d) and y.
+
+        directions  "axes": two coordinates. Weight and bias of a single feature; of more, the two weights along which
+                    the loss curves most, as some columns of real data are constant and show nothing
+                    "random": two random orthonormal vectors by `seed`
+                    "hessian": eigenvectors of the Hessian of the loss at the center, of the largest two eigenvalues
+                    "pca": the first two principal components of the path of training, `model` being its History
+                    (s, t): two vectors (d + 1,), not parallel, of any length
+        extent      the window in units of the directions, all but the last of which have length 1: (low, high) or r for
+                    (-r, r), for both axes, or a pair of these with at least one (low, high): ((-1, 2), 3)
+        resolution  number of points of both axes, or a pair (of s, of t)
+        quantities  of "loss", "mse", "accuracy", "gradient" and "hessian"
+        l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised
+
+        Computed in float64. Large grids are interpolated between Chebyshev nodes, to 1e-12 max(1, max|quantity|);
+        where a quantity is faint beside that it is evaluated directly. Raises ValueError or TypeError that name a wrong
+        argument, MemoryError before allocating what can't fit.
+        """
+        x, y = samples(data)
+        x = checks.features("data x", x).astype(np.float64, copy=False)
+        y = checks.labels(y, len(x), np.float64)
+        names = checks.quantities_of(quantities)
+        check_penalty(l2)
+        windows = extent if is_pair_of_windows(extent) else (extent, extent)
+        s, t = (axis("extent", *window) for window in zip(windows, pair_of_points(resolution), strict=True))
+        plane = plane_around(model, x, y, directions, l2, seed)
+        logits = logit_plane(x, plane.center, plane.s_direction, plane.t_direction)
+        surface = evaluate(logits, y, s, t, names)
+        add_penalty(surface, l2, plane)
+        values = {name: getattr(surface, name) for name in checks.QUANTITIES}
+        return PlaneSurface(s, t, plane, **values, l2=float(l2), plan=surface.plan)
 
     @property
     def minimum(self):
@@ -65,87 +99,33 @@ class LossSurface:
 
     def save(self, path):
         """Writes the surface to `path` as npz with a description, all or nothing: an old file stays until then."""
-        path = Path(path)
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"{path.parent} is not a folder: {path} can't be saved there")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        about = json.dumps({"format": FORMAT, "loss": self.loss})
-        try:
-            with open(temporary, "wb") as file:
-                np.savez(file, w=self.w, b=self.b, Z=np.ascontiguousarray(self.Z), about=np.array(about))
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        files.write(path, {"format": FORMAT, "loss": self.loss}, {"w": self.w, "b": self.b, "Z": self.Z})
 
     @classmethod
     def load(cls, path):
-        """A surface that `save` wrote. Sizes are checked before arrays are read, and nothing is unpickled.
+        """What `save` wrote: a LossSurface, or a PlaneSurface where it came from `around`.
 
-        ValueError for any other file, MemoryError for a surface that can't fit into the memory that is free.
+        Sizes are checked before arrays are read, and nothing is unpickled. ValueError for any other file, MemoryError
+        for a surface that can't fit into the memory that is free.
         """
-        with open(path, "rb") as file:
-            try:
-                return cls(*read_surface(file))
-            except MemoryError:
-                raise
-            except Exception as error:  # whatever a file that is something else makes the readers raise
-                raise ValueError(f"{os.fspath(path)} is not a saved LossSurface: {error}") from None
+        with files.opened(path, "LossSurface") as archive:
+            return read_plane_surface(archive) if is_plane_surface(archive) else cls(*read_surface(archive))
 
 
-def read_surface(file):
+def read_surface(archive):
     """w, b, Z and the name of the loss."""
-    with zipfile.ZipFile(file) as archive:
-        shapes = {name: stored_shape(archive, name) for name in ("w", "b", "Z")}
-        (nw,), (nb,) = shapes["w"], shapes["b"]
-        if shapes["Z"] != (nb, nw) or nw * nb == 0:
-            raise ValueError(f"its arrays don't fit together: {shapes}")
-        about = json.loads(read_about(archive))
-        if about["format"] != FORMAT or about["loss"] not in checks.COSTS:
-            raise ValueError(f"it says {about}; accepted: format {FORMAT} and a loss of {checks.COSTS}")
-        checks.memory((nb + 1, nw + 1), np.float64)
-        w, b, Z = (read_array(archive, name, shape) for name, shape in shapes.items())
+    shapes = {name: files.stored_shape(archive, name) for name in ("w", "b", "Z")}
+    (nw,), (nb,) = shapes["w"], shapes["b"]
+    if shapes["Z"] != (nb, nw) or nw * nb == 0:
+        raise ValueError(f"its arrays don't fit together: {shapes}")
+    about = files.read_about(archive)
+    if about["format"] != FORMAT or about["loss"] not in checks.COSTS:
+        raise ValueError(f"it says {about}; accepted: format {FORMAT} and a loss of {checks.COSTS}")
+    checks.memory((nb + 1, nw + 1), np.float64)
+    w, b, Z = (files.read_array(archive, name, shape) for name, shape in shapes.items())
     if not (np.isfinite(w).all() and np.isfinite(b).all()):
         raise ValueError("its axes are not finite")
     return w, b, Z, about["loss"]
-
-
-def member_of(archive, name):
-    member = archive.getinfo(f"{name}.npy")
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{name} is compressed")
-    return member
-
-
-def stored_shape(archive, name):
-    """The shape of a float64 array, by a header of the version that NumPy writes and the size that belongs to it."""
-    member = member_of(archive, name)
-    with archive.open(member) as file:
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError(f"{name} is of another npy version")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype != np.float64 or fortran or math.prod(shape) * 8 != member.file_size - file.tell():
-            raise ValueError(f"{name} is {dtype} {shape} in {member.file_size} bytes")
-    return shape
-
-
-def read_array(archive, name, shape):
-    array = np.empty(shape)
-    memory = array.reshape(-1).view(np.uint8)
-    with archive.open(member_of(archive, name)) as file:
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
-        for start in range(0, memory.size, READ_AT_ONCE):
-            part = memory[start : start + READ_AT_ONCE]
-            part[:] = np.frombuffer(file.read(part.size), np.uint8)
-    return array
-
-
-def read_about(archive):
-    member = member_of(archive, "about")
-    if member.file_size > 10_000:
-        raise ValueError(f"its description has {member.file_size} bytes")
-    with archive.open(member) as file:
-        return str(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def loss_over(x, y, w, b, loss):
@@ -153,7 +133,20 @@ def loss_over(x, y, w, b, loss):
     feature = checks.feature("data x", x).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
     name = {"bce": "loss", "mse": "mse"}[loss]
-    return getattr(surface_on_plane(plane, y, w, b, quantities=(name,), method="direct"), name)
+    return getattr(evaluate(plane, y, w, b, (name,)), name)
+
+
+def pair_of_points(resolution):
+    points = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
+    if len(points) != 2:
+        raise ValueError(f"resolution is {resolution!r}; accepted: a number of points, or a pair of them")
+    return points
+
+
+def is_pair_of_windows(extent):
+    """Whether there is a window for each axis: two things, of which at least one is a pair itself."""
+    pair = isinstance(extent, (tuple, list)) and len(extent) == 2
+    return pair and any(hasattr(window, "__len__") for window in extent)
 
 
 def axis(name, window, points):

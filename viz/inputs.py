@@ -11,23 +11,30 @@ LOSS_LABELS = {"bce": "mean cross-entropy (nats)", "mse": "mean squared error"}
 
 
 class Grid(NamedTuple):
-    """A loss surface: `w (nw,)`, `b (nb,)`, `Z (nb, nw)` and what Z measures."""
+    """What is drawn over two axes: `s (ns,)`, `t (nt,)`, `Z (nt, ns)`, and in words what each of them measures.
 
-    w: np.ndarray
-    b: np.ndarray
+    `scale` is "log" for positive values of any size, "share" for values from 0 to 1.
+    """
+
+    s: np.ndarray
+    t: np.ndarray
     Z: np.ndarray
     label: str
+    names: str = "wb"
+    axis_labels: tuple[str, str] = ("weight w", "bias b")
+    scale: str = "log"
 
-    def contains(self, w, b):
-        """Whether each point lies in the drawn window, edges included; the shape of `w` and `b`."""
-        return (self.w.min() <= w) & (w <= self.w.max()) & (self.b.min() <= b) & (b <= self.b.max())
+    def contains(self, s, t):
+        """Whether each point lies in the drawn window, edges included; the shape of `s` and `t`."""
+        return (self.s.min() <= s) & (s <= self.s.max()) & (self.t.min() <= t) & (t <= self.t.max())
 
 
 class Path(NamedTuple):
-    """A training path, start included: `w`, `b`, both `(steps + 1,)`."""
+    """A training path on a grid, start included: coordinates `s`, `t`, both `(steps + 1,)`; w and b themselves for one
+    weight."""
 
-    w: np.ndarray
-    b: np.ndarray
+    s: np.ndarray
+    t: np.ndarray
 
 
 def to_numpy(values):
@@ -62,8 +69,8 @@ def read_surface(surface):
     TypeError if an attribute is missing. ValueError if the grid is smaller than 2 x 2, an axis isn't strictly
     monotonic, shapes disagree, a value isn't finite, a loss is negative or its name is unknown.
     """
-    _require("surface", surface, ("w", "b", "Z", "loss", "minimum"))
-    w, b = _axis("surface.w", surface.w), _axis("surface.b", surface.b)
+    require("surface", surface, ("w", "b", "Z", "loss", "minimum"))
+    w, b = monotonic_axis("surface.w", surface.w), monotonic_axis("surface.b", surface.b)
     Z = finite_array("surface.Z", surface.Z)
     if Z.shape != (len(b), len(w)):
         raise ValueError(f"surface.Z must be (len(b), len(w)) = ({len(b)}, {len(w)}), got {Z.shape}")
@@ -79,7 +86,7 @@ def read_path(history):
 
     TypeError if an attribute is missing, ValueError for more than one weight or shapes that disagree.
     """
-    _require("history", history, ("w", "b", "start_w", "start_b", "start_loss", "full_loss"))
+    require("history", history, ("w", "b", "start_w", "start_b", "start_loss", "full_loss"))
     w, b = finite_array("history.w", history.w), finite_array("history.b", history.b)
     if w.ndim != 2 or w.shape[1] != 1:
         raise ValueError(f"history.w must be (steps, 1): only one weight can be drawn against b, got {w.shape}")
@@ -93,8 +100,8 @@ def read_full_loss(history, path):
     """The full-data loss along `path`, start included, `(steps + 1,)`; ValueError if `full_loss()` isn't `(steps,)`."""
     start = scalar("history.start_loss", history.start_loss)
     loss = finite_array("history.full_loss()", history.full_loss())
-    if loss.shape != path.w[1:].shape:
-        raise ValueError(f"history.full_loss() must be (steps,) = {path.w[1:].shape}, got {loss.shape}")
+    if loss.shape != path.s[1:].shape:
+        raise ValueError(f"history.full_loss() must be (steps,) = {path.s[1:].shape}, got {loss.shape}")
     return np.append(start, loss)
 
 
@@ -123,13 +130,13 @@ def flat_axes(ax):
     return ax
 
 
-def _require(name, result, attributes):
+def require(name, result, attributes):
     missing = [attribute for attribute in attributes if not hasattr(result, attribute)]
     if missing:
         raise TypeError(f"{name} must have {', '.join(attributes)}; {type(result).__name__} lacks {', '.join(missing)}")
 
 
-def _axis(name, values):
+def monotonic_axis(name, values):
     axis = finite_array(name, values)
     if axis.ndim != 1 or len(axis) < 2:
         raise ValueError(f"{name} must be 1-D with at least 2 values (a grid of 2 x 2 or more), got {axis.shape}")

@@ -1,30 +1,32 @@
-"""The loss over (w, b), in three dimensions or as contours, with the training path on it."""
+"""The loss over (w, b) or quantities over a plane, in three dimensions or as contours, with the training path."""
 
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import Collection
+from matplotlib.collections import Collection, QuadMesh
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.contour import ContourSet
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.quiver import Quiver
+from matplotlib.streamplot import StreamplotSet
 from matplotlib.text import Annotation
-from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D
 
+from .fill import CMAP, draw_cells, draw_contours, draw_streams, log_levels
 from .inputs import finite_array, flat_axes, read_full_loss, read_path, read_surface, scalar
+from .plane import QUANTITIES, read_gradient, read_plane_surface, read_projection
 
-CMAP = "viridis"
-LEVELS = 25
-DEEPEST = 1e-9  # the lowest level, relative to the highest loss
+HEIGHTS = ("loss", "mse", "accuracy")
 SURFACE_LINES, WIREFRAME_LINES = 80, 40
 ARROWS = 8
+SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
+LEGEND = 0.4, 0.3  # width and height of its corner, relative to the axes
 PATH_COLOR = "#D55E00"
 ARROW_SIZE = {"units": "inches", "width": 0.03, "headwidth": 6, "headlength": 7, "headaxislength": 6}
 
@@ -49,112 +51,116 @@ class ContourPlot(NamedTuple):
     """What `plot_contour` drew; what wasn't asked for, or has nothing to show, is None."""
 
     ax: Axes
-    contours: ContourSet
+    contours: ContourSet | QuadMesh
     colorbar: Colorbar
-    minimum: Line2D
+    minimum: Line2D | None
     path: Line2D | None
     arrows: Quiver | None
     start: Line2D | None
     end: Line2D | None
     window: Rectangle | None
     note: Annotation | None
-    legend: Legend
+    legend: Legend | None
+    center: Line2D | None
+    streams: StreamplotSet | None
 
     @property
     def figure(self):
         return self.ax.figure
 
 
-def plot_surface(surface, history=None, *, wireframe=False, ax=None):
-    """Draw the loss as a surface, or a wireframe, over (w, b), with the path of `history` on it.
+def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=None):
+    """Draw a surface, or a wireframe: the loss over (w, b) with the path of `history`, or a quantity over a plane.
 
     `surface` has `w (nw,)`, `b (nb,)`, `Z (nb, nw)`, `loss` ("bce" or "mse") and `minimum (w, b, loss)`. At most 80
     grid lines per side are drawn, both ends included. `history` has `w (steps, 1)`, `b (steps,)`, `start_w`, `start_b`
     and the height of the path: `start_loss` and `full_loss()`, the full-data loss after each step, `(steps,)`. What
     lies outside the grid is left out, with a note. `ax` is a 3-D Axes or None for a new figure.
 
+    A plane's `surface` has `s`, `t`, `plane` and the quantity, "loss", "mse" or "accuracy" `(nt, ns)`. A path is not
+    drawn on it, as it is at another height where it is off the plane: `plot_contour` draws it.
+
     Returns `SurfacePlot`. TypeError if `ax` isn't a 3-D Axes or an input lacks an attribute; ValueError for a grid
-    smaller than 2 x 2, a negative loss, values that aren't finite, shapes that disagree or more than one weight.
+    smaller than 2 x 2, a negative loss, values that aren't finite, shapes that disagree, more than one weight, or a
+    quantity that isn't there.
     """
-    grid = read_surface(surface)
+    grid = _read_grid(surface, quantity, HEIGHTS)
+    if history is not None and _is_plane(surface):
+        raise ValueError("history can't be drawn on the surface of a plane; plot_contour draws its projection")
     path = None if history is None else read_path(history)
     height = None if history is None else read_full_loss(history, path)
     ax = _axes_3d(ax)
     drawn = _draw_wireframe(ax, grid) if wireframe else _draw_surface(ax, grid)
-    ax.set(xlabel="weight w", ylabel="bias b", zlabel=grid.label, xlim=_ends(grid.w), ylim=_ends(grid.b))
+    ax.set(zlabel=grid.label, xlim=_ends(grid.s), ylim=_ends(grid.t))
+    _label_sides(ax, grid.axis_labels)
     if path is None:
         return SurfacePlot(ax, drawn, None, None, None, None, None)
     inside = grid.contains(*path)
     line, start, end = _draw_path(ax, np.where(inside, [*path, height], np.nan), inside)
-    note = _note_if_left(ax, path, inside, xy=(0.99, 0.99), ha="right", va="top")
+    note = _draw_note(ax, _how_it_leaves(grid, path, inside), xy=(0.99, 0.99), ha="right", va="top")
     return SurfacePlot(ax, drawn, line, start, end, note, ax.legend(loc="upper left", fontsize="small"))
 
 
-def plot_contour(surface, history=None, *, window=None, ax=None):
+def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None):
     """Draw filled contours of the whole grid at log-spaced levels, the grid minimum and the path of `history`.
 
     `surface` and `history` are as in `plot_surface`; the path has arrows that show its direction, and is clipped to
     the grid, with a note if it leaves. `window=((w0, w1), (b0, b1))` outlines a rectangle. `ax` is a 2-D Axes or None
     for a new figure; the colour bar takes its space from it.
 
+    The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy", a cell for each point, as it is a step
+    function; "gradient", lines of steepest descent over the loss; "hessian", its condition number, grey above 1e9.
+    Its center is marked. The path, of any number of weights, is projected on the plane by
+    `surface.project(history)`; a note says how far it is from the plane.
+
     Returns `ContourPlot`. Raises what `plot_surface` raises, TypeError if `ax` isn't a 2-D Axes, and ValueError if
     `window` isn't two increasing pairs.
     """
-    grid = read_surface(surface)
-    lowest = [scalar(f"surface.minimum.{name}", getattr(surface.minimum, name)) for name in "wb"]
-    path = None if history is None else read_path(history)
+    grid = _read_grid(surface, quantity, QUANTITIES)
+    gradient = read_gradient(surface, grid) if quantity == "gradient" else None
+    lowest = _lowest(surface, grid, quantity)
+    path, notes = None, []
+    if history is not None:
+        path, off_plane = read_projection(surface, history) if _is_plane(surface) else (read_path(history), "")
+        notes.append(off_plane)
     outline = None if window is None else _read_window(window)
     ax = flat_axes(ax)
-    contours, colorbar = _draw_contours(ax, grid)
-    line = arrows = start = end = note = None
+    contours, colorbar = (draw_cells if grid.scale == "share" else draw_contours)(ax, grid)
+    streams = None if gradient is None else draw_streams(ax, grid, gradient)
+    line = arrows = start = end = center = minimum = None
     if path is not None:
         inside = grid.contains(*path)
         line, start, end = _draw_path(ax, np.array(path), inside)
         arrows = _draw_arrows(ax, grid, path)
-        note = _note_if_left(ax, path, inside, xy=(0.02, 0.02), ha="left", va="bottom")
-    style = {"marker": "*", "markersize": 14, "color": "#F0E442", "markeredgecolor": "black", "linestyle": "none"}
-    (minimum,) = ax.plot(*lowest, **style, clip_on=False, zorder=9, label="lowest on this grid")
+        notes.append(_how_it_leaves(grid, path, inside))
+    elif _is_plane(surface) and grid.contains(0, 0):
+        center = _draw_mark(ax, (0, 0), "P", "white", 10, "trained model")
+    if lowest is not None:
+        minimum = _draw_mark(ax, lowest, "*", "#F0E442", 14, "lowest on this grid")
+    note = _draw_note(ax, "\n".join(filter(None, notes)), xy=(0.02, 0.02), ha="left", va="bottom")
     rectangle = None if outline is None else ax.add_patch(outline)
-    ax.set(xlabel="weight w", ylabel="bias b", xlim=_ends(grid.w), ylim=_ends(grid.b))
-    legend = ax.legend(loc=_emptiest_corner(grid, path), fontsize="small", framealpha=0.9)
-    legend.set_zorder(20)
-    return ContourPlot(ax, contours, colorbar, minimum, line, arrows, start, end, rectangle, note, legend)
-
-
-def log_levels(Z):
-    """`LEVELS` increasing, log-spaced levels from the lowest positive value of Z, or `DEEPEST`, to the highest.
-
-    Around the value if Z is constant, around 1 if it is zero.
-    """
-    high = Z.max() if Z.max() > 1e-200 else 1.0
-    low = max(Z.min(where=Z > 0, initial=high), high * DEEPEST)
-    if high <= low * (1 + 1e-10):
-        low, high = low / 2, high * 2
-    return np.geomspace(low, high, LEVELS)
-
-
-def colorbar_ticks(low, high):
-    """Round values from `low` to `high`: decades, 1-2-5 steps or equal steps, whichever the range has room for."""
-    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    candidates = powers, np.outer(powers, (1, 2, 5)).ravel(), MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(low, high)
-    decades, steps, even = (ticks[(low <= ticks) & (ticks <= high)] for ticks in candidates)
-    if len(decades) > 3:
-        return decades[:: -(-len(decades) // 8)]
-    return steps if len(steps) > 2 else even
+    first, second = grid.axis_labels
+    ax.set(xlabel=first, ylabel=second, xlim=_ends(grid.s), ylim=_ends(grid.t))
+    legend = _draw_legend(ax, grid, path)
+    return ContourPlot(
+        ax, contours, colorbar, minimum, line, arrows, start, end, rectangle, note, legend, center, streams
+    )
 
 
 def path_arrows(grid, path):
     """Tips `(k, 2)` on the path, one each time that it has moved on by `reach`, and unit directions `(k, 2)`.
 
-    `reach` is an eighth of the distance that the path gets from its start, in units of the window. A direction is the
-    motion over the last half of `reach`, so that the zigzag of single steps doesn't turn it.
+    `reach` is an eighth of the distance that the path gets from its start, in units of the window; there are no arrows
+    if that distance is `SHORT`. A direction is the motion over the last half of `reach`, so that the zigzag of single
+    steps doesn't turn it.
     """
     points = np.column_stack(path)[grid.contains(*path)]
-    scaled = points / (np.ptp(grid.w), np.ptp(grid.b))
-    reach = _distances(scaled, scaled[:1]).max(initial=0) / ARROWS
+    scaled = points / (np.ptp(grid.s), np.ptp(grid.t))
+    farthest = _distances(scaled, scaled[:1]).max(initial=0)
+    reach = farthest / ARROWS
     tips, tails = [], []
     at = 0
-    while reach > 0 and len(tips) < 2 * ARROWS:
+    while farthest > SHORT and len(tips) < 2 * ARROWS:
         moved_on = _distances(scaled[at:], scaled[at]) >= reach
         if not moved_on.any():
             break
@@ -165,30 +171,44 @@ def path_arrows(grid, path):
     return tips, (tips - tails) / np.linalg.norm(tips - tails, axis=1, keepdims=True)
 
 
-def _draw_contours(ax, grid):
-    levels = log_levels(grid.Z)
-    positive = np.maximum(grid.Z, levels[0] / 2)
-    extend = "min" if grid.Z.min() < levels[0] else "neither"
-    contours = ax.contourf(grid.w, grid.b, positive, levels, norm=LogNorm(), cmap=CMAP, extend=extend)
-    ticks = colorbar_ticks(levels[0], levels[-1])
-    colorbar = ax.figure.colorbar(contours, ax=ax, label=grid.label, ticks=ticks, format=_tick_label)
-    colorbar.minorticks_off()
-    return contours, colorbar
+def _is_plane(surface):
+    return hasattr(surface, "plane")
 
 
-def _tick_label(value, _position):
-    mantissa, _, exponent = f"{value:.12g}".partition("e")
-    if not exponent:
-        return mantissa
-    factor = "" if mantissa == "1" else rf"{mantissa}\times"
-    return rf"${factor}10^{{{int(exponent)}}}$"
+def _read_grid(surface, quantity, accepted):
+    """The `Grid` that a quantity is; ValueError for another one than is accepted."""
+    accepted = accepted if _is_plane(surface) else ("loss",)
+    if quantity not in accepted:
+        raise ValueError(f"quantity must be one of {list(accepted)} here, got {quantity!r}")
+    return read_plane_surface(surface, quantity) if _is_plane(surface) else read_surface(surface)
+
+
+def _lowest(surface, grid, quantity):
+    """Where the loss or the squared error is lowest on the grid; None for other quantities."""
+    if not _is_plane(surface):
+        return [scalar(f"surface.minimum.{name}", getattr(surface.minimum, name)) for name in "wb"]
+    if quantity in ("accuracy", "hessian"):
+        return None
+    row, column = np.unravel_index(grid.Z.argmin(), grid.Z.shape)
+    return grid.s[column], grid.t[row]
 
 
 def _draw_surface(ax, grid):
-    levels = log_levels(grid.Z)
-    norm = LogNorm(levels[0], levels[-1], clip=True)
+    ends = log_levels(grid.Z)[[0, -1]]
+    norm = LogNorm(*ends, clip=True) if grid.scale == "log" else Normalize()
     style = {"rstride": 1, "cstride": 1, "cmap": CMAP, "norm": norm, "linewidth": 0, "antialiased": False}
     return ax.plot_surface(*_reduce(grid, SURFACE_LINES), **style)
+
+
+def _label_sides(ax, labels):
+    """Long labels in two lines, with room for them."""
+    first, second = (label.replace(" (", "\n(") for label in labels)
+    long = "\n" in first + second
+    ax.set_xlabel(first, labelpad=12 if long else None)
+    ax.set_ylabel(second, labelpad=12 if long else None)
+    if long:
+        ax.zaxis.labelpad = 8
+        ax.set_box_aspect(None, zoom=0.85)
 
 
 def _draw_wireframe(ax, grid):
@@ -198,7 +218,7 @@ def _draw_wireframe(ax, grid):
 def _reduce(grid, lines):
     """Meshgrids of at most `lines` rows and columns of the grid, evenly strided, the first and last included."""
     rows, columns = (np.linspace(0, n - 1, min(n, lines)).round().astype(int) for n in grid.Z.shape)
-    return *np.meshgrid(grid.w[columns], grid.b[rows]), grid.Z[np.ix_(rows, columns)]
+    return *np.meshgrid(grid.s[columns], grid.t[rows]), grid.Z[np.ix_(rows, columns)]
 
 
 def _draw_path(ax, points, inside):
@@ -222,21 +242,42 @@ def _draw_arrows(ax, grid, path):
     return ax.quiver(*tips.T, *directions.T, angles="xy", pivot="tip", scale_units="inches", scale=6, **style)
 
 
-def _note_if_left(ax, path, inside, **placement):
-    """A line of text on the axes that says where the path ends, if part of it isn't inside."""
+def _draw_mark(ax, point, marker, color, size, label):
+    style = {"marker": marker, "markersize": size, "color": color, "markeredgecolor": "black", "linestyle": "none"}
+    return ax.plot(*point, **style, clip_on=False, zorder=9, label=label)[0]
+
+
+def _how_it_leaves(grid, path, inside):
+    """Says where the path ends, if part of it isn't inside."""
     if inside.all():
+        return ""
+    first, second = grid.names
+    return f"the path leaves the window\nand ends at {first} = {path.s[-1]:.3g}, {second} = {path.t[-1]:.3g}"
+
+
+def _draw_note(ax, text, **placement):
+    if not text:
         return None
-    text = f"the path leaves the window\nand ends at w = {path.w[-1]:.3g}, b = {path.b[-1]:.3g}"
     box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
     return ax.annotate(text, xycoords="axes fraction", fontsize="small", bbox=box, zorder=13, **placement)
+
+
+def _draw_legend(ax, grid, path):
+    if not ax.get_legend_handles_labels()[0]:
+        return None
+    legend = ax.legend(loc=_emptiest_corner(grid, path), fontsize="small", framealpha=0.9)
+    legend.set_zorder(20)
+    return legend
 
 
 def _emptiest_corner(grid, path):
     if path is None:
         return "upper left"
-    right, upper = path.w > np.mean(_ends(grid.w)), path.b > np.mean(_ends(grid.b))
-    crowd = {"upper left": ~right & upper, "upper right": right & upper, "lower right": right & ~upper}
-    return min(crowd, key=lambda corner: np.count_nonzero(crowd[corner]))
+    across, up = (path.s - grid.s.min()) / np.ptp(grid.s), (path.t - grid.t.min()) / np.ptp(grid.t)
+    left, right = across < LEGEND[0], across > 1 - LEGEND[0]
+    lower, upper = up < LEGEND[1], up > 1 - LEGEND[1]
+    crowd = {"upper left": left & upper, "upper right": right & upper, "lower right": right & lower}
+    return min(crowd, key=lambda corner: (crowd[corner][[0, -1]].any(), np.count_nonzero(crowd[corner])))
 
 
 def _read_window(window):

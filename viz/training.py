@@ -106,9 +106,9 @@ def _epoch_ends(history):
     per_epoch = int(scalar("history.steps_per_epoch", getattr(history, "steps_per_epoch", 0)))
     if per_epoch < 1:
         raise ValueError(f"history.steps_per_epoch must be at least 1, got {per_epoch}")
-    w, b = path.w[per_epoch::per_epoch], path.b[per_epoch::per_epoch]
+    w, b = path.s[per_epoch::per_epoch], path.t[per_epoch::per_epoch]
     if len(w) == 0:
-        raise ValueError(f"history must hold an epoch, {per_epoch} steps, got {len(path.w) - 1} steps")
+        raise ValueError(f"history must hold an epoch, {per_epoch} steps, got {len(path.s) - 1} steps")
     return w, b
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import checks
+from kernels import LogitPlane, checks, plan_surface, surface_on_plane
 from logreg import LabData, LossSurface
 from tests import oracle, problems
 
@@ -87,6 +87,18 @@ def test_minimum_inside():
     x, y = [-1.0, -1.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]
     minimum = compute((x, y), 2, (-3, 1), resolution=(5, 9)).minimum
     assert minimum == pytest.approx((0, 0, np.log(2)))
+
+
+def test_valley_of_an_interpolated_surface_keeps_its_digits():
+    x = np.linspace(-1, 1, 2000)
+    x = x[np.abs(x) > 0.2]
+    plane, y = LogitPlane(0 * x, x, np.ones_like(x)), (x > 0).astype(np.float64)
+    surface = compute((x, y), (-5, 150), 10, resolution=(2400, 300), loss="mse")
+    grid = surface.w, surface.b
+    assert plan_surface(plane, y, *grid, quantities=("mse",)).method == "spectral"
+    direct = surface_on_plane(plane, y, *grid, quantities=("mse",), method="direct")
+    np.testing.assert_allclose(surface.Z, direct.mse, rtol=1e-9)
+    assert surface.Z.min() < 1e-28
 
 
 # What is refused

@@ -13,8 +13,9 @@ from matplotlib.colors import to_rgba
 from mpl_toolkits.mplot3d import Axes3D
 
 from viz import plot_contour, plot_surface
+from viz.fill import LEVELS, colorbar_ticks, log_levels
 from viz.inputs import read_path, read_surface
-from viz.surface import LEVELS, colorbar_ticks, log_levels, path_arrows
+from viz.surface import path_arrows
 
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
 
@@ -151,6 +152,7 @@ def test_degenerate_surfaces_are_drawn_without_warnings(Z, straight_path):
         (0.05, 12.4, ["0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10"]),
         (2e-6, 30, ["$10^{-5}$", "0.0001", "0.001", "0.01", "0.1", "1", "10"]),
         (0.69, 0.6904, ["0.69", "0.6901", "0.6902", "0.6903", "0.6904"]),
+        (1e3, 1e9, ["1000", "10000", "100000", *(rf"$10^{{{k}}}$" for k in (6, 7, 8, 9))]),
         (5e-7, 9e-7, [rf"${k}\times10^{{-7}}$" for k in (5, 6, 7, 8, 9)]),
     ],
 )

@@ -1,0 +1,174 @@
+"""Planes of parameter space: the directions that span them, and where a training path lies on them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels import checks
+from logreg.model import linear_layer
+from logreg.train import History
+
+KINDS = ("axes", "random", "hessian", "pca")
+ROWS_AT_ONCE = 4096
+SURELY_PARALLEL = 1e-10  # of a unit vector, outside the line of the other one
+FLAT = 1e-12  # the share of a path's variance that is rounding
+
+
+class Plane(NamedTuple):
+    """Parameters theta = center + s * s_direction + t * t_direction, where theta = (w, b), the bias last.
+
+    center, s_direction, t_direction  (d + 1,) float64
+    labels                            what the axes s and t are, in words
+    explained                         share of a path's variance along s and t; None for a plane without a path
+    """
+
+    center: np.ndarray
+    s_direction: np.ndarray
+    t_direction: np.ndarray
+    labels: tuple[str, str]
+    explained: tuple[float, float] | None = None
+
+
+class Projection(NamedTuple):
+    """Where points of parameter space lie on a plane, by least squares.
+
+    s, t      coordinates of the nearest points of the plane (k,)
+    distance  Euclidean distance from the plane (k,)
+    outside   share of the points' variance that is at right angles to the plane
+    """
+
+    s: np.ndarray
+    t: np.ndarray
+    distance: np.ndarray
+    outside: float
+
+
+def plane_around(model, x, y, directions, l2, seed):
+    """The Plane around a model, of checked data x (n, d), y (n,) float64; arguments as in `LossSurface.around`."""
+    center = path_of(model)[-1] if isinstance(model, History) else parameters(model)
+    if len(center) != x.shape[1] + 1:
+        raise ValueError(f"data x has {x.shape[1]} features; accepted: {len(center) - 1}, as the model has weights")
+    if not isinstance(directions, str):
+        return Plane(center, *given(directions, x.shape[1]), ("along s_direction", "along t_direction"))
+    checks.one_of("directions", directions, KINDS)
+    if directions == "random":
+        return Plane(center, *random_pair(len(center), seed), ("random direction 1", "random direction 2"))
+    if directions == "pca":
+        if not isinstance(model, History):
+            raise ValueError(
+                f"directions is 'pca' and model is a {type(model).__name__}; accepted: the History of its training"
+            )
+        pair, explained = principal_components(path_of(model))
+        first, second = (
+            f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
+        )
+        return Plane(center, *pair, (first, second), explained)
+    curvature = hessian(x, center, l2)
+    if directions == "hessian":
+        pair, eigenvalues = top_eigenvectors(curvature)
+        first, second = (f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1))
+        return Plane(center, *pair, (first, second))
+    chosen = coordinates(curvature)
+    first, second = (label_of_coordinate(center, k) for k in chosen)
+    return Plane(center, *np.eye(len(center))[chosen], (first, second))
+
+
+def parameters(model):
+    """theta (d + 1,) float64 of a LogisticRegression or nn.Linear(d, 1)."""
+    layer = linear_layer(model)
+    theta = np.append(checks.array_of("the model's weight", layer.weight), checks.array_of("its bias", layer.bias))
+    return checks.theta("the model", theta, len(theta) - 1)
+
+
+def path_of(history):
+    """theta (steps + 1, d + 1) float64 along a History, from the start on."""
+    start = np.append(history.start_w, history.start_b)
+    return np.vstack([start, np.column_stack([history.w, history.b])]).astype(np.float64)
+
+
+def given(directions, d):
+    """Two directions (d + 1,) that span a plane."""
+    if not (hasattr(directions, "__len__") and len(directions) == 2):
+        names = ", ".join(map(repr, KINDS))
+        raise ValueError(
+            f"directions is a {type(directions).__name__}; accepted: {names} or a pair of vectors ({d + 1},)"
+        )
+    pair = np.stack([checks.theta(f"directions[{k}]", vector, d) for k, vector in enumerate(directions)])
+    lengths = np.linalg.norm(pair, axis=1)
+    if not lengths.all() or np.linalg.svd(pair / lengths[:, None])[1][1] < SURELY_PARALLEL:
+        raise ValueError("directions are parallel or zero; accepted: two vectors that span a plane")
+    return pair
+
+
+def random_pair(size, seed):
+    """Two orthonormal vectors (2, size), uniformly distributed (Mezzadri, Notices of the AMS 54, 2007)."""
+    try:
+        rng = np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(f"seed is {seed!r}; accepted: None or what numpy.random.default_rng takes") from None
+    q, r = np.linalg.qr(rng.normal(size=(size, 2)))
+    return (q * np.sign(np.diag(r))).T
+
+
+def principal_components(path):
+    """The components (2, d + 1) along which a path (steps + 1, d + 1) varies most, and their shares of its variance."""
+    deviations = path - path.mean(axis=0)
+    _, singular, components = np.linalg.svd(deviations, full_matrices=False)
+    variance = singular**2
+    if len(variance) < 2 or variance[1] <= FLAT**2 * variance[0]:
+        raise ValueError(
+            f"directions is 'pca' and the path of {len(path) - 1} steps keeps to a line or a point; "
+            "accepted: a path that turns"
+        )
+    shares = variance[:2] / variance.sum()
+    return oriented(components[:2]), (float(shares[0]), float(shares[1]))
+
+
+def top_eigenvectors(matrix):
+    """The eigenvectors (2, d + 1) of the largest two eigenvalues of a symmetric matrix, and these (2,)."""
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    return oriented(vectors.T[:-3:-1]), eigenvalues[:-3:-1]
+
+
+def oriented(vectors):
+    """Vectors with the sign that makes the largest entry of each positive: decompositions leave it open."""
+    largest = np.abs(vectors).argmax(axis=1)
+    return vectors * np.sign(vectors[np.arange(len(vectors)), largest])[:, None]
+
+
+def coordinates(curvature):
+    """Two coordinates: weight and bias of a single feature, else the two weights along which the loss curves most."""
+    if len(curvature) == 2:
+        return [0, 1]
+    return np.argsort(-np.diag(curvature)[:-1], kind="stable")[:2].tolist()
+
+
+def hessian(x, theta, l2):
+    """Second derivatives (d + 1, d + 1) of the mean cross-entropy + l2/2 |w|^2 at theta: X' diag(p (1 - p)) X / n."""
+    d = x.shape[1]
+    checks.memory((d + 1, d + 1), np.float64)
+    total = np.zeros((d + 1, d + 1))
+    for start in range(0, len(x), ROWS_AT_ONCE):
+        rows = np.pad(x[start : start + ROWS_AT_ONCE], ((0, 0), (0, 1)), constant_values=1)
+        small = np.exp(-np.abs(rows @ theta))
+        total += (rows.T * (small / (1 + small) ** 2)) @ rows
+    total /= len(x)
+    total[np.arange(d), np.arange(d)] += l2
+    return total
+
+
+def project(plane, theta):
+    """The Projection of points theta (k, d + 1) onto a plane."""
+    q, r = np.linalg.qr(np.column_stack([plane.s_direction, plane.t_direction]))
+    offsets = theta - plane.center
+    on_plane = offsets @ q
+    s, t = np.linalg.solve(r, on_plane.T)
+    rest = offsets - on_plane @ q.T
+    variance = offsets.var(axis=0).sum()
+    outside = float(rest.var(axis=0).sum() / variance) if variance > 0 else 0.0
+    return Projection(s, t, np.linalg.norm(rest, axis=1), outside)
+
+
+def label_of_coordinate(center, k):
+    name = "b" if k == len(center) - 1 else "w" if len(center) == 2 else f"w[{k}]"
+    return f"change of {name} from {center[k]:.4g}"

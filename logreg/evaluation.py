@@ -1,0 +1,70 @@
+"""Quantities over a plane of parameter space: interpolated where that pays, direct where they are faint."""
+
+import math
+from numbers import Real
+
+import numpy as np
+
+from kernels import surface_on_plane
+
+FAINT = 1e3  # times the error of interpolation: log contours need digits below that
+BAND = 64  # rows that are evaluated at once
+UNIT_ROUNDOFF = 2.0**-53
+
+
+def evaluate(plane, y, s, t, quantities):
+    """The kernels' Surface on a LogitPlane; values that interpolation can't resolve are evaluated directly."""
+    surface = surface_on_plane(plane, y, s, t, quantities=quantities)
+    if surface.plan.method == "direct":
+        return surface
+    p, q, r = (np.abs(field) for field in plane)
+    largest_logit = (p + np.abs(s).max() * q + np.abs(t).max() * r).max()
+    for name in set(quantities) - {"accuracy"}:
+        values = getattr(surface, name)
+        error = (surface.plan.bound + 4 * UNIT_ROUNDOFF * largest_logit) * max(1.0, np.abs(values).max())
+        for rows, columns in bands(magnitude(name, values) < FAINT * error):
+            part = surface_on_plane(plane, y, s[columns], t[rows], quantities=(name,), method="direct")
+            values[..., rows, columns] = getattr(part, name)
+    return surface
+
+
+def magnitude(name, values):
+    """How large a quantity is at each point (nt, ns): the gradient's norm, the Hessian's smaller eigenvalue."""
+    if name == "gradient":
+        return np.hypot(*values)
+    if name == "hessian":
+        ss, st, tt = values
+        return (ss + tt) / 2 - np.hypot((ss - tt) / 2, st)
+    return values
+
+
+def bands(mask):
+    """(rows, columns), slices that together hold all that is True; what is below a level of a convex function is one
+    range of columns in each row."""
+    for start in range(0, len(mask), BAND):
+        columns = np.flatnonzero(mask[start : start + BAND].any(axis=0))
+        if len(columns):
+            yield slice(start, min(start + BAND, len(mask))), slice(columns[0], columns[-1] + 1)
+
+
+def add_penalty(surface, l2, plane):
+    """Adds l2/2 |w|^2, the bias left out, to the loss, the gradient and the Hessian of a Surface, in place.
+
+    By the decomposition [s_w, t_w, c_w] = Q R of the weights' parts, w = Q R (s, t, 1), so that |w|^2 is a sum of at
+    most three squares of linear functions.
+    """
+    R = np.linalg.qr(np.column_stack([plane.s_direction, plane.t_direction, plane.center])[:-1])[1]
+    loss, gradient, hessian = surface.loss, surface.gradient, surface.hessian
+    for along_s, along_t, constant in R:
+        w = along_s * surface.s + (along_t * surface.t + constant)[:, None]
+        if loss is not None:
+            loss += l2 / 2 * w**2
+        if gradient is not None:
+            gradient += l2 * np.stack([along_s * w, along_t * w])
+        if hessian is not None:
+            hessian += l2 * np.reshape([along_s**2, along_s * along_t, along_t**2], (3, 1, 1))
+
+
+def check_penalty(l2):
+    if not (isinstance(l2, Real) and not isinstance(l2, bool) and 0 <= l2 < math.inf):
+        raise ValueError(f"l2 is {l2!r}; accepted: a finite number >= 0")

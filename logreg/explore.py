@@ -1,0 +1,95 @@
+"""The surface command: trains a model on real data and draws its loss, and what belongs to it, around the result."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from kernels import checks
+from logreg import datasets
+from logreg.directions import path_of, plane_around, project
+from logreg.model import LogisticRegression
+from logreg.pictures import draw_plane, draw_plane_3d, save
+from logreg.surface import LossSurface
+from logreg.train import accuracy, train
+
+TRAINING = {"lr": 0.5, "batch_size": 32, "epochs": 30}
+LAB_TRAINING = {"lr": 2.0, "batch_size": 3, "epochs": 100}
+MOSTLY = 0.5  # of the path's variance
+MARGIN = 0.25  # of the path's range, on both sides of it
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What the surface command can be asked; `extent` None is a window around the path of training."""
+
+    data: str = "breast_cancer"
+    directions: str = "pca"
+    extent: float | None = None
+    resolution: int = 300
+    quantities: tuple[str, ...] = ("loss", "accuracy", "gradient", "hessian")
+    l2: float = 0.0
+    out: Path = Path("out")
+    seed: int = 0
+
+
+def run_surface(settings):
+    """Trains, computes, draws into `settings.out`, prints what was done; returns the PlaneSurface.
+
+    ValueError names a setting that can't be.
+    """
+    checks.whole("resolution", settings.resolution, 2)
+    data = x, y = datasets.load(settings.data)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    model = seeded_model(x.shape[1], settings.seed)
+    history = train(model, data, **(LAB_TRAINING if settings.data == "lab" else TRAINING))
+    plane = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
+    projection = project(plane_around(history, x, y, **plane), path_of(history))
+    extent = window_of(projection) if settings.extent is None else settings.extent
+    grid = {"extent": extent, "resolution": settings.resolution}
+    quantities = tuple(dict.fromkeys(("loss", *settings.quantities)))  # the gradient is drawn over the loss
+    begin = perf_counter()
+    surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities)
+    seconds = perf_counter() - begin
+    title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained to accuracy {accuracy(model, data):.4g}"
+    print(title)
+    print(f"{' x '.join(map(str, surface.loss.shape))} points of {', '.join(quantities)} in {seconds:.3g} s")
+    print(f"{surface.plan.method}: {surface.plan.reason}; error bound {surface.plan.bound:.2g}")
+    drawn = history if projection.outside <= MOSTLY else None
+    if drawn is None:
+        print(f"the path of training is not drawn: {projection.outside:.1%} of its variance is outside the plane")
+    draw(surface, drawn, settings, title)
+    return surface
+
+
+def draw(surface, history, settings, title):
+    """Draws a panel for each quantity, and the loss in three dimensions; prints the paths of the files."""
+    name = f"{settings.data}-{settings.directions}"
+    overview, solid = draw_plane(surface, history, settings.quantities, title), draw_plane_3d(surface, title)
+    for stem, figure in ((name, overview), (f"{name}-3d", solid)):
+        print(f"drawn: {save(figure, settings.out / f'{stem}.png')}")
+
+
+def seeded_model(d, seed):
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed is {seed}; accepted: an integer from 0 to 2^63 - 1")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return LogisticRegression(d).double()
+
+
+def window_of(projection):
+    """A window with a margin around the path and the center, or, if the path is mostly off the plane, as far as it goes
+    in each direction from the center: ((low, high) of s, of t)."""
+    sides = np.append(projection.s, 0.0), np.append(projection.t, 0.0)
+    if projection.outside > MOSTLY:
+        reach = np.sqrt(projection.s**2 + projection.t**2 + projection.distance**2).max()
+        sides = (np.array([-reach, reach]),) * 2
+    return tuple(with_margin(values) for values in sides)
+
+
+def with_margin(values):
+    margin = MARGIN * np.ptp(values) or 1.0
+    return float(values.min() - margin), float(values.max() + margin)

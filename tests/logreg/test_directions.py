@@ -1,0 +1,220 @@
+"""Planes of parameter space: which directions span them, and projection."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from kernels import reference
+from logreg import History, train
+from logreg.directions import KINDS, Plane, hessian, path_of, plane_around, principal_components, project
+from tests import problems
+
+
+@pytest.fixture
+def model(wide, model_at):
+    return model_at(wide.w, wide.b, torch.float64)
+
+
+@pytest.fixture
+def history(wide, model):
+    return train(model, (wide.X, wide.y), lr=0.5, batch_size=10, epochs=3)
+
+
+def directions_of(model, problem, kind, l2=0.0, seed=0):
+    return plane_around(model, problem.X.astype(np.float64), problem.y.astype(np.float64), kind, l2, seed)
+
+
+def autograd_hessian(problem, theta, l2=0.0):
+    X, y = torch.from_numpy(problem.X).double(), torch.from_numpy(problem.y).double()
+
+    def loss(theta):
+        return reference.linear_bce(X, theta[:-1], theta[-1:], y) + l2 / 2 * theta[:-1].square().sum()
+
+    return torch.autograd.functional.hessian(loss, torch.from_numpy(theta)).numpy()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_center_is_the_end_and_directions_are_orthonormal(kind, wide, model, history):
+    plane = directions_of(history, wide, kind)
+    np.testing.assert_array_equal(plane.center, np.append(history.w[-1], history.b[-1]))
+    np.testing.assert_array_equal(plane.center, np.append(model.linear.weight.detach(), model.linear.bias.detach()))
+    pair = np.stack([plane.s_direction, plane.t_direction])
+    np.testing.assert_allclose(pair @ pair.T, np.eye(2), atol=1e-14)
+    assert (plane.explained is None) == (kind != "pca")
+    assert all(isinstance(label, str) and label for label in plane.labels)
+
+
+@pytest.mark.parametrize("kind", ["axes", "random", "hessian"])
+def test_a_model_and_its_history_have_the_same_plane(kind, wide, model, history):
+    for one, other in zip(directions_of(model, wide, kind), directions_of(history, wide, kind), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_center_of_no_steps_is_the_start(wide, model):
+    history = train(model, (wide.X, wide.y), lr=0.5, batch_size=10, epochs=0)
+    np.testing.assert_array_equal(directions_of(history, wide, "axes").center, np.append(wide.w, wide.b))
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_hessian_against_autograd(l2, scale, wide):
+    theta = scale * np.append(wide.w, wide.b)
+    np.testing.assert_allclose(hessian(wide.X, theta, l2), autograd_hessian(wide, theta, l2), rtol=1e-10, atol=1e-14)
+
+
+def test_hessian_of_more_rows_than_are_taken_at_once():
+    problem = problems.sgd_problem(10_000, 3)
+    theta = np.append(problem.w, problem.b)
+    np.testing.assert_allclose(hessian(problem.X, theta, 0.0), autograd_hessian(problem, theta), rtol=1e-10)
+
+
+@pytest.mark.parametrize("l2", [0.0, 5.0])
+def test_hessian_directions_are_the_top_eigenvectors(l2, wide, model):
+    plane = directions_of(model, wide, "hessian", l2)
+    matrix = autograd_hessian(wide, plane.center, l2)
+    top = np.sort(np.linalg.eigvalsh(matrix))[:-3:-1]
+    for direction, eigenvalue, label in zip(plane[1:3], top, plane.labels, strict=True):
+        np.testing.assert_allclose(matrix @ direction, eigenvalue * direction, atol=1e-9 * top[0])
+        assert f"{eigenvalue:.3g}" in label
+        assert direction[np.abs(direction).argmax()] > 0
+
+
+def test_axes_are_the_weights_of_most_curvature(wide, model):
+    X = wide.X.copy()
+    X[:, :4], X[:, 7], X[:, 2] = 0, 9 * X[:, 7], 5 * X[:, 11]
+    plane = plane_around(model, X, wide.y.astype(np.float64), "axes", 0.0, None)
+    np.testing.assert_array_equal(np.argmax(plane[1:3], axis=1), [7, 2])
+    assert plane.labels[0] == f"change of w[7] from {plane.center[7]:.4g}"
+
+
+def test_axes_of_one_feature_are_weight_and_bias(model_at):
+    problem = problems.sgd_problem(20, 1)
+    plane = directions_of(model_at(2.5, -1.25), problem, "axes")
+    np.testing.assert_array_equal(np.stack(plane[1:3]), np.eye(2))
+    assert plane.labels == ("change of w from 2.5", "change of b from -1.25")
+
+
+def test_random_directions_are_those_of_the_seed(wide, model):
+    pairs = [np.stack(directions_of(model, wide, "random", seed=seed)[1:3]) for seed in (3, 3, 4, None, None)]
+    np.testing.assert_array_equal(pairs[0], pairs[1])
+    for k in (2, 3, 4):
+        assert np.abs(pairs[k] - pairs[k - 1]).max() > 1e-3
+
+
+def test_random_directions_are_uniform(model_at):
+    problem = problems.sgd_problem(5, 2)
+    model = model_at([0, 0], 0)
+    many = np.array([directions_of(model, problem, "random", seed=seed)[1:3] for seed in range(2000)])
+    np.testing.assert_allclose(many.mean(axis=0), 0, atol=0.06)
+    np.testing.assert_allclose(np.einsum("kai,kaj->aij", many, many) / len(many), [np.eye(3) / 3] * 2, atol=0.04)
+
+
+def test_components_against_scikit_learn(wide, history):
+    plane, pca = directions_of(history, wide, "pca"), PCA(2).fit(path_of(history))
+    np.testing.assert_allclose(plane.explained, pca.explained_variance_ratio_, rtol=1e-9)
+    np.testing.assert_allclose(np.abs(np.sum(np.stack(plane[1:3]) * pca.components_, axis=1)), 1, rtol=1e-9)
+    for label, share in zip(plane.labels, pca.explained_variance_ratio_, strict=True):
+        assert f"({100 * share:.3g} % of variance)" in label
+
+
+def test_path_starts_at_the_start(wide, history):
+    path = path_of(history)
+    assert path.dtype == np.float64
+    assert path.shape == (31, 31)
+    np.testing.assert_array_equal(path[0], np.append(wide.w, wide.b))
+    np.testing.assert_array_equal(path[1:, :-1], history.w)
+    np.testing.assert_array_equal(path[1:, -1], history.b)
+
+
+def test_given_directions_are_kept_as_they_are(wide, model):
+    pair = (np.arange(31.0), torch.ones(31))
+    plane = directions_of(model, wide, pair)
+    np.testing.assert_array_equal(np.stack(plane[1:3]), [np.arange(31), np.ones(31)])
+
+
+@pytest.mark.parametrize("pair", [(1.0, 1.0), (2.0, 1e-3), (1e10, -3.0)])
+def test_projection_finds_points_of_the_plane(pair):
+    rng = np.random.default_rng(5)
+    plane = Plane(rng.normal(size=8), pair[0] * rng.normal(size=8), pair[1] * rng.normal(size=8), ("s", "t"))
+    s, t = rng.normal(size=(2, 20))
+    path = plane.center + np.outer(s, plane.s_direction) + np.outer(t, plane.t_direction)
+    found = project(plane, path)
+    np.testing.assert_allclose(found.s, s, atol=1e-12)
+    np.testing.assert_allclose(found.t, t, atol=1e-4 if pair[0] > 1e9 else 1e-10)
+    assert found.distance.max() < 1e-14 * np.abs(path).max() * 8
+    assert found.outside < 1e-20
+
+
+def test_projection_is_least_squares():
+    rng = np.random.default_rng(6)
+    plane = Plane(rng.normal(size=6), *rng.normal(size=(2, 6)), ("s", "t"))
+    path = rng.normal(size=(9, 6))
+    found = project(plane, path)
+    span = np.stack([plane.s_direction, plane.t_direction], axis=1)
+    for theta, s, t, distance in zip(path, *found[:3], strict=True):
+        want, squares = np.linalg.lstsq(span, theta - plane.center)[:2]
+        np.testing.assert_allclose((s, t), want)
+        np.testing.assert_allclose(distance, np.sqrt(squares[0]))
+
+
+def test_share_outside_is_what_the_components_leave(wide, history):
+    plane = directions_of(history, wide, "pca")
+    found = project(plane, path_of(history))
+    np.testing.assert_allclose(found.outside, 1 - sum(plane.explained), rtol=1e-9)
+    assert found.distance[-1] == 0
+    assert found.distance.max() > 0.01
+
+
+def test_a_path_that_stays_is_not_outside(wide, model):
+    plane = directions_of(model, wide, "random")
+    found = project(plane, np.tile(plane.center, (3, 1)))
+    assert found.outside == 0
+    np.testing.assert_array_equal(np.stack(found[:3]), np.zeros((3, 3)))
+
+
+PAIRS = {
+    "parallel": (np.arange(31.0), -2 * np.arange(31.0)),
+    "nearly parallel": (np.ones(31), np.ones(31) + 1e-12 * np.arange(31)),
+    "zero": (np.ones(31), np.zeros(31)),
+    "short": (np.ones(31), np.ones(30)),
+    "not finite": (np.ones(31), np.full(31, np.nan)),
+    "one": (np.ones(31),),
+    "three": (np.eye(31)[0], np.eye(31)[1], np.eye(31)[2]),
+    "number": 3,
+    "nothing": None,
+    "unknown": "svd",
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_bad_directions(kind, wide, model):
+    with pytest.raises((TypeError, ValueError), match=r"directions.*accepted"):
+        directions_of(model, wide, PAIRS[kind])
+
+
+def test_components_need_a_path_that_turns(wide, model, history):
+    with pytest.raises(ValueError, match="'pca' and model is a LogisticRegression; accepted: the History"):
+        directions_of(model, wide, "pca")
+    for steps in (0, 1):
+        with pytest.raises(ValueError, match=f"path of {steps} steps keeps to a line"):
+            directions_of(history.until(steps), wide, "pca")
+    line = np.outer(np.arange(9.0), np.arange(1.0, 5.0)) + 1e3
+    with pytest.raises(ValueError, match="path of 8 steps keeps to a line"):
+        principal_components(line)
+
+
+@pytest.mark.parametrize("seed", [-1, "one", 1.5])
+def test_bad_seed(seed, wide, model):
+    with pytest.raises(ValueError, match=r"seed is .*accepted"):
+        directions_of(model, wide, "random", seed=seed)
+
+
+def test_model_and_data_must_fit(wide, model_at, history):
+    with pytest.raises(ValueError, match="data x has 30 features; accepted: 2, as the model has weights"):
+        directions_of(model_at([1, 2], 3), wide, "axes")
+    with pytest.raises(ValueError, match=r"the model\[1\] is nan; accepted"):
+        directions_of(model_at([1, np.nan], 3), problems.sgd_problem(9, 2), "axes")
+    with pytest.raises(TypeError, match="model is a Linear; accepted"):
+        directions_of(torch.nn.Linear(30, 2), wide, "axes")
+    assert isinstance(history, History)

@@ -1,0 +1,108 @@
+"""Direct evaluation where interpolation is too coarse, and the penalty."""
+
+import numpy as np
+import pytest
+import torch
+
+from kernels import LogitPlane, logit_plane, reference, surface_on_plane
+from logreg import evaluation
+from logreg.directions import Plane
+from logreg.evaluation import add_penalty, bands, evaluate, magnitude
+from tests import oracle
+
+
+@pytest.fixture(scope="module")
+def valley():
+    """A separable plane whose losses go down to 1e-26, and so many samples that it is interpolated."""
+    rng = np.random.default_rng(1)
+    q, r = rng.uniform(2, 3, 500), rng.normal(size=500) / 8
+    y = (np.arange(500) % 2).astype(float)
+    s, t = np.linspace(-2, 20, 2000), np.linspace(-3, 3, 200)
+    return LogitPlane(np.zeros(500), np.where(y > 0, q, -q), r), y, s, t
+
+
+@pytest.mark.parametrize("quantity", ["loss", "mse", "gradient", "hessian"])
+def test_faint_cells_are_direct(quantity, valley):
+    plane, y, s, t = valley
+    interpolated = surface_on_plane(*valley, quantities=(quantity,))
+    assert interpolated.plan.method == "spectral"
+    surface = evaluate(*valley, (quantity,))
+    assert surface.plan == interpolated.plan
+    values = getattr(surface, quantity)
+    direct = getattr(surface_on_plane(*valley, quantities=(quantity,), method="direct"), quantity)
+    size = magnitude(quantity, direct)
+    largest = max(1.0, np.abs(direct).max())
+    faint = size < 1e-10 * largest
+    assert 0.1 < faint.mean() < 0.9
+    np.testing.assert_allclose(values[..., faint], direct[..., faint], rtol=1e-12)
+    assert not np.array_equal(values, direct)
+    assert np.abs(values - direct).max() < 1e-11 * largest
+    assert (np.abs(values - direct) <= 2e-3 * size).all()
+    corner = values[..., :60, -60:]
+    oracle.assert_surface_close(corner, plane, y, s[-60:], t[:60], quantity, cells=8)
+
+
+def test_several_quantities_and_accuracy(valley):
+    names = ("accuracy", "loss", "hessian")
+    together = evaluate(*valley, names)
+    for name in names:
+        alone = getattr(evaluate(*valley, (name,)), name)
+        np.testing.assert_allclose(getattr(together, name), alone, rtol=1e-5, atol=1e-11 * (name == "hessian"))
+    assert together.mse is together.gradient is None
+
+
+def test_what_is_direct_is_left_alone(monkeypatch):
+    calls = []
+
+    def counted(*arguments, **options):
+        calls.append(options)
+        return surface_on_plane(*arguments, **options)
+
+    monkeypatch.setattr(evaluation, "surface_on_plane", counted)
+    x = np.linspace(-1, 1, 9)
+    evaluate(LogitPlane(np.zeros(9), x, np.ones(9)), x > 0, np.arange(5.0), np.arange(3.0), ("loss",))
+    assert calls == [{"quantities": ("loss",)}]
+
+
+@pytest.mark.parametrize("rows", [1, 64, 65, 200])
+def test_bands_hold_what_is_true(rows):
+    rng = np.random.default_rng(rows)
+    mask = rng.random((rows, 50)) < 0.02
+    covered = np.zeros_like(mask)
+    for part in bands(mask):
+        covered[part] = True
+        assert mask[part].any()
+    assert covered[mask].all()
+    assert list(bands(np.zeros((rows, 3), bool))) == []
+
+
+def penalised(X, y, plane, s, t, l2):
+    """Loss, gradient and Hessian at (s, t) by autograd of the penalised loss."""
+    center, along_s, along_t = (torch.from_numpy(vector) for vector in plane[:3])
+
+    def loss(st):
+        theta = center + st[0] * along_s + st[1] * along_t
+        bce = reference.linear_bce(torch.from_numpy(X), theta[:-1], theta[-1:], torch.from_numpy(y))
+        return bce + l2 / 2 * theta[:-1].square().sum()
+
+    at = torch.tensor([s, t], dtype=torch.float64)
+    gradient = torch.autograd.functional.jacobian(loss, at).numpy()
+    return loss(at).item(), gradient, torch.autograd.functional.hessian(loss, at).numpy()[[0, 0, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 30])
+@pytest.mark.parametrize("l2", [0.0, 0.25, 1e3])
+def test_penalty_against_autograd(d, l2):
+    rng = np.random.default_rng(d)
+    X, y = rng.normal(size=(40, d)), rng.random(40).round()
+    plane = Plane(*rng.normal(size=(3, d + 1)), ("s", "t"))
+    s, t = np.array([-3.0, 0.0, 0.7, 5.0]), np.array([-1.0, 0.0, 2.5])
+    surface = surface_on_plane(logit_plane(X, *plane[:3]), y, s, t, quantities=("loss", "mse", "gradient", "hessian"))
+    mse = surface.mse.copy()
+    add_penalty(surface, l2, plane)
+    np.testing.assert_array_equal(surface.mse, mse)
+    for j, i in np.ndindex(3, 4):
+        loss, gradient, hessian = penalised(X, y, plane, s[i], t[j], l2)
+        np.testing.assert_allclose(surface.loss[j, i], loss, rtol=1e-12)
+        np.testing.assert_allclose(surface.gradient[:, j, i], gradient, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(surface.hessian[:, j, i], hessian, rtol=1e-10, atol=1e-12)

@@ -1,0 +1,180 @@
+"""python -m logreg surface: the data, the window, what is printed and drawn."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import datasets as sklearn_datasets
+from sklearn.preprocessing import StandardScaler
+
+from logreg import LabData, __main__, datasets
+from logreg.directions import Projection
+from logreg.explore import Exploration, run_surface, seeded_model, window_of
+
+
+def test_defaults():
+    assert Exploration() == Exploration(
+        "breast_cancer", "pca", None, 300, ("loss", "accuracy", "gradient", "hessian"), 0.0, Path("out"), 0
+    )
+
+
+def test_breast_cancer_is_standardised():
+    x, y = datasets.load("breast_cancer")
+    raw, labels = sklearn_datasets.load_breast_cancer(return_X_y=True)
+    np.testing.assert_allclose(x, StandardScaler().fit_transform(raw), atol=1e-12)
+    np.testing.assert_array_equal(y, labels)
+
+
+def test_digits_are_zeros_and_ones():
+    x, y = datasets.load("digits")
+    raw, labels = sklearn_datasets.load_digits(return_X_y=True)
+    raw, labels = raw[labels < 2], labels[labels < 2]
+    np.testing.assert_allclose(x, StandardScaler().fit_transform(raw), atol=1e-12)
+    np.testing.assert_array_equal(y, labels)
+    assert x.shape == (360, 64)
+    assert (x[:, 0] == 0).all()
+
+
+def test_the_lab_is_as_it_is():
+    x, y = datasets.load("lab")
+    np.testing.assert_array_equal(x, LabData().x)
+    np.testing.assert_array_equal(y[:, None], LabData().y)
+
+
+def test_real_data_without_scikit_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ValueError, match=r"data 'digits' needs scikit-learn \(pip install scikit-learn\)"):
+        datasets.load("digits")
+    assert len(datasets.load("lab")[1]) == 20
+
+
+def test_start_is_that_of_the_seed():
+    weights = [seeded_model(3, seed).linear.weight.tolist() for seed in (1, 1, 2)]
+    assert weights[0] == weights[1] != weights[2]
+
+
+def projection(s, t, distance, outside):
+    return Projection(np.array(s), np.array(t), np.array(distance), outside)
+
+
+def test_window_shows_the_path_and_the_center():
+    (s0, s1), (t0, t1) = window_of(projection([-4.0, -2.0], [1.0, 3.0], [0.0, 0.0], 0.1))
+    assert s0 < -4 < 0 < s1
+    assert t0 < 0 < 3 < t1
+    assert window_of(projection([0.0], [0.0], [0.0], 0.0)) == ((-1, 1), (-1, 1))
+
+
+def test_window_of_a_path_off_the_plane_is_as_wide_as_the_path_is_long():
+    (s0, s1), t = window_of(projection([0.0, 3.0], [0.0, 0.0], [0.0, 4.0], 0.9))
+    assert (s0, s1) == t
+    assert -s0 == s1 == 7.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"data": "lab", "directions": "axes"}, ("lab: n = 20, d = 1, trained to accuracy 1", "8 x 8 points of loss")),
+        ({"directions": "hessian", "quantities": ("accuracy",)}, ("breast_cancer: n = 569", "is not drawn: 99.")),
+        ({"data": "digits", "quantities": ("gradient", "hessian", "mse")}, ("digits: n = 360, d = 64", "direct: ")),
+        ({"data": "lab", "directions": "random", "l2": 0.1, "extent": 2.0}, ("lab: ", "error bound 0")),
+    ],
+)
+def test_what_is_printed_and_drawn(settings, words, tmp_path, capsys):
+    settings = Exploration(**settings, resolution=8, out=tmp_path / "new")
+    surface = run_surface(settings)
+    text = capsys.readouterr().out
+    for part in words:
+        assert part in text
+    name = f"{settings.data}-{settings.directions}"
+    drawn = {tmp_path / "new" / f"{stem}.png" for stem in (name, f"{name}-3d")}
+    assert set((tmp_path / "new").iterdir()) == drawn
+    assert all(f"drawn: {path}" in text for path in drawn)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert all(getattr(surface, quantity) is not None for quantity in settings.quantities)
+    assert surface.l2 == settings.l2
+    if settings.extent:
+        assert surface.s[-1] == settings.extent
+
+
+def test_components_hold_most_of_the_path(tmp_path):
+    surface = run_surface(Exploration(quantities=("loss",), resolution=5, out=tmp_path))
+    assert 0.95 < sum(surface.plane.explained) < 1
+    assert surface.plane.explained[0] > surface.plane.explained[1] > 0.01
+
+
+# The command line
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    calls = []
+    monkeypatch.setattr(__main__, "run_surface", calls.append)
+    monkeypatch.setattr(__main__, "run_lab", lambda settings: pytest.fail("the lab was run"))
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        ("", {}),
+        ("--data digits", {"data": "digits"}),
+        ("--directions random --seed 3", {"directions": "random", "seed": 3}),
+        ("--extent 2.5", {"extent": 2.5}),
+        ("--resolution 30", {"resolution": 30}),
+        ("--quantities loss mse", {"quantities": ("loss", "mse")}),
+        ("--l2 0.1", {"l2": 0.1}),
+        ("--out some/where", {"out": Path("some/where")}),
+    ],
+)
+def test_options(arguments, changes, asked):
+    assert __main__.main(["surface", *arguments.split()]) is None
+    assert asked == [Exploration(**changes)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["surface", "--data", "iris"], "invalid choice: 'iris'"),
+        (["surface", "--directions", "svd"], "invalid choice: 'svd'"),
+        (["surface", "--quantities", "margin"], "invalid choice: 'margin'"),
+        (["surface", "--extent", "wide"], "invalid float value"),
+        (["surface", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
+        (["--lr", "3", "surface"], "options of the lab before surface: lr"),
+    ],
+)
+def test_what_is_refused(arguments, message, asked, capsys):
+    with pytest.raises(SystemExit) as stop:
+        __main__.main(arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resolution", "1"], "resolution is 1; accepted"),
+        (["--extent", "-1"], "extent is -1.0; accepted"),
+        (["--l2", "-1"], "l2 is -1.0; accepted"),
+        (["--seed", "-1"], "seed is -1; accepted"),
+        (["--resolution", "10000000"], "GB"),
+        (["--out", __file__], "test_explore"),
+    ],
+)
+def test_wrong_values(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        __main__.main(["surface", "--data", "lab", *arguments])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err.rpartition("python -m logreg surface: error: ")[2]
+    assert list(tmp_path.rglob("*.png")) == []
+
+
+def test_help_names_the_options(capsys):
+    with pytest.raises(SystemExit) as stop:
+        __main__.main(["surface", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    options = ("data", "directions", "extent", "resolution", "quantities", "l2", "out", "seed")
+    assert all(f"--{option} " in text for option in options)

@@ -1,0 +1,318 @@
+"""LossSurface.around: values on a plane, what is refused, and files."""
+
+import json
+import os
+import zipfile
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+from kernels import checks
+from logreg import LabData, LossSurface, PlaneSurface, files, train
+from tests import oracle, problems
+
+QUANTITIES = oracle.QUANTITIES
+ARRAYS = ("s", "t", *QUANTITIES)
+
+
+def around(model, problem, *, extent=2, resolution=(7, 5), **options):
+    return LossSurface.around(model, (problem.X, problem.y), extent=extent, resolution=resolution, **options)
+
+
+@pytest.fixture
+def model(wide, model_at):
+    return model_at(wide.w, wide.b, torch.float64)
+
+
+@pytest.fixture
+def history(wide, model):
+    return train(model, (wide.X, wide.y), lr=0.5, batch_size=10, epochs=3)
+
+
+@pytest.fixture
+def whole(wide, history):
+    """A surface with everything in it."""
+    return around(history, wide, directions="pca", quantities=QUANTITIES, l2=0.1)
+
+
+# Values
+
+
+@pytest.mark.parametrize("d", [1, 2, 30])
+@pytest.mark.parametrize("directions", ["axes", "random", "hessian"])
+def test_cells_against_the_oracle(d, directions, model_at):
+    problem = problems.sgd_problem(97, d)
+    model = model_at(problem.w, problem.b, torch.float64)
+    extent = ((-1.5, 2), 3)
+    surface = around(model, problem, directions=directions, extent=extent, quantities=QUANTITIES, seed=1)
+    assert isinstance(surface, PlaneSurface)
+    np.testing.assert_array_equal(surface.s, np.linspace(-1.5, 2, 7))
+    np.testing.assert_array_equal(surface.t, np.linspace(-3, 3, 5))
+    X1 = np.column_stack([problem.X, np.ones(97)])
+    plane = tuple(X1 @ vector for vector in surface.plane[:3])
+    for name in QUANTITIES:
+        values = getattr(surface, name)
+        assert values.dtype == np.float64
+        for j, i in np.ndindex(5, 7):
+            want = oracle.value_at(plane, problem.y, surface.s[i], surface.t[j], name)
+            np.testing.assert_allclose(values[..., j, i], want, rtol=1e-11, atol=1e-13)
+
+
+def test_parameters_of_a_cell_have_its_loss(wide, model, model_at):
+    surface = around(model, wide, directions="random", seed=4)
+    j, i = 3, 1
+    theta = surface.plane.center + surface.s[i] * surface.plane.s_direction + surface.t[j] * surface.plane.t_direction
+    want = oracle.loss_at((wide.X @ theta[:-1] + theta[-1], 0 * wide.y, 0 * wide.y), wide.y, 0, 0)
+    np.testing.assert_allclose(surface.loss[j, i], want, rtol=1e-12)
+
+
+def test_axes_of_the_lab_are_the_surface_of_the_lab(model_at):
+    surface = LossSurface.around(model_at(5, -3), LabData(), extent=((-20, 10), (-10, 16)), resolution=30)
+    lab = LossSurface.compute(LabData(), (-15, 15), (-13, 13), resolution=30)
+    np.testing.assert_allclose(surface.loss, lab.Z, rtol=1e-12)
+    assert surface.minimum.loss == pytest.approx(lab.minimum.loss, rel=1e-12)
+    np.testing.assert_allclose(surface.minimum[:2], np.subtract(lab.minimum[:2], (5, -3)))
+
+
+@pytest.mark.parametrize("kind", ["LogisticRegression", "Linear", "float32", "integer labels"])
+def test_models_and_data(kind, wide, model, model_at):
+    X, y = wide.X.astype(np.float32), wide.y
+    if kind == "Linear":
+        model = model.linear
+    if kind == "float32":
+        model = model.float()
+    if kind == "integer labels":
+        y = y.astype(int)
+    surface = LossSurface.around(model, (X, y), extent=1, resolution=3)
+    theta = np.append(np.float64(model.state_dict().popitem(last=False)[1]), surface.plane.center[-1])
+    np.testing.assert_array_equal(surface.plane.center, theta)
+    z = X.astype(np.float64) @ theta[:-1] + theta[-1]
+    want = oracle.loss_at((z, 0 * z, 0 * z), wide.y, 0, 0)
+    np.testing.assert_allclose(surface.loss[1, 1], want, rtol=1e-12)
+    assert surface.loss.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("extent", "window"),
+    [
+        (2, ((-2, 2), (-2, 2))),
+        ((-1, 4), ((-1, 4), (-1, 4))),
+        (((-1, 4), (0, 1)), ((-1, 4), (0, 1))),
+        ((3, (0, 1)), ((-3, 3), (0, 1))),
+        ([[-1, 4], 2.5], ((-1, 4), (-2.5, 2.5))),
+    ],
+    ids=repr,
+)
+def test_extents(extent, window, wide, model):
+    surface = around(model, wide, extent=extent)
+    for axis, points, ends in zip((surface.s, surface.t), (7, 5), window, strict=True):
+        np.testing.assert_array_equal(axis, np.linspace(*ends, points))
+
+
+def test_what_was_not_asked_for_is_none(wide, model):
+    surface = around(model, wide, quantities="accuracy")
+    assert surface.accuracy.shape == (5, 7)
+    assert surface.loss is surface.mse is surface.gradient is surface.hessian is None
+    with pytest.raises(ValueError, match="no loss; accepted: a surface whose quantities include 'loss'"):
+        _ = surface.minimum
+
+
+def test_penalty_is_added_to_the_loss_and_not_to_its_bias(wide, model):
+    pair = (np.eye(31)[30], np.eye(31)[3])
+    plain, penalised = (around(model, wide, directions=pair, l2=l2) for l2 in (0, 0.5))
+    weights = plain.plane.center[:-1] + np.outer(plain.t, np.eye(30)[3])
+    np.testing.assert_allclose(
+        penalised.loss - plain.loss, np.repeat(0.25 * (weights**2).sum(1)[:, None], 7, axis=1), rtol=1e-10
+    )
+    assert (plain.l2, penalised.l2) == (0.0, 0.5)
+
+
+def test_penalty_turns_the_hessian_directions(wide, model):
+    plain, penalised = (around(model, wide, directions="hessian", l2=l2) for l2 in (0, 50.0))
+    assert abs(plain.plane.s_direction[-1]) > 10 * abs(penalised.plane.s_direction[-1])
+
+
+def test_history_is_projected(wide, history):
+    surface = around(history, wide, directions="random", seed=2)
+    found = surface.project(history)
+    path = np.column_stack([np.vstack([history.start_w, history.w]), np.append(history.start_b, history.b)])
+    offsets = path - path[-1]
+    np.testing.assert_allclose(found.s, offsets @ surface.plane.s_direction, atol=1e-13)
+    np.testing.assert_allclose(found.t, offsets @ surface.plane.t_direction, atol=1e-13)
+    lengths = np.sqrt(found.s**2 + found.t**2 + found.distance**2)
+    np.testing.assert_allclose(lengths, np.linalg.norm(offsets, axis=1), atol=1e-13)
+    other = problems.sgd_problem(9, 2)
+    small = train(torch.nn.Linear(2, 1).double(), (other.X, other.y), lr=1, batch_size=9, epochs=1)
+    with pytest.raises(ValueError, match="history has 2 weights; accepted: 30, as the plane has"):
+        surface.project(small)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("extent", 0),
+        ("extent", (1, -1)),
+        ("extent", float("nan")),
+        ("extent", (1, 2, 3)),
+        ("extent", ((-1, 1), (1, 0))),
+        ("extent", "wide"),
+        ("resolution", 0),
+        ("resolution", (3, 4, 5)),
+        ("quantities", ("loss", "margin")),
+        ("quantities", ()),
+        ("l2", -1),
+        ("l2", float("inf")),
+        ("l2", "0.1"),
+        ("l2", True),
+        ("directions", "eigen"),
+    ],
+)
+def test_bad_settings(name, value, wide, model):
+    with pytest.raises((TypeError, ValueError), match=rf"(?s)^{name} is .*accepted"):
+        around(model, wide, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (lambda X, y: (X[:, :4], y), "data x has 4 features; accepted: 30"),
+        (lambda X, y: (X, 2 * y), r"y\[\d+\] is 2.0; accepted"),
+        (lambda X, y: (X[:0], y[:0]), "data x has shape"),
+        (lambda X, y: (np.where(X > 1, np.nan, X), y), r"data x\[.* is nan; accepted"),
+        (lambda X, y: (X.astype(int), y), "data x has dtype int64; accepted"),
+        (lambda X, y: X, "data is a ndarray; accepted"),
+    ],
+)
+def test_bad_data(data, message, wide, model):
+    with pytest.raises((TypeError, ValueError), match=message):
+        LossSurface.around(model, data(wide.X, wide.y), extent=1, resolution=3)
+
+
+def test_too_large_for_memory(wide, model, monkeypatch):
+    monkeypatch.setattr(checks, "SURELY_FREE", 0)
+    monkeypatch.setattr(checks, "free_memory", lambda: 20_000)
+    with pytest.raises(MemoryError, match="GB"):
+        around(model, wide, resolution=60, directions="random")
+
+
+# Files
+
+
+def assert_same(got, want):
+    for name in ARRAYS:
+        one, other = getattr(got, name), getattr(want, name)
+        assert (one is None) == (other is None), name
+        if one is not None:
+            assert (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+    for one, other in zip(got.plane, want.plane, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (got.l2, got.plan, got.plane.labels) == (want.l2, want.plan, want.plane.labels)
+    assert got.plane.explained == want.plane.explained
+    assert {field.name for field in fields(got)} == {*ARRAYS, "plane", "l2", "plan"}
+
+
+@pytest.mark.parametrize("quantities", [QUANTITIES, ("accuracy",), ("gradient", "loss")])
+@pytest.mark.parametrize("directions", ["pca", "axes"])
+def test_round_trip(quantities, directions, wide, history, tmp_path):
+    surface = around(history, wide, directions=directions, quantities=quantities, l2=0.1)
+    surface.save(tmp_path / "surface.npz")
+    assert os.listdir(tmp_path) == ["surface.npz"]
+    loaded = LossSurface.load(tmp_path / "surface.npz")
+    assert isinstance(loaded, PlaneSurface)
+    assert_same(loaded, surface)
+
+
+def test_plan_of_an_interpolation_is_kept(whole, tmp_path):
+    surface = PlaneSurface(
+        **vars(whole) | {"plan": whole.plan._replace(method="spectral", nodes=(12, 15), bound=1e-13)}
+    )
+    surface.save(tmp_path / "a")
+    assert LossSurface.load(tmp_path / "a").plan == surface.plan
+
+
+def test_failure_while_writing_leaves_the_old_file(whole, wide, model, tmp_path, monkeypatch):
+    def savez(file, **arrays):
+        file.write(b"half of it")
+        raise OSError("disk full")
+
+    path = tmp_path / "surface.npz"
+    whole.save(path)
+    monkeypatch.setattr(np, "savez", savez)
+    with pytest.raises(OSError, match="disk full"):
+        around(model, wide).save(path)
+    assert_same(LossSurface.load(path), whole)
+    assert os.listdir(tmp_path) == ["surface.npz"]
+
+
+def rewritten(path, changes, **about):
+    """Writes the file again with members and entries of its description changed, or left out where they are None."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files} | changes
+    description = json.loads(str(arrays["about"])) | about
+    arrays["about"] = np.array(json.dumps(description))
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+
+
+CHANGES = {
+    "no s": ({"s": None}, {}),
+    "no direction": ({"t_direction": None}, {}),
+    "no quantity": (dict.fromkeys(QUANTITIES), {}),
+    "long s": ({"s": np.arange(8.0)}, {}),
+    "short direction": ({"s_direction": np.ones(30)}, {}),
+    "no weights": (dict.fromkeys(("center", "s_direction", "t_direction"), np.ones(1)), {}),
+    "flat loss": ({"loss": np.ones(35)}, {}),
+    "gradient of three": ({"gradient": np.ones((3, 5, 7))}, {}),
+    "integers": ({"loss": np.ones((5, 7), int)}, {}),
+    "objects": ({"loss": np.full((5, 7), None)}, {}),
+    "infinite center": ({"center": np.full(31, np.inf)}, {}),
+    "later format": ({}, {"format": 2}),
+    "one label": ({}, {"labels": ["s"]}),
+    "labels are numbers": ({}, {"labels": [1, 2]}),
+    "three shares": ({}, {"explained": [0.5, 0.2, 0.1]}),
+    "shares are words": ({}, {"explained": ["half", "some"]}),
+    "negative l2": ({}, {"l2": -1}),
+    "l2 is a word": ({}, {"l2": "much"}),
+    "short plan": ({}, {"plan": ["direct", None]}),
+    "unknown plan": ({}, {"plan": ["guess", None, 0.0, ""]}),
+    "long description": ({}, {"labels": ["s", "t" * 20_000]}),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_wrong_files(kind, whole, tmp_path):
+    path = tmp_path / "surface.npz"
+    whole.save(path)
+    rewritten(path, {})
+    assert_same(LossSurface.load(path), whole)
+    members, about = CHANGES[kind]
+    rewritten(path, members, **about)
+    with pytest.raises(ValueError, match=r"surface\.npz is not a saved LossSurface: "):
+        LossSurface.load(path)
+
+
+def test_compressed_files_are_refused_unread(whole, tmp_path, monkeypatch):
+    def unread(*arguments):
+        raise AssertionError("an array was read")
+
+    path = tmp_path / "surface.npz"
+    whole.save(path)
+    with np.load(path) as file:
+        np.savez_compressed(path, **{name: file[name] for name in file.files})
+    monkeypatch.setattr(files, "read_array", unread)
+    with pytest.raises(ValueError, match="is compressed"):
+        LossSurface.load(path)
+    with zipfile.ZipFile(path) as archive:
+        assert "center.npy" in archive.namelist()
+
+
+def test_loading_checks_the_memory(whole, tmp_path, monkeypatch):
+    whole.save(tmp_path / "a")
+    monkeypatch.setattr(checks, "SURELY_FREE", 0)
+    monkeypatch.setattr(checks, "free_memory", lambda: 1000)
+    with pytest.raises(MemoryError, match="GB"):
+        LossSurface.load(tmp_path / "a")
