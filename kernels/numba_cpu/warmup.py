@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kernels.numba_cpu import launch, surface, update
+from kernels.numba_cpu import ensemble, launch, surface, update
 from kernels.progress import silent
 from kernels.spectral import Interpolation, Tiling
 
@@ -13,6 +13,8 @@ def compile_all():
             compile_surface(dtype, points)
         for d in (1, 2):
             compile_run(dtype, d)
+            for epochs in (1, launch.SERIAL_WORK):
+                compile_ensemble(dtype, d, epochs)
 
 
 def compile_surface(dtype, points):
@@ -36,3 +38,10 @@ def compile_run(dtype, d):
     update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", progress=silent)
     theta = np.zeros((2, update.LANES))
     update.add_gradient(launch.read_only(X), launch.read_only(y), 0, 1, theta[0], 0.0, False, theta[1])
+
+
+def compile_ensemble(dtype, d, epochs):
+    """Two runs of so many steps, one with its history."""
+    data, starts = (np.zeros((1, d), dtype), np.zeros(1, dtype)), (np.zeros((2, d), dtype), np.zeros(2, dtype))
+    settings = {"lr": 0.0, "batch_size": 1, "epochs": epochs, "loss": "bce", "history_of": [0]}
+    ensemble.sgd_ensemble(*data, *starts, **settings, progress=silent)
