@@ -2,7 +2,18 @@
 
 from logreg.data import LabData, lab_data
 from logreg.model import LogisticRegression
+from logreg.starts import StartsStudy, study_starts
 from logreg.surface import LossSurface
 from logreg.train import History, accuracy, train
 
-__all__ = ["History", "LabData", "LogisticRegression", "LossSurface", "accuracy", "lab_data", "train"]
+__all__ = [
+    "History",
+    "LabData",
+    "LogisticRegression",
+    "LossSurface",
+    "StartsStudy",
+    "accuracy",
+    "lab_data",
+    "study_starts",
+    "train",
+]

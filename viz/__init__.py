@@ -5,6 +5,7 @@ None calls `plt.show` or changes `rcParams`.
 """
 
 from .notebook import PlotStuff, plot_error_surfaces
+from .starts import StartsPlot, plot_starts
 from .surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
 from .training import DataPlot, EpochsPlot, plot_data, plot_epochs
 
@@ -13,10 +14,12 @@ __all__ = [
     "DataPlot",
     "EpochsPlot",
     "PlotStuff",
+    "StartsPlot",
     "SurfacePlot",
     "plot_contour",
     "plot_data",
     "plot_epochs",
     "plot_error_surfaces",
+    "plot_starts",
     "plot_surface",
 ]

@@ -98,9 +98,9 @@ def run_one_feature(members, numbers, exp, logit, samples, checked, settings, fi
     """The run of a group with one feature, from sample number `first` to `last`, with the parameters in registers.
 
     `members` and `numbers` are the vectors of models and of their steps; `logit`, of w, x, b, has the sign that it has
-    in float64. Of the group, `state` (3, 2, lanes) holds w and b, what rounding took from them, and the gradient of a batch that
-    isn't complete; `reached` (lanes,) the step at which every sample was right first, or -1. Parameters after each step
-    are written to `path` (1 + steps, 2, lanes), from its second entry on, as far as it has room.
+    in float64. Of the group, `state` (3, 2, lanes) holds w and b, what rounding took from them, and the gradient of a
+    batch that isn't complete; `reached` (lanes,) the step at which every sample was right first, or -1. Parameters
+    after each step go to `path` (1 + steps, 2, lanes), from its second entry on, as far as it has room.
     """
     (rows, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
     n, lanes = distance.size, reached.size
