@@ -4,6 +4,7 @@ Every function draws on the Axes that it is given, or on a new figure, and retur
 None calls `plt.show` or changes `rcParams`.
 """
 
+from .animation import RunAnimation, animate
 from .notebook import PlotStuff, plot_error_surfaces
 from .starts import StartsPlot, plot_starts
 from .surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
@@ -14,8 +15,10 @@ __all__ = [
     "DataPlot",
     "EpochsPlot",
     "PlotStuff",
+    "RunAnimation",
     "StartsPlot",
     "SurfacePlot",
+    "animate",
     "plot_contour",
     "plot_data",
     "plot_epochs",

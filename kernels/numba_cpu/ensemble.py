@@ -161,7 +161,9 @@ def cost_and_right(rows, distance, squared, start, stop, theta, lane):
             error = 1.0 / (exp_normal(margin) + 1.0) - distance[i]
             cost = fma(error, error, cost)
         else:
-            cost = fma(margin, distance[i], cost + softplus(-margin))
+            cost = cost + softplus(-margin)
+            if distance[i] != 0.0:
+                cost = fma(margin, distance[i], cost)
     return cost, right
 
 
@@ -327,7 +329,7 @@ def in_lanes(theta):
 def from_lanes(values, m):
     """The first m models of (groups, ..., lanes) as (m, ...)."""
     models = np.moveaxis(values, -1, 1)
-    return models.reshape(-1, *models.shape[2:])[:m]
+    return models.reshape(values.shape[0] * values.shape[-1], *models.shape[2:])[:m]
 
 
 def operations(size):
