@@ -150,10 +150,9 @@ def wide_margin(wide, rows, i, theta, lane, lanes):
 
 
 @njit(forceinline=True)
-def cost_and_right(rows, distance, squared, start, stop, theta, lane):
-    """Sum of the costs of the samples [start, stop), and the number that is right, by `theta` (d + 1, lanes)."""
+def with_costs(cost, right, rows, distance, squared, start, stop, theta, lane):
+    """Adds the costs of the samples [start, stop), and the number that is right, by `theta` (d + 1, lanes)."""
     size, lanes = theta.shape
-    cost, right = splat(WIDE_PART, 0.0), splat(WIDE_PART, 0.0)
     for i in range(start, stop):
         margin = wide_margin(WIDE_PART, rows, i, theta, lane, lanes)
         right = right + select(is_right(margin, rows[i, size - 1]), 1.0, 0.0)
@@ -282,9 +281,10 @@ def add_costs(rows, distance, squared, start, stop, theta, sums):
     lanes = theta.shape[2]
     for g in prange(theta.shape[0]):
         for lane in range(0, lanes, PART):
-            cost, right = cost_and_right(rows, distance, squared, start, stop, theta[g], lane)
-            store(sums[g], lane, load(WIDE_PART, sums[g], lane) + cost)
-            store(sums[g], lanes + lane, load(WIDE_PART, sums[g], lanes + lane) + right)
+            cost, right = load(WIDE_PART, sums[g], lane), load(WIDE_PART, sums[g], lanes + lane)
+            cost, right = with_costs(cost, right, rows, distance, squared, start, stop, theta[g], lane)
+            store(sums[g], lane, cost)
+            store(sums[g], lanes + lane, right)
 
 
 @parallel_kernel
@@ -297,7 +297,8 @@ def batch_losses(rows, distance, squared, batch_size, step, path, losses):
             start = (step + k) % ((n + batch_size - 1) // batch_size) * batch_size
             stop = min(start + batch_size, n)
             for lane in range(0, losses.shape[2], PART):
-                cost, _ = cost_and_right(rows, distance, squared, start, stop, path[g, k], lane)
+                zero = splat(WIDE_PART, 0.0)
+                cost, _ = with_costs(zero, zero, rows, distance, squared, start, stop, path[g, k], lane)
                 store(losses[g, k], lane, cost / (stop - start))
 
 

@@ -321,7 +321,7 @@ def test_wrong_arguments(name, case, backend):
     arguments = {"X": np.ones((6, 3)), "y": np.zeros(6), "w0": np.zeros((4, 3)), "b0": np.zeros(4)}
     arguments |= {"lr": 0.1, "batch_size": 2, "epochs": 2, "backend": backend, name: value}
     with pytest.raises(error, match="^" + message):
-        kernels.sgd_ensemble(*(arguments.pop(data) for data in ("X", "y", "w0", "b0")), **arguments)
+        kernels.sgd_ensemble(**arguments)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
