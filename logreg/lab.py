@@ -5,6 +5,7 @@ answers in one sentence.
 """
 
 from dataclasses import dataclass
+from math import floor
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -97,7 +98,8 @@ def shares(study):
     """From how many of the random starts each cost led to accuracy 1, in one sentence."""
     (w0, w1), (b0, b1) = study.w_range, study.b_range
     found = " and ".join(
-        f"{100 * share:.4g} % with {COST_NAMES[cost]}" for cost, share in study.share_at_accuracy_1.items()
+        f"{floor(10_000 * share) / 100:g} % with {COST_NAMES[cost]}"
+        for cost, share in study.share_at_accuracy_1.items()
     )
     window = f"w in [{w0:g}, {w1:g}], b in [{b0:g}, {b1:g}]"
     return f"Of {len(study.w):,} random starts, {window}, training ends at accuracy 1 from {found}."

@@ -1,5 +1,7 @@
 """The run as an animation."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -51,7 +53,7 @@ def test_gif(history, surface, data, few_frames, tmp_path):
             frames.append(np.asarray(gif.convert("RGB"), float))
         assert gif.info["duration"] > 1000  # the last one stays
     assert frames[0].std() > 20
-    assert all(np.abs(one - other).max() > 50 for one, other in zip(frames, frames[1:], strict=False))
+    assert all(np.abs(one - other).max() > 50 for one, other in pairwise(frames))
 
 
 def test_html(history, surface, data, few_frames, tmp_path):

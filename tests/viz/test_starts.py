@@ -113,7 +113,7 @@ def test_bad_studies_are_refused(study_of, changes, message):
 
 
 def test_what_is_no_study_is_refused(study_of):
-    with pytest.raises(TypeError, match="study must have w, b, .*; tuple lacks"):
+    with pytest.raises(TypeError, match=r"study must have w, b, .*; tuple lacks"):
         plot_starts((1, 2))
     with pytest.raises(ValueError, match="must be one number"):
         plot_starts(study_of(), marks={"here": (np.zeros(2), 1)})
