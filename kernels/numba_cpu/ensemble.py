@@ -310,7 +310,8 @@ KERNELS = {"f": (one_feature_single, features_single), "d": (one_feature_double,
 
 def signed_samples(X, y, loss):
     sign = np.where(y > 0.5, 1, -1).astype(X.dtype)[:, None]
-    return Samples(np.hstack([sign * X, sign]), np.where(y > 0.5, 1 - y, y), loss == "mse")
+    rows = np.ascontiguousarray(np.hstack([sign * X, sign]))
+    return Samples(rows, np.where(y > 0.5, 1 - y, y), loss == "mse")
 
 
 def extremes(rows):

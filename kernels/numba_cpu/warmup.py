@@ -13,8 +13,8 @@ def compile_all():
             compile_surface(dtype, points)
         for d in (1, 2):
             compile_run(dtype, d)
-            for epochs in (1, launch.SERIAL_WORK):
-                compile_ensemble(dtype, d, epochs)
+            for n in (1, launch.SERIAL_WORK // 100):
+                compile_ensemble(dtype, d, n)
 
 
 def compile_surface(dtype, points):
@@ -40,8 +40,8 @@ def compile_run(dtype, d):
     update.add_gradient(launch.read_only(X), launch.read_only(y), 0, 1, theta[0], 0.0, False, theta[1])
 
 
-def compile_ensemble(dtype, d, epochs):
-    """Two runs of so many steps, one with its history."""
-    data, starts = (np.zeros((1, d), dtype), np.zeros(1, dtype)), (np.zeros((2, d), dtype), np.zeros(2, dtype))
-    settings = {"lr": 0.0, "batch_size": 1, "epochs": epochs, "loss": "bce", "history_of": [0]}
+def compile_ensemble(dtype, d, n):
+    """Two runs of one step with n samples, one with its history."""
+    data, starts = (np.zeros((n, d), dtype), np.zeros(n, dtype)), (np.zeros((2, d), dtype), np.zeros(2, dtype))
+    settings = {"lr": 0.0, "batch_size": n, "epochs": 1, "loss": "bce", "history_of": [0]}
     ensemble.sgd_ensemble(*data, *starts, **settings, progress=silent)
