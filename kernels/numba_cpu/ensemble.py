@@ -412,14 +412,16 @@ def costs(samples, theta):
 
 
 def write_ends(samples, theta, reached, ends):
-    """Writes what a group of models has come to, from their lanes to `ends`, an Ensemble of them."""
+    """Writes what models have come to, from their lanes, which it may change, to `ends`, an Ensemble of them."""
+    means = costs(samples, theta)
+    diverged = ~np.isfinite(theta).all(axis=1)
+    if diverged.any():
+        theta.swapaxes(1, 2)[diverged], means.swapaxes(1, 2)[diverged], reached[diverged] = np.nan, np.nan, -1
     models = len(ends.b)
-    means = from_lanes(costs(samples, theta), models)
-    theta, steps = from_lanes(theta, models), from_lanes(reached, models)
-    finite = np.isfinite(theta).all(axis=1)
-    ends.w[:], ends.b[:] = np.where(finite[:, None], theta, np.nan)[:, :-1], np.where(finite, theta[:, -1], np.nan)
-    ends.loss[:], ends.accuracy[:] = np.where(finite[:, None], means, np.nan).T
-    ends.steps[:] = np.where(finite, steps, -1)
+    ends.b[:], ends.loss[:], ends.accuracy[:], ends.steps[:] = (
+        values.reshape(-1)[:models] for values in (theta[:, -1], means[:, 0], means[:, 1], reached)
+    )
+    ends.w[:] = from_lanes(theta[:, :-1], models)
 
 
 def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
