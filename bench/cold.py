@@ -7,7 +7,7 @@ import numpy as np
 
 import kernels
 from bench.timing import seconds_of
-from bench.workloads import breast_cancer_run, lab_run, lab_surface
+from bench.workloads import breast_cancer_run, lab_run, lab_starts, lab_surface
 
 
 def surface():
@@ -22,12 +22,17 @@ def run():
     train(breast_cancer_run(np.float64))
 
 
+def ensemble():
+    X, y, w0, b0, settings = lab_starts(np.float32)
+    kernels.sgd_ensemble(X, y, w0, b0, **settings)
+
+
 def train(training):
     X, y, w, b, settings = training
     kernels.sgd_run_(X, y, w, b, **settings)
 
 
-FIRST_CALLS = {"surface": surface, "one-feature run": one_feature_run, "run": run}
+FIRST_CALLS = {"surface": surface, "one-feature run": one_feature_run, "run": run, "ensemble": ensemble}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

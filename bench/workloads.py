@@ -35,6 +35,16 @@ class Training(NamedTuple):
         return self.settings["epochs"] * -(-len(self.y) // self.settings["batch_size"])
 
 
+class Starts(NamedTuple):
+    """Data X (n, d), y (n,) and starts w0 (k, d), b0 (k,) of one dtype, and the settings of `kernels.sgd_ensemble`."""
+
+    X: np.ndarray
+    y: np.ndarray
+    w0: np.ndarray
+    b0: np.ndarray
+    settings: dict
+
+
 def lab_surface(resolution, dtype):
     return Grid(*lab_data(dtype), *lab_window(resolution))
 
@@ -63,6 +73,28 @@ def breast_cancer_run(dtype):
     return Training(X, y.astype(dtype), np.zeros(X.shape[1], dtype), np.zeros(1, dtype), settings)
 
 
+def lab_starts(dtype):
+    """700 steps from each of a million starts, uniform in the lab's window."""
+    X, y, _, _, settings = lab_run(dtype)
+    rng = np.random.default_rng(0)
+    w0, b0 = rng.uniform(-15, 15, (1_000_000, 1)), rng.uniform(-13, 13, 1_000_000)
+    return Starts(X, y, w0.astype(dtype), b0.astype(dtype), settings)
+
+
+def breast_cancer_starts(dtype):
+    """360 steps from each of 10,000 normal starts."""
+    X, y, w, _, settings = breast_cancer_run(dtype)
+    rng = np.random.default_rng(0)
+    w0, b0 = rng.normal(size=(10_000, len(w))), rng.normal(size=10_000)
+    return Starts(X, y, w0.astype(dtype), b0.astype(dtype), settings | {"epochs": 20})
+
+
+def first_starts(starts, most):
+    """At most so many of the starts, for a slow contender, and the factor to scale its time by."""
+    k = len(starts.b0)
+    return starts._replace(w0=starts.w0[:most], b0=starts.b0[:most]), max(1.0, k / most)
+
+
 def surface_error(got, grid, cells=64):
     """Largest relative error of random cells of the surface; every cell must hold a positive number."""
     assert got.shape == (len(grid.b), len(grid.w))
@@ -86,4 +118,20 @@ def run_error(got, training):
         assert found.shape == want.shape
         assert found.dtype == X.dtype
         errors.append(np.max(np.abs(found - want) / np.maximum(1, np.abs(want))))
+    return float(max(errors))
+
+
+def ends_error(got, starts, members=16):
+    """Largest error in w and b of random members, relative where a value is above 1."""
+    X, y, w0, b0, settings = starts
+    w, b = got
+    assert w.shape == w0.shape
+    assert b.shape == b0.shape
+    assert w.dtype == b.dtype == X.dtype
+    assert np.isfinite(w).all()
+    errors = []
+    for i in np.random.default_rng(0).choice(len(b), members, replace=False):
+        path, biases, _ = oracle.sgd_path(X, y, w0[i], b0[i], **settings)
+        want = np.append(path[-1], biases[-1])
+        errors.append(np.max(np.abs(np.append(w[i], b[i]) - want) / np.maximum(1, np.abs(want))))
     return float(max(errors))

@@ -6,6 +6,7 @@ imports neither torch nor Numba.
 """
 
 from kernels.backends import numba_module
+from kernels.ensemble import sgd_ensemble
 from kernels.results import Ensemble, LogitPlane, LossGrad, Plan, Run, Surface
 from kernels.surface import logit_plane, loss_surface, plan_surface, surface_on_plane
 from kernels.update import sgd_run_
@@ -20,6 +21,7 @@ __all__ = [
     "logit_plane",
     "loss_surface",
     "plan_surface",
+    "sgd_ensemble",
     "sgd_run_",
     "surface_on_plane",
     "warmup",

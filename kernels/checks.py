@@ -121,6 +121,32 @@ def parameter(name, value, shape, dtype):
     return array
 
 
+def starts(w0, b0, d, dtype):
+    """Starts of k >= 1 runs, w0 (k, d) and b0 (k,), finite, of a given dtype."""
+    w, b = array_of("w0", w0), array_of("b0", b0)
+    if w.ndim != 2 or w.shape[1] != d or len(w) == 0:
+        raise ValueError(f"w0 has shape {w.shape}; accepted: (k, {d}) with k >= 1")
+    if b.shape != (len(w),):
+        raise ValueError(f"b0 has shape {b.shape}; accepted: ({len(w)},), one bias for each start")
+    for name, array in (("w0", w), ("b0", b)):
+        if array.dtype != dtype:
+            raise TypeError(f"{name} has dtype {array.dtype}; accepted: {np.dtype(dtype)}, the dtype of X")
+        check_finite(name, array)
+    return w, b
+
+
+def members(name, value, k):
+    """Numbers of members from 0 to k - 1 as an array (m,)."""
+    try:
+        numbers = [operator.index(number) for number in value]
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; accepted: a sequence of integers from 0 to {k - 1}") from None
+    for number in numbers:
+        if not 0 <= number < k:
+            raise ValueError(f"{name} has {number}; accepted: integers from 0 to {k - 1}")
+    return np.array(numbers, np.intp)
+
+
 def check_native(name, value):
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
         raise ValueError(f"{name} is in the byte order of another machine; accepted: this machine's")

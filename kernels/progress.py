@@ -21,6 +21,18 @@ def reporter(progress):
     raise TypeError(f"progress is {progress!r}; accepted: None, True or a callable (done, total)")
 
 
+def counted(progress, total):
+    """A function that takes what was done since its last call, for a `progress` that takes the sum and the total."""
+    done = 0
+
+    def advance(more):
+        nonlocal done
+        done += more
+        progress(done, total)
+
+    return advance
+
+
 @contextmanager
 def tqdm_bar():
     from tqdm.auto import tqdm

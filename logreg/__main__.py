@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import matplotlib
@@ -10,7 +9,7 @@ import matplotlib
 from kernels.checks import QUANTITIES
 from logreg import datasets, directions
 from logreg.explore import Exploration, run_surface
-from logreg.lab import Settings, run_lab
+from logreg.lab import RANDOM_STARTS, Settings, run_lab, run_starts
 
 LAB = (
     "Runs the lab: trains logistic regression on 20 points from several starting values, with cross-entropy and with "
@@ -21,18 +20,26 @@ SURFACE = (
     "Trains logistic regression on real data and draws its loss, accuracy, gradient and the condition of its Hessian "
     "on a plane of parameters through the trained model, with the path of training projected on it."
 )
+STARTS = (
+    "Trains from random starting values, uniform in the lab's window, with cross-entropy and with the mean squared "
+    "error; says from how many of them each led to accuracy 1, and draws the map."
+)
 
 
-def parsers():
-    """The parser, whose options are the lab's, and {command: its parser}. Only what is given ends up in a namespace."""
-    parser = argparse.ArgumentParser(prog="python -m logreg", description=LAB)
-    add_lab_options(parser)
-    commands = parser.add_subparsers(dest="command", title="commands (default: lab)")
-    lab = commands.add_parser("lab", help="run the lab", description=LAB)
+def parse(arguments):
+    """The parser of the command, `lab` if none is named, and {option: value} of what was given."""
+    parser = argparse.ArgumentParser(prog="python -m logreg", description="Without a command: the lab.")
+    commands = parser.add_subparsers(dest="command")
+    lab = commands.add_parser("lab", help="run the lab (default)", prog="python -m logreg", description=LAB)
+    lab.epilog = "Other commands, each with --help: surface, planes of real data; starts, the map of random starts."
     surface = commands.add_parser("surface", help="draw planes of a model of real data", description=SURFACE)
+    starts = commands.add_parser("starts", help="draw the map of random starts", description=STARTS)
     add_lab_options(lab)
     add_surface_options(surface)
-    return parser, {None: parser, "lab": lab, "surface": surface}
+    add_starts_options(starts)
+    named = arguments and arguments[0] in commands.choices
+    given = vars(parser.parse_args(arguments if named else ["lab", *arguments]))
+    return {"lab": lab, "surface": surface, "starts": starts}[given["command"]], given
 
 
 def add_lab_options(parser):
@@ -41,12 +48,22 @@ def add_lab_options(parser):
     start = "{:g} {:g}".format(*values.start)
     add("--start", start, "weight and bias of the start set by hand", nargs=2, type=float, metavar=("W", "B"))
     add("--loss", "both", "cross-entropy, mean squared error or both", choices=["bce", "mse", "both"])
+    add("--resolution", values.resolution, "points of a surface along each axis", type=int, metavar="N")
+    add_training_options(add, values)
+
+
+def add_starts_options(parser):
+    add = adder(parser)
+    add("--number", RANDOM_STARTS, "random starts", type=int, metavar="N")
+    add_training_options(add, Settings())
+
+
+def add_training_options(add, values):
     add("--epochs", values.epochs, "passes over the data", type=int, metavar="N")
     add("--lr", values.lr, "learning rate", type=float, metavar="RATE")
     add("--batch-size", values.batch_size, "samples a step", type=int, metavar="N")
-    add("--resolution", values.resolution, "points of a surface along each axis", type=int, metavar="N")
     add("--out", values.out, "folder for the pictures", type=Path, metavar="DIR")
-    add("--seed", values.seed, "seed of the random start", type=int, metavar="N")
+    add("--seed", values.seed, "seed of random starts", type=int, metavar="N")
 
 
 def add_surface_options(parser):
@@ -80,20 +97,18 @@ def surface(quantities=Exploration.quantities, **given):
     run_surface(Exploration(quantities=tuple(quantities), **given))
 
 
+def starts(number=RANDOM_STARTS, **given):
+    run_starts(Settings(**given), number)
+
+
 def main(arguments=None):
-    parser, commands = parsers()
-    given = vars(parser.parse_args(arguments))
-    command = given.pop("command")
-    if command == "surface" and (misplaced := given.keys() - {field.name for field in fields(Exploration)}):
-        parser.error(f"options of the lab before surface: {', '.join(sorted(misplaced))}")
+    parser, given = parse(sys.argv[1:] if arguments is None else arguments)
     matplotlib.use("Agg")  # pictures go to files; no window is wanted, or may be possible
+    run = {"lab": lab, "surface": surface, "starts": starts}[given.pop("command")]
     try:
-        if command == "surface":
-            surface(**given)
-        else:
-            lab(**given)
+        run(**given)
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
-        commands[command].error(str(error))
+        parser.error(str(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from tqdm import tqdm
 
-from viz import plot_contour, plot_data, plot_epochs, plot_surface
+from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface
 
 PICTURES_A_RUN = 5
 COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
@@ -94,6 +94,22 @@ def draw_plane(surface, history, quantities, title):
 
 def draw_plane_3d(surface, title):
     return titled(plot_surface(surface), title)
+
+
+def draw_starts(study, marks, out):
+    """The map of random starts, with some marked by name."""
+    return save(plot_starts(study, marks=marks).figure, out / "starts.png")
+
+
+def draw_animation(trial, surface, data, out):
+    """The run as a GIF."""
+    run = animate(trial.history, surface, data)
+    path = out / f"{trial.history.cost}-run.gif"
+    try:
+        run.save(path)
+    finally:
+        plt.close(run.figure)
+    return path
 
 
 def save(figure, path):

@@ -150,11 +150,16 @@ def is_pair_of_windows(extent):
 
 
 def axis(name, window, points):
-    """`points` evenly spaced values over a window, (low, high) or r for (-r, r)."""
+    """`points` evenly spaced values over a window."""
+    return np.linspace(*interval(name, window), checks.whole("resolution", points, 1))
+
+
+def interval(name, window):
+    """The ends of a window, (low, high) or r for (-r, r), as floats."""
     try:
         low, high = map(float, window) if hasattr(window, "__len__") else (-float(window), float(window))
     except (TypeError, ValueError, OverflowError):
         low, high = math.nan, math.nan
     if isinstance(window, str) or not (low < high and math.isfinite(high - low)):
         raise ValueError(f"{name} is {window!r}; accepted: (low, high) with low < high, or a number r > 0 for (-r, r)")
-    return np.linspace(low, high, checks.whole("resolution", points, 1))
+    return low, high

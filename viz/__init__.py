@@ -4,7 +4,9 @@ Every function draws on the Axes that it is given, or on a new figure, and retur
 None calls `plt.show` or changes `rcParams`.
 """
 
+from .animation import RunAnimation, animate
 from .notebook import PlotStuff, plot_error_surfaces
+from .starts import StartsPlot, plot_starts
 from .surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
 from .training import DataPlot, EpochsPlot, plot_data, plot_epochs
 
@@ -13,10 +15,14 @@ __all__ = [
     "DataPlot",
     "EpochsPlot",
     "PlotStuff",
+    "RunAnimation",
+    "StartsPlot",
     "SurfacePlot",
+    "animate",
     "plot_contour",
     "plot_data",
     "plot_epochs",
     "plot_error_surfaces",
+    "plot_starts",
     "plot_surface",
 ]

@@ -37,6 +37,18 @@ class Path(NamedTuple):
     t: np.ndarray
 
 
+class Starts(NamedTuple):
+    """Starts `w (k,)`, `b (k,)` in a window, and what each cost led to from them: who succeeded, after which step."""
+
+    w: np.ndarray
+    b: np.ndarray
+    w_range: tuple[float, float]
+    b_range: tuple[float, float]
+    succeeded: dict[str, np.ndarray]
+    steps: dict[str, np.ndarray]
+    total_steps: int
+
+
 def to_numpy(values):
     """An array, a sequence or a tensor on any device as a NumPy array of the same shape, gradients dropped."""
     if hasattr(values, "detach"):
@@ -105,6 +117,32 @@ def read_full_loss(history, path):
     return np.append(start, loss)
 
 
+def read_starts(study):
+    """The `Starts` of a study with `w (k,)`, `b (k,)`, `w_range`, `b_range`, `accuracy`, `steps` and `total_steps`.
+
+    TypeError if an attribute is missing. ValueError for no starts or costs, shapes that disagree, a window that isn't
+    two increasing numbers, or starts that aren't in it.
+    """
+    require("study", study, ("w", "b", "w_range", "b_range", "accuracy", "steps", "total_steps"))
+    w, b = (finite_array(f"study.{name}", getattr(study, name)) for name in "wb")
+    if w.ndim != 1 or w.size == 0 or b.shape != w.shape:
+        raise ValueError(f"study.w and study.b must be (k,) with k >= 1, got {w.shape} and {b.shape}")
+    ranges = [
+        _range(f"study.{name}_range", getattr(study, f"{name}_range"), values)
+        for name, values in zip("wb", (w, b), strict=True)
+    ]
+    steps = {cost: finite_array(f"study.steps[{cost!r}]", values) for cost, values in study.steps.items()}
+    reached = {cost: to_numpy(values) for cost, values in study.accuracy.items()}
+    if not steps or steps.keys() != reached.keys():
+        raise ValueError(f"study.steps and study.accuracy must have the same costs, got {[*steps]} and {[*reached]}")
+    for cost in steps:
+        if not steps[cost].shape == reached[cost].shape == w.shape:
+            shapes = f"{steps[cost].shape} and {reached[cost].shape}"
+            raise ValueError(f"study.steps and study.accuracy of {cost!r} must be (k,) = {w.shape}, got {shapes}")
+    total = int(scalar("study.total_steps", study.total_steps))
+    return Starts(w, b, *ranges, {cost: reached[cost] == 1 for cost in steps}, steps, total)
+
+
 def read_data(data):
     """`x`, `y`, both `(n,)`, from anything whose `data[:]` gives x and y of n elements each, a tuple included.
 
@@ -134,6 +172,19 @@ def require(name, result, attributes):
     missing = [attribute for attribute in attributes if not hasattr(result, attribute)]
     if missing:
         raise TypeError(f"{name} must have {', '.join(attributes)}; {type(result).__name__} lacks {', '.join(missing)}")
+
+
+def _range(name, window, values):
+    ends = finite_array(name, window)
+    if ends.shape != (2,) or ends[0] >= ends[1]:
+        raise ValueError(f"{name} must be (low, high) with low < high, got {window!r}")
+    low, high = ends.tolist()
+    margin = 1e-6 * (high - low)  # of rounding to float32
+    if values.min() < low - margin or values.max() > high + margin:
+        raise ValueError(
+            f"{name} must hold every start, got [{low:g}, {high:g}] and {values.min():g} to {values.max():g}"
+        )
+    return low, high
 
 
 def monotonic_axis(name, values):

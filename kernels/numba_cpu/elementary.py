@@ -1,7 +1,8 @@
-"""Elementary functions of float64 vectors (`simd.Vector`), by argument reduction and polynomials.
+"""Elementary functions of vectors (`simd.Vector`), by argument reduction and polynomials; `exp_single` is of float32
+vectors, the others are of float64.
 
-The polynomials interpolate at Chebyshev nodes in 200-bit arithmetic and are rounded to float64; errors against
-mpmath are tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynomials) and 11 (reduction).
+The polynomials interpolate at Chebyshev nodes in 200-bit arithmetic and are rounded once; errors against mpmath are
+tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynomials) and 11 (reduction).
 """
 
 from numba import njit
@@ -40,6 +41,9 @@ ATANH_TAIL = (
     0.1321033443219967,
     0.13604216246696962,
 )
+EXP_TAIL_SINGLE = 0.5, 0.16666578, 0.041666556, 0.008363173, 0.0013926176
+LN2_SINGLE = 0.6931472
+ROUNDER_SINGLE = 12582912.0  # 1.5 * 2^23
 # exp is 0 below and inf above
 EXP_LOWEST = -746.0
 EXP_HIGHEST = 710.0
@@ -102,6 +106,22 @@ def exp_normal(x):
     x = select(x < -708.0, -708.0, x)
     mantissa, exponent = exp_parts(x)
     return mantissa * power_of_two(exponent)
+
+
+@njit(forceinline=True)
+def exp_single(x):
+    """e^x of a float32 vector, taken at -87 or 87 for anything beyond.
+
+    One piece of ln 2 will do: what it lacks changes e^x as if x were off by a twentieth of its own last place.
+    """
+    c2, c3, c4, c5, c6 = EXP_TAIL_SINGLE
+    x = select(x > 87.0, 87.0, x)
+    x = select(x < -87.0, -87.0, x)
+    rounded = fma(x, LOG2_E, ROUNDER_SINGLE)
+    r = fma(rounded - ROUNDER_SINGLE, -LN2_SINGLE, x)
+    tail = fma(fma(fma(fma(r, c6, c5), r, c4), r, c3), r, c2)
+    mantissa = fma(fma(tail, r, 1.0), r, 1.0)
+    return from_bits(bits(mantissa) + (bits(rounded) << 23))  # the low bits of `rounded` are the exponent
 
 
 @njit(forceinline=True)

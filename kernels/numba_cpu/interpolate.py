@@ -52,7 +52,7 @@ def times_rows(A, at, row_stride, node_stride, H, column, nodes):
 
 @njit
 def along_s(values, across, first, B, points_s, left, along):
-    """V B of the tiles whose nodes of t begin in row `first` of `values`, flat, to `along` (rows, columns from left)."""
+    """V B of the tiles whose nodes of t begin in row `first` of `values`, flat, to `along`: columns from `left`."""
     nodes_s, width = B.shape[0], along.shape[1]
     for k in range(0, along.shape[0], ROWS):
         for i in range(0, min(width, B.shape[1] - left), PANEL):

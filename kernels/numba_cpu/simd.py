@@ -336,6 +336,18 @@ def to_float(typing, x):
 
 
 @intrinsic
+def lanes_set(typing, mask):
+    """How many lanes of a mask are set."""
+
+    def emit(context, builder, sig, args):
+        count = builder.ctpop(builder.bitcast(args[0], ir.IntType(mask.lanes)))
+        resize = builder.zext if mask.lanes <= types.intp.bitwidth else builder.trunc
+        return resize(count, ir.IntType(types.intp.bitwidth))
+
+    return types.intp(mask), emit
+
+
+@intrinsic
 def total(typing, x):
     """Sum of all lanes, by halves; their number is a power of two."""
     if x.lanes & (x.lanes - 1):

@@ -10,6 +10,7 @@ from kernels import spectral
 from kernels.numba_cpu import bias_axis, counting, elementwise, general_plane, interpolate, moments
 from kernels.numba_cpu.launch import launch
 from kernels.numba_cpu.parts import Work, groups, launches, samples_at_once
+from kernels.progress import counted
 
 JOBS_PER_THREAD = 16
 EVALUATIONS_PER_THREAD = 50_000_000  # in one launch
@@ -60,18 +61,6 @@ def passes(outputs, weighted):
         kernel = "products" if by_products else "counting" if name == "accuracy" else "elementwise"
         kernels.setdefault(kernel, []).append(name)
     return kernels
-
-
-def counted(progress, total):
-    """A function that takes what was done since its last call, for a `progress` that takes the sum and the total."""
-    done = 0
-
-    def advance(evaluations):
-        nonlocal done
-        done += evaluations
-        progress(done, total)
-
-    return advance
 
 
 def evaluate(samples, summary, s, t, weighted, outputs, advance):

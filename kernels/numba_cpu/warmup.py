@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.compression import Line
-from kernels.numba_cpu import launch, moments, surface, update
+from kernels.numba_cpu import ensemble, launch, moments, surface, update
 from kernels.progress import silent
 from kernels.samples import ArraySamples, summary_of
 from kernels.spectral import Interpolation, Tiling
@@ -15,6 +15,8 @@ def compile_all():
             compile_surface(dtype, points)
         for d in (1, 2):
             compile_run(dtype, d)
+            for n in (1, launch.SERIAL_WORK // 100):
+                compile_ensemble(dtype, d, n)
 
 
 def compile_surface(dtype, points):
@@ -41,3 +43,10 @@ def compile_run(dtype, d):
     update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", progress=silent)
     theta = np.zeros((2, update.LANES))
     update.add_gradient(launch.read_only(X), launch.read_only(y), 0, 1, theta[0], 0.0, False, theta[1])
+
+
+def compile_ensemble(dtype, d, n):
+    """Two runs of one step with n samples, one with its history."""
+    data, starts = (np.zeros((n, d), dtype), np.zeros(n, dtype)), (np.zeros((2, d), dtype), np.zeros(2, dtype))
+    settings = {"lr": 0.0, "batch_size": n, "epochs": 1, "loss": "bce", "history_of": [0]}
+    ensemble.sgd_ensemble(*data, *starts, **settings, progress=silent)

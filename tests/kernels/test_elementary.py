@@ -114,6 +114,49 @@ def test_exp_normal(compiled, where):
     assert worst("exp_normal", where, compiled["exp_normal"](x), x, mpmath.exp) <= bound
 
 
+SINGLE_RANGES = {
+    "near 0": np.concatenate([[0.0, -0.0], logarithmic(1e-44, 1e-3)]),
+    "up to 1": uniform(-1, 1),
+    "whole range": uniform(-87, 87),
+    "between multiples of ln 2": ((np.arange(-125, 125) + 0.5) * LN2)[:, None].repeat(8, 1).ravel()
+    * (1 + 6e-8 * np.tile(np.arange(-4, 4), 250)),
+}
+
+
+@pytest.mark.parametrize("where", SINGLE_RANGES)
+def test_exp_single(where):
+    """In ulp of float32: one, and what the one piece of ln 2 adds, an ulp at |x| = 22."""
+    x = SINGLE_RANGES[where].astype(np.float32)
+    got = exp_single_of(x)
+    with mpmath.workprec(oracle.BITS):
+        for value, v in zip(got, x, strict=True):
+            truth = mpmath.exp(mpmath.mpf(float(v)))
+            error = abs(mpmath.mpf(float(value)) - truth) / mpmath.mpf(2) ** (mpmath.frexp(truth)[1] - 24)
+            assert error <= 1 + abs(v) / 22, (v, float(error))
+
+
+def test_exp_single_is_held_at_87_and_keeps_nan():
+    x = np.array([87, 87.5, 200, 3e38, np.inf, np.nan, -87, -87.5, -3e38, -np.inf], np.float32)
+    got = exp_single_of(x)
+    assert np.isnan(got).tolist() == np.isnan(x).tolist()
+    assert len(set(got[:5])) == len(set(got[6:])) == 1
+    np.testing.assert_allclose(got[[0, 6]], np.exp([87.0, -87.0]), rtol=1e-6)
+
+
+def exp_single_of(x):
+    vector, load, store, exp_single = Vector(types.float32, LANES), simd.load, simd.store, elementary.exp_single
+
+    @njit
+    def kernel(x, out):
+        for i in range(0, x.size, LANES):
+            store(out, i, exp_single(load(vector, x, i)))
+
+    padded = np.pad(x, (0, -len(x) % LANES))
+    out = np.full_like(padded, 77)
+    kernel(padded, out)
+    return out[: len(x)]
+
+
 def test_exp_beyond_the_range(compiled):
     x = np.array([709.79, 710.0, 711.0, 745.0, 1e4, 1e308, np.inf, -745.2, -746.0, -747.0, -1e4, -1e308, -np.inf, 0.0])
     assert compiled["exp"](x).tolist() == [np.inf] * 7 + [0.0] * 6 + [1.0]

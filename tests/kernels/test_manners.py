@@ -58,13 +58,13 @@ def test_numpy_users_load_neither_torch_nor_matplotlib():
 
 KERNELS = """
 import json, kernels
-from kernels.numba_cpu import bias_axis, cache, counting, elementwise, general_plane, interpolate
+from kernels.numba_cpu import bias_axis, cache, counting, elementwise, ensemble, general_plane, interpolate
 from kernels.numba_cpu import launch, update, warmup
 from numba.core.registry import CPUDispatcher
 
 def compiled_kernels():
     found = {}
-    for module in (bias_axis, counting, elementwise, general_plane, interpolate, update):
+    for module in (bias_axis, counting, elementwise, ensemble, general_plane, interpolate, update):
         for name, value in vars(module).items():
             for kernel in value if isinstance(value, launch.ParallelKernel) else [value]:
                 if isinstance(kernel, CPUDispatcher) and isinstance(kernel._cache, cache.KernelCache):
@@ -101,6 +101,9 @@ for dtype, (points, order) in itertools.product((np.float32, np.float64), iterto
     for data, batch_size in itertools.product((x[:, None], X, X[:, :1]), (3, 10**6)):
         w, b = np.zeros(2 * data.shape[1], dtype)[::2], np.zeros(1, dtype)
         kernels.sgd_run_(data, y, w, b, lr=1, batch_size=batch_size, epochs=2)
+        w0, b0 = np.zeros((2 * points, data.shape[1]), dtype)[::2], np.zeros(points, dtype)
+        settings = dict(lr=1, batch_size=batch_size, epochs=points, history_of=range(points))
+        kernels.sgd_ensemble(data, y > 0, w0, b0, **settings)
 print(json.dumps([before, signatures()]))
 """
 )
@@ -166,11 +169,15 @@ def train():
     w, b = start.copy(), np.zeros(1)
     return kernels.sgd_run_(X, y[:999], w, b, lr=0.1, batch_size=7, epochs=5).w
 
-path, results = train(), []
+def train_many():
+    starts = np.linspace(-1, 1, 600).reshape(200, 3), np.zeros(200)
+    return kernels.sgd_ensemble(X, y[:999], *starts, lr=0.1, batch_size=7, epochs=2).w
+
+path, ends, results = train(), train_many(), []
 
 def work():
     for _ in range(5):
-        results.append(same(surface(), want) and same(train(), path))
+        results.append(same(surface(), want) and same(train(), path) and same(train_many(), ends))
 
 threads = [threading.Thread(target=work) for _ in range(5)]
 for thread in threads:
@@ -276,6 +283,10 @@ for dtype in (np.float32, np.float64):
                 w, b = guarded(np.zeros(d, dtype), np.zeros(1, dtype))
                 kernels.sgd_run_(*data, w, b, lr=0.1, batch_size=batch_size, epochs=2)
                 ends.append([*w.tolist(), *b.tolist()])
+                starts = guarded(np.ones((3, d), dtype), np.ones(3, dtype)) if data[0] is not X else (
+                    np.ones((3, d), dtype), np.ones(3, dtype))
+                many = kernels.sgd_ensemble(*data, *starts, lr=0.1, batch_size=batch_size, epochs=2, history_of=[2])
+                ends[-1] += [*many.w.ravel().tolist(), *many.loss.tolist(), *many.history.loss[0].tolist()]
             assert ends[0] == ends[1]
     for n, n_w, n_b in ((1, 1, 1), (7, 3, 5), (513, 9, 65), (600, 17, 513)):
         x, w, b = rng.normal(size=n).astype(dtype), np.linspace(-3, 3, n_w), np.linspace(-3, 3, n_b)
@@ -411,6 +422,27 @@ assert np.isfinite(state["w"]).all() and check(), state
 print(json.dumps(found))
 """
     assert_prompt(run_python(INTERRUPT + calls, *LONG_RUNS[name]))
+
+
+LONG_ENSEMBLES = {  # n, d, batch_size, epochs, k
+    "lab": (20, 1, 3, 100, 10_000_000),
+    "one member": (20, 1, 3, 10_000_000, 1),
+    "one enormous batch": (4_000_000, 1, 4_000_000, 200, 3),
+    "many features": (500, 30, 32, 1000, 100_000),
+}
+
+
+@pytest.mark.parametrize("name", each(LONG_ENSEMBLES, {"lab", "one member"}))
+def test_ctrl_c_in_sgd_ensemble(name):
+    calls = """
+n, d, batch_size, epochs, k = map(int, sys.argv[1:])
+X = rng.normal(size=(n, d)).astype(np.float32)
+y = rng.integers(0, 2, n)
+w0, b0 = rng.normal(size=(k, d)).astype(np.float32), rng.normal(size=k).astype(np.float32)
+settings = dict(lr=0.3, batch_size=batch_size)
+print(json.dumps(latencies(lambda: kernels.sgd_ensemble(X, y, w0, b0, **settings, epochs=epochs))))
+"""
+    assert_prompt(run_python(INTERRUPT + calls, *LONG_ENSEMBLES[name]))
 
 
 # Progress

@@ -220,6 +220,20 @@ def test_total_is_the_sum_by_halves(dtype, lanes):
     assert kernel(x) == want[0]
 
 
+@pytest.mark.parametrize("lanes", [*LANES, 64, 128])
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_lanes_set_counts_them(dtype, lanes):
+    vector, load, lanes_set = Vector(dtype, lanes), simd.load, simd.lanes_set
+
+    @njit
+    def kernel(x):
+        return lanes_set(load(vector, x, 0) > 0.0)
+
+    for share in (0.0, 0.1, 0.5, 1.0):
+        x = np.where(np.random.default_rng(lanes).uniform(size=lanes) < share, 1, -1).astype(numpy_dtype(dtype))
+        assert kernel(x) == np.count_nonzero(x > 0)
+
+
 @pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize("dtype", REALS + INTEGERS, ids=str)
 def test_load_and_store_at_any_index(dtype, lanes):

@@ -48,6 +48,34 @@ def test_defaults_are_the_values_of_the_lab():
     assert Settings() == Settings((5.0, 10.0), ("bce", "mse"), 2.0, 3, 100, 300, Path("out"), 0)
 
 
+def test_starts(tmp_path, capsys):
+    """Few starts: the shares, and one picture."""
+    command_line.main(["starts", "--number", "2000", "--epochs", "20", "--seed", "3", "--out", str(tmp_path / "new")])
+    text = capsys.readouterr().out
+    assert text.startswith("Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training ends at accuracy 1 from ")
+    assert re.search(r"from 100 % with cross-entropy and [\d.]+ % with mean squared error\.\n", text)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["starts.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--number", "0"], "n is 0; accepted"),
+        (["--number", "many"], "invalid int value: 'many'"),
+        (["--seed", "-1"], "seed is -1; accepted"),
+        (["--lr", "-1"], "lr is -1"),
+        (["--start", "5", "10"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_values_of_starts(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(["starts", "--epochs", "1", *arguments])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def error_of(arguments, capsys):
     """What is said on stderr where the command line is refused as argparse refuses it."""
     with pytest.raises(SystemExit) as stop:
@@ -149,3 +177,4 @@ def test_run_as_a_program(tmp_path):
     assert "With cross-entropy " in run.stdout
     assert "Warning" not in run.stderr
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 7
+    assert len(list((tmp_path / "pictures").glob("*.gif"))) == 1

@@ -14,6 +14,7 @@ from matplotlib.image import imread
 from logreg import History, LabData, lab, pictures
 from logreg.lab import WINDOW, Settings, Trial, answer, run_lab, starts, surface_around, table
 from tests import oracle, problems
+from viz import animation
 
 POINTS = {1.0: (1, -0.25), 0.65: (0, 0), 0.35: (5, 10), 0.0: (-1, 0.25)}  # accuracy: (w, b)
 
@@ -36,8 +37,10 @@ def small_lab(tmp_path_factory):
     out, text = tmp_path_factory.mktemp("lab") / "new" / "folder", io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(text):
         patch.setattr(lab, "TIMED_RUNS", 1)
+        patch.setattr(lab, "RANDOM_STARTS", 2000)
+        patch.setattr(animation, "MOST_FRAMES", 3)
         trials = run_lab(Settings(epochs=5, resolution=12, out=out))
-    files = {path.name: imread(path)[..., :3] for path in out.iterdir()}
+    files = {path.name: imread(path)[..., :3] for path in out.glob("*.png")}
     return SimpleNamespace(trials=trials, text=text.getvalue(), files=files, out=out)
 
 
@@ -68,15 +71,17 @@ def test_trials(small_lab):
 def test_text(small_lab):
     lines = small_lab.text.splitlines()
     assert lines[:7] == table(small_lab.trials).splitlines()
-    assert f"21 pictures in {small_lab.out.resolve()}" in small_lab.text
+    assert f"23 pictures in {small_lab.out.resolve()}" in small_lab.text
     assert "summary.png" in small_lab.text
+    assert "Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training ends at accuracy 1 from " in small_lab.text
     assert small_lab.text.rstrip().endswith(answer(small_lab.trials))
 
 
 def test_pictures(small_lab):
     of_cost = ["surface", "contour", *(f"epoch-{k:03d}" for k in range(1, 6)), "path-3d", "path", "epochs"]
-    names = ["summary", *(f"{cost}-{name}" for cost in ("bce", "mse") for name in of_cost)]
+    names = ["summary", "starts", *(f"{cost}-{name}" for cost in ("bce", "mse") for name in of_cost)]
     assert sorted(small_lab.files) == sorted(f"{name}.png" for name in names)
+    assert [path.name for path in small_lab.out.iterdir() if path.suffix != ".png"] == ["bce-run.gif"]
 
 
 def test_no_picture_is_blank(small_lab):
@@ -90,7 +95,7 @@ def test_no_picture_is_blank(small_lab):
 
 
 def test_no_picture_is_another(small_lab):
-    assert len({picture.tobytes() for picture in small_lab.files.values()}) == 21
+    assert len({picture.tobytes() for picture in small_lab.files.values()}) == 22
 
 
 def test_one_cost_without_training(tmp_path, capsys):

@@ -1,0 +1,65 @@
+"""Training from many starts at once: the public function, its checks, and the choice of backend."""
+
+from kernels import checks
+from kernels.backends import numba_module, on_tensors
+from kernels.progress import reporter
+from kernels.results import Ensemble, Run
+
+
+def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of=(), backend=None, progress=None):
+    """k runs of minibatch gradient descent on the same data, each from a start of its own, all at once.
+
+    X           features (n, d), float32 or float64
+    y           labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
+    w0, b0      starts, (k, d) and (k,), k >= 1, of the dtype of X; they stay as they are
+    lr          learning rate, finite, >= 0
+    batch_size  samples a step, taken in order; the last batch of an epoch is averaged over its own length
+    epochs      passes over the data
+    loss        "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
+    history_of  members, from 0 to k - 1, whose every step is returned too
+    backend     None or "numba": compiled; "reference": eager PyTorch
+    progress    True for a tqdm bar, or a callable (done, total) that counts steps of all members and, once more, of
+                those with a history
+
+    Returns Ensemble(w (k, d), b, loss, accuracy, steps (k,), history): the trained parameters, their loss and accuracy
+    on all the data, and the first step after which every sample was classified correctly, 0 being the start, even if it
+    later wasn't, or -1. `history` is the Run of the m members asked for, w (m, steps, d), b (m, steps) after each step
+    and loss (m, steps) of the minibatch before it. A member that diverges has NaN everywhere and -1 steps, in its
+    history NaN from then on, and stops nobody.
+
+    A member is the run that `sgd_run_` makes from its start, but for rounding: the compiled members are computed in the
+    dtype of X, with compensated sums of steps (Kahan), and have the same bits wherever they stand among how many and on
+    whatever number of threads. Loss and accuracy are evaluated in float64 and rounded once.
+
+    Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit.
+    """
+    X_array = checks.features("X", X)
+    n, d = X_array.shape
+    y_array = checks.labels(y, n, X_array.dtype)
+    starts = checks.starts(w0, b0, d, X_array.dtype)
+    k = len(starts[1])
+    settings = {
+        "lr": checks.learning_rate(lr),
+        "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
+        "epochs": checks.whole("epochs", epochs, 0),
+        "loss": checks.one_of("loss", loss, checks.COSTS),
+        "history_of": checks.members("history_of", history_of, k),
+    }
+    backend = checks.backend(backend)
+    steps = settings["epochs"] * -(-n // settings["batch_size"])
+    checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), X_array.dtype)
+    body = reference_ensemble if backend == "reference" else numba_module("ensemble").sgd_ensemble
+    with reporter(progress) as report:
+        ends = body(X_array, y_array, *starts, **settings, progress=report)
+    *fields, history = ends
+    return Ensemble(*(checks.like(X, field) for field in fields), Run(*(checks.like(X, field) for field in history)))
+
+
+def reference_ensemble(X, y, w0, b0, *, progress, **settings):
+    from kernels import reference
+
+    *fields, history = reference.sgd_ensemble(*on_tensors(X, y, w0, b0), **settings)
+    steps = (len(b0) + len(history.b)) * history.b.shape[1]
+    if steps:
+        progress(steps, steps)
+    return Ensemble(*(field.numpy() for field in fields), Run(*(field.numpy() for field in history)))

@@ -1,0 +1,446 @@
+"""Training many models at once on the CPU: models in the lanes of a vector, every thread with models of its own.
+
+A sample of class 1 has the sign 1, one of class 0 the sign -1, and y' = min(y, 1 - y) is its label's distance from its
+class. With signed rows r = sign (x, 1) and theta = (w, b) the margin is m = r.theta, and with s = 1 / (1 + e^m) the
+cost is softplus(-m) + y' m or (s - y')^2, with derivatives y' - s and -2 (s - y') s (1 - s) by m. The bias is the
+weight of the last column, and nothing cancels.
+
+Models compute in the dtype of the data. Parameters are carried with what rounding takes from them at each step, which
+would otherwise be most of the error. Whether a sample is classified correctly goes by the logit in float64, or by one
+that is sure to have its sign.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numba import njit, prange, types
+
+from kernels.numba_cpu.elementary import exp_normal, exp_single, softplus
+from kernels.numba_cpu.launch import launch, parallel_kernel
+from kernels.numba_cpu.simd import Vector, fma, lanes_set, load, register_bytes, select, splat, store
+from kernels.progress import counted
+from kernels.results import Ensemble, Run
+
+# Four registers of models are four chains of dependent operations, enough to hide most of their latency.
+SINGLE, DOUBLE = Vector(types.float32, register_bytes()), Vector(types.float64, register_bytes() // 2)
+SINGLE_WIDE, SINGLE_STEPS = SINGLE.of(types.float64), SINGLE.of(types.int64)
+DOUBLE_STEPS = DOUBLE.of(types.int64)
+LANES = {"f": SINGLE.lanes, "d": DOUBLE.lanes}
+PART = register_bytes() // 4
+WIDE_PART = Vector(types.float64, PART)
+
+OPERATIONS_PER_THREAD = 1_500_000_000  # multiply-adds of one launch, of all lanes: well under 0.1 s, for Ctrl-C
+OPERATIONS_PER_SAMPLE = 25  # what a sigmoid costs, in multiply-adds
+OPERATIONS_PER_COST = 200  # what a cost in float64 does
+PATH_BYTES = 2**24  # of the history in one launch
+
+
+class Samples(NamedTuple):
+    """Signed rows (n, d + 1) and distances of the labels from their classes (n,), and what is minimised."""
+
+    rows: np.ndarray
+    distance: np.ndarray
+    squared: bool
+
+
+# One group: the models in the lanes of one vector
+
+
+@njit(forceinline=True)
+def push(exp, margin, distance, squared):
+    """Minus the derivative of a sample's cost by its margin."""
+    e = exp(margin)
+    s = 1.0 / (e + 1.0)
+    error = s - distance
+    return error * (s * e * s * 2.0) if squared else error
+
+
+@njit(forceinline=True)
+def moved(theta, lost, gradient, rate):
+    """theta + rate gradient, and what rounding took from it, now or before (Kahan)."""
+    step = fma(gradient, rate, lost)
+    total = theta + step
+    return total, step - (total - theta)
+
+
+@njit(forceinline=True)
+def rounded_twice(x, y, z):
+    return x * y + z
+
+
+@njit(forceinline=True)
+def is_right(margin, sign):
+    """Whether class 1 has z > 0 and class 0 has z <= 0, by the margin sign z."""
+    return margin > 0.0 if sign > 0.0 else margin >= 0.0
+
+
+@njit(forceinline=True)
+def noted(numbers, reached, right, step):
+    """Notes the step for the models that are right in every sample now; returns which have yet to be."""
+    before = load(numbers, reached, 0)
+    after = select((before == -1) & right, step, before)
+    store(reached, 0, after)
+    return after == -1
+
+
+@njit(forceinline=True)
+def all_right_of_one(logit, w, b, checked, waiting):
+    """Which of the `waiting` models are right in every sample: as z is monotone in x, those `checked` decide."""
+    for i in range(checked.shape[0]):
+        sign = checked[i, 1]
+        waiting = waiting & is_right(logit(w, checked[i, 0], b * sign), sign)
+    return waiting
+
+
+@njit(forceinline=True)
+def run_one_feature(members, numbers, exp, logit, samples, checked, settings, first, last, group):
+    """The run of a group with one feature, from sample number `first` to `last`, with the parameters in registers.
+
+    `members` and `numbers` are the vectors of models and of their steps; `logit`, of w, x, b, has the sign that it has
+    in float64. Of the group, `state` (3, 2, lanes) holds w and b, what rounding took from them, and the gradient of a
+    batch that isn't complete; `reached` (lanes,) the step at which every sample was right first, or -1. Parameters
+    after each step go to `path` (1 + steps, 2, lanes), from its second entry on, as far as it has room.
+    """
+    (rows, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
+    n, lanes = distance.size, reached.size
+    row = first % n
+    begin = row // batch_size * batch_size
+    step = first // n * ((n + batch_size - 1) // batch_size) + row // batch_size
+    w, w_lost, by_w = load(members, state, 0), load(members, state, 2 * lanes), load(members, state, 4 * lanes)
+    b, b_lost, by_b = load(members, state, lanes), load(members, state, 3 * lanes), load(members, state, 5 * lanes)
+    waiting = load(numbers, reached, 0) == -1
+    kept = 1
+    while True:
+        if row == begin and lanes_set(waiting) > 0:
+            right = all_right_of_one(logit, w, b, checked, waiting)
+            if lanes_set(right) > 0:
+                waiting = noted(numbers, reached, right, step)
+        if first == last:
+            break
+        end = min(begin + batch_size, n)
+        stop = min(end, row + last - first)
+        for i in range(row, stop):
+            x, sign = rows[i, 0], rows[i, 1]
+            force = push(exp, fma(w, x, b * sign), distance[i], squared)
+            by_w, by_b = fma(force, x, by_w), fma(force, sign, by_b)
+        first += stop - row
+        row = stop if stop < n else 0
+        if stop == end:
+            step += 1
+            w, w_lost = moved(w, w_lost, by_w, lr / (end - begin))
+            b, b_lost = moved(b, b_lost, by_b, lr / (end - begin))
+            by_w, by_b = splat(members, 0.0), splat(members, 0.0)
+            begin = row
+            if kept < path.shape[0]:
+                store(path, 2 * kept * lanes, w)
+                store(path, (2 * kept + 1) * lanes, b)
+                kept += 1
+    for k, value in enumerate((w, b, w_lost, b_lost, by_w, by_b)):
+        store(state, k * lanes, value)
+
+
+@njit(forceinline=True)
+def wide_margin(wide, rows, i, theta, lane, lanes):
+    """Margins of sample `i` in float64, every operation rounded, by `theta` (d + 1, lanes) from a given lane."""
+    margin = splat(wide, 0.0)
+    for j in range(rows.shape[1]):
+        margin = margin + load(wide, theta, j * lanes + lane) * rows[i, j]
+    return margin
+
+
+@njit(forceinline=True)
+def with_costs(cost, right, rows, distance, squared, start, stop, theta, lane):
+    """Adds the costs of the samples [start, stop), and the number that is right, by `theta` (d + 1, lanes)."""
+    size, lanes = theta.shape
+    for i in range(start, stop):
+        margin = wide_margin(WIDE_PART, rows, i, theta, lane, lanes)
+        right = right + select(is_right(margin, rows[i, size - 1]), 1.0, 0.0)
+        if squared:
+            error = 1.0 / (exp_normal(margin) + 1.0) - distance[i]
+            cost = fma(error, error, cost)
+        else:
+            cost = cost + softplus(-margin)
+            if distance[i] != 0.0:
+                cost = fma(margin, distance[i], cost)
+    return cost, right
+
+
+@njit(forceinline=True)
+def all_right(wide, rows, order, state, lanes, waiting):
+    """Which of the `waiting` models are right in every sample.
+
+    A sample that rules one of them out moves to the front of `order`: it is likely to do so after the next step too.
+    """
+    front = 0
+    for k in range(order.size):
+        if lanes_set(waiting) == 0:
+            break
+        i = order[k]
+        right = waiting & is_right(wide_margin(wide, rows, i, state, 0, lanes), rows[i, rows.shape[1] - 1])
+        if lanes_set(right) < lanes_set(waiting):
+            order[k], order[front] = order[front], i
+            front += 1
+            waiting = right
+    return waiting
+
+
+@njit(forceinline=True)
+def add_gradient(members, exp, rows, i, distance, squared, state, size, lanes):
+    """Adds the gradient of one sample to the third part of `state` (3, d + 1, lanes)."""
+    margin = splat(members, 0.0)
+    for j in range(size):
+        margin = fma(load(members, state, j * lanes), rows[i, j], margin)
+    force = push(exp, margin, distance[i], squared)
+    for j in range(size):
+        at = (2 * size + j) * lanes
+        store(state, at, fma(force, rows[i, j], load(members, state, at)))
+
+
+@njit(forceinline=True)
+def take_step(members, rate, state, size, lanes):
+    """Moves the parameters by the gradient, which is then zero."""
+    for j in range(size):
+        at, lost, gradient = j * lanes, (size + j) * lanes, (2 * size + j) * lanes
+        old = load(members, state, at), load(members, state, lost), load(members, state, gradient)
+        theta, remainder = moved(*old, rate)
+        store(state, at, theta)
+        store(state, lost, remainder)
+        store(state, gradient, splat(members, 0.0))
+
+
+@njit(forceinline=True)
+def run_features(members, numbers, wide, exp, samples, order, settings, first, last, group):
+    """As `run_one_feature` for any number of features, with the parameters in `state` (3, d + 1, lanes); `wide` are as
+    many float64 as there are members."""
+    (rows, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
+    (n, size), lanes = rows.shape, reached.size
+    row = first % n
+    begin = row // batch_size * batch_size
+    step = first // n * ((n + batch_size - 1) // batch_size) + row // batch_size
+    waiting = load(numbers, reached, 0) == -1
+    kept = 1
+    while True:
+        if row == begin and lanes_set(waiting) > 0:
+            right = all_right(wide, rows, order, state, lanes, waiting)
+            if lanes_set(right) > 0:
+                waiting = noted(numbers, reached, right, step)
+        if first == last:
+            break
+        end = min(begin + batch_size, n)
+        stop = min(end, row + last - first)
+        for i in range(row, stop):
+            add_gradient(members, exp, rows, i, distance, squared, state, size, lanes)
+        first += stop - row
+        row = stop if stop < n else 0
+        if stop == end:
+            step += 1
+            take_step(members, lr / (end - begin), state, size, lanes)
+            begin = row
+            if kept < path.shape[0]:
+                for j in range(size):
+                    store(path, (kept * size + j) * lanes, load(members, state, j * lanes))
+                kept += 1
+
+
+# All groups: the first axis of `state`, `reached`, `path` and, with several features, `order`
+
+
+@parallel_kernel
+def one_feature_single(rows, distance, squared, checked, batch_size, lr, first, last, state, reached, path):
+    for g in prange(state.shape[0]):
+        samples, settings, group = (rows, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
+        run_one_feature(SINGLE, SINGLE_STEPS, exp_single, fma, samples, checked, settings, first, last, group)
+
+
+@parallel_kernel
+def one_feature_double(rows, distance, squared, checked, batch_size, lr, first, last, state, reached, path):
+    for g in prange(state.shape[0]):
+        samples, settings, group = (rows, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
+        run_one_feature(DOUBLE, DOUBLE_STEPS, exp_normal, rounded_twice, samples, checked, settings, first, last, group)
+
+
+@parallel_kernel
+def features_single(rows, distance, squared, order, batch_size, lr, first, last, state, reached, path):
+    for g in prange(state.shape[0]):
+        samples, settings, group = (rows, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
+        run_features(SINGLE, SINGLE_STEPS, SINGLE_WIDE, exp_single, samples, order[g], settings, first, last, group)
+
+
+@parallel_kernel
+def features_double(rows, distance, squared, order, batch_size, lr, first, last, state, reached, path):
+    for g in prange(state.shape[0]):
+        samples, settings, group = (rows, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
+        run_features(DOUBLE, DOUBLE_STEPS, DOUBLE, exp_normal, samples, order[g], settings, first, last, group)
+
+
+@parallel_kernel
+def add_costs(rows, distance, squared, start, stop, theta, sums):
+    """Adds the costs, and the number that is right, of the samples [start, stop) at `theta` (groups, d + 1, lanes) to
+    `sums` (groups, 2, lanes), float64."""
+    lanes = theta.shape[2]
+    for g in prange(theta.shape[0]):
+        for lane in range(0, lanes, PART):
+            cost, right = load(WIDE_PART, sums[g], lane), load(WIDE_PART, sums[g], lanes + lane)
+            cost, right = with_costs(cost, right, rows, distance, squared, start, stop, theta[g], lane)
+            store(sums[g], lane, cost)
+            store(sums[g], lanes + lane, right)
+
+
+@parallel_kernel
+def batch_losses(rows, distance, squared, batch_size, step, path, losses):
+    """Mean costs (groups, steps, lanes) of the batches of steps number `step` and following, each at its entry of
+    `path` (groups, steps + 1, d + 1, lanes)."""
+    n = distance.size
+    for g in prange(losses.shape[0]):
+        for k in range(losses.shape[1]):
+            start = (step + k) % ((n + batch_size - 1) // batch_size) * batch_size
+            stop = min(start + batch_size, n)
+            for lane in range(0, losses.shape[2], PART):
+                zero = splat(WIDE_PART, 0.0)
+                cost, _ = with_costs(zero, zero, rows, distance, squared, start, stop, path[g, k], lane)
+                store(losses[g, k], lane, cost / (stop - start))
+
+
+KERNELS = {"f": (one_feature_single, features_single), "d": (one_feature_double, features_double)}
+
+
+# Launches
+
+
+def signed_samples(X, y, loss):
+    sign = np.where(y > 0.5, 1, -1).astype(X.dtype)[:, None]
+    rows = np.ascontiguousarray(np.hstack([sign * X, sign]))
+    return Samples(rows, np.where(y > 0.5, 1 - y, y), loss == "mse")
+
+
+def extremes(rows):
+    """The signed rows (m, 2), of one feature, whose x is the lowest or highest of their class."""
+    x, sign = rows[:, 0] * rows[:, 1], rows[:, 1]
+    classes = [np.flatnonzero(sign == one) for one in np.unique(sign)]
+    return rows[[some[find(x[some])] for some in classes for find in (np.argmin, np.argmax)]]
+
+
+def in_lanes(theta):
+    """(m, d + 1) as (groups, d + 1, lanes), the last group filled up with copies of the last model."""
+    lanes = LANES[theta.dtype.char]
+    padded = np.pad(theta, ((0, -len(theta) % lanes), (0, 0)), mode="edge")
+    return np.ascontiguousarray(padded.reshape(-1, lanes, theta.shape[1]).transpose(0, 2, 1))
+
+
+def from_lanes(values, m):
+    """The first m models of (groups, ..., lanes) as (m, ...)."""
+    models = np.moveaxis(values, -1, 1)
+    return models.reshape(values.shape[0] * values.shape[-1], *models.shape[2:])[:m]
+
+
+def operations(size):
+    """Multiply-adds of one sample with `size` parameters."""
+    return 2 * size + OPERATIONS_PER_SAMPLE
+
+
+def samples_at_once(models, operations):
+    """How many samples a launch of all threads may take for each of so many models."""
+    return max(1, OPERATIONS_PER_THREAD * numba.get_num_threads() // (models * operations))
+
+
+def models_at_once(samples, epochs):
+    """How many models a launch of all threads may take through the whole run: whole groups for every thread."""
+    n, size = samples.rows.shape
+    fair = LANES[samples.rows.dtype.char] * numba.get_num_threads()
+    return max(1, samples_at_once(fair, operations(size)) // max(1, epochs * n)) * fair
+
+
+def train(samples, start, batch_size, lr, epochs, history, advance):
+    """Trains models from `start` (m, d + 1); returns them as (groups, d + 1, lanes), and their steps (groups, lanes).
+
+    Fills `history`, a Run of the m models, unless it is None. `advance` is told of steps, those of all models.
+    """
+    n, size = samples.rows.shape
+    theta = in_lanes(start)
+    groups, _, lanes = theta.shape
+    state = np.zeros((groups, 3, size, lanes), start.dtype)
+    state[:, 0] = theta
+    reached = np.full((groups, lanes), -1)
+    known = extremes(samples.rows) if size == 2 else np.tile(np.arange(n), (groups, 1))
+    kernel = KERNELS[start.dtype.char][size > 2]
+    at_once = samples_at_once(groups * lanes, operations(size))
+    if history is not None:
+        at_once = min(at_once, max(1, PATH_BYTES // theta.nbytes) * batch_size)
+    for first in range(0, max(1, epochs * n), at_once):
+        last = min(first + at_once, epochs * n)
+        steps = slice(*(at // n * -(-n // batch_size) + at % n // batch_size for at in (first, last)))
+        kept = 0 if history is None else steps.stop - steps.start
+        path = np.empty((groups, 1 + kept, size, lanes), start.dtype)
+        path[:, :1] = state[:, :1]
+        work = groups * lanes * (last - first) * operations(size)
+        launch(kernel, work, *samples, known, batch_size, lr, first, last, state, reached, path)
+        if history is not None:
+            keep(samples, batch_size, steps, path, history)
+        if steps.stop > steps.start:
+            advance(len(start) * (steps.stop - steps.start))
+    return state[:, 0].copy(), reached
+
+
+def keep(samples, batch_size, steps, path, history):
+    """Writes the steps of a launch to `history`, from `path` (groups, steps + 1, d + 1, lanes), the state before first.
+
+    Nothing but NaN follows a step that isn't finite.
+    """
+    models = len(history.b)
+    losses = np.empty((len(path), path.shape[1] - 1, path.shape[3]))
+    launch(
+        batch_losses, losses.size * batch_size * OPERATIONS_PER_COST, *samples, batch_size, steps.start, path, losses
+    )
+    theta = from_lanes(path, models)
+    theta[~np.isfinite(theta).all(axis=-1)] = np.nan
+    history.w[:, steps], history.b[:, steps] = theta[:, 1:, :-1], theta[:, 1:, -1]
+    losses = from_lanes(losses, models)
+    history.loss[:, steps] = np.where(np.isnan(theta[:, :-1, -1]), np.nan, losses)
+
+
+def costs(samples, theta):
+    """Mean cost and share right of all the samples at `theta` (groups, d + 1, lanes), (groups, 2, lanes) float64."""
+    n, (groups, size, lanes) = len(samples.distance), theta.shape
+    sums = np.zeros((groups, 2, lanes))
+    each = 2 * size + OPERATIONS_PER_COST
+    at_once = samples_at_once(groups * lanes, each)
+    for first in range(0, n, at_once):
+        last = min(first + at_once, n)
+        launch(add_costs, groups * lanes * (last - first) * each, *samples, first, last, theta, sums)
+    return sums / n
+
+
+def write_ends(samples, theta, reached, ends):
+    """Writes what models have come to, from their lanes, which it may change, to `ends`, an Ensemble of them."""
+    means = costs(samples, theta)
+    diverged = ~np.isfinite(theta).all(axis=1)
+    if diverged.any():
+        theta.swapaxes(1, 2)[diverged], means.swapaxes(1, 2)[diverged], reached[diverged] = np.nan, np.nan, -1
+    models = len(ends.b)
+    ends.b[:], ends.loss[:], ends.accuracy[:], ends.steps[:] = (
+        values.reshape(-1)[:models] for values in (theta[:, -1], means[:, 0], means[:, 1], reached)
+    )
+    ends.w[:] = from_lanes(theta[:, :-1], models)
+
+
+def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+    """`kernels.sgd_ensemble` on checked arrays: X (n, d), y (n,), w0 (k, d) and b0 (k,) of one dtype, history_of (m,);
+    at most n samples a batch. Members with a history are trained again, so that the others needn't keep theirs."""
+    (k, d), m, dtype = w0.shape, len(history_of), X.dtype
+    steps = epochs * -(-len(y) // batch_size)
+    samples, start, settings = signed_samples(X, y, loss), np.column_stack([w0, b0]), (batch_size, lr, epochs)
+    ends = Ensemble(np.empty((k, d), dtype), *np.empty((3, k), dtype), np.empty(k, np.int64), None)
+    history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
+    advance = counted(progress, (k + m) * steps)
+    at_once = models_at_once(samples, epochs)
+    for part in parts(k, at_once):
+        trained = train(samples, start[part], *settings, None, advance)
+        write_ends(samples, *trained, Ensemble(*(field[part] for field in ends[:-1]), None))
+    for part in parts(m, at_once):
+        train(samples, start[history_of[part]], *settings, Run(*(field[part] for field in history)), advance)
+    return ends._replace(history=history)
+
+
+def parts(count, size):
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))

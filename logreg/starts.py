@@ -1,0 +1,60 @@
+"""Which starting values lead to an accurate model? Training from very many of them, with both costs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels import checks, sgd_ensemble
+from logreg.data import samples
+from logreg.surface import interval
+
+
+@dataclass(frozen=True, eq=False)
+class StartsStudy:
+    """What training reached from k random starts, with each cost: NumPy arrays.
+
+    w, b (k,)             starts
+    w_range, b_range      the window (low, high) that they were drawn from
+    loss {cost: (k,)}     final loss on all the data, of the cost that was trained
+    accuracy {cost: (k,)} final share of samples classified correctly
+    steps {cost: (k,)}    first step, 0 being the start, at which every sample was, or -1
+    total_steps           steps of a run
+
+    The costs are "bce" and "mse". A run that diverged has NaN and -1.
+    """
+
+    w: np.ndarray
+    b: np.ndarray
+    w_range: tuple[float, float]
+    b_range: tuple[float, float]
+    loss: dict[str, np.ndarray]
+    accuracy: dict[str, np.ndarray]
+    steps: dict[str, np.ndarray]
+    total_steps: int
+
+    @property
+    def share_at_accuracy_1(self):
+        """{cost: share of the starts from which training ended with every sample classified correctly}"""
+        return {cost: float(np.mean(reached == 1)) for cost, reached in self.accuracy.items()}
+
+
+def study_starts(data, w_range, b_range, n, *, lr, batch_size, epochs, seed):
+    """Trains one-feature models from `n` uniformly random starts of a window, with cross-entropy and with MSE.
+
+    `data[:]` gives x (m, 1) or (m,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for (-r, r).
+    `seed` is that of `numpy.random.default_rng`, an integer >= 0; both costs have the same starts, in the dtype of the
+    data. The other arguments are those of `kernels.sgd_ensemble`. Returns a StartsStudy.
+
+    Raises ValueError or TypeError that name a wrong argument, MemoryError before allocating what can't fit.
+    """
+    x, y = samples(data)
+    x = checks.feature("data x", x)[:, None]
+    checks.whole("n", n, 1)
+    checks.memory((n, 12), x.dtype)
+    rng = np.random.default_rng(checks.whole("seed", seed, 0))
+    ranges = interval("w_range", w_range), interval("b_range", b_range)
+    w, b = (rng.uniform(*ends, n).astype(x.dtype) for ends in ranges)
+    settings = {"lr": lr, "batch_size": batch_size, "epochs": epochs}
+    ends = {cost: sgd_ensemble(x, y, w[:, None], b, loss=cost, **settings) for cost in checks.COSTS}
+    reached = ({cost: getattr(one, name) for cost, one in ends.items()} for name in ("loss", "accuracy", "steps"))
+    return StartsStudy(w, b, *ranges, *reached, epochs * -(-len(x) // min(batch_size, len(x))))

@@ -1,0 +1,89 @@
+"""The run as an animation."""
+
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from viz import animate, animation
+
+
+@pytest.fixture
+def few_frames(monkeypatch):
+    monkeypatch.setattr(animation, "MOST_FRAMES", 4)
+
+
+@pytest.mark.parametrize(
+    ("steps", "shown"), [(0, [0]), (1, [0, 1]), (4, [0, 1, 2, 3, 4]), (49, [*range(50)]), (700, None)]
+)
+def test_shown_steps_are_even_and_end_with_the_last(steps, shown):
+    got = animation.shown_steps(steps)
+    if shown is not None:
+        assert got.tolist() == shown
+    assert (got[0], got[-1]) == (0, steps)
+    assert len(got) <= animation.MOST_FRAMES
+    if steps:
+        assert np.ptp(np.diff(got)) <= 1
+
+
+def test_every_step_has_its_model_and_its_path(history, surface, data):
+    run = animate(history, surface, data)
+    w, b = np.append(history.start_w, history.w[:, 0]), np.append(history.start_b, history.b)
+    for step in (0, 1, 70, 140, 3):
+        run.draw(step)
+        at = run.data.line.get_xdata()
+        np.testing.assert_allclose(run.data.line.get_ydata(), w[step] * at + b[step])
+        np.testing.assert_allclose(run.data.sigmoid.get_ydata(), 1 / (1 + np.exp(-(w[step] * at + b[step]))))
+        np.testing.assert_allclose(run.contour.path.get_xydata(), np.column_stack([w, b])[: step + 1])
+        assert f"step {step} of 140" in run.figure.get_suptitle()
+    assert run.steps[-1] == 140
+
+
+def test_gif(history, surface, data, few_frames, tmp_path):
+    path = tmp_path / "run.GIF"
+    animate(history, surface, data).save(path)
+    with Image.open(path) as gif:
+        assert gif.format == "GIF"
+        assert gif.n_frames == 4
+        frames = []
+        for k in range(4):
+            gif.seek(k)
+            frames.append(np.asarray(gif.convert("RGB"), float))
+        assert gif.info["duration"] > 1000  # the last one stays
+    assert frames[0].std() > 20
+    assert all(np.abs(one - other).max() > 50 for one, other in pairwise(frames))
+
+
+def test_html(history, surface, data, few_frames, tmp_path):
+    path = tmp_path / "run.html"
+    animate(history, surface, data).save(path)
+    text = path.read_text()
+    assert text.count("data:image/png;base64") == 4
+    assert [file.name for file in tmp_path.iterdir()] == ["run.html"]
+
+
+def test_other_suffixes_are_refused(history, surface, data, tmp_path):
+    run = animate(history, surface, data)
+    for name in ("run.mp4", "run", "gif"):
+        with pytest.raises(ValueError, match=r"path must end in \.gif or \.html, got"):
+            run.save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_steps_and_no_slope_are_drawn(history_of, surface, data):
+    run = animate(history_of(w=0.0, b=0.0, epochs=0), surface, data)
+    run.draw(0)
+    run.figure.canvas.draw()
+    assert run.steps.tolist() == [0]
+
+
+def test_bad_input_is_refused_before_a_figure_is_made(history, surface, data):
+    with pytest.raises(TypeError, match="surface must have"):
+        animate(history, None, data)
+    with pytest.raises(TypeError, match="history must have"):
+        animate(None, surface, data)
+    with pytest.raises(ValueError, match="data x must be"):
+        animate(history, surface, (np.ones((3, 2)), np.ones(3)))
+    assert plt.get_fignums() == []

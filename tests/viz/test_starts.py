@@ -1,0 +1,120 @@
+"""Maps of random starts."""
+
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_rgba
+
+from viz import plot_starts
+from viz.inputs import read_starts
+from viz.starts import FAILED, MOST_BINS, binned
+
+
+@pytest.fixture
+def study_of():
+    """Makes a study in the window [-2, 2] x [-1, 1]: cross-entropy succeeds after 10 steps, MSE for w > 0 only, after
+    100."""
+
+    def study_of(k=50_000, **changes):
+        rng = np.random.default_rng(0)
+        w, b = rng.uniform(-2, 2, k), rng.uniform(-1, 1, k)
+        accuracy = {"bce": np.ones(k), "mse": np.where(w > 0, 1, 0.65)}
+        steps = {"bce": np.full(k, 10), "mse": np.where(w > 0, 100, -1)}
+        fields = {"w": w, "b": b, "w_range": (-2, 2), "b_range": (-1, 1), "accuracy": accuracy, "steps": steps}
+        return SimpleNamespace(**fields | {"total_steps": 700} | changes)
+
+    return study_of
+
+
+def test_maps_share_axes_and_are_titled_by_cost_and_share(study_of):
+    plot = plot_starts(study_of())
+    assert list(plot.axes) == ["bce", "mse"]
+    assert plot.axes["bce"].get_title() == "cross-entropy: accuracy 1 from 100 % of the starts"
+    share = 100 * np.mean(study_of().w > 0)
+    assert plot.axes["mse"].get_title() == f"mean squared error: accuracy 1 from {share:.1f} % of the starts"
+    for ax in plot.axes.values():
+        assert ax.get_xlim() == (-2, 2)
+        assert ax.get_ylim() == (-1, 1)
+    assert plot.axes["bce"].get_shared_x_axes().joined(*plot.axes.values())
+
+
+def test_bins_have_the_colour_of_failure_or_of_the_steps(study_of):
+    plot = plot_starts(study_of())
+    norm, cmap = plot.colorbar.norm, colormaps[plot.colorbar.cmap.name]
+    left, right = np.array_split(plot.maps["mse"].get_array(), 2, axis=1)
+    np.testing.assert_allclose(left, np.broadcast_to(to_rgba(FAILED), left.shape), atol=1e-6)
+    np.testing.assert_allclose(right, np.broadcast_to(cmap(norm(100)), right.shape), atol=1e-6)
+    everywhere = plot.maps["bce"].get_array()
+    np.testing.assert_allclose(everywhere, np.broadcast_to(cmap(norm(10)), everywhere.shape), atol=1e-6)
+    assert plot.maps["mse"].get_extent() == [-2, 2, -1, 1]
+    assert plot.maps["mse"].origin == "lower"
+
+
+@pytest.mark.parametrize(("k", "bins"), [(1, 1), (11, 1), (48, 2), (1200, 10), (50_000, 64), (2_000_000, MOST_BINS)])
+def test_bins_hold_a_dozen_starts(study_of, k, bins):
+    _, count = binned(read_starts(study_of(k)), "bce")
+    assert count.shape == (bins, bins)
+    assert count.sum() == k
+
+
+def test_bins_are_counted_where_they_are():
+    w, b = np.array([-1.9, -1.9, -1.9, 1.9, 2.0]), np.array([-0.9, -0.9, -0.9, 0.9, 1.0])
+    good, steps = np.array([True, False, True, False, True]), np.array([3.0, -1, 6, 7, 0])
+    starts = SimpleNamespace(
+        w=np.tile(w, 10), b=np.tile(b, 10), w_range=(-2, 2), b_range=(-1, 1), succeeded={"bce": np.tile(good, 10)}
+    )
+    starts.steps = {"bce": np.tile(steps, 10)}
+    mean, count = binned(starts, "bce")
+    np.testing.assert_array_equal(count, [[30, 0], [0, 20]])
+    np.testing.assert_array_equal(mean, [[4.5, np.nan], [np.nan, 0]])
+
+
+def test_marks_are_drawn_in_every_map(study_of):
+    plot = plot_starts(study_of(), marks={"by hand": (1, 0.5), "bad": (-2, -1)})
+    for ax in plot.axes.values():
+        assert [line.get_xydata().tolist() for line in ax.lines] == [[[1, 0.5]], [[-2, -1]]]
+    texts = [text.get_text() for text in plot.legend.get_texts()]
+    assert texts == ["ends below accuracy 1", "start by hand", "start bad"]
+
+
+@pytest.mark.parametrize(("failures", "shown"), [(0, "100 %"), (1, "> 99.9 %"), (25_000, "50.0 %"), (50_000, "0 %")])
+def test_shares_are_never_rounded_to_all_or_none(study_of, failures, shown):
+    accuracy = np.where(np.arange(50_000) < failures, 0.5, 1)
+    plot = plot_starts(study_of(accuracy={"bce": accuracy}, steps={"bce": np.where(accuracy == 1, 1, -1)}))
+    assert f"from {shown} of" in plot.axes["bce"].get_title()
+
+
+def test_runs_that_diverged_are_failures(study_of):
+    k = 1000
+    plot = plot_starts(study_of(k, accuracy={"mse": np.full(k, np.nan)}, steps={"mse": np.full(k, -1)}))
+    assert "from 0 %" in plot.axes["mse"].get_title()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"w": np.zeros(0), "b": np.zeros(0)}, r"study\.w and study\.b must be \(k,\) with k >= 1, got \(0,\)"),
+        ({"w": np.full(50_000, np.nan)}, r"study\.w must be finite"),
+        ({"b": np.zeros(3)}, r"study\.w and study\.b must be \(k,\)"),
+        ({"w_range": (2, -2)}, r"study\.w_range must be \(low, high\) with low < high"),
+        ({"b_range": (-0.5, 1)}, r"study\.b_range must hold every start, got \[-0\.5, 1\]"),
+        ({"steps": {}, "accuracy": {}}, "must have the same costs"),
+        ({"steps": {"bce": np.zeros(50_000)}}, "must have the same costs"),
+        ({"accuracy": {"bce": np.zeros(4), "mse": np.zeros(4)}}, r"of 'bce' must be \(k,\) = \(50000,\)"),
+    ],
+)
+def test_bad_studies_are_refused(study_of, changes, message):
+    with pytest.raises(ValueError, match=message):
+        plot_starts(study_of(**changes))
+    assert plt.get_fignums() == []
+
+
+def test_what_is_no_study_is_refused(study_of):
+    with pytest.raises(TypeError, match=r"study must have w, b, .*; tuple lacks"):
+        plot_starts((1, 2))
+    with pytest.raises(ValueError, match="must be one number"):
+        plot_starts(study_of(), marks={"here": (np.zeros(2), 1)})
+    assert plt.get_fignums() == []

@@ -1,0 +1,109 @@
+"""The training run as an animation: the data space beside the contour with the growing path."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path as File
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.animation import FuncAnimation, HTMLWriter
+from matplotlib.figure import Figure
+from PIL import Image
+
+from .inputs import read_data, read_path, read_surface
+from .surface import PATH_COLOR, ContourPlot, plot_contour
+from .training import DataPlot, plot_data
+
+MOST_FRAMES = 50
+MILLISECONDS = 100  # a frame
+LAST_STAYS = 20  # frames
+DPI = 80
+
+
+class RunAnimation(NamedTuple):
+    """What `animate` made: the steps that it shows, 0 being the start, and the function that draws one of them."""
+
+    figure: Figure
+    steps: np.ndarray
+    draw: Callable[[int], None]
+    data: DataPlot
+    contour: ContourPlot
+
+    @property
+    def animation(self):
+        """As a matplotlib animation."""
+        times = {"interval": MILLISECONDS, "repeat_delay": LAST_STAYS * MILLISECONDS}
+        return FuncAnimation(self.figure, self.draw, self.steps, **times)
+
+    def save(self, path):
+        """Write the animation as `.gif`, or as `.html` with controls; ValueError for another suffix."""
+        suffix = File(path).suffix.lower()
+        if suffix == ".gif":
+            _save_gif(path, (self.picture(step) for step in self.steps))
+        elif suffix == ".html":
+            self.animation.save(path, writer=HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True), dpi=DPI)
+        else:
+            raise ValueError(f"path must end in .gif or .html, got {str(path)!r}")
+
+    def picture(self, step):
+        """One step as RGBA (height, width, 4), uint8."""
+        self.draw(step)
+        buffer = BytesIO()
+        self.figure.savefig(buffer, format="rgba", dpi=DPI)
+        height = int(self.figure.get_figheight() * DPI)
+        return np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, -1, 4)
+
+
+def animate(history, surface, data):
+    """Animate a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
+
+    `history` and `surface` are as in `plot_contour`, `data` as in `plot_data`. At most 50 steps are shown, evenly
+    spaced from the start to the last, which stays for a while. Returns `RunAnimation`, on a new figure; its `save`
+    writes a `.gif` or an `.html`.
+
+    Raises what `plot_contour` and `plot_data` raise.
+    """
+    path = read_path(history)
+    read_surface(surface)
+    x, _ = read_data(data)
+    steps = shown_steps(len(path.w) - 1)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+    model = plot_data(data, path.w[-1], path.b[-1], ax=left)
+    contour = plot_contour(surface, history, ax=right)
+    if contour.arrows is not None:
+        contour.arrows.remove()
+    title = figure.suptitle(" ")
+    if model.boundary is not None:
+        model.boundary.remove()
+    boundary = left.axvline(x[0], color="0.45", linewidth=1.2, linestyle="--", label="boundary")
+    left.legend(loc="upper left" if path.w[-1] >= 0 else "upper right", fontsize="small")
+    (now,) = right.plot([], [], marker="o", markersize=7, color=PATH_COLOR, markeredgecolor="black", zorder=13)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # one layout for all frames
+
+    def draw(step):
+        w, b = path.w[step], path.b[step]
+        at = model.line.get_xdata()
+        model.line.set_ydata(w * at + b)
+        model.sigmoid.set_ydata(0.5 * (1 + np.tanh(0.5 * (w * at + b))))
+        boundary.set(xdata=[-b / w] * 2 if w else [np.nan] * 2)
+        contour.path.set_data(path.w[: step + 1], path.b[: step + 1])
+        now.set_data([w], [b])
+        title.set_text(f"step {step} of {steps[-1]}: w = {w:.2f}, b = {b:.2f}")
+
+    return RunAnimation(figure, steps, draw, model, contour)
+
+
+def shown_steps(steps):
+    """At most `MOST_FRAMES` numbers from 0 to `steps`, evenly spaced, both ends included."""
+    return np.unique(np.linspace(0, steps, min(steps + 1, MOST_FRAMES)).round().astype(int))
+
+
+def _save_gif(path, pictures):
+    """Pictures (height, width, 4) as a GIF that repeats, all in the colours of the last."""
+    images = [Image.fromarray(picture).convert("RGB") for picture in pictures]
+    palette = images[-1].quantize(dither=Image.Dither.NONE)
+    frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_STAYS * MILLISECONDS]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False)

@@ -1,0 +1,125 @@
+"""Which starts training leads to accuracy 1 from, and how soon: a map for each cost."""
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import LogNorm, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from .inputs import Starts, read_starts, scalar
+
+STARTS_A_BIN = 12
+MOST_BINS = 300  # along each axis
+CMAP = "viridis_r"
+FAILED = "#D55E00"
+EMPTY = "white"
+COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
+MARKERS = "osD^v"
+
+
+class StartsPlot(NamedTuple):
+    """What `plot_starts` drew: for each cost an Axes and its map."""
+
+    figure: Figure
+    axes: dict[str, Axes]
+    maps: dict[str, AxesImage]
+    marks: list[Line2D]
+    colorbar: Colorbar
+    legend: Legend
+
+
+def plot_starts(study, *, marks=None):
+    """Draw, side by side, which starts each cost leads to accuracy 1 from, and after how many steps.
+
+    `study` has the starts `w (k,)`, `b (k,)`, their window `w_range`, `b_range`, and, of each cost, the final
+    `accuracy[cost] (k,)` and `steps[cost] (k,)`, the first step at which every sample was classified correctly;
+    `total_steps` is the length of a run. `marks`, {name: (w, b)}, are points to be marked.
+
+    The window is cut into at most 300 x 300 bins of about 12 starts each. A bin has the colour of failure if most of
+    its starts end below accuracy 1 (or diverge), else that of the mean number of steps of those that don't; a bin
+    without a start is white. Titles state the share of starts.
+
+    Returns `StartsPlot`, on a new figure. TypeError if an input lacks an attribute, ValueError for shapes that
+    disagree, no starts, starts outside their window, or values that aren't finite.
+    """
+    starts = read_starts(study)
+    points = [] if marks is None else [(name, scalar(name, w), scalar(name, b)) for name, (w, b) in marks.items()]
+    size = 5 * len(starts.steps) + 1.6, 5.2
+    figure, row = plt.subplots(1, len(starts.steps), figsize=size, layout="constrained", sharex=True, sharey=True)
+    axes = dict(zip(starts.steps, np.atleast_1d(row), strict=True))
+    norm = LogNorm(1, max(starts.total_steps, 2), clip=True)
+    maps, marked = {}, []
+    for cost, ax in axes.items():
+        maps[cost] = _draw_map(ax, starts, cost, norm)
+        marked = _draw_marks(ax, points)
+        share = np.mean(starts.succeeded[cost])
+        ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
+        ax.set_title(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {_percent(share)} of the starts")
+    next(iter(axes.values())).set_ylabel("bias b at the start")
+    label = f"steps until every sample is right (of {starts.total_steps:,})"
+    colorbar = figure.colorbar(ScalarMappable(norm, CMAP), ax=list(axes.values()), label=label, format="%.0f")
+    colorbar.set_ticks(_round_steps(norm.vmax), minor=False)
+    colorbar.minorticks_off()
+    failed = Patch(color=FAILED, label="ends below accuracy 1")
+    handles = [failed, *marked]
+    legend = figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize="small")
+    return StartsPlot(figure, axes, maps, marked, colorbar, legend)
+
+
+def binned(starts: Starts, cost):
+    """The map (bins of b, bins of w): mean steps of the starts of a bin that succeed, NaN where fewer than half do, and
+    the number of starts of each bin."""
+    bins = int(np.clip(np.sqrt(len(starts.w) / STARTS_A_BIN), 1, MOST_BINS))
+    columns, rows = (
+        np.minimum(((values - low) * (bins / (high - low))).astype(int), bins - 1)
+        for values, (low, high) in ((starts.w, starts.w_range), (starts.b, starts.b_range))
+    )
+    bin_of = rows * bins + columns
+    good = starts.succeeded[cost]
+    count = np.bincount(bin_of, minlength=bins * bins)
+    successes = np.bincount(bin_of, good, bins * bins)
+    steps = np.bincount(bin_of, np.where(good, starts.steps[cost], 0), bins * bins)
+    mean = np.divide(steps, successes, out=np.full(bins * bins, np.nan), where=(2 * successes >= count) & (count > 0))
+    return mean.reshape(bins, bins), count.reshape(bins, bins)
+
+
+def _draw_map(ax, starts, cost, norm):
+    steps, count = binned(starts, cost)
+    colors = colormaps[CMAP](norm(np.maximum(np.nan_to_num(steps), 1)))
+    colors[np.isnan(steps)] = to_rgba(FAILED)
+    colors[count == 0] = to_rgba(EMPTY)
+    extent = (*starts.w_range, *starts.b_range)
+    return ax.imshow(colors, origin="lower", extent=extent, aspect="auto", interpolation="nearest")
+
+
+def _draw_marks(ax, points):
+    style = {"linestyle": "none", "markersize": 9, "color": "white", "markeredgecolor": "black", "markeredgewidth": 1.5}
+    return [
+        ax.plot(w, b, marker=MARKERS[k % len(MARKERS)], label=f"start {name}", **style, clip_on=False)[0]
+        for k, (name, w, b) in enumerate(points)
+    ]
+
+
+def _round_steps(most):
+    """1, 3, 10, 30, ... up to `most`."""
+    ticks = np.outer(10.0 ** np.arange(19), (1, 3)).ravel()
+    return ticks[ticks <= most]
+
+
+def _percent(share):
+    """One digit after the point, but 0 % and 100 % only where it is none or all."""
+    shown = f"{100 * share:.1f} %"
+    if shown == "100.0 %":
+        return "100 %" if share == 1 else "> 99.9 %"
+    if shown == "0.0 %":
+        return "0 %" if share == 0 else "< 0.1 %"
+    return shown
