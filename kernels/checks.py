@@ -76,23 +76,43 @@ def feature(name, value):
 
 def features(name, value):
     """Features (n, d), finite, n >= 1, d >= 1."""
+    array = matrix(name, value)
+    check_finite(name, array)
+    return array
+
+
+def matrix(name, value):
+    """Features (n, d), n >= 1, d >= 1, whose values are still to be checked."""
     array = float_array(name, value)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; accepted: (n, d) with n >= 1 and d >= 1")
-    check_finite(name, array)
     return array
 
 
 def labels(value, n, dtype):
     """Labels (n,) in [0, 1], as `dtype`, from numbers or booleans (n,) or (n, 1)."""
+    array = label_column(value, n)
+    check_labels(array)
+    return array.astype(dtype, copy=False)
+
+
+def unchecked_labels(value, n, dtype):
+    """The same, but values that have that dtype already are still to be checked."""
+    array = label_column(value, n)
+    return array if array.dtype == dtype else labels(array, n, dtype)
+
+
+def label_column(value, n):
     array = array_of("y", value)
     if array.shape not in ((n,), (n, 1)):
         raise ValueError(f"y has shape {array.shape}; accepted: ({n},) or ({n}, 1), one label for each sample")
-    array = array.ravel()
+    return array.reshape(n)
+
+
+def check_labels(array):
     for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
         if not 0 <= array.item(index) <= 1:
             raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
-    return array.astype(dtype, copy=False)
 
 
 def axis(name, value):
@@ -117,6 +137,18 @@ def parameter(name, value, shape, dtype):
     check_native(name, value)
     if not array.flags.writeable:
         raise ValueError(f"{name} is read-only; accepted: a writable array, as it is updated in place")
+    check_finite(name, array)
+    return array
+
+
+def coefficients(name, value, shapes, dtype):
+    """Parameters that are read: finite numbers of one of some shapes, as an array (k,) of `dtype`."""
+    array = array_of(name, value)
+    if array.shape not in shapes:
+        raise ValueError(f"{name} has shape {array.shape}; accepted: {' or '.join(map(str, shapes))}")
+    check_finite(name, array)
+    with np.errstate(over="ignore"):
+        array = array.reshape(-1).astype(dtype, copy=False)
     check_finite(name, array)
     return array
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kernels.numba_cpu import launch, surface, update
+from kernels.numba_cpu import gradient, launch, surface, update
 from kernels.progress import silent
 from kernels.spectral import Interpolation, Tiling
 
@@ -13,6 +13,8 @@ def compile_all():
             compile_surface(dtype, points)
         for d in (1, 2):
             compile_run(dtype, d)
+        for n in (1, launch.SERIAL_WORK):
+            compile_gradient(dtype, n)
 
 
 def compile_surface(dtype, points):
@@ -36,3 +38,10 @@ def compile_run(dtype, d):
     update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", progress=silent)
     theta = np.zeros((2, update.LANES))
     update.add_gradient(launch.read_only(X), launch.read_only(y), 0, 1, theta[0], 0.0, False, theta[1])
+
+
+def compile_gradient(dtype, n):
+    """Of n samples, in the precision of the data and in that of runs."""
+    X, y = np.zeros((n, 1), dtype), np.zeros(n, dtype)
+    for precision in {dtype, np.float64}:
+        gradient.loss_and_gradient(X, y, None, np.zeros(2, precision))
