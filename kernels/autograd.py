@@ -39,15 +39,13 @@ def shapes_alone(X, weight, bias, y):
 
 def save(ctx, inputs, output):
     _, *gradient = output
+    ctx.mark_non_differentiable(*gradient)
     ctx.save_for_backward(*gradient)
-    ctx.set_materialize_grads(False)
 
 
-def scaled(ctx, by_loss, by_grad_weight, by_grad_bias):
-    if by_grad_weight is not None or by_grad_bias is not None:
-        raise NotImplementedError("linear_bce has no second derivative; accepted: one backward pass, no double backward")
-    if by_loss is None:
-        return None, None, None, None
+def scaled(ctx, by_loss, *_):
+    if torch.is_grad_enabled():  # in a backward pass with create_graph=True
+        raise NotImplementedError("linear_bce has no second derivative; accepted: backward without create_graph")
     grad_weight, grad_bias = ctx.saved_tensors
     return None, by_loss * grad_weight, by_loss * grad_bias, None
 
