@@ -168,18 +168,19 @@ def whole(name, value, least):
     return number
 
 
-def learning_rate(value):
+def rate(name, value):
+    """A finite number >= 0."""
     try:
-        rate = float(value) if not isinstance(value, (str, bytes, bool)) else None
+        number = float(value) if not isinstance(value, (str, bytes, bool)) else None
     except (TypeError, ValueError):
-        rate = None
+        number = None
     except OverflowError:
-        rate = math.inf
-    if rate is None:
-        raise TypeError(f"lr is {value!r}; accepted: a finite number >= 0")
-    if not (0 <= rate < math.inf):
-        raise ValueError(f"lr is {value}; accepted: a finite number >= 0")
-    return rate
+        number = math.inf
+    if number is None:
+        raise TypeError(f"{name} is {value!r}; accepted: a finite number >= 0")
+    if not (0 <= number < math.inf):
+        raise ValueError(f"{name} is {value}; accepted: a finite number >= 0")
+    return number
 
 
 def tolerance(value):

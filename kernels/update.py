@@ -54,7 +54,7 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
     X_array, y_array, weight = data_of(X, y, sample_weight)
     dtype, d = X_array.dtype, X_array.shape[1]
     w_array, b_array = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
-    lr = checks.learning_rate(lr)
+    lr = checks.rate("lr", lr)
     loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w_array, b_array, weight, checks.backend(backend))
     with np.errstate(over="ignore", invalid="ignore"):
         loss, new_w, new_b = (np.asarray(v).astype(dtype) for v in (loss, w_array - lr * grad_w, b_array - lr * grad_b))
@@ -115,22 +115,44 @@ def mean_loss_grad(X, y, w, b, weight, backend):
     return loss, grad_w, grad_b
 
 
-def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss="bce", backend=None, progress=None):
+def sgd_run_(
+    X,
+    y,
+    w,
+    b,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss="bce",
+    shuffle_seed=None,
+    momentum=0.0,
+    weight_decay=0.0,
+    history=1,
+    backend=None,
+    progress=None,
+):
     """A whole run of minibatch gradient descent on `w` and `b`, in place, with its history.
 
-    X           features (n, d), float32 or float64
-    y           labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
-    w, b        start, (d,) and (1,), of the dtype of X; they end as the trained parameters
-    lr          learning rate, finite, >= 0
-    batch_size  samples a step, taken in order; the last batch of an epoch is averaged over its own length
-    epochs      passes over the data
-    loss        "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
-    backend     None or "numba": compiled; "reference": eager PyTorch
-    progress    True for a tqdm bar, or a callable (done, total) that counts steps
+    X             features (n, d), float32 or float64
+    y             labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
+    w, b          start, (d,) and (1,), of the dtype of X; they end as the trained parameters
+    lr            learning rate, finite, >= 0
+    batch_size    samples a step; the last batch of an epoch is averaged over its own length
+    epochs        passes over the data
+    loss          "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
+    shuffle_seed  None: samples in order; an integer >= 0: epoch e = 0, 1, ... takes them in the order of
+                  numpy.random.default_rng([shuffle_seed, e]).permutation(n)
+    momentum      of torch.optim.SGD, without dampening: velocity = momentum * velocity + gradient; >= 0
+    weight_decay  of torch.optim.SGD, of the bias too: weight_decay * (w, b) is added to the gradient, not to the loss;
+                  >= 0
+    history       keeps every so many steps, 0 none
+    backend       None or "numba": compiled; "reference": eager PyTorch
+    progress      True for a tqdm bar, or a callable (done, total) that counts steps
 
-    Returns Run(w (steps, d), b (steps,), loss (steps,)), steps = epochs * ceil(n / batch_size): the parameters after
-    each step and the minibatch's loss before it. The compiled run computes in float64 whatever the dtype and rounds
-    what it returns.
+    Returns Run(w (k, d), b (k,), loss (k,)), k = steps // history or 0 of steps = epochs * ceil(n / batch_size): the
+    parameters after each kept step and the minibatch's loss before it. The compiled run computes in float64 whatever
+    the dtype and rounds what it returns; large batches are shared by all threads, with the same bits for any number.
 
     Raises ValueError or TypeError that name a wrong argument, with `w` and `b` untouched, and FloatingPointError naming
     the step if the run diverges. After that, or after Ctrl-C, `w` and `b` hold the last parameters reached.
@@ -140,13 +162,19 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss="bce", backend=None, pr
     y_array = checks.labels(y, n, X_array.dtype)
     parameters = checks.parameter("w", w, (d,), X_array.dtype), checks.parameter("b", b, (1,), X_array.dtype)
     settings = {
-        "lr": checks.learning_rate(lr),
+        "lr": checks.rate("lr", lr),
         "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
         "epochs": checks.whole("epochs", epochs, 0),
         "loss": checks.one_of("loss", loss, checks.COSTS),
+        "shuffle_seed": None if shuffle_seed is None else checks.whole("shuffle_seed", shuffle_seed, 0),
+        "momentum": checks.rate("momentum", momentum),
+        "weight_decay": checks.rate("weight_decay", weight_decay),
+        "history": checks.whole("history", history, 0),
     }
     backend = checks.backend(backend)
-    checks.memory((settings["epochs"] * -(-n // settings["batch_size"]), d + 2), X_array.dtype)
+    if settings["history"]:
+        steps = settings["epochs"] * -(-n // settings["batch_size"])
+        checks.memory((steps // settings["history"], d + 2), X_array.dtype)
     body = reference_run if backend == "reference" else numba_module("update").sgd_run_
     with reporter(progress) as report:
         run = body(X_array, y_array, *parameters, **settings, progress=report)
@@ -161,5 +189,6 @@ def reference_run(X, y, w, b, *, progress, **settings):
         run = reference.sgd_run_(X, y, end_w, end_b, **settings)
     finally:
         w[:], b[:] = end_w.numpy(), end_b.numpy()
-    progress(len(run.b), len(run.b))
+    steps = settings["epochs"] * -(-len(X) // settings["batch_size"])
+    progress(steps, steps)
     return Run(*(field.numpy() for field in run))

@@ -46,6 +46,7 @@ WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
 BLOCK_BYTES = {True: 4_096, False: 131_072}  # of a block: rows are prefetched, columns are many short pieces
 FEWEST_ROWS, MOST_ROWS = {True: 16, False: 64}, {True: 128, False: 512}  # of a block
 BLOCKS_AHEAD = 2  # that are prefetched
+SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 SPAN = 512  # rows summed in the type of the parameters, so few that a lane's product of them can't overflow
 JOBS = 128  # in a launch, at the most
 JOB_OPERATIONS = 50_000  # multiply-adds in a job, at the least
@@ -218,7 +219,7 @@ def add_jobs(X, stride, by_rows, y, weight, theta, squared, block, rows_in_job, 
     """Losses and gradients of the jobs, each of so many consecutive samples. X is flat: its rows or, if not `by_rows`,
     its columns begin `stride` apart. The room that each job needs is its own."""
     for job in prange(losses.size):
-        z, near = np.zeros(block + WIDE * REGISTER // theta.itemsize, theta.dtype), np.empty_like(theta)
+        z, near = np.zeros(block + SPARE, theta.dtype), np.empty_like(theta)
         gradient = gradients[job]
         loss = 0.0
         end = min((job + 1) * rows_in_job, y.size)
@@ -260,15 +261,13 @@ def loss_and_gradient(X, y, weight, theta, squared=False):
     arithmetic. Finite sums prove that X is finite and y in [0, 1].
     """
     n, d = X.shape
-    lanes = REGISTER // theta.itemsize
-    padded = np.zeros((d // lanes + 1) * lanes + 1, theta.dtype)
-    padded[: d + 1] = theta
+    theta = padded(theta[:d], theta[d:], theta.dtype)
     loss, gradient = 0.0, np.zeros(d + 1)
     at_once = max(1, LAUNCH_OPERATIONS // operations(1, d))
     for first in range(0, n, at_once):
         piece = slice(first, first + at_once)
         weight_piece = y[:0] if weight is None else weight[piece]
-        losses, gradients = sums_of_piece(X[piece], y[piece], weight_piece, padded, squared)
+        losses, gradients = sums_of_piece(X[piece], y[piece], weight_piece, theta, squared)
         loss += losses.sum()
         gradient += gradients.sum(axis=0)
     return loss, gradient
@@ -278,8 +277,7 @@ def sums_of_piece(X, y, weight, theta, squared):
     """Losses (jobs,) and gradients (jobs, d + 1) of what one launch takes."""
     n, d = X.shape
     data, stride, by_rows = flat(X)
-    most = max(FEWEST_ROWS[by_rows], BLOCK_BYTES[by_rows] // (d * X.itemsize))
-    block = min(MOST_ROWS[by_rows], most // FEWEST_ROWS[by_rows] * FEWEST_ROWS[by_rows])
+    block = rows_in_block(X, by_rows)
     rows_in_job = max(-(-n // JOBS), JOB_OPERATIONS // operations(1, d))
     rows_in_job = -(-rows_in_job // block) * block
     jobs = -(-n // rows_in_job)
@@ -288,6 +286,19 @@ def sums_of_piece(X, y, weight, theta, squared):
     settings = theta, squared, block, rows_in_job
     launch(add_jobs, operations(n, d), data, stride, by_rows, labels, weights, *settings, losses, gradients)
     return losses, gradients
+
+
+def padded(w, b, dtype):
+    """theta (d + 1,) = (w, b), with as many zeros as vectors of it may reach further."""
+    theta = np.zeros((len(w) // SPARE + 2) * SPARE, dtype)
+    theta[: len(w)], theta[len(w)] = w, b[0]
+    return theta
+
+
+def rows_in_block(X, by_rows):
+    fewest = FEWEST_ROWS[by_rows]
+    rows = BLOCK_BYTES[by_rows] // (X.shape[1] * X.itemsize) // fewest * fewest
+    return min(MOST_ROWS[by_rows], max(fewest, rows))
 
 
 def operations(samples, d):

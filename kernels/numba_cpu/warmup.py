@@ -33,11 +33,10 @@ def compile_surface(dtype, points):
 
 
 def compile_run(dtype, d):
-    """A run of one step, and one in pieces."""
+    """A run of one step."""
     X, y, w, b = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros(d, dtype), np.zeros(1, dtype)
-    update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", progress=silent)
-    theta = np.zeros((2, update.LANES))
-    update.add_gradient(launch.read_only(X), launch.read_only(y), 0, 1, theta[0], 0.0, False, theta[1])
+    settings = {"shuffle_seed": None, "momentum": 0.0, "weight_decay": 0.0, "history": 1, "progress": silent}
+    update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", **settings)
 
 
 def compile_gradient(dtype, n):
