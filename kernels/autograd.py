@@ -55,7 +55,9 @@ loss_and_gradient.register_autograd(scaled, setup_context=save)
 
 def linear_bce(X, weight, bias, y):
     """`kernels.linear_bce`"""
-    for name, value in (("X", X), ("y", y)):
-        if value.requires_grad:
+    for name, value in (("X", X), ("weight", weight), ("bias", bias), ("y", y)):
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"{name} is a {type(value).__name__}; accepted: a tensor")
+        if name in ("X", "y") and value.requires_grad:
             raise ValueError(f"{name} requires a gradient; accepted: data without, only weight and bias have one here")
     return loss_and_gradient(X, weight, bias, y)[0]
