@@ -47,11 +47,15 @@ def truth(X, y, w, b, weight=None):
 
 
 def assert_right(result, X, y, w, b, weight=None, ulps=4):
-    """Every value within `ulps` units of its dtype of the values summed."""
-    values, sizes = truth(X, y, w, b, weight)
+    assert_close(result, truth(X, y, w, b, weight), X.dtype, ulps)
+
+
+def assert_close(result, expected, dtype, ulps=4):
+    """Every value within `ulps` units of the dtype of the size of what is summed."""
+    values, sizes = expected
     got = np.concatenate([[result.loss], result.grad_w, [result.grad_b]])
-    assert got.dtype == X.dtype
-    allowed = ulps * np.finfo(X.dtype).eps * sizes + np.finfo(X.dtype).smallest_normal
+    assert got.dtype == dtype
+    allowed = ulps * np.finfo(dtype).eps * sizes + np.finfo(dtype).smallest_normal
     wrong = ~(np.abs(got - values) <= allowed)
     assert not wrong.any(), f"{np.flatnonzero(wrong)}: got {got[wrong]}, want {values[wrong]}, +- {allowed[wrong]}"
 
@@ -65,10 +69,10 @@ def assert_right(result, X, y, w, b, weight=None, ulps=4):
 def test_against_the_oracle(dtype, d, n):
     for labels in ("hard", "soft"):
         (X, y, w, b), weight = problem_of(n, d, dtype, labels)
-        for data in (X, np.asfortranarray(X)):
-            assert_right(kernels.bce_loss_grad(data, y, w, b), X, y, w, b)
-            weighted = kernels.bce_loss_grad(data, y, w, b, sample_weight=weight)
-            assert_right(weighted, X, y, w, b, weight.astype(dtype).astype(np.float64))
+        for share in (None, weight):
+            expected = truth(X, y, w, b, share)
+            for data in (X, np.asfortranarray(X)):
+                assert_close(kernels.bce_loss_grad(data, y, w, b, sample_weight=share), expected, dtype)
 
 
 @pytest.mark.parametrize("d", [1, 3, 40])
@@ -87,7 +91,7 @@ def test_more_samples_than_a_launch_takes(dtype, order, monkeypatch):
     monkeypatch.setattr(gradient, "LAUNCH_OPERATIONS", gradient.operations(1001, 5))
     monkeypatch.setattr(gradient, "JOB_OPERATIONS", 1)
     result = kernels.bce_loss_grad(X.copy(order), y, w, b, sample_weight=weight)
-    assert_right(result, X, y, w, b, weight.astype(dtype).astype(np.float64))
+    assert_right(result, X, y, w, b, weight)
 
 
 @pytest.mark.parametrize("z", [0.0, 1e-3, 5.0, 40.0, 80.0, 300.0, 700.0, 1e4])
@@ -104,12 +108,12 @@ def test_every_logit_relative_to_mpmath(d, dtype, label, z):
                 float(oracle.mpmath_terms(mpmath.mpf(float(b[0])), mpmath.mpf(label), 0, 1, name)[-1])
                 for name in ("loss", "gradient")
             )
-        info = np.finfo(dtype)
+        eps, tiny = float(np.finfo(dtype).eps), 2 * float(np.finfo(dtype).smallest_normal)
         for weight in (None, np.full(20, 3.0)):
             result = kernels.bce_loss_grad(X, y, w, b, sample_weight=weight)
-            assert result.loss == pytest.approx(loss, rel=40 * info.eps, abs=2 * info.smallest_normal)
-            assert result.grad_b == pytest.approx(slope, rel=8 * info.eps, abs=2 * info.smallest_normal)
-            assert result.grad_w.tolist() == pytest.approx([slope / 2] * d, rel=8 * info.eps, abs=info.smallest_normal)
+            assert result.loss == pytest.approx(loss, rel=40 * eps, abs=tiny)
+            assert result.grad_b == pytest.approx(slope, rel=8 * eps, abs=tiny)
+            assert result.grad_w.tolist() == pytest.approx([slope / 2] * d, rel=8 * eps, abs=tiny)
 
 
 def test_weights_of_any_size_count_by_their_ratios():

@@ -58,9 +58,11 @@ def test_operator_keeps_torchs_rules():
     torch.library.opcheck(loss_and_gradient, problem_of())
 
 
-def test_compiled_in_one_graph():
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.long)])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch deprecates parts of itself
+def test_compiled_in_one_graph(backend):
     X, weight, bias, y = problem_of((1, 3), (1,))
-    step = torch.compile(lambda weight, bias: 2 * kernels.linear_bce(X, weight, bias, y), fullgraph=True)
+    step = torch.compile(lambda weight, bias: 2 * kernels.linear_bce(X, weight, bias, y), fullgraph=True, backend=backend)
     got = torch.autograd.grad(step(weight, bias), (weight, bias))
     want = torch.autograd.grad(2 * eager(X, weight, bias, y), (weight, bias))
     torch.testing.assert_close(got, want)
