@@ -94,9 +94,7 @@ def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, histo
     x, y = samples(data)
     w, b = layer.weight.detach()[0], layer.bias.detach()
     start_w, start_b = checks.array_of("the model's weight", w).copy(), float(checks.array_of("the model's bias", b)[0])
-    run = sgd_run_(
-        x, y, w, b, lr=lr, batch_size=batch_size, epochs=epochs, loss=loss, history=history, **settings
-    )
+    run = sgd_run_(x, y, w, b, lr=lr, batch_size=batch_size, epochs=epochs, loss=loss, history=history, **settings)
     return History(*run, start_w, start_b, -(-len(y) // batch_size), loss, x.copy(), y.copy(), history)
 
 

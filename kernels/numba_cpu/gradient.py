@@ -84,7 +84,7 @@ def add_residuals(z, y, weight, first, rows, squared, sums):
         if weight.size > 0:
             share = load_where(samples, weight, first + row, live)
             loss, slope = loss * share, slope * share
-        loss = select((label >= 0.0) & (1.0 >= label), loss, np.nan)
+        loss = select((label >= 0.0) & (other >= 0.0), loss, np.nan)
         slope = select(live, slope, 0.0)
         losses, slopes = losses + select(live, loss, 0.0), slopes + slope
         store(z, row, slope)
@@ -202,11 +202,12 @@ def add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, 
         rows = min(block, last - row)
         if by_rows:
             logits_of_rows(X, row * stride, stride, rows, theta, d, z)
-            sums = add_residuals(z, y, weight, row, rows, squared, sums)
-            add_rows(X, row * stride, stride, rows, z, d, near)
         else:
             logits_of_columns(X, row, stride, rows, theta, d, z)
-            sums = add_residuals(z, y, weight, row, rows, squared, sums)
+        sums = add_residuals(z, y, weight, row, rows, squared, sums)
+        if by_rows:
+            add_rows(X, row * stride, stride, rows, z, d, near)
+        else:
             add_columns(X, row, stride, rows, z, d, near)
     product, losses, slopes = sums
     gradient[:d] += near[:d]
@@ -225,9 +226,7 @@ def add_jobs(X, stride, by_rows, y, weight, theta, squared, block, rows_in_job, 
         end = min((job + 1) * rows_in_job, y.size)
         for first in range(job * rows_in_job, end, SPAN):
             last = min(first + SPAN, end)
-            loss += add_span(
-                X, stride, by_rows, y, weight, first, last, theta, squared, block, z, near, gradient
-            )
+            loss += add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, z, near, gradient)
         losses[job] = loss
 
 
@@ -254,8 +253,8 @@ def strided(X, stride, runs, length):
 
 
 def loss_and_gradient(X, y, weight, theta, squared=False):
-    """Sum of the losses, and of the gradients (d + 1,), the bias last, both float64: cross-entropy or, `squared`, squared
-    error, times the weight if that isn't None.
+    """Sum of the losses, and of the gradients (d + 1,), the bias last, both float64: of the cross-entropy or, if
+    `squared`, of the squared error, times the weight if that isn't None.
 
     X (n, d), y (n,), weight (n,) are of one dtype; theta (d + 1,), of that dtype or float64, has the precision of the
     arithmetic. Finite sums prove that X is finite and y in [0, 1].

@@ -340,8 +340,8 @@ def resized(typing, vector, lanes):
     return types.TypeRef(Vector(vector.instance_type.dtype, lanes.literal_value))(vector, lanes), no_value
 
 
-# Matrices row by row in one vector: element (r, c) is lane r * columns + c. The vector types `rows` and `columns` have as
-# many lanes as the matrix has rows, as a row has elements.
+# Matrices row by row in one vector: element (r, c) is lane r * columns + c. The vector types `rows` and `columns` have
+# as many lanes as a column and a row have elements.
 
 
 def shuffled(builder, x, y, lanes):

@@ -1,10 +1,10 @@
 """Training on the CPU: minibatch gradient descent, the whole run in one kernel.
 
 Steps of several features take loss and gradient from `gradient.py`; those of one feature are so short that they have
-their own form, with the state in registers. There a label y is a class and a distance y' = min(y, 1 - y) from it. With the margin m = -z for class 1, z for class 0, and
-s = sigmoid(m), the cross-entropy is softplus(m) - y' m with derivative s - y' in m, and the squared error (s - y')^2;
-nothing cancels, however small. Samples are in the lanes of a vector. Parameters and sums are float64 whatever the
-dtype of the data.
+their own form, with the state in registers. There a label y is a class and a distance y' = min(y, 1 - y) from it.
+With the margin m = -z for class 1, z for class 0, and s = sigmoid(m), the cross-entropy is softplus(m) - y' m with
+derivative s - y' in m, and the squared error (s - y')^2; nothing cancels, however small. Samples are in the lanes of a
+vector. Parameters and sums are float64 whatever the dtype of the data.
 """
 
 import numpy as np
@@ -87,7 +87,9 @@ def sums_of_few(X, y, start, stop, w, b, weight, squared):
 
 
 @serial_kernel
-def run_one_feature(X, y, begin, first, last, batch_size, rates, squared, largest, theta, velocity, every, ws, bs, losses):
+def run_one_feature(
+    X, y, begin, first, last, batch_size, rates, squared, largest, theta, velocity, every, ws, bs, losses
+):
     """Steps [first, last) of a run with one feature, from the row `begin` and from `theta` (w, b), with its state in
     registers.
 
@@ -142,7 +144,24 @@ def descended(theta, gradient, momentum, decay, largest, velocity):
 
 @serial_kernel
 def run_features(
-    X, stride, by_rows, block, y, begin, first, last, batch_size, rates, squared, largest, theta, velocity, every, ws, bs, losses
+    X,
+    stride,
+    by_rows,
+    block,
+    y,
+    begin,
+    first,
+    last,
+    batch_size,
+    rates,
+    squared,
+    largest,
+    theta,
+    velocity,
+    every,
+    ws,
+    bs,
+    losses,
 ):
     """As `run_one_feature`, for any number of features, on X as `flat` gives it, `block` rows at a time."""
     n, d = y.size, velocity.size - 1

@@ -1,4 +1,4 @@
-"""`bce_loss_grad` and `sgd_step_`: against the oracle, in any layout, on any number of threads, and with wrong input."""
+"""`bce_loss_grad` and `sgd_step_`: against the oracle, in any layout, on any number of threads, with wrong input."""
 
 import math
 

@@ -62,7 +62,9 @@ def test_operator_keeps_torchs_rules():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch deprecates parts of itself
 def test_compiled_in_one_graph(backend):
     X, weight, bias, y = problem_of((1, 3), (1,))
-    step = torch.compile(lambda weight, bias: 2 * kernels.linear_bce(X, weight, bias, y), fullgraph=True, backend=backend)
+    step = torch.compile(
+        lambda weight, bias: 2 * kernels.linear_bce(X, weight, bias, y), fullgraph=True, backend=backend
+    )
     got = torch.autograd.grad(step(weight, bias), (weight, bias))
     want = torch.autograd.grad(2 * eager(X, weight, bias, y), (weight, bias))
     torch.testing.assert_close(got, want)
