@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
-WORKLOADS = ("Lab surface", "Lab run", "Breast cancer run")  # as they are to be read
-OURS = ("kernels.loss_surface", "kernels.sgd_run_")
+WORKLOADS = ("Lab surface", "Lab run", "Breast cancer run", "Loss and gradient")  # as they are to be read
+OURS = ("kernels.loss_surface", "kernels.sgd_run_", "kernels.bce_loss_grad")
 NOISY = 1.5
 PREFIXES = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n"}
 NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch"}

@@ -191,7 +191,7 @@ def add_columns(X, index, stride, rows, slopes, d, gradient):
 # Both
 
 
-@njit
+@njit(forceinline=True)
 def add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, z, near, gradient):
     """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses. `z` and
     `near` are room for logits and for a gradient."""
@@ -235,10 +235,10 @@ def flat(X):
     except of arrays in which neither rows nor columns are contiguous."""
     (n, d), size = X.shape, X.itemsize
     by_row, by_column = X.strides
+    if X.flags.c_contiguous and d > 1:
+        return read_only(X.reshape(-1)), d, True
     if X.flags.f_contiguous:
         return read_only(X.T.reshape(-1)), n, False
-    if X.flags.c_contiguous:
-        return read_only(X.reshape(-1)), d, True
     if by_column == size and by_row >= d * size and by_row % size == 0:
         return strided(X, by_row, n, d), by_row // size, True
     if by_row == size and by_column >= n * size and by_column % size == 0:

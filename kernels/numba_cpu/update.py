@@ -10,7 +10,7 @@ vector. Parameters and sums are float64 whatever the dtype of the data.
 import numpy as np
 from numba import njit, types
 
-from kernels.numba_cpu.elementary import exp_normal, log1p_scaled
+from kernels.numba_cpu.elementary import exp_normal, log1p_scaled, one_plus_exp
 from kernels.numba_cpu.gradient import (
     SPAN,
     SPARE,
@@ -46,11 +46,10 @@ def loss_and_slopes(z, x, y, weight, squared):
     distance = select(class_1, 1.0 - y, y)
     minus_m = select(class_1, z, -z)
     signed = select(class_1, -weight, weight)
-    t = exp_normal(minus_m)
-    s = 1.0 / (t + 1.0)
+    s = 1.0 / one_plus_exp(minus_m)
     if squared:
         error = s - distance
-        slope = error * (s * t * s) * (signed * 2.0)
+        slope = error * (s * exp_normal(minus_m) * s) * (signed * 2.0)
         return error * error, x * slope, slope
     hinge = select(minus_m < 0.0, -minus_m, 0.0)
     loss = fma(distance, minus_m, hinge) + log1p_scaled(exp_normal(-absolute(z)), 0.0)
