@@ -237,16 +237,13 @@ def launches(n, batch_size, epochs, shuffle_seed, at_once):
     """(order, first, last): the steps of each launch, and the order of the samples in their epoch or None. A launch on
     shuffled samples is within an epoch."""
     per_epoch = -(-n // batch_size)
-    if shuffle_seed is None:
-        yield from ((None, *steps) for steps in ranges(0, epochs * per_epoch, at_once))
-    else:
-        for epoch in range(epochs):
-            order = np.random.default_rng([shuffle_seed, epoch]).permutation(n)
-            yield from ((order, *steps) for steps in ranges(epoch * per_epoch, (epoch + 1) * per_epoch, at_once))
-
-
-def ranges(start, stop, step):
-    return ((first, min(first + step, stop)) for first in range(start, stop, step))
+    steps = epochs * per_epoch
+    steps_of_order = max(1, steps) if shuffle_seed is None else per_epoch
+    for start in range(0, steps, steps_of_order):
+        epoch, stop = start // per_epoch, start + steps_of_order
+        order = None if shuffle_seed is None else np.random.default_rng([shuffle_seed, epoch]).permutation(n)
+        for first in range(start, stop, at_once):
+            yield order, first, min(first + at_once, stop)
 
 
 def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
