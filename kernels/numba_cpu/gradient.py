@@ -45,7 +45,7 @@ REGISTER = register_bytes()
 WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
 BLOCK_BYTES = {True: 4_096, False: 131_072}  # of a block: rows are prefetched, columns are many short pieces
 FEWEST_ROWS, MOST_ROWS = {True: 16, False: 64}, {True: 128, False: 512}  # of a block
-BLOCKS_AHEAD = 2  # that are prefetched
+AHEAD_BYTES = 8_192  # from a block to what is prefetched meanwhile, or the next block if that is further
 SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 SPAN = 512  # rows summed in the type of the parameters, so few that a lane's product of them can't overflow
 JOBS = 128  # in a launch, at the most
@@ -112,7 +112,7 @@ def logits_of_rows(X, index, stride, rows, theta, d, z):
     lanes = REGISTER // theta.itemsize
     whole = d // lanes * lanes
     live = lane_numbers(features) < d - whole
-    ahead = index + BLOCKS_AHEAD * rows * stride
+    ahead = index + max(rows * stride, AHEAD_BYTES // X.itemsize)
     for row in range(0, rows - lanes + 1, lanes):
         start = index + row * stride
         products = in_every_row(samples, splat(features, 0.0))
@@ -145,7 +145,7 @@ def add_rows(X, index, stride, rows, slopes, d, gradient):
     """Adds slope * x of the rows to `gradient`, padded, and does the other half of the prefetching."""
     features, lanes = registers_of(gradient, 1), REGISTER // gradient.itemsize
     few = resized(features, 4)
-    ahead = index + BLOCKS_AHEAD * rows * stride + rows * d // 2
+    ahead = index + max(rows * stride, AHEAD_BYTES // X.itemsize) + rows * d // 2
     for j in range(0, d, lanes):
         live = lane_numbers(features) < d - j
         sums = in_every_row(few, splat(features, 0.0))
