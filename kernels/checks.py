@@ -57,6 +57,8 @@ def float_array(name, value):
 
 
 def check_finite(name, array):
+    if array.size == 1 and math.isfinite(array.item()):  # the bias of every call
+        return
     # a finite sum of squares proves all values finite, at a third of the cost and without a temporary
     if not (math.isfinite(np.vdot(array, array)) or np.isfinite(array).all()):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -170,6 +172,8 @@ def whole(name, value, least):
 
 def rate(name, value):
     """A finite number >= 0."""
+    if type(value) is float and 0 <= value < math.inf:
+        return value
     try:
         number = float(value) if not isinstance(value, (str, bytes, bool)) else None
     except (TypeError, ValueError):
