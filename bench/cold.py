@@ -7,7 +7,7 @@ import numpy as np
 
 import kernels
 from bench.timing import seconds_of
-from bench.workloads import breast_cancer_run, lab_run, lab_starts, lab_surface
+from bench.workloads import breast_cancer_run, full_pass, lab_run, lab_starts, lab_surface
 
 
 def surface():
@@ -32,7 +32,17 @@ def train(training):
     kernels.sgd_run_(X, y, w, b, **settings)
 
 
-FIRST_CALLS = {"surface": surface, "one-feature run": one_feature_run, "run": run, "ensemble": ensemble}
+def gradient():
+    kernels.bce_loss_grad(*full_pass(32, np.float32, size=2**24))
+
+
+FIRST_CALLS = {
+    "surface": surface,
+    "one-feature run": one_feature_run,
+    "run": run,
+    "pass": gradient,
+    "ensemble": ensemble,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -8,8 +8,15 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 # as they are to be read
-WORKLOADS = ("Lab surface", "Lab run", "Breast cancer run", "Lab starts", "Breast cancer starts")
-OURS = ("kernels.loss_surface", "kernels.sgd_run_", "kernels.sgd_ensemble")
+WORKLOADS = (
+    "Lab surface",
+    "Lab run",
+    "Breast cancer run",
+    "Loss and gradient",
+    "Lab starts",
+    "Breast cancer starts",
+)
+OURS = ("kernels.loss_surface", "kernels.sgd_run_", "kernels.bce_loss_grad", "kernels.sgd_ensemble")
 NOISY = 1.5
 PREFIXES = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n"}
 NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch"}

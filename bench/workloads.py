@@ -45,6 +45,15 @@ class Starts(NamedTuple):
     settings: dict
 
 
+class Pass(NamedTuple):
+    """Data X (n, d), y (n,) and parameters w (d,), b (1,) of one dtype."""
+
+    X: np.ndarray
+    y: np.ndarray
+    w: np.ndarray
+    b: np.ndarray
+
+
 def lab_surface(resolution, dtype):
     return Grid(*lab_data(dtype), *lab_window(resolution))
 
@@ -95,6 +104,15 @@ def first_starts(starts, most):
     return starts._replace(w0=starts.w0[:most], b0=starts.b0[:most]), max(1.0, k / most)
 
 
+def full_pass(d, dtype, size=2**28, most_samples=2**23):
+    """Normal features, `size` bytes of them if that isn't too many samples, and noisy labels; logits of about 2."""
+    rng = np.random.default_rng(0)
+    n = min(size // (d * np.dtype(dtype).itemsize), most_samples)
+    X = rng.standard_normal((n, d), dtype)
+    w, b = (2 / np.sqrt(d) * rng.standard_normal(d)).astype(dtype), np.full(1, 0.3, dtype)
+    return Pass(X, (X @ w + rng.standard_normal(n, dtype) > 0).astype(dtype), w, b)
+
+
 def surface_error(got, grid, cells=64):
     """Largest relative error of random cells of the surface; every cell must hold a positive number."""
     assert got.shape == (len(grid.b), len(grid.w))
@@ -135,3 +153,16 @@ def ends_error(got, starts, members=16):
         want = np.append(path[-1], biases[-1])
         errors.append(np.max(np.abs(np.append(w[i], b[i]) - want) / np.maximum(1, np.abs(want))))
     return float(max(errors))
+
+
+def pass_error(got, problem, rows=100_000):
+    """Largest error of the loss, relative, and of the gradient, relative to its largest component."""
+    theta, n, loss, gradient = np.append(problem.w, problem.b).astype(np.float64), len(problem.y), 0.0, 0.0
+    for first in range(0, n, rows):
+        X, y = problem.X[first : first + rows], problem.y[first : first + rows]
+        X1 = np.column_stack([X.astype(np.float64), np.ones(len(y))])
+        mean, slopes = oracle.cost_and_gradient(X1, y.astype(np.float64), theta)
+        loss, gradient = loss + mean * len(y) / n, gradient + slopes * len(y) / n
+    found = np.append(got[1], got[2])
+    assert found.shape == gradient.shape
+    return max(abs(float(got[0]) / loss - 1), float(np.abs(found - gradient).max() / np.abs(gradient).max()))

@@ -9,7 +9,7 @@ from kernels.backends import numba_module
 from kernels.ensemble import sgd_ensemble
 from kernels.results import Ensemble, LogitPlane, LossGrad, Plan, Run, Surface
 from kernels.surface import logit_plane, loss_surface, plan_surface, surface_on_plane
-from kernels.update import sgd_run_
+from kernels.update import bce_loss_grad, linear_bce, sgd_run_, sgd_step_
 
 __all__ = [
     "Ensemble",
@@ -18,11 +18,14 @@ __all__ = [
     "Plan",
     "Run",
     "Surface",
+    "bce_loss_grad",
+    "linear_bce",
     "logit_plane",
     "loss_surface",
     "plan_surface",
     "sgd_ensemble",
     "sgd_run_",
+    "sgd_step_",
     "surface_on_plane",
     "warmup",
 ]

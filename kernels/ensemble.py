@@ -39,7 +39,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     starts = checks.starts(w0, b0, d, X_array.dtype)
     k = len(starts[1])
     settings = {
-        "lr": checks.learning_rate(lr),
+        "lr": checks.rate("lr", lr),
         "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
         "epochs": checks.whole("epochs", epochs, 0),
         "loss": checks.one_of("loss", loss, checks.COSTS),

@@ -1,27 +1,158 @@
 """Training: the public functions, their checks, and the choice of backend."""
 
+import math
+
+import numpy as np
+
 from kernels import checks
 from kernels.backends import numba_module, on_tensors
 from kernels.progress import reporter
-from kernels.results import Run
+from kernels.results import LossGrad, Run
 
 
-def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss="bce", backend=None, progress=None):
+def bce_loss_grad(X, y, w, b, *, sample_weight=None, backend=None):
+    """Mean cross-entropy and its gradient at one point, in one pass over `X`.
+
+    X              features (n, d), float32 or float64; one in which neither rows nor columns are contiguous is copied,
+                   a piece at a time
+    y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans; quickest in the dtype of X
+    w, b           weights (d,) and bias, a number, () or (1,)
+    sample_weight  (n,) >= 0, not all 0: the mean is sum(weight * loss) / sum(weight)
+    backend        None or "numba": compiled; "reference": eager PyTorch
+
+    Returns LossGrad(loss, grad_w (d,), grad_b) in the dtype of X: scalars, or tensors () where X is a tensor. The
+    compiled pass computes in that dtype and sums in float64, with the same bits for any number of threads. What X
+    overflows comes back as infinities or NaN.
+
+    Raises ValueError or TypeError that name a wrong argument; values of `X` and `y` are looked at only after a result
+    that isn't finite.
+    """
+    X_array, y_array, weight = data_of(X, y, sample_weight)
+    dtype, d = X_array.dtype, X_array.shape[1]
+    w_array = checks.coefficients("w", w, [(d,)], dtype)
+    b_array = checks.coefficients("b", b, [(), (1,)], dtype)
+    result = mean_loss_grad(X_array, y_array, w_array, b_array, weight, checks.backend(backend))
+    with np.errstate(over="ignore"):
+        loss, grad_w, grad_b = (np.asarray(value).astype(dtype) for value in result)
+    if checks.is_tensor(X):
+        return LossGrad(*(checks.like(X, value) for value in (loss, grad_w, grad_b)))
+    return LossGrad(loss[()], grad_w, grad_b[()])
+
+
+def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
+    """One step of gradient descent on `w` and `b`, in place, in one pass over `X`: w -= lr * grad_w, b -= lr * grad_b.
+
+    w (d,), b (1,)  parameters of the dtype of X
+    lr              learning rate, finite, >= 0
+
+    The other arguments are those of `bce_loss_grad`. Returns the mean loss before the step: a scalar, or a tensor ()
+    where X is a tensor.
+
+    Raises ValueError or TypeError that name a wrong argument, and FloatingPointError where the loss or the new
+    parameters would leave the range of the dtype; `w` and `b` are untouched then.
+    """
+    X_array, y_array, weight = data_of(X, y, sample_weight)
+    dtype, d = X_array.dtype, X_array.shape[1]
+    w_array, b_array = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
+    lr = checks.rate("lr", lr)
+    loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w_array, b_array, weight, checks.backend(backend))
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss, new_w, new_b = (np.asarray(v).astype(dtype) for v in (loss, w_array - lr * grad_w, b_array - lr * grad_b))
+    if not (np.isfinite(loss) and np.isfinite(new_w).all() and np.isfinite(new_b).all()):
+        raise FloatingPointError(f"sgd_step_: the loss or the step leaves the range of {dtype} (lr = {lr})")
+    w_array[:], b_array[:] = new_w, new_b
+    return checks.like(X, loss) if checks.is_tensor(X) else loss[()]
+
+
+def linear_bce(X, weight, bias, y):
+    """Mean cross-entropy of the logits X weight + bias: a torch scalar, differentiable by weight and bias.
+
+    The same as binary_cross_entropy_with_logits after a linear layer, but forward and backward together read X once and
+    allocate nothing of size n. Works in torch.compile(fullgraph=True).
+
+    X             features (n, d), float32 or float64, CPU tensor without gradient
+    weight, bias  (d,) or (1, d) and () or (1,), of the dtype of X
+    y             labels in [0, 1], (n,) or (n, 1), of any real dtype, without gradient
+
+    Raises ValueError or TypeError that name a wrong argument, and NotImplementedError on double backward: the backward
+    pass scales a gradient that the forward pass computed.
+    """
+    from kernels import autograd
+
+    return autograd.linear_bce(X, weight, bias, y)
+
+
+def data_of(X, y, sample_weight):
+    """Features, labels and weights as arrays of one dtype; values of X, and of y in its dtype, are not yet checked."""
+    X_array = checks.matrix("X", X)
+    n = len(X_array)
+    y_array = checks.unchecked_labels(y, n, X_array.dtype)
+    weight = checks.weights(sample_weight, n)
+    if weight is not None:
+        _, exponent = math.frexp(weight.max())
+        weight = np.ldexp(weight, -exponent).astype(X_array.dtype)  # the largest below 1
+    return X_array, y_array, weight
+
+
+def mean_loss_grad(X, y, w, b, weight, backend):
+    """Means over the samples: loss, gradient by w (d,) and by b. Raises what is wrong with X or y if they are not
+    finite."""
+    if backend == "reference":
+        from kernels import reference
+
+        checks.check_labels(y)
+        tensors = on_tensors(X, y, w, b, *([] if weight is None else [weight]))
+        result = reference.bce_loss_grad(*tensors[:4], sample_weight=tensors[4] if weight is not None else None)
+        loss, grad_w, grad_b = (value.numpy() for value in result)
+    else:
+        theta = np.append(w, b)
+        loss, gradient = numba_module("gradient").loss_and_gradient(X, y, weight, theta)
+        share = len(y) if weight is None else weight.sum(dtype=np.float64)
+        loss, grad_w, grad_b = loss / share, gradient[:-1] / share, gradient[-1] / share
+    if not (math.isfinite(loss) and np.isfinite(grad_w).all()):
+        checks.check_labels(y)
+        checks.check_finite("X", X)
+    return loss, grad_w, grad_b
+
+
+def sgd_run_(
+    X,
+    y,
+    w,
+    b,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss="bce",
+    shuffle_seed=None,
+    momentum=0.0,
+    weight_decay=0.0,
+    history=1,
+    backend=None,
+    progress=None,
+):
     """A whole run of minibatch gradient descent on `w` and `b`, in place, with its history.
 
-    X           features (n, d), float32 or float64
-    y           labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
-    w, b        start, (d,) and (1,), of the dtype of X; they end as the trained parameters
-    lr          learning rate, finite, >= 0
-    batch_size  samples a step, taken in order; the last batch of an epoch is averaged over its own length
-    epochs      passes over the data
-    loss        "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
-    backend     None or "numba": compiled; "reference": eager PyTorch
-    progress    True for a tqdm bar, or a callable (done, total) that counts steps
+    X             features (n, d), float32 or float64
+    y             labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
+    w, b          start, (d,) and (1,), of the dtype of X; they end as the trained parameters
+    lr            learning rate, finite, >= 0
+    batch_size    samples a step; the last batch of an epoch is averaged over its own length
+    epochs        passes over the data
+    loss          "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
+    shuffle_seed  None: samples in order; an integer >= 0: epoch e = 0, 1, ... takes them in the order of
+                  numpy.random.default_rng([shuffle_seed, e]).permutation(n)
+    momentum      of torch.optim.SGD, without dampening: velocity = momentum * velocity + gradient; >= 0
+    weight_decay  of torch.optim.SGD, of the bias too: weight_decay * (w, b) is added to the gradient, not to the loss;
+                  >= 0
+    history       keeps every so many steps, 0 none
+    backend       None or "numba": compiled; "reference": eager PyTorch
+    progress      True for a tqdm bar, or a callable (done, total) that counts steps
 
-    Returns Run(w (steps, d), b (steps,), loss (steps,)), steps = epochs * ceil(n / batch_size): the parameters after
-    each step and the minibatch's loss before it. The compiled run computes in float64 whatever the dtype and rounds
-    what it returns.
+    Returns Run(w (k, d), b (k,), loss (k,)), k = steps // history or 0 of steps = epochs * ceil(n / batch_size): the
+    parameters after each kept step and the minibatch's loss before it. The compiled run computes in float64 whatever
+    the dtype and rounds what it returns; large batches are shared by all threads, with the same bits for any number.
 
     Raises ValueError or TypeError that name a wrong argument, with `w` and `b` untouched, and FloatingPointError naming
     the step if the run diverges. After that, or after Ctrl-C, `w` and `b` hold the last parameters reached.
@@ -31,13 +162,19 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss="bce", backend=None, pr
     y_array = checks.labels(y, n, X_array.dtype)
     parameters = checks.parameter("w", w, (d,), X_array.dtype), checks.parameter("b", b, (1,), X_array.dtype)
     settings = {
-        "lr": checks.learning_rate(lr),
+        "lr": checks.rate("lr", lr),
         "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
         "epochs": checks.whole("epochs", epochs, 0),
         "loss": checks.one_of("loss", loss, checks.COSTS),
+        "shuffle_seed": None if shuffle_seed is None else checks.whole("shuffle_seed", shuffle_seed, 0),
+        "momentum": checks.rate("momentum", momentum),
+        "weight_decay": checks.rate("weight_decay", weight_decay),
+        "history": checks.whole("history", history, 0),
     }
     backend = checks.backend(backend)
-    checks.memory((settings["epochs"] * -(-n // settings["batch_size"]), d + 2), X_array.dtype)
+    if settings["history"]:
+        steps = settings["epochs"] * -(-n // settings["batch_size"])
+        checks.memory((steps // settings["history"], d + 2), X_array.dtype)
     body = reference_run if backend == "reference" else numba_module("update").sgd_run_
     with reporter(progress) as report:
         run = body(X_array, y_array, *parameters, **settings, progress=report)
@@ -52,5 +189,6 @@ def reference_run(X, y, w, b, *, progress, **settings):
         run = reference.sgd_run_(X, y, end_w, end_b, **settings)
     finally:
         w[:], b[:] = end_w.numpy(), end_b.numpy()
-    progress(len(run.b), len(run.b))
+    steps = settings["epochs"] * -(-len(X) // settings["batch_size"])
+    progress(steps, steps)
     return Run(*(field.numpy() for field in run))

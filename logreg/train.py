@@ -17,12 +17,13 @@ LOGITS_AT_ONCE = 1_000_000
 class History:
     """A training run: NumPy arrays in the dtype of the model, and the data that it was trained on.
 
-    w (steps, d), b (steps,)  parameters after each step
-    loss (steps,)             minibatch loss before each step
-    start_w (d,), start_b     parameters before the first step
-    steps_per_epoch           steps that go once through the data
-    cost                      what was minimised: "bce" or "mse"
-    x (n, d), y (n,)          the data
+    w (k, d), b (k,)       parameters after each step that was kept: every step, or every `every`-th
+    loss (k,)              minibatch loss before each of these steps
+    start_w (d,), start_b  parameters before the first step
+    steps_per_epoch        steps that go once through the data
+    cost                   what was minimised: "bce" or "mse"; weight decay is no part of it
+    x (n, d), y (n,)       the data, in its own order
+    every                  steps from one that was kept to the next; 0 if none was
     """
 
     w: np.ndarray
@@ -34,9 +35,10 @@ class History:
     cost: str
     x: np.ndarray
     y: np.ndarray
+    every: int = 1
 
     def full_loss(self):
-        """Loss on all the data after each step (steps,), float64."""
+        """Loss on all the data after each step that was kept (k,), float64."""
         return self._along_path(COSTS[self.cost][0])[1:]
 
     @property
@@ -45,18 +47,19 @@ class History:
         return float(self._along_path(COSTS[self.cost][0], steps=0)[0])
 
     def full_accuracy(self):
-        """Share of all the samples that are classified correctly after each step (steps,), float64."""
+        """Share of all the samples that are classified correctly after each step that was kept (k,), float64."""
         return self._along_path(is_correct)[1:]
 
     def steps_to_accuracy_1(self):
-        """The first step, 0 being the start, at which every sample is classified correctly; None if there is none."""
+        """The first step, 0 being the start, at which every sample is classified correctly; None if there is none.
+        Steps that were not kept are not looked at."""
         perfect = np.flatnonzero(self._along_path(is_correct) == 1)
-        return int(perfect[0]) if len(perfect) else None
+        return int(perfect[0]) * self.every if len(perfect) else None
 
     def until(self, steps):
         """The history of the first `steps` steps."""
-        checks.whole("steps", steps, 0)
-        return replace(self, w=self.w[:steps], b=self.b[:steps], loss=self.loss[:steps])
+        kept = checks.whole("steps", steps, 0) // max(1, self.every)
+        return replace(self, w=self.w[:kept], b=self.b[:kept], loss=self.loss[:kept])
 
     def _along_path(self, function, steps=None):
         """Mean over the data of function(z, y), before the first step and after each of the first `steps`."""
@@ -76,12 +79,13 @@ def is_correct(z, y):
     return (z > 0) == (y > 0.5)
 
 
-def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, progress=None):
-    """Trains the model by minibatch gradient descent over the data in order; the whole run is one kernel call.
+def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, history=1, **settings):
+    """Trains the model by minibatch gradient descent; the whole run is one kernel call.
 
     `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the
     trained parameters. `data[:]` gives x (n, d) and y (n, 1) or (n,). The other arguments are those of
-    `kernels.sgd_run_`; `device` is None or "cpu". Returns a History.
+    `kernels.sgd_run_`, also `shuffle_seed`, `momentum`, `weight_decay`, `backend` and `progress`; `device` is None or
+    "cpu". Returns a History.
 
     Raises what `kernels.sgd_run_` raises; ValueError for another device, TypeError for another model.
     """
@@ -90,8 +94,8 @@ def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, progr
     x, y = samples(data)
     w, b = layer.weight.detach()[0], layer.bias.detach()
     start_w, start_b = checks.array_of("the model's weight", w).copy(), float(checks.array_of("the model's bias", b)[0])
-    run = sgd_run_(x, y, w, b, lr=lr, batch_size=batch_size, epochs=epochs, loss=loss, progress=progress)
-    return History(*run, start_w, start_b, -(-len(y) // batch_size), loss, x.copy(), y.copy())
+    run = sgd_run_(x, y, w, b, lr=lr, batch_size=batch_size, epochs=epochs, loss=loss, history=history, **settings)
+    return History(*run, start_w, start_b, -(-len(y) // batch_size), loss, x.copy(), y.copy(), history)
 
 
 def accuracy(model, data):

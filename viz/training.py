@@ -78,7 +78,8 @@ def plot_data(data, w, b, *, ax=None):
 def plot_epochs(history, data, *, ax=None):
     """Draw the model's sigmoid after each complete epoch over the data, coloured by epoch.
 
-    `history` has `w (steps, 1)`, `b (steps,)`, its start and `steps_per_epoch`; `data` is as in `plot_data`. `ax` is
+    `history` has `w (steps, 1)`, `b (steps,)`, its start and `steps_per_epoch`, and `every` if it holds not every step
+    but every so many; `data` is as in `plot_data`. `ax` is
     a 2-D Axes or None for a new figure; the colour bar takes its space from it.
 
     Returns `EpochsPlot`. ValueError for less than one epoch, more than one weight or feature, shapes that disagree
@@ -106,7 +107,11 @@ def _epoch_ends(history):
     per_epoch = int(scalar("history.steps_per_epoch", getattr(history, "steps_per_epoch", 0)))
     if per_epoch < 1:
         raise ValueError(f"history.steps_per_epoch must be at least 1, got {per_epoch}")
-    w, b = path.s[per_epoch::per_epoch], path.t[per_epoch::per_epoch]
+    every = int(scalar("history.every", getattr(history, "every", 1)))
+    if every < 1 or per_epoch % every:
+        raise ValueError(f"history.every must divide the {per_epoch} steps of an epoch, got {every}")
+    kept = per_epoch // every
+    w, b = path.s[kept::kept], path.t[kept::kept]
     if len(w) == 0:
         raise ValueError(f"history must hold an epoch, {per_epoch} steps, got {len(path.s) - 1} steps")
     return w, b

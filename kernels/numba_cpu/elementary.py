@@ -1,11 +1,12 @@
-"""Elementary functions of vectors (`simd.Vector`), by argument reduction and polynomials; `exp_single` is of float32
-vectors, the others are of float64.
+"""Elementary functions of vectors (`simd.Vector`), by argument reduction and polynomials: of float64 vectors, but for
+`exp_single`, of float32, and `exp_negative`, of either.
 
-The polynomials interpolate at Chebyshev nodes in 200-bit arithmetic and are rounded once; errors against mpmath are
-tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynomials) and 11 (reduction).
+The polynomials interpolate at Chebyshev nodes in 200-bit arithmetic and are rounded to the type; errors against
+mpmath are tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynomials) and 11 (reduction).
 """
 
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 from kernels.numba_cpu.simd import absolute, bits, fma, from_bits, select
 
@@ -41,9 +42,12 @@ ATANH_TAIL = (
     0.1321033443219967,
     0.13604216246696962,
 )
-EXP_TAIL_SINGLE = 0.5, 0.16666578, 0.041666556, 0.008363173, 0.0013926176
-LN2_SINGLE = 0.6931472
-ROUNDER_SINGLE = 12582912.0  # 1.5 * 2^23
+# the same for float32: 16 bits of ln(2), 1.5 * 2^23, and degree 4
+LN2_HIGH_32 = 0.693145751953125
+LN2_LOW_32 = 1.4286068203094173e-06
+LN2_32 = 0.6931472
+ROUNDER_32 = 12582912.0
+EXP_TAIL_32 = (0.5, 0.16666578, 0.041666556, 0.008363173, 0.0013926176)
 # exp is 0 below and inf above
 EXP_LOWEST = -746.0
 EXP_HIGHEST = 710.0
@@ -114,14 +118,23 @@ def exp_single(x):
 
     One piece of ln 2 will do: what it lacks changes e^x as if x were off by a twentieth of its own last place.
     """
-    c2, c3, c4, c5, c6 = EXP_TAIL_SINGLE
+    c2, c3, c4, c5, c6 = EXP_TAIL_32
     x = select(x > 87.0, 87.0, x)
     x = select(x < -87.0, -87.0, x)
-    rounded = fma(x, LOG2_E, ROUNDER_SINGLE)
-    r = fma(rounded - ROUNDER_SINGLE, -LN2_SINGLE, x)
+    rounded = fma(x, LOG2_E, ROUNDER_32)
+    r = fma(rounded - ROUNDER_32, -LN2_32, x)
     tail = fma(fma(fma(fma(r, c6, c5), r, c4), r, c3), r, c2)
     mantissa = fma(fma(tail, r, 1.0), r, 1.0)
     return from_bits(bits(mantissa) + (bits(rounded) << 23))  # the low bits of `rounded` are the exponent
+
+
+@njit(forceinline=True)
+def one_plus_exp(x):
+    """1 + e^x, with x taken at 708 for anything above; a shorter chain of operations than by `exp_normal`."""
+    x = select(x > 708.0, 708.0, x)
+    x = select(x < -708.0, -708.0, x)
+    mantissa, exponent = exp_parts(x)
+    return fma(mantissa, power_of_two(exponent), 1.0)
 
 
 @njit(forceinline=True)
@@ -129,7 +142,7 @@ def log1p_scaled(h, exponent):
     """log((1 + h) 2^exponent) for h in [0, 1] and whole non-negative exponents: log1p(h) where the exponent is 0."""
     upper = h >= 0.5
     h = select(upper, (h - 1.0) * 0.5, h)
-    exponent = exponent + select(upper, 1.0, 0.0)
+    exponent = select(upper, exponent + 1.0, exponent)
     s = h / (h + 2.0)
     square = s * s
     # log1p(h) = 2 atanh(s), written so that the leading term h is not rounded
@@ -141,3 +154,25 @@ def log1p_scaled(h, exponent):
 def softplus(z):
     """log(1 + e^z), elementwise."""
     return select(z > 0.0, z, 0.0) + log1p_scaled(exp(-absolute(z)), 0.0)
+
+
+@njit(forceinline=True)
+def exp_negative_32(x):
+    """e^x for float32 x <= 0, taken at -87 for anything below."""
+    x = select(x < -87.0, -87.0, x)
+    rounded = fma(x, LOG2_E, ROUNDER_32)
+    k = rounded - ROUNDER_32
+    r = fma(k, -LN2_LOW_32, fma(k, -LN2_HIGH_32, x))
+    c2, c3, c4, c5, c6 = EXP_TAIL_32
+    tail = fma(r * r, fma(r, c6, c5), fma(r, c4, c3))
+    power = fma(r * r, fma(r, tail, c2), r) + 1.0
+    return from_bits(bits(power) + (bits(rounded) << 23))
+
+
+def exp_negative(x):
+    """e^x for x <= 0 in the precision of x; where it is denormal, the smallest normal number or near it."""
+
+
+@overload(exp_negative, jit_options={"forceinline": True})
+def exp_negative_of_type(x):
+    return (lambda x: exp_negative_32(x)) if x.dtype == types.float32 else (lambda x: exp_normal(x))

@@ -42,6 +42,7 @@ LLVM_SCALARS = {
     types.int64: ir.IntType(64),
     types.boolean: ir.IntType(1),
 }
+CACHE_LINE = 64  # bytes
 LLVM_SUFFIX = {types.float32: "f32", types.float64: "f64"}
 SAME_SIZE_INT = {types.float32: types.int32, types.float64: types.int64}
 SAME_SIZE_FLOAT = {integer: real for real, integer in SAME_SIZE_INT.items()}
@@ -169,6 +170,18 @@ def narrowed(builder, value, stored, vector):
     return value if stored == vector else builder.fptrunc(value, llvm_type(stored))
 
 
+def read(builder, stored, pointer):
+    value = builder.load(pointer)
+    value.align = stored.dtype.bitwidth // 8
+    return value
+
+
+def read_where(builder, stored, pointer, mask):
+    alignment = ir.IntType(32)(stored.dtype.bitwidth // 8)
+    zeros = ir.Constant(llvm_type(stored), [0.0] * stored.lanes)
+    return call_llvm(builder, "masked.load", stored, [pointer, alignment, mask, zeros], ".p0")
+
+
 @intrinsic
 def load(typing, vector, array, index):
     """`vector.lanes` consecutive elements of a contiguous array from flat `index`, widened to the vector's type.
@@ -178,9 +191,7 @@ def load(typing, vector, array, index):
 
     def emit(context, builder, sig, args):
         stored, pointer = vector_pointer(context, builder, vector, sig.args[1], *args[1:3])
-        value = builder.load(pointer)
-        value.align = stored.dtype.bitwidth // 8
-        return widened(builder, value, stored, vector)
+        return widened(builder, read(builder, stored, pointer), stored, vector)
 
     return vector(types.TypeRef(vector), array, types.intp), emit
 
@@ -193,10 +204,7 @@ def load_where(typing, vector, array, index, mask):
 
     def emit(context, builder, sig, args):
         stored, pointer = vector_pointer(context, builder, vector, sig.args[1], *args[1:3])
-        alignment = ir.IntType(32)(stored.dtype.bitwidth // 8)
-        zeros = ir.Constant(llvm_type(stored), [0.0] * stored.lanes)
-        value = call_llvm(builder, "masked.load", stored, [pointer, alignment, args[3], zeros], ".p0")
-        return widened(builder, value, stored, vector)
+        return widened(builder, read_where(builder, stored, pointer, args[3]), stored, vector)
 
     return vector(types.TypeRef(vector), array, types.intp, mask), emit
 
@@ -288,13 +296,14 @@ def fma(typing, x, y, z):
 
 @intrinsic
 def lane_numbers(typing, vector):
-    """0, 1, 2, ... as an integer vector."""
-    vector = vector.instance_type
+    """0, 1, 2, ... as an integer vector; for a float vector, one of integers of the same size."""
+    given = vector.instance_type
+    integers = given.of(SAME_SIZE_INT.get(given.dtype, given.dtype))
 
     def emit(context, builder, sig, args):
-        return ir.Constant(llvm_type(vector), list(range(vector.lanes)))
+        return ir.Constant(llvm_type(integers), list(range(integers.lanes)))
 
-    return vector(types.TypeRef(vector)), emit
+    return integers(vector), emit
 
 
 @intrinsic
@@ -348,20 +357,163 @@ def lanes_set(typing, mask):
 
 
 @intrinsic
+def to_float64(typing, x):
+    """The lanes of a float vector as float64."""
+    wide = x.of(types.float64)
+    return wide(x), lambda context, builder, sig, args: widened(builder, args[0], x, wide)
+
+
+@intrinsic(prefer_literal=True)
+def prefetch(typing, array, index, lines):
+    """Asks for a constant number of cache lines from flat `index` of a contiguous array; they may lie outside it."""
+    check_contiguous(array)
+
+    def emit(context, builder, sig, args):
+        byte, flag = ir.IntType(8), ir.IntType(32)
+        address = builder.bitcast(element_pointer(context, builder, sig.args[0], *args[:2]), byte.as_pointer())
+        function_type = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
+        name = "llvm.prefetch.p0"
+        function = builder.module.globals.get(name) or ir.Function(builder.module, function_type, name)
+        for line in range(lines.literal_value):
+            ahead = builder.gep(address, [ir.IntType(64)(line * CACHE_LINE)])
+            builder.call(function, [ahead, flag(0), flag(3), flag(1)])  # for reading, into every cache, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lines), emit
+
+
+# Types of vectors
+
+
+def no_value(context, builder, sig, args):
+    return context.get_dummy_value()
+
+
+@intrinsic(prefer_literal=True)
+def registers_of(typing, array, count):
+    """The vector type of elements of an array that fills a constant number of the host's registers."""
+    vector = Vector(array.dtype, count.literal_value * register_bytes() * 8 // array.dtype.bitwidth)
+    return types.TypeRef(vector)(array, count), no_value
+
+
+@intrinsic(prefer_literal=True)
+def resized(typing, vector, lanes):
+    """A vector type with another, constant number of lanes."""
+    return types.TypeRef(Vector(vector.instance_type.dtype, lanes.literal_value))(vector, lanes), no_value
+
+
+# Matrices row by row in one vector: element (r, c) is lane r * columns + c. The vector types `rows` and `columns` have
+# as many lanes as a column and a row have elements.
+
+
+def shuffled(builder, x, y, lanes):
+    return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
+
+
+def sum_of_lanes(builder, x, left, right):
+    return builder.fadd(shuffled(builder, x, x, left), shuffled(builder, x, x, right))
+
+
+def joined(builder, parts):
+    """All lanes of vectors, whose number is a power of two, in one."""
+    while len(parts) > 1:
+        both = range(2 * parts[0].type.count)
+        parts = [shuffled(builder, *pair, both) for pair in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
+
+
+def rows_loaded(rows, columns, array, mask=None):
+    """Signature and code of `load_rows` and `load_rows_where`."""
+    row, count = columns.instance_type, rows.instance_type.lanes
+    stored = row.of(array.dtype)
+    check_contiguous(array)
+
+    def emit(context, builder, sig, args):
+        stride, masks = args[4], args[5:]
+        pointer, parts = element_pointer(context, builder, array, args[2], args[3]), []
+        for _ in range(count):
+            address = builder.bitcast(pointer, llvm_type(stored).as_pointer())
+            value = (read_where if masks else read)(builder, stored, address, *masks)
+            parts.append(widened(builder, value, stored, row))
+            pointer = builder.gep(pointer, [stride])
+        return joined(builder, parts)
+
+    masks = () if mask is None else (mask,)
+    return Vector(row.dtype, count * row.lanes)(rows, columns, array, types.intp, types.intp, *masks), emit
+
+
+@intrinsic
+def load_rows(typing, rows, columns, array, index, stride):
+    """Rows of consecutive elements of a contiguous array, the first from flat `index`, each next one `stride` further,
+    widened to the type of `columns`. Bounds are not checked."""
+    return rows_loaded(rows, columns, array)
+
+
+@intrinsic
+def load_rows_where(typing, rows, columns, array, index, stride, mask):
+    """As `load_rows` in the columns where the mask is set; in the others nothing is read and the lanes are 0."""
+    return rows_loaded(rows, columns, array, mask)
+
+
+@intrinsic
+def in_every_row(typing, rows, x):
+    """The matrix each of whose rows is `x`."""
+    count = rows.instance_type.lanes
+
+    def emit(context, builder, sig, args):
+        return shuffled(builder, args[1], args[1], list(range(x.lanes)) * count)
+
+    return Vector(x.dtype, count * x.lanes)(rows, x), emit
+
+
+@intrinsic
+def in_every_column(typing, columns, x):
+    """The matrix each of whose columns is `x`."""
+    count = columns.instance_type.lanes
+
+    def emit(context, builder, sig, args):
+        return shuffled(builder, args[1], args[1], [row for row in range(x.lanes) for _ in range(count)])
+
+    return Vector(x.dtype, count * x.lanes)(columns, x), emit
+
+
+@intrinsic
+def row_totals(typing, rows, x):
+    """Sum of each row, by halves."""
+    count = rows.instance_type.lanes
+
+    def emit(context, builder, sig, args):
+        value, columns = args[1], x.lanes // count
+        while columns > 1:
+            half = columns // 2
+            left = [row * columns + column for row in range(count) for column in range(half)]
+            value, columns = sum_of_lanes(builder, value, left, [lane + half for lane in left]), half
+        return value
+
+    return Vector(x.dtype, count)(rows, x), emit
+
+
+@intrinsic
+def column_totals(typing, columns, x):
+    """Sum of each column, by halves."""
+    count = columns.instance_type.lanes
+    return Vector(x.dtype, count)(columns, x), lambda context, builder, sig, args: folded(builder, args[1], count)
+
+
+def folded(builder, x, count):
+    """Sums of the lanes that are `count` apart, the number of lanes being `count` times a power of two."""
+    while (half := x.type.count // 2) >= count:
+        x = sum_of_lanes(builder, x, range(half), range(half, 2 * half))
+    return x
+
+
+@intrinsic
 def total(typing, x):
     """Sum of all lanes, by halves; their number is a power of two."""
     if x.lanes & (x.lanes - 1):
         raise TypingError(f"total of {x}: the number of lanes must be a power of two")
 
     def emit(context, builder, sig, args):
-        value, lanes = args[0], x.lanes
-        while lanes > 1:
-            lanes //= 2
-            halves = (
-                builder.shuffle_vector(value, value, ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(half)))
-                for half in (range(lanes), range(lanes, 2 * lanes))
-            )
-            value = builder.fadd(*halves)
-        return builder.extract_element(value, ir.IntType(32)(0))
+        return builder.extract_element(folded(builder, args[0], 1), ir.IntType(32)(0))
 
     return x.dtype(x), emit

@@ -1,21 +1,32 @@
 """Training on the CPU: minibatch gradient descent, the whole run in one kernel.
 
-A label y is a class and a distance y' = min(y, 1 - y) from it. With the margin m = -z for class 1, z for class 0, and
-s = sigmoid(m), the cross-entropy is softplus(m) - y' m with derivative s - y' in m, and the squared error (s - y')^2;
-nothing cancels, however small. Samples are in the lanes of a vector. Parameters and sums are float64 whatever the
-dtype of the data.
+Steps of several features take loss and gradient from `gradient.py`; those of one feature are so short that they have
+their own form, with the state in registers. There a label y is a class and a distance y' = min(y, 1 - y) from it.
+With the margin m = -z for class 1, z for class 0, and s = sigmoid(m), the cross-entropy is softplus(m) - y' m with
+derivative s - y' in m, and the squared error (s - y')^2; nothing cancels, however small. Samples are in the lanes of a
+vector. Parameters and sums are float64 whatever the dtype of the data.
 """
 
 import numpy as np
 from numba import njit, types
 
-from kernels.numba_cpu.elementary import exp_normal, log1p_scaled
+from kernels.numba_cpu.elementary import exp_normal, log1p_scaled, one_plus_exp
+from kernels.numba_cpu.gradient import (
+    SPAN,
+    SPARE,
+    add_span,
+    flat,
+    loss_and_gradient,
+    operations,
+    padded,
+    rows_in_block,
+)
 from kernels.numba_cpu.launch import read_only, serial_kernel
-from kernels.numba_cpu.simd import Vector, absolute, fma, lane_numbers, load, load_where, select, splat, store, total
+from kernels.numba_cpu.simd import Vector, absolute, fma, lane_numbers, load_where, select, splat, total
 from kernels.results import Run
 
 LANES = 8
-SAMPLES = FEATURES = Vector(types.float64, LANES)
+SAMPLES = Vector(types.float64, LANES)
 NUMBERS = Vector(types.int64, LANES)
 # A batch of a few samples is bound by the time to sum over lanes: the fewer the better.
 FEW = 4
@@ -23,7 +34,8 @@ FEW_SAMPLES, FEW_NUMBERS = Vector(types.float64, FEW), Vector(types.int64, FEW)
 
 LARGEST = {char: float(np.finfo(char).max) for char in "fd"}
 LAUNCH_OPERATIONS = 5_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
-OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
+LARGE_BATCH = 1_000_000  # multiply-adds that are worth all threads
+GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 
 
 @njit(forceinline=True)
@@ -34,11 +46,10 @@ def loss_and_slopes(z, x, y, weight, squared):
     distance = select(class_1, 1.0 - y, y)
     minus_m = select(class_1, z, -z)
     signed = select(class_1, -weight, weight)
-    t = exp_normal(minus_m)
-    s = 1.0 / (t + 1.0)
+    s = 1.0 / one_plus_exp(minus_m)
     if squared:
         error = s - distance
-        slope = error * (s * t * s) * (signed * 2.0)
+        slope = error * (s * exp_normal(minus_m) * s) * (signed * 2.0)
         return error * error, x * slope, slope
     hinge = select(minus_m < 0.0, -minus_m, 0.0)
     loss = fma(distance, minus_m, hinge) + log1p_scaled(exp_normal(-absolute(z)), 0.0)
@@ -75,158 +86,179 @@ def sums_of_few(X, y, start, stop, w, b, weight, squared):
 
 
 @serial_kernel
-def run_one_feature(X, y, batch_size, lr, squared, first, last, theta, largest, ws, bs, losses):
-    """Steps [first, last) of a run with one feature from `theta` (w, b), with its state in registers.
+def run_one_feature(
+    X, y, begin, first, last, batch_size, rates, squared, largest, theta, velocity, every, ws, bs, losses
+):
+    """Steps [first, last) of a run with one feature, from the row `begin` and from `theta` (w, b), with its state in
+    registers.
 
-    Writes the history; returns the number of the step that failed, or -1.
+    `rates` are the learning rate, the momentum and the learning rate times the weight decay; `velocity` is the last
+    step taken. Every so many steps are written to the history. Returns the number of the step that failed, or -1.
     """
-    n = X.shape[0]
-    w, b = theta[0], theta[1]
-    begin = first % ((n + batch_size - 1) // batch_size) * batch_size
+    n = y.size
+    lr, momentum, decay = rates
+    w, b, moved_w, moved_b = theta[0], theta[1], velocity[0], velocity[1]
+    kept, wait = next_kept(first, every)
     for step in range(first, last):
         end = min(begin + batch_size, n)
         share = 1.0 / (end - begin)
         if batch_size <= FEW:
-            loss, step_w, step_b = sums_of_few(X, y, begin, end, w, b, lr * share, squared)
+            loss, by_w, by_b = sums_of_few(X, y, begin, end, w, b, lr * share, squared)
         else:
-            loss, step_w, step_b = sums_of_one(X, y, begin, end, w, b, lr * share, squared)
-        w -= step_w
-        b -= step_b
+            loss, by_w, by_b = sums_of_one(X, y, begin, end, w, b, lr * share, squared)
+        # what is ready before the gradient goes first: the next step waits for one subtraction
+        moved_w, moved_b = momentum * moved_w + decay * w, momentum * moved_b + decay * b
+        w, b = (w - moved_w) - by_w, (b - moved_b) - by_b
+        moved_w, moved_b = moved_w + by_w, moved_b + by_b
         if not (loss < np.inf and abs(w) <= largest and abs(b) <= largest):
             return step
         theta[0], theta[1] = w, b
-        ws[step, 0], bs[step], losses[step] = w, b, loss * share
+        wait -= 1
+        if wait == 0:
+            ws[kept, 0], bs[kept], losses[kept] = w, b, loss * share
+            kept, wait = kept + 1, every
         begin = end if end < n else 0
+    velocity[0], velocity[1] = moved_w, moved_b
     return -1
 
 
 @njit(forceinline=True)
-def logit(X, row, theta):
-    """x_row w + b, features in lanes; `theta` is (w, b), padded to whole vectors."""
-    d = X.shape[1]
-    products = splat(FEATURES, 0.0)
-    for j in range(0, d - LANES + 1, LANES):
-        products = fma(load(FEATURES, X, row * d + j), load(FEATURES, theta, j), products)
-    rest = d // LANES * LANES
-    if rest < d:
-        live = lane_numbers(NUMBERS) < d - rest
-        products = fma(load_where(FEATURES, X, row * d + rest, live), load(FEATURES, theta, rest), products)
-    return total(products) + theta[d]
+def next_kept(first, every):
+    """Of the steps from `first`: the place in the history of the next one that is kept, and how many until then."""
+    return (first // every, every - first % every) if every > 0 else (0, 0)
 
 
 @njit(forceinline=True)
-def add_rows(X, start, stop, slopes, gradient):
-    """Adds the sum of slope * x over a few rows to `gradient`."""
-    d = X.shape[1]
-    for j in range(0, d, LANES):
-        live = lane_numbers(NUMBERS) < d - j
-        sums = load(FEATURES, gradient, j)
-        for row in range(start, stop):
-            sums = fma(load_where(FEATURES, X, row * d + j, live), slopes[row - start], sums)
-        store(gradient, j, sums)
-
-
-@njit(forceinline=True)
-def add_features(X, y, start, stop, theta, weight, squared, gradient, slopes):
-    """Adds `weight` times the gradient of the samples [start, stop) to `gradient`; returns the sum of their losses.
-    `slopes` is room for one vector."""
-    losses, grad_b = splat(SAMPLES, 0.0), splat(SAMPLES, 0.0)
-    numbers = lane_numbers(NUMBERS)
-    for n in range(start, stop, LANES):
-        end = min(n + LANES, stop)
-        z = splat(SAMPLES, 0.0)
-        for row in range(n, end):
-            z = select(numbers == row - n, logit(X, row, theta), z)
-        live = numbers < stop - n
-        weights = select(live, weight, 0.0)
-        loss, _, slope = loss_and_slopes(z, 0.0, load_where(SAMPLES, y, n, live), weights, squared)
-        losses = losses + select(live, loss, 0.0)
-        grad_b = grad_b + slope
-        store(slopes, 0, slope)
-        add_rows(X, n, end, slopes, gradient)
-    gradient[X.shape[1]] += total(grad_b)
-    return total(losses)
-
-
-@njit(forceinline=True)
-def descended(theta, step, d, largest):
+def descended(theta, gradient, momentum, decay, largest, velocity):
     """Takes a step; False, with `theta` as it was, where that would leave the range of the dtype."""
     inside = True
-    for j in range(d + 1):
-        step[j] = theta[j] - step[j]
-        inside &= abs(step[j]) <= largest
+    for j in range(gradient.size):
+        velocity[j] = momentum * velocity[j] + decay * theta[j] + gradient[j]
+        gradient[j] = theta[j] - velocity[j]
+        inside &= abs(gradient[j]) <= largest
     if inside:
-        theta[: d + 1] = step[: d + 1]
+        theta[: gradient.size] = gradient
     return inside
 
 
 @serial_kernel
-def run_features(X, y, batch_size, lr, squared, first, last, theta, largest, ws, bs, losses):
-    """As `run_one_feature`, for any number of features."""
-    n, d = X.shape
-    gradient, slopes = np.empty(theta.size), np.empty(LANES)
-    begin = first % ((n + batch_size - 1) // batch_size) * batch_size
+def run_features(
+    X,
+    stride,
+    by_rows,
+    block,
+    y,
+    begin,
+    first,
+    last,
+    batch_size,
+    rates,
+    squared,
+    largest,
+    theta,
+    velocity,
+    every,
+    ws,
+    bs,
+    losses,
+):
+    """As `run_one_feature`, for any number of features, on X as `flat` gives it, `block` rows at a time."""
+    n, d = y.size, velocity.size - 1
+    lr, momentum, decay = rates
+    gradient, near, z, weight = np.empty(d + 1), np.empty(theta.size), np.zeros(block + SPARE), y[:0]
+    kept, wait = next_kept(first, every)
     for step in range(first, last):
         end = min(begin + batch_size, n)
-        gradient[: d + 1] = 0.0
-        loss = add_features(X, y, begin, end, theta, lr / (end - begin), squared, gradient, slopes)
-        if not (loss < np.inf and descended(theta, gradient, d, largest)):
+        gradient[:] = 0.0
+        loss = 0.0
+        for row in range(begin, end, SPAN):
+            stop = min(row + SPAN, end)
+            loss += add_span(X, stride, by_rows, y, weight, row, stop, theta, squared, block, z, near, gradient)
+        gradient *= lr / (end - begin)
+        if not (loss < np.inf and descended(theta, gradient, momentum, decay, largest, velocity)):
             return step
-        ws[step], bs[step], losses[step] = theta[:d], theta[d], loss / (end - begin)
+        wait -= 1
+        if wait == 0:
+            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss / (end - begin)
+            kept, wait = kept + 1, every
         begin = end if end < n else 0
     return -1
 
 
-@serial_kernel
-def add_gradient(X, y, start, stop, theta, weight, squared, gradient):
-    """Adds `weight` times the gradient of the samples [start, stop) to `gradient`; returns the sum of their losses."""
-    if X.shape[1] == 1:
-        loss, step_w, step_b = sums_of_one(X, y, start, stop, theta[0], theta[1], weight, squared)
-        gradient[0] += step_w
-        gradient[1] += step_b
-        return loss
-    return add_features(X, y, start, stop, theta, weight, squared, gradient, np.empty(LANES))
-
-
-def run_in_pieces(X, y, batch_size, lr, squared, first, last, theta, largest, ws, bs, losses):
-    """As `run_features`, for batches so large that Ctrl-C can't wait for the end of a step."""
+def run_small_batches(X, y, order, first, last, batch_size, *settings):
+    """Launches `run_one_feature` or `run_features`; `order` is that of the samples, None if they are in order."""
     n, d = X.shape
-    rows = max(1, LAUNCH_OPERATIONS // operations(1, d))
     begin = first % -(-n // batch_size) * batch_size
+    if order is not None:
+        rows = order[begin : begin + (last - first) * batch_size]
+        X, y, begin = X[rows], y[rows], 0
+    steps = begin, first, last, batch_size
+    if d == 1:
+        return run_one_feature(read_only(X[:, 0]), read_only(y), *steps, *settings)
+    data, stride, by_rows = flat(X)
+    return run_features(data, stride, by_rows, rows_in_block(X, by_rows), read_only(y), *steps, *settings)
+
+
+def run_large_batches(
+    X, y, order, first, last, batch_size, rates, squared, largest, theta, velocity, every, ws, bs, losses
+):
+    """As `run_small_batches`, for batches so large that all threads share each, and Ctrl-C can't wait for its end."""
+    n, d = X.shape
+    lr, momentum, decay = rates
     for step in range(first, last):
+        begin = step % -(-n // batch_size) * batch_size
         end = min(begin + batch_size, n)
-        gradient = np.zeros_like(theta)
-        pieces = range(begin, end, rows)
-        weight = lr / (end - begin)
-        loss = sum(add_gradient(X, y, k, min(k + rows, end), theta, weight, squared, gradient) for k in pieces)
-        if not (loss < np.inf and np.abs(theta - gradient).max() <= largest):
+        loss, gradient = sums_of_large_batch(X, y, order, begin, end, theta[: d + 1], squared)
+        with np.errstate(over="ignore", invalid="ignore"):
+            velocity[:] = momentum * velocity + decay * theta[: d + 1] + lr / (end - begin) * gradient
+            moved = theta[: d + 1] - velocity
+        if not (loss < np.inf and np.abs(moved).max() <= largest):
             return step
-        theta -= gradient
-        ws[step], bs[step], losses[step] = theta[:d], theta[d], loss / (end - begin)
-        begin = end if end < n else 0
+        theta[: d + 1] = moved
+        if every and (step + 1) % every == 0:
+            kept = step // every
+            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss / (end - begin)
     return -1
 
 
-def operations(samples, d):
-    """Multiply-adds of one step."""
-    return samples * (2 * d + OPERATIONS_PER_SAMPLE)
+def sums_of_large_batch(X, y, order, begin, end, theta, squared):
+    if order is None:
+        return loss_and_gradient(X[begin:end], y[begin:end], None, theta, squared)
+    loss, gradient = 0.0, np.zeros(len(theta))
+    at_once = max(1, GATHERED // X.shape[1])
+    for first in range(begin, end, at_once):
+        rows = order[first : min(first + at_once, end)]
+        loss_of_rows, gradient_of_rows = loss_and_gradient(X[rows], y[rows], None, theta, squared)
+        loss, gradient = loss + loss_of_rows, gradient + gradient_of_rows
+    return loss, gradient
 
 
-def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, progress):
-    """`kernels.sgd_run_` on checked arrays: X (n, d), y (n,), w (d,) and b (1,) of one dtype."""
+def launches(n, batch_size, epochs, shuffle_seed, at_once):
+    """(order, first, last): the steps of each launch, and the order of the samples in their epoch or None. A launch on
+    shuffled samples is within an epoch."""
+    per_epoch = -(-n // batch_size)
+    steps = epochs * per_epoch
+    steps_of_order = max(1, steps) if shuffle_seed is None else per_epoch
+    for start in range(0, steps, steps_of_order):
+        epoch, stop = start // per_epoch, start + steps_of_order
+        order = None if shuffle_seed is None else np.random.default_rng([shuffle_seed, epoch]).permutation(n)
+        for first in range(start, stop, at_once):
+            yield order, first, min(first + at_once, stop)
+
+
+def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
+    """`kernels.sgd_run_` on checked arrays: X (n, d), y (n,), w (d,) and b (1,) of one dtype; batch_size <= n."""
     n, d = X.shape
-    batch_size = min(batch_size, n)
     steps = epochs * -(-n // batch_size)
-    theta = np.zeros(-(-(d + 1) // LANES) * LANES)
-    theta[:d], theta[d] = w, b[0]
-    run = Run(np.empty((steps, d), X.dtype), np.empty(steps, X.dtype), np.empty(steps, X.dtype))
-    data = read_only(X), read_only(y), batch_size, lr, loss == "mse"
-    largest = LARGEST[X.dtype.char]
-    steps_at_once = LAUNCH_OPERATIONS // operations(batch_size, d)
-    kernel = run_in_pieces if steps_at_once == 0 else run_one_feature if d == 1 else run_features
-    for first in range(0, steps, max(1, steps_at_once)):
-        last = min(first + max(1, steps_at_once), steps)
-        failed = kernel(*data, first, last, theta, largest, *run)
+    kept = steps // history if history else 0
+    run = Run(np.empty((kept, d), X.dtype), np.empty(kept, X.dtype), np.empty(kept, X.dtype))
+    theta, velocity = padded(w, b, np.float64), np.zeros(d + 1)
+    rates = lr, momentum, lr * weight_decay
+    settings = batch_size, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, history, *run
+    work = operations(batch_size, d)
+    take_steps = run_large_batches if work >= LARGE_BATCH else run_small_batches
+    for order, first, last in launches(n, batch_size, epochs, shuffle_seed, max(1, LAUNCH_OPERATIONS // work)):
+        failed = take_steps(X, y, order, first, last, *settings)
         w[:], b[0] = theta[:d], theta[d]
         if failed >= 0:
             raise FloatingPointError(

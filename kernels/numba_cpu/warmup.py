@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.compression import Line
-from kernels.numba_cpu import ensemble, launch, moments, surface, update
+from kernels.numba_cpu import ensemble, gradient, launch, moments, surface, update
 from kernels.progress import silent
 from kernels.samples import ArraySamples, summary_of
 from kernels.spectral import Interpolation, Tiling
@@ -17,6 +17,8 @@ def compile_all():
             compile_run(dtype, d)
             for n in (1, launch.SERIAL_WORK // 100):
                 compile_ensemble(dtype, d, n)
+        for n in (1, launch.SERIAL_WORK):
+            compile_gradient(dtype, n)
 
 
 def compile_surface(dtype, points):
@@ -38,11 +40,10 @@ def compile_surface(dtype, points):
 
 
 def compile_run(dtype, d):
-    """A run of one step, and one in pieces."""
+    """A run of one step."""
     X, y, w, b = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros(d, dtype), np.zeros(1, dtype)
-    update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", progress=silent)
-    theta = np.zeros((2, update.LANES))
-    update.add_gradient(launch.read_only(X), launch.read_only(y), 0, 1, theta[0], 0.0, False, theta[1])
+    settings = {"shuffle_seed": None, "momentum": 0.0, "weight_decay": 0.0, "history": 1, "progress": silent}
+    update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", **settings)
 
 
 def compile_ensemble(dtype, d, n):
@@ -50,3 +51,10 @@ def compile_ensemble(dtype, d, n):
     data, starts = (np.zeros((n, d), dtype), np.zeros(n, dtype)), (np.zeros((2, d), dtype), np.zeros(2, dtype))
     settings = {"lr": 0.0, "batch_size": n, "epochs": 1, "loss": "bce", "history_of": [0]}
     ensemble.sgd_ensemble(*data, *starts, **settings, progress=silent)
+
+
+def compile_gradient(dtype, n):
+    """Of n samples, in the precision of the data and in that of runs."""
+    X, y = np.zeros((n, 1), dtype), np.zeros(n, dtype)
+    for precision in {dtype, np.float64}:
+        gradient.loss_and_gradient(X, y, None, np.zeros(2, precision))

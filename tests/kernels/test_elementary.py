@@ -234,3 +234,43 @@ def test_softplus(compiled, where):
 def test_softplus_at_the_ends(compiled):
     x = np.array([np.inf, 1e308, -746.0, -1e4, -1e308, -np.inf])
     assert compiled["softplus"](x).tolist() == [np.inf, 1e308, 0.0, 0.0, 0.0, 0.0]
+
+
+def exp_negative_of(x):
+    vector = Vector(types.float32 if x.dtype == np.float32 else types.float64, LANES)
+
+    @njit
+    def kernel(x, out):
+        for i in range(0, x.size, LANES):
+            simd.store(out, i, elementary.exp_negative(simd.load(vector, x, i)))
+
+    padded = np.resize(x, -(-len(x) // LANES) * LANES)
+    out = np.full_like(padded, 77)
+    kernel(padded, out)
+    return out[: len(x)]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1e-3, 0.0), (-1.0, 0.0), (-87.0, 0.0)])
+def test_exp_negative_of_float32(low, high):
+    x = np.append(uniform(low, high), 0.0).astype(np.float32)
+    with mpmath.workprec(oracle.BITS):
+        want = np.array([float(mpmath.exp(float(v))) for v in x])
+    got = exp_negative_of(x)
+    assert (np.abs(got - want) <= 1.0 * np.spacing(want.astype(np.float32))).all()
+    assert got[-1] == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp_negative_of_what_is_far_below(dtype):
+    got = exp_negative_of(np.array([-1e4, -np.inf, np.nan, -800], dtype))
+    assert np.isnan(got[2])
+    assert (got[[0, 1, 3]] > 0).all()
+    assert got[[0, 1, 3]].max() <= 2 * np.finfo(dtype).smallest_normal
+
+
+def test_one_plus_exp():
+    x = np.concatenate([uniform(-50, 700), logarithmic(1e-20, 1.0), [-800, 800, -np.inf]])
+    got = applied(elementary.one_plus_exp)(x)
+    assert got[-3] == got[-1] == 1
+    assert math.exp(708) * (1 - 1e-12) <= got[-2] < math.inf
+    assert worst("one_plus_exp", "all", got[:-3], x[:-3], lambda v: 1 + mpmath.exp(v)) <= 1.6

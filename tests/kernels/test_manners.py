@@ -58,13 +58,14 @@ def test_numpy_users_load_neither_torch_nor_matplotlib():
 
 KERNELS = """
 import json, kernels
-from kernels.numba_cpu import bias_axis, cache, counting, elementwise, ensemble, general_plane, interpolate
+from kernels.numba_cpu import bias_axis, cache, counting, elementwise, ensemble, general_plane, gradient
+from kernels.numba_cpu import interpolate, moments
 from kernels.numba_cpu import launch, update, warmup
 from numba.core.registry import CPUDispatcher
 
 def compiled_kernels():
     found = {}
-    for module in (bias_axis, counting, elementwise, ensemble, general_plane, interpolate, update):
+    for module in (bias_axis, counting, elementwise, ensemble, general_plane, gradient, interpolate, moments, update):
         for name, value in vars(module).items():
             for kernel in value if isinstance(value, launch.ParallelKernel) else [value]:
                 if isinstance(kernel, CPUDispatcher) and isinstance(kernel._cache, cache.KernelCache):
@@ -100,10 +101,15 @@ for dtype, (points, order) in itertools.product((np.float32, np.float64), iterto
     X = np.asfortranarray(np.column_stack([x, x]))
     for data, batch_size in itertools.product((x[:, None], X, X[:, :1]), (3, 10**6)):
         w, b = np.zeros(2 * data.shape[1], dtype)[::2], np.zeros(1, dtype)
-        kernels.sgd_run_(data, y, w, b, lr=1, batch_size=batch_size, epochs=2)
+        options = {"shuffle_seed": 0, "momentum": 0.5, "history": 2} if batch_size == 3 else {}
+        kernels.sgd_run_(data, y, w, b, lr=1, batch_size=batch_size, epochs=2, **options)
         w0, b0 = np.zeros((2 * points, data.shape[1]), dtype)[::2], np.zeros(points, dtype)
         settings = dict(lr=1, batch_size=batch_size, epochs=points, history_of=range(points))
         kernels.sgd_ensemble(data, y > 0, w0, b0, **settings)
+        for weight, repeats in itertools.product((None, np.ones(len(y))), (1, 10_000)):
+            more = np.repeat(data, repeats, axis=0), np.repeat(y, repeats)
+            weights = None if weight is None else np.repeat(weight, repeats)
+            kernels.bce_loss_grad(*more, w, b, sample_weight=weights)
 print(json.dumps([before, signatures()]))
 """
 )
@@ -288,6 +294,14 @@ for dtype in (np.float32, np.float64):
                 many = kernels.sgd_ensemble(*data, *starts, lr=0.1, batch_size=batch_size, epochs=2, history_of=[2])
                 ends[-1] += [*many.w.ravel().tolist(), *many.loss.tolist(), *many.history.loss[0].tolist()]
             assert ends[0] == ends[1]
+        for order in "CF":
+            Xs = X.T.copy() if order == "F" else X
+            results = []
+            for data, labels in ((Xs, y), guarded(Xs, y)):
+                data = data.T if order == "F" else data
+                loss, grad_w, grad_b = kernels.bce_loss_grad(data, labels, *guarded(w, b), sample_weight=labels + 1)
+                results.append([loss, grad_b, *grad_w.tolist()])
+            assert results[0] == results[1]
     for n, n_w, n_b in ((1, 1, 1), (7, 3, 5), (513, 9, 65), (600, 17, 513)):
         x, w, b = rng.normal(size=n).astype(dtype), np.linspace(-3, 3, n_w), np.linspace(-3, 3, n_b)
         y = (x > 0).astype(dtype)
@@ -443,6 +457,30 @@ settings = dict(lr=0.3, batch_size=batch_size)
 print(json.dumps(latencies(lambda: kernels.sgd_ensemble(X, y, w0, b0, **settings, epochs=epochs))))
 """
     assert_prompt(run_python(INTERRUPT + calls, *LONG_ENSEMBLES[name]))
+
+
+LONG_PASSES = {"narrow": (20_000_000, 1), "rows": (2_000_000, 30), "wide rows": (30_000, 1000)}  # n, d
+
+
+@pytest.mark.parametrize("name", each(LONG_PASSES, {"rows"}))
+def test_ctrl_c_in_sgd_step(name):
+    calls = """
+n, d = map(int, sys.argv[1:])
+X = rng.normal(size=(1000, d)).astype(np.float32)
+X = np.tile(X, (n // 1000, 1))
+y = (X[:, 0] > 0).astype(np.float32)
+w, b = np.zeros(d, np.float32), np.zeros(1, np.float32)
+
+def steps():
+    for _ in range(1000):
+        kernels.sgd_step_(X, y, w, b, lr=0.1)
+
+kernels.sgd_step_(X, y, w, b, lr=0.1)
+found = latencies(steps)
+assert np.isfinite(w).all() and np.isfinite(b).all()
+print(json.dumps(found))
+"""
+    assert_prompt(run_python(INTERRUPT + calls, *LONG_PASSES[name]))
 
 
 # Progress

@@ -355,3 +355,68 @@ def test_load_refuses_strided_arrays():
         store(out, 0, load(vector, x, 0))
 
     refuses(kernel, np.arange(8.0)[::2], np.zeros(4))
+
+
+# Matrices
+
+
+@pytest.mark.parametrize("stride", [4, 7])
+@pytest.mark.parametrize("count", [2, 8, 32])
+@pytest.mark.parametrize(("stored", "dtype"), [(d, d) for d in REALS] + [(types.float32, types.float64)], ids=str)
+def test_rows(stored, dtype, count, stride):
+    """`count` rows of 4, loaded whole and in some columns, their sums, and matrices of equal rows and columns."""
+    rows, columns = Vector(dtype, count), Vector(dtype, 4)
+
+    @njit
+    def kernel(x, a, b, out, sums):
+        live = simd.lane_numbers(columns) < 3
+        matrix = simd.load_rows(rows, columns, x, 1, stride)
+        row, column = simd.load(columns, a, 0), simd.load(rows, b, 0)
+        simd.store(out, 0, matrix)
+        simd.store(out, 4 * count, simd.load_rows_where(rows, columns, x, 1, stride, live))
+        simd.store(out, 8 * count, simd.in_every_row(rows, row))
+        simd.store(out, 12 * count, simd.in_every_column(columns, column))
+        simd.store(sums, 0, simd.row_totals(rows, matrix))
+        simd.store(sums, count, simd.column_totals(columns, matrix))
+
+    rng = np.random.default_rng(count)
+    x = rng.integers(-99, 99, 1 + (count - 1) * stride + 4).astype(numpy_dtype(stored))  # sums are exact
+    a, b = (rng.normal(size=n).astype(numpy_dtype(dtype)) for n in (4, count))
+    out, sums = np.full((4, count, 4), np.nan, a.dtype), np.full(count + 4, np.nan, a.dtype)
+    kernel(x, a, b, out, sums)
+    matrix = np.stack([x[1 + k * stride : 5 + k * stride] for k in range(count)]).astype(a.dtype)
+    same(out[0], matrix)
+    same(out[1], np.where(np.arange(4) < 3, matrix, a.dtype.type(0)))
+    same(out[2], np.tile(a, (count, 1)))
+    same(out[3], np.repeat(b[:, None], 4, axis=1))
+    same(sums, np.concatenate([matrix.sum(axis=1), matrix.sum(axis=0)]))
+
+
+def test_rows_are_read_where_the_mask_is_set_alone():
+    rows, columns = Vector(types.float64, 4), Vector(types.float64, 8)
+
+    @njit
+    def kernel(x, count, out):
+        live = simd.lane_numbers(columns) < count
+        simd.store(out, 0, simd.load_rows_where(rows, columns, x, 0, 5, live))
+
+    x, out = problems.at_the_end_of_memory(np.arange(20.0)), np.full((4, 8), np.nan)
+    kernel(x, 5, out)
+    same(out, np.pad(np.arange(20.0).reshape(4, 5), ((0, 0), (0, 3))))
+
+
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_types_of_the_hosts_registers(dtype):
+    @njit
+    def kernel(x, out, wide):
+        simd.store(out, 0, simd.splat(simd.registers_of(x, 2), 1.0))
+        simd.store(out, 0, simd.splat(simd.resized(simd.registers_of(x, 1), 2), 2.0))
+        simd.store(wide, 0, simd.to_float64(simd.load(simd.registers_of(x, 1), x, 0)))
+        simd.prefetch(x, 10**9, 3)  # wherever it points
+
+    x = np.linspace(0.1, 7, 64).astype(numpy_dtype(dtype))
+    lanes = simd.register_bytes() // x.itemsize
+    out, wide = np.zeros(64, x.dtype), np.zeros(64)
+    kernel(x, out, wide)
+    assert out.tolist() == [2.0] * 2 + [1.0] * (2 * lanes - 2) + [0.0] * (64 - 2 * lanes)
+    same(wide, np.where(np.arange(64) < lanes, x, 0).astype(np.float64))

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 import kernels
-from kernels.numba_cpu import update
+from kernels.numba_cpu import gradient, update
 from tests import oracle, problems
 
 BACKENDS = ("numba", "reference")
@@ -24,14 +24,16 @@ def run(problem, backend="numba", **settings):
     return kernels.sgd_run_(problem.X, problem.y, w, b, backend=backend, **settings), w, b
 
 
-def eager_path(problem, *, lr, batch_size, epochs, loss="bce"):
-    """Parameters (steps, d + 1) after each step of torch.optim.SGD, and the minibatch's loss before it, in float64."""
+def eager_path(problem, *, lr, batch_size, epochs, loss="bce", shuffle_seed=None, history=1, **options):
+    """Parameters (k, d + 1) after each kept step of torch.optim.SGD, and the minibatch's loss before it, in float64."""
     X, y, w, b = (torch.from_numpy(v.astype(np.float64)) for v in problem)
     w, b = w.requires_grad_(), b.requires_grad_()
-    optimiser = torch.optim.SGD([w, b], lr=lr)
+    optimiser = torch.optim.SGD([w, b], lr=lr, **options)
+    orders = [np.arange(len(y))] * epochs
+    if shuffle_seed is not None:
+        orders = [np.random.default_rng([shuffle_seed, epoch]).permutation(len(y)) for epoch in range(epochs)]
     path, losses = [], []
-    for start in [*range(0, len(y), batch_size)] * epochs:
-        rows = slice(start, start + batch_size)
+    for rows in [order[k : k + batch_size] for order in orders for k in range(0, len(y), batch_size)]:
         z = X[rows] @ w + b
         value = binary_cross_entropy_with_logits(z, y[rows]) if loss == "bce" else mse_loss(torch.sigmoid(z), y[rows])
         optimiser.zero_grad()
@@ -39,10 +41,11 @@ def eager_path(problem, *, lr, batch_size, epochs, loss="bce"):
         optimiser.step()
         path.append(torch.cat([w, b]).detach().clone())
         losses.append(value.detach())
-    return torch.stack(path).numpy(), torch.stack(losses).numpy()
+    kept = slice(history - 1, None, history)
+    return torch.stack(path).numpy()[kept], torch.stack(losses).numpy()[kept]
 
 
-def assert_follows(history, problem, **settings):
+def assert_follows(history, problem, /, **settings):
     """Every step and column of a float64 history within 1e-10 (1 + max|column|) of the eager run."""
     path, losses = eager_path(problem, **settings)
     got = np.column_stack([history.w, history.b, history.loss])
@@ -162,6 +165,70 @@ def test_lab_start_first_is_correct_at_step_10():
     assert oracle.first_all_correct(x[:, None], y, history.w, history.b) == 9  # steps count from 1
 
 
+# Momentum, weight decay, order, history
+
+OPTIONS = (
+    {"momentum": 0.9},
+    {"weight_decay": 0.2},
+    {"shuffle_seed": 0},
+    {"history": 3},
+    {"momentum": 0.7, "weight_decay": 0.01, "shuffle_seed": 12, "history": 4},
+)
+
+
+@pytest.mark.parametrize(("backend", "d"), [("numba", 1), ("numba", 2), ("numba", 9), ("reference", 2)])
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("batch_size", [3, 8, 41])
+def test_options_are_those_of_torch(batch_size, options, loss, backend, d):
+    problem = problems.sgd_problem(41, d, soft=True)
+    settings = {"lr": 0.3, "batch_size": batch_size, "epochs": 5, "loss": loss, **options}
+    history, w, b = run(problem, backend, **settings)
+    assert_follows(history, problem, **settings)
+    path, _ = eager_path(problem, **settings | {"history": 1})
+    np.testing.assert_allclose([*w, *b], path[-1], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 7])
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_options_however_the_run_is_launched(options, d, steps, monkeypatch):
+    problem = problems.sgd_problem(20, d)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 4, **options}
+    want, *ends = run(problem, **settings)
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", steps * update.operations(3, d))
+    got, *others = run(problem, **settings)
+    for one, other in zip([*got, *others], [*want, *ends], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("history", [0, 28, 29, 10**9])
+def test_a_history_of_one_step_or_none(history, d, backend):
+    problem = problems.sgd_problem(20, d)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 4, "backend": backend}
+    want, w, b = run(problem, **settings)
+    got, *ends = run(problem, **settings, history=history)
+    kept = 1 if history == 28 else 0
+    assert [field.shape for field in got] == [(kept, d), (kept,), (kept,)]
+    for one, other in zip([*got, *ends], [*(field[28 - kept :] for field in want), w, b], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_histories_are_as_long_as_what_is_kept():
+    """10**12 steps of 24 bytes don't fit; a history of none of them does, and is interrupted."""
+    problem = problems.sgd_problem(3, 1)
+    with pytest.raises(MemoryError):
+        run(problem, lr=0.1, batch_size=1, epochs=10**12)
+
+    def stop(done, total):
+        raise RuntimeError(f"{total} steps")
+
+    with pytest.raises(RuntimeError, match=f"{3 * 10**12} steps"):
+        run(problem, lr=0.1, batch_size=1, epochs=10**12, history=0, progress=stop)
+
+
 # In place, any layout, tensors
 
 
@@ -191,12 +258,17 @@ def test_layouts(d, dtype, backend):
         w, b = (problems.layouts(v)[layout if layout != "read-only" else "contiguous"] for v in (problem.w, problem.b))
         base = w if w.base is None else w.base
         others = np.isnan(base).sum()
-        for got, expected in zip(kernels.sgd_run_(X, y, w, b, **settings), want, strict=True):
-            np.testing.assert_array_equal(got, expected, err_msg=layout)
+        history = kernels.sgd_run_(X, y, w, b, **settings)
+        sums_in_another_order = layout == "fortran" and settings["backend"] == "numba"
+        for got, expected in zip(history, want, strict=True):
+            if sums_in_another_order:
+                np.testing.assert_allclose(got, expected, rtol=0, atol=32 * np.finfo(dtype).eps)
+            else:
+                np.testing.assert_array_equal(got, expected, err_msg=layout)
         np.testing.assert_array_equal(X, problem.X)
         np.testing.assert_array_equal(y, problem.y)
-        np.testing.assert_array_equal(w, want.w[-1])
-        np.testing.assert_array_equal(b, want.b[-1:])
+        np.testing.assert_array_equal(w, history.w[-1])
+        np.testing.assert_array_equal(b, history.b[-1:])
         assert np.isnan(base).sum() == others  # what lies between strided parameters
 
 
@@ -271,26 +343,27 @@ def test_same_bits_for_any_launches(steps, d, loss, monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.fixture
+def large_batches(monkeypatch):
+    """Every batch counts as large, in launches of 7 rows of three features and, shuffled, in pieces of 5."""
+    monkeypatch.setattr(update, "LARGE_BATCH", 0)
+    monkeypatch.setattr(update, "GATHERED", 15)
+    monkeypatch.setattr(gradient, "LAUNCH_OPERATIONS", 7 * update.operations(1, 3))
+
+
 @pytest.mark.parametrize("loss", COSTS)
-@pytest.mark.parametrize("d", [1, 3, 16])
-@pytest.mark.parametrize("rows", [1, 2, 7, 8, 20])
-def test_batches_too_large_for_one_launch(rows, d, loss, monkeypatch):
-    """In pieces of 1 to 20 of the 21 rows of a batch; the last batch has 11."""
+@pytest.mark.parametrize("d", [1, 3, 16, 1000])
+@pytest.mark.parametrize("options", [{}, {"shuffle_seed": 3, "momentum": 0.5, "weight_decay": 0.1, "history": 2}])
+@pytest.mark.usefixtures("large_batches")
+def test_large_batches(options, d, loss):
+    """In batches of 21 samples; the last one has 11."""
     problem = problems.sgd_problem(53, d, soft=True)
-    settings = {"lr": 0.3, "batch_size": 21, "epochs": 3, "loss": loss}
-    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", rows * update.operations(1, d))
+    settings = {"lr": 0.3 / d, "batch_size": 21, "epochs": 3, "loss": loss, **options}
     history, w, b = run(problem, **settings)
     assert_follows(history, problem, **settings)
-    np.testing.assert_array_equal(w, history.w[-1])
-    np.testing.assert_array_equal(b, history.b[-1:])
-
-
-def test_rows_too_wide_for_one_launch(monkeypatch):
-    """A row of more features than a launch has operations is a launch by itself."""
-    problem = problems.sgd_problem(5, 30)
-    settings = {"lr": 0.3, "batch_size": 2, "epochs": 2}
-    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", 50)
-    assert_follows(run(problem, **settings)[0], problem, **settings)
+    if not options:
+        np.testing.assert_array_equal(w, history.w[-1])
+        np.testing.assert_array_equal(b, history.b[-1:])
 
 
 # Extreme logits
@@ -370,12 +443,13 @@ def test_divergence_names_the_step_and_keeps_the_last_finite_parameters(backend,
 
 
 @pytest.mark.parametrize("dtype", problems.DTYPES)
-@pytest.mark.parametrize("operations", [1, 3, 7])
+@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("d", [1, 2])
-def test_divergence_in_pieces_and_in_later_launches(d, operations, dtype, monkeypatch):
+def test_divergence_in_large_batches_and_in_later_launches(d, large, dtype, monkeypatch):
     problem, settings = diverging(dtype, d)
     copies = problem._replace(X=np.repeat(problem.X, 4, axis=0), y=np.zeros(12, dtype))
-    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", operations * update.operations(1, d))
+    monkeypatch.setattr(update, "LARGE_BATCH", 0 if large else 10**9)
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", 1)
     w, b = problem.w.copy(), problem.b.copy()
     with pytest.raises(FloatingPointError, match=r"step 2 of 6\b"):
         kernels.sgd_run_(copies.X, copies.y, w, b, **settings | {"batch_size": 4})

@@ -268,6 +268,32 @@ def test_until(seeded_history):
     assert len(seeded_history.until(0).full_loss()) == 0
 
 
+@pytest.mark.parametrize("options", [{}, {"shuffle_seed": 3, "momentum": 0.5, "weight_decay": 0.01}])
+@pytest.mark.parametrize("every", [1, 2, 7, 700])
+def test_thinned_histories_are_parts_of_whole_ones(every, options, model_at):
+    whole = train(model_at(-0.00749, 0.53644), LabData(), **LAB_RUN, **options)
+    thin = train(model_at(-0.00749, 0.53644), LabData(), **LAB_RUN, **options, history=every)
+    kept = slice(every - 1, None, every)
+    for name in ("w", "b", "loss"):
+        np.testing.assert_array_equal(getattr(thin, name), getattr(whole, name)[kept])
+    assert thin.steps_per_epoch == 7
+    assert thin.start_loss == whole.start_loss
+    np.testing.assert_allclose(thin.full_loss(), whole.full_loss()[kept], rtol=1e-12)
+    np.testing.assert_array_equal(thin.full_accuracy(), whole.full_accuracy()[kept])
+    np.testing.assert_array_equal(thin.until(14).w, whole.until(14).w[kept])
+    perfect = np.flatnonzero(whole.full_accuracy()[kept] == 1)
+    assert thin.steps_to_accuracy_1() == ((perfect[0] + 1) * every if len(perfect) else None)
+
+
+def test_no_history(model_at):
+    whole, model = train(model_at(5, 10), LabData(), **LAB_RUN), model_at(5, 10)
+    history = train(model, LabData(), **LAB_RUN, history=0)
+    assert history.w.shape == (0, 1)
+    assert len(history.full_loss()) == len(history.until(100).b) == 0
+    assert history.start_loss == whole.start_loss
+    assert [p.item() for p in parameters(model)] == [whole.w[-1, 0], whole.b[-1]]
+
+
 @pytest.mark.parametrize("at_once", [1, 50, 1000, 10_000])
 def test_long_histories_in_chunks(at_once, seeded_history, monkeypatch):
     history = seeded_history.until(70)

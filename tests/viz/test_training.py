@@ -143,6 +143,8 @@ def test_bad_parameters_are_refused(data):
     [
         ({"steps_per_epoch": 0}, r"history\.steps_per_epoch must be at least 1, got 0"),
         ({"steps_per_epoch": 141}, "history must hold an epoch, 141 steps, got 140 steps"),
+        ({"every": 2}, "history.every must divide the 7 steps of an epoch, got 2"),
+        ({"every": 0}, "history.every must divide the 7 steps of an epoch, got 0"),
         ({"w": np.ones((140, 2))}, r"history\.w must be \(steps, 1\)"),
     ],
 )

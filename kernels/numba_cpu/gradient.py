@@ -1,0 +1,305 @@
+"""Loss and gradient over all samples, reading the data once.
+
+A block of rows is small enough to stay in the cache while its logits, its residuals and its share of the gradient are
+computed. The arithmetic is in the type of the parameters; sums leave it for float64 every SPAN rows. With
+e = exp(-|z|), p = sigmoid(z) and 1 - p are 1 / (1 + e) and e / (1 + e), and
+
+    loss = log(1 + e) + (1 - y) max(z, 0) + y max(-z, 0),    dloss/dz = p - y = (1 - y) p - y (1 - p),
+
+so nothing cancels; the logarithms of many samples are one logarithm of the product of their 1 + e. The data is cut
+into jobs by its shape alone, and their sums are added in order: the same bits for any number of threads.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from kernels.numba_cpu.elementary import exp_negative, log1p_scaled
+from kernels.numba_cpu.launch import launch, parallel_kernel, read_only
+from kernels.numba_cpu.products import EXPONENT_OFFSET, normalised, times
+from kernels.numba_cpu.simd import (
+    CACHE_LINE,
+    absolute,
+    column_totals,
+    fma,
+    in_every_column,
+    in_every_row,
+    lane_numbers,
+    load,
+    load_rows,
+    load_rows_where,
+    load_where,
+    prefetch,
+    register_bytes,
+    registers_of,
+    resized,
+    row_totals,
+    select,
+    splat,
+    store,
+    to_float,
+    to_float64,
+    total,
+)
+
+REGISTER = register_bytes()
+WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
+BLOCK_BYTES = {True: 4_096, False: 131_072}  # of a block: rows are prefetched, columns are many short pieces
+FEWEST_ROWS, MOST_ROWS = {True: 16, False: 64}, {True: 128, False: 512}  # of a block
+AHEAD_BYTES = 8_192  # from a block to what is prefetched meanwhile, or the next block if that is further
+SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
+SPAN = 512  # rows summed in the type of the parameters, so few that a lane's product of them can't overflow
+JOBS = 128  # in a launch, at the most
+JOB_OPERATIONS = 50_000  # multiply-adds in a job, at the least
+LAUNCH_OPERATIONS = 100_000_000  # multiply-adds in a launch: well under 0.1 s, so that Ctrl-C is answered
+OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
+
+
+@njit(forceinline=True)
+def add_residuals(z, y, weight, first, rows, squared, sums):
+    """Replaces the logits z of `rows` samples from `first` by the derivatives of their losses.
+
+    Adds to the sums: the product of 1 + e (minus 1), what else there is of the losses, and the derivatives. A label
+    outside [0, 1] makes the loss NaN.
+    """
+    samples, lanes = registers_of(z, 1), REGISTER // z.itemsize
+    product, losses, slopes = sums
+    for row in range(0, rows, lanes):
+        live = lane_numbers(samples) < rows - row
+        logit = load(samples, z, row)
+        label = load_where(samples, y, first + row, live)
+        other = 1.0 - label
+        e = exp_negative(-absolute(logit))
+        larger = 1.0 / (e + 1.0)
+        smaller = e * larger
+        above = logit > 0.0
+        slope = other * select(above, larger, smaller) - label * select(above, smaller, larger)
+        loss = select(above, other, -label) * logit
+        if squared:
+            loss = slope * slope
+            slope = slope * (larger * smaller * 2.0)
+        elif weight.size > 0:
+            loss = loss + log1p_scaled(e, splat(samples, 0.0))
+        else:
+            product = times(product, select(live, e, 0.0))
+        if weight.size > 0:
+            share = load_where(samples, weight, first + row, live)
+            loss, slope = loss * share, slope * share
+        loss = select((label >= 0.0) & (other >= 0.0), loss, np.nan)
+        slope = select(live, slope, 0.0)
+        losses, slopes = losses + select(live, loss, 0.0), slopes + slope
+        store(z, row, slope)
+    return product, losses, slopes
+
+
+@njit(forceinline=True)
+def no_sums(samples):
+    return splat(samples, 0.0), splat(samples, 0.0), splat(samples, 0.0)
+
+
+@njit(forceinline=True)
+def total_loss(product, losses):
+    product, exponent = normalised(to_float64(product), 0)
+    return total(losses) + total(log1p_scaled(product, to_float(exponent - EXPONENT_OFFSET)))
+
+
+# Features next to one another in memory
+
+
+@njit(forceinline=True)
+def logits_of_rows(X, index, stride, rows, theta, d, z):
+    """z = x w + b of the rows from flat `index`, and half of the prefetching. `theta` is (w, b), padded."""
+    samples = features = registers_of(theta, 1)
+    lanes = REGISTER // theta.itemsize
+    whole = d // lanes * lanes
+    live = lane_numbers(features) < d - whole
+    ahead = index + max(rows * stride, AHEAD_BYTES // X.itemsize)
+    for row in range(0, rows - lanes + 1, lanes):
+        start = index + row * stride
+        products = in_every_row(samples, splat(features, 0.0))
+        for j in range(0, whole, lanes):
+            w = in_every_row(samples, load(features, theta, j))
+            products = fma(load_rows(samples, features, X, start + j, stride), w, products)
+            prefetch(X, ahead, 8)
+            ahead += 8 * CACHE_LINE // X.itemsize
+        if whole < d:
+            w = in_every_row(samples, load(features, theta, whole))
+            products = fma(load_rows_where(samples, features, X, start + whole, stride, live), w, products)
+        store(z, row, row_totals(samples, products) + theta[d])
+    for row in range(rows // lanes * lanes, rows):
+        z[row] = logit(X, index + row * stride, theta, d)
+
+
+@njit(forceinline=True)
+def logit(X, index, theta, d):
+    """x w + b of the row at flat `index`."""
+    features, lanes = registers_of(theta, 1), REGISTER // theta.itemsize
+    products = splat(features, 0.0)
+    for j in range(0, d, lanes):
+        x = load_where(features, X, index + j, lane_numbers(features) < d - j)
+        products = fma(x, load(features, theta, j), products)
+    return total(products) + theta[d]
+
+
+@njit(forceinline=True)
+def add_rows(X, index, stride, rows, slopes, d, gradient):
+    """Adds slope * x of the rows to `gradient`, padded, and does the other half of the prefetching."""
+    features, lanes = registers_of(gradient, 1), REGISTER // gradient.itemsize
+    few = resized(features, 4)
+    ahead = index + max(rows * stride, AHEAD_BYTES // X.itemsize) + rows * d // 2
+    for j in range(0, d, lanes):
+        live = lane_numbers(features) < d - j
+        sums = in_every_row(few, splat(features, 0.0))
+        for row in range(0, rows - 3, 4):
+            slope = in_every_column(features, load(few, slopes, row))
+            sums = fma(load_rows_where(few, features, X, index + row * stride + j, stride, live), slope, sums)
+            prefetch(X, ahead, 2)
+            ahead += 2 * CACHE_LINE // X.itemsize
+        sum_of_rows = load(features, gradient, j) + column_totals(features, sums)
+        for row in range(rows // 4 * 4, rows):
+            x = load_where(features, X, index + row * stride + j, live)
+            sum_of_rows = fma(x, slopes[row], sum_of_rows)
+        store(gradient, j, sum_of_rows)
+
+
+# Samples next to one another in memory
+
+
+@njit(forceinline=True)
+def logits_of_columns(X, index, stride, rows, theta, d, z):
+    """z = x w + b of the rows from flat `index`."""
+    samples, lanes = registers_of(theta, WIDE), WIDE * REGISTER // theta.itemsize
+    for row in range(0, rows, lanes):
+        live = lane_numbers(samples) < rows - row
+        sums = splat(samples, theta[d])
+        for j in range(d):
+            sums = fma(load_where(samples, X, index + j * stride + row, live), theta[j], sums)
+        store(z, row, sums)
+
+
+@njit(forceinline=True)
+def add_columns(X, index, stride, rows, slopes, d, gradient):
+    """Adds slope * x of the rows to `gradient`."""
+    samples, lanes = registers_of(slopes, WIDE), WIDE * REGISTER // slopes.itemsize
+    for j in range(d):
+        sums = splat(samples, 0.0)
+        for row in range(0, rows, lanes):
+            live = lane_numbers(samples) < rows - row
+            sums = fma(load_where(samples, X, index + j * stride + row, live), load(samples, slopes, row), sums)
+        gradient[j] += total(sums)
+
+
+# Both
+
+
+@njit(forceinline=True)
+def add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, z, near, gradient):
+    """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses. `z` and
+    `near` are room for logits and for a gradient."""
+    d = gradient.size - 1
+    sums = no_sums(registers_of(theta, 1))
+    near[:] = 0.0
+    for row in range(first, last, block):
+        rows = min(block, last - row)
+        if by_rows:
+            logits_of_rows(X, row * stride, stride, rows, theta, d, z)
+        else:
+            logits_of_columns(X, row, stride, rows, theta, d, z)
+        sums = add_residuals(z, y, weight, row, rows, squared, sums)
+        if by_rows:
+            add_rows(X, row * stride, stride, rows, z, d, near)
+        else:
+            add_columns(X, row, stride, rows, z, d, near)
+    product, losses, slopes = sums
+    gradient[:d] += near[:d]
+    gradient[d] += total(slopes)
+    return total_loss(product, losses)
+
+
+@parallel_kernel
+def add_jobs(X, stride, by_rows, y, weight, theta, squared, block, rows_in_job, losses, gradients):
+    """Losses and gradients of the jobs, each of so many consecutive samples. X is flat: its rows or, if not `by_rows`,
+    its columns begin `stride` apart. The room that each job needs is its own."""
+    for job in prange(losses.size):
+        z, near = np.zeros(block + SPARE, theta.dtype), np.empty_like(theta)
+        gradient = gradients[job]
+        loss = 0.0
+        end = min((job + 1) * rows_in_job, y.size)
+        for first in range(job * rows_in_job, end, SPAN):
+            last = min(first + SPAN, end)
+            loss += add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, z, near, gradient)
+        losses[job] = loss
+
+
+def flat(X):
+    """X (n, d) as one contiguous array, the stride of its rows or columns in it, and whether that is of rows. A view,
+    except of arrays in which neither rows nor columns are contiguous."""
+    (n, d), size = X.shape, X.itemsize
+    by_row, by_column = X.strides
+    if X.flags.c_contiguous and d > 1:
+        return read_only(X.reshape(-1)), d, True
+    if X.flags.f_contiguous:
+        return read_only(X.T.reshape(-1)), n, False
+    if by_column == size and by_row >= d * size and by_row % size == 0:
+        return strided(X, by_row, n, d), by_row // size, True
+    if by_row == size and by_column >= n * size and by_column % size == 0:
+        return strided(X, by_column, d, n), by_column // size, False
+    return read_only(np.ascontiguousarray(X).reshape(-1)), d, True
+
+
+def strided(X, stride, runs, length):
+    """All memory from the first to the last of `runs` runs of elements that begin `stride` bytes apart."""
+    elements = (runs - 1) * stride // X.itemsize + length
+    return np.lib.stride_tricks.as_strided(X, (elements,), (X.itemsize,), writeable=False)
+
+
+def loss_and_gradient(X, y, weight, theta, squared=False):
+    """Sum of the losses, and of the gradients (d + 1,), the bias last, both float64: of the cross-entropy or, if
+    `squared`, of the squared error, times the weight if that isn't None.
+
+    X (n, d), y (n,), weight (n,) are of one dtype; theta (d + 1,), of that dtype or float64, has the precision of the
+    arithmetic. Finite sums prove that X is finite and y in [0, 1].
+    """
+    n, d = X.shape
+    theta = padded(theta[:d], theta[d:], theta.dtype)
+    loss, gradient = 0.0, np.zeros(d + 1)
+    at_once = max(1, LAUNCH_OPERATIONS // operations(1, d))
+    for first in range(0, n, at_once):
+        piece = slice(first, first + at_once)
+        weight_piece = y[:0] if weight is None else weight[piece]
+        losses, gradients = sums_of_piece(X[piece], y[piece], weight_piece, theta, squared)
+        loss += losses.sum()
+        gradient += gradients.sum(axis=0)
+    return loss, gradient
+
+
+def sums_of_piece(X, y, weight, theta, squared):
+    """Losses (jobs,) and gradients (jobs, d + 1) of what one launch takes."""
+    n, d = X.shape
+    data, stride, by_rows = flat(X)
+    block = rows_in_block(X, by_rows)
+    rows_in_job = max(-(-n // JOBS), JOB_OPERATIONS // operations(1, d))
+    rows_in_job = -(-rows_in_job // block) * block
+    jobs = -(-n // rows_in_job)
+    losses, gradients = np.empty(jobs), np.zeros((jobs, d + 1))
+    labels, weights = read_only(y), read_only(weight)
+    settings = theta, squared, block, rows_in_job
+    launch(add_jobs, operations(n, d), data, stride, by_rows, labels, weights, *settings, losses, gradients)
+    return losses, gradients
+
+
+def padded(w, b, dtype):
+    """theta (d + 1,) = (w, b), with as many zeros as vectors of it may reach further."""
+    theta = np.zeros((len(w) // SPARE + 2) * SPARE, dtype)
+    theta[: len(w)], theta[len(w)] = w, b[0]
+    return theta
+
+
+def rows_in_block(X, by_rows):
+    fewest = FEWEST_ROWS[by_rows]
+    rows = BLOCK_BYTES[by_rows] // (X.shape[1] * X.itemsize) // fewest * fewest
+    return min(MOST_ROWS[by_rows], max(fewest, rows))
+
+
+def operations(samples, d):
+    """Multiply-adds of a pass."""
+    return samples * (2 * d + OPERATIONS_PER_SAMPLE)

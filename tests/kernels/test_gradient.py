@@ -1,0 +1,318 @@
+"""`bce_loss_grad` and `sgd_step_`: against the oracle, in any layout, on any number of threads, with wrong input."""
+
+import math
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+import torch
+
+import kernels
+from kernels.numba_cpu import gradient, launch
+from tests import oracle, problems
+
+BACKENDS = ("numba", "reference")
+ROWS = (1, 2, 15, 16, 17, 63, 64, 65, 997)
+FEATURES = (1, 2, 7, 8, 30, 33, 128, 1000)
+NAN, INF = math.nan, math.inf
+
+
+def problem_of(n, d, dtype, labels="hard", scale=1.0):
+    """Normal data with logits of about `scale`, and weights of the samples."""
+    rng = np.random.default_rng([n, d])
+    X, w, b = rng.normal(size=(n, d)), rng.normal(size=d) * scale / math.sqrt(d), rng.normal(size=1)
+    y = rng.integers(0, 2, n) if labels == "hard" else rng.uniform(0, 1, n)
+    arrays = tuple(a.astype(dtype) for a in (X, y, w, b))
+    return arrays, rng.exponential(size=n) * 1e3
+
+
+def truth(X, y, w, b, weight=None):
+    """Loss, gradient (d + 1,) by w and b, and for each the mean of the absolute values that it is the mean of: sums of
+    float64 terms without rounding."""
+    X1 = np.column_stack([X.astype(np.float64), np.ones(len(y))])
+    terms = X1 * np.append(w, b).astype(np.float64)
+    z = np.array([math.fsum(row) for row in terms])
+    y = y.astype(np.float64)
+    losses = y * oracle.softplus(-z) + (1 - y) * oracle.softplus(z)
+    slopes = ((1 - y) * oracle.sigmoid(z) - y * oracle.sigmoid(-z))[:, None] * X1
+    share = np.ones(len(y)) if weight is None else weight
+    columns = [losses, *slopes.T]
+    values = np.array([math.fsum(share * column) for column in columns]) / math.fsum(share)
+    # an error of the logit moves the loss by |residual| times it, the residual by p (1 - p)
+    size = np.abs(terms).sum(axis=1)
+    curvature = oracle.sigmoid(z) * oracle.sigmoid(-z)
+    sizes = [losses + np.abs(slopes[:, -1]) * size, *(np.abs(slopes) + (curvature * size)[:, None] * np.abs(X1)).T]
+    return values, np.array([np.average(column, weights=share) for column in sizes])
+
+
+def assert_right(result, X, y, w, b, weight=None, ulps=4):
+    assert_close(result, truth(X, y, w, b, weight), X.dtype, ulps)
+
+
+def assert_close(result, expected, dtype, ulps=4):
+    """Every value within `ulps` units of the dtype of the size of what is summed."""
+    values, sizes = expected
+    got = np.concatenate([[result.loss], result.grad_w, [result.grad_b]])
+    assert got.dtype == dtype
+    allowed = ulps * np.finfo(dtype).eps * sizes + np.finfo(dtype).smallest_normal
+    wrong = ~(np.abs(got - values) <= allowed)
+    assert not wrong.any(), f"{np.flatnonzero(wrong)}: got {got[wrong]}, want {values[wrong]}, +- {allowed[wrong]}"
+
+
+# Values
+
+
+@pytest.mark.parametrize("n", ROWS)
+@pytest.mark.parametrize("d", FEATURES)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_against_the_oracle(dtype, d, n):
+    for labels in ("hard", "soft"):
+        (X, y, w, b), weight = problem_of(n, d, dtype, labels)
+        for share in (None, weight):
+            expected = truth(X, y, w, b, share)
+            for data in (X, np.asfortranarray(X)):
+                assert_close(kernels.bce_loss_grad(data, y, w, b, sample_weight=share), expected, dtype)
+
+
+@pytest.mark.parametrize("d", [1, 3, 40])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_reference_against_the_oracle(weighted, d):
+    (X, y, w, b), weight = problem_of(100, d, np.float64, "soft")
+    weight = weight if weighted else None
+    result = kernels.bce_loss_grad(X, y, w, b, sample_weight=weight, backend="reference")
+    assert_right(result, X, y, w, b, weight)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_more_samples_than_a_launch_takes(dtype, order, monkeypatch):
+    (X, y, w, b), weight = problem_of(5003, 5, dtype)
+    monkeypatch.setattr(gradient, "LAUNCH_OPERATIONS", gradient.operations(1001, 5))
+    monkeypatch.setattr(gradient, "JOB_OPERATIONS", 1)
+    result = kernels.bce_loss_grad(X.copy(order), y, w, b, sample_weight=weight)
+    assert_right(result, X, y, w, b, weight)
+
+
+@pytest.mark.parametrize("z", [0.0, 1e-3, 5.0, 40.0, 80.0, 300.0, 700.0, 1e4])
+@pytest.mark.parametrize("label", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 3])
+def test_every_logit_relative_to_mpmath(d, dtype, label, z):
+    """Tails keep their digits down to the smallest normal number; beyond, nothing overflows."""
+    for logit in (z, -z):
+        b = np.array([logit], dtype)
+        X, y, w = np.full((20, d), 0.5, dtype), np.full(20, label, dtype), np.zeros(d, dtype)
+        with mpmath.workprec(oracle.BITS):
+            loss, slope = (
+                float(oracle.mpmath_terms(mpmath.mpf(float(b[0])), mpmath.mpf(label), 0, 1, name)[-1])
+                for name in ("loss", "gradient")
+            )
+        eps, tiny = float(np.finfo(dtype).eps), 2 * float(np.finfo(dtype).smallest_normal)
+        for weight in (None, np.full(20, 3.0)):
+            result = kernels.bce_loss_grad(X, y, w, b, sample_weight=weight)
+            assert result.loss == pytest.approx(loss, rel=40 * eps, abs=tiny)
+            assert result.grad_b == pytest.approx(slope, rel=8 * eps, abs=tiny)
+            assert result.grad_w.tolist() == pytest.approx([slope / 2] * d, rel=8 * eps, abs=tiny)
+
+
+def test_weights_of_any_size_count_by_their_ratios():
+    (X, y, w, b), weight = problem_of(50, 3, np.float32)
+    want = kernels.bce_loss_grad(X, y, w, b, sample_weight=weight)
+    for factor in (2.0**-900, 2.0**900):
+        got = kernels.bce_loss_grad(X, y, w, b, sample_weight=weight * factor)
+        for one, other in zip(got, want, strict=True):
+            np.testing.assert_array_equal(one, other)
+    integers = np.arange(50) % 4
+    repeated = np.repeat(np.arange(50), integers)
+    assert_right(kernels.bce_loss_grad(X, y, w, b, sample_weight=integers), X[repeated], y[repeated], w, b)
+
+
+# Layouts and kinds
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize(("n", "d"), [(70, 1), (70, 3), (17, 40), (1, 5)])
+def test_layouts(n, d, dtype, backend):
+    (X, y, w, b), _ = problem_of(n, d, dtype)
+    wide = np.full((n, d + 3), np.nan, dtype)
+    wide[:, 1 : d + 1] = X
+    layouts = problems.layouts(X) | {
+        "some columns": wide[:, 1 : d + 1],
+        "some columns, fortran": np.asfortranarray(wide)[:, 1 : d + 1],
+        "every second row": np.repeat(X, 2, axis=0)[::2],
+        "some rows, fortran": np.asfortranarray(np.vstack([X, wide[:, :d]]))[:n],
+        "broadcast row": np.broadcast_to(X[:1], X.shape),
+        "broadcast value": np.broadcast_to(X[:1, :1], X.shape),
+    }
+    for name, data in layouts.items():
+        before = data.copy()
+        assert_right(kernels.bce_loss_grad(data, y, w, b, backend=backend), before, y, w, b, ulps=40)
+        np.testing.assert_array_equal(data, before, err_msg=name)
+    for name, labels in problems.layouts(y).items():
+        result = kernels.bce_loss_grad(X, labels, problems.layouts(w)[name], b, backend=backend)
+        assert_right(result, X, y, w, b, ulps=40)
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "some columns", "every second row", "some columns, fortran"])
+def test_nothing_of_the_size_of_the_data_is_allocated(layout, monkeypatch):
+    X = np.ones((5000, 12), order="F" if "fortran" in layout or layout == "F" else "C")
+    X = X[:, 2:9] if "columns" in layout else X[::2] if "row" in layout else X
+    data, _, _ = gradient.flat(X)
+    assert np.shares_memory(data, X)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_numpy_in_scalars_out_and_tensors_in_tensors_out(dtype, backend):
+    (X, y, w, b), weight = problem_of(20, 3, dtype)
+    want = kernels.bce_loss_grad(X, y, w, float(b[0]), sample_weight=weight, backend=backend)
+    assert [type(want.loss), type(want.grad_w), type(want.grad_b)] == [dtype, np.ndarray, dtype]
+    tensors = [torch.from_numpy(a.copy()) for a in (X, y, w, b)]
+    got = kernels.bce_loss_grad(*tensors, sample_weight=torch.from_numpy(weight), backend=backend)
+    assert [tuple(value.shape) for value in got] == [(), (3,), ()]
+    for one, other in zip(got, want, strict=True):
+        assert isinstance(one, torch.Tensor)
+        np.testing.assert_array_equal(one.numpy(), other)
+    for bias in (b, b[0], np.array(b[0]), torch.from_numpy(b)[0]):
+        assert kernels.bce_loss_grad(X, y[:, None], w, bias, sample_weight=weight, backend=backend).loss == want.loss
+    for kind in (bool, np.int8, np.float32, np.float64):
+        labels = kernels.bce_loss_grad(X, y.astype(kind), w, b, sample_weight=weight, backend=backend)
+        assert labels.loss == want.loss
+
+
+# Same bits
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(("n", "d"), [(40_000, 1), (9001, 7), (5003, 33), (301, 1000)])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_same_bits_for_any_number_of_threads(dtype, n, d, order, monkeypatch):
+    (X, y, w, b), weight = problem_of(n, d, dtype)
+    X = X.copy(order)
+    results = []
+    for serial_work, threads in ((0, 1), (0, numba.config.NUMBA_NUM_THREADS), (10**12, 1)):
+        monkeypatch.setattr(launch, "SERIAL_WORK", serial_work)
+        numba.set_num_threads(threads)
+        results.append(kernels.bce_loss_grad(X, y, w, b, sample_weight=weight))
+    for other in results[1:]:
+        for one, value in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, value)
+
+
+# A step
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_step_descends_in_place(weighted, dtype, backend):
+    (X, y, w, b), weight = problem_of(65, 9, dtype)
+    options = {"sample_weight": weight if weighted else None, "backend": backend}
+    loss, grad_w, grad_b = kernels.bce_loss_grad(X, y, w, b, **options)
+    theta = np.concatenate([w, b, [77]]).astype(dtype)
+    assert kernels.sgd_step_(X, y, theta[:9], theta[9:10], lr=0.5, **options) == loss
+    allowed = np.finfo(dtype).eps * (1 + np.abs(w).max())
+    np.testing.assert_allclose(theta, [*(w - 0.5 * grad_w), b[0] - 0.5 * grad_b, 77], rtol=0, atol=allowed)
+    tensors = [torch.from_numpy(a.copy()) for a in (X, y, w, b)]
+    value = kernels.sgd_step_(*tensors, lr=0.5, **options)
+    assert value.shape == ()
+    np.testing.assert_array_equal(torch.cat(tensors[2:]).numpy(), theta[:10])
+
+
+# Wrong input
+
+GOOD = problem_of(200, 3, np.float64)[0]
+
+
+def with_value(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+X, Y, W, B = GOOD
+WRONG = [
+    ("X", X[0], ValueError, r"X has shape \(3,\); accepted: \(n, d\)"),
+    ("X", X[:0], ValueError, r"X has shape \(0, 3\)"),
+    ("X", X.astype(int), TypeError, r"X has dtype int64"),
+    ("X", with_value(X, (0, 0), NAN), ValueError, r"X\[0, 0\] is nan; accepted: finite"),
+    ("X", with_value(X, (199, 2), INF), ValueError, r"X\[199, 2\] is inf"),
+    ("X", np.asfortranarray(with_value(X, (63, 1), -INF)), ValueError, r"X\[63, 1\] is -inf"),
+    ("y", Y[1:], ValueError, r"y has shape \(199,\); accepted: \(200,\)"),
+    ("y", with_value(Y, 198, 1.5), ValueError, r"y\[198\] is 1.5; accepted: labels in \[0, 1\]"),
+    ("y", with_value(Y, 5, -1e-300), ValueError, r"y\[5\] is -1e-300"),
+    ("y", with_value(Y, 5, NAN), ValueError, r"y\[5\] is nan"),
+    ("y", with_value(Y, 7, 2).astype(int), ValueError, r"y\[7\] is 2"),
+    ("w", W[1:], ValueError, r"w has shape \(2,\); accepted: \(3,\)"),
+    ("w", with_value(W, 1, NAN), ValueError, r"w\[1\] is nan"),
+    ("b", with_value(B, 0, INF), ValueError, r"b\[0\] is inf"),
+    ("b", np.zeros(2), ValueError, r"b has shape \(2,\)"),
+    ("sample_weight", np.ones(3), ValueError, r"sample_weight has shape \(3,\); accepted: \(200,\)"),
+    ("sample_weight", -np.ones(200), ValueError, r"sample_weight has a negative value"),
+    ("sample_weight", np.zeros(200), ValueError, r"sample_weight has .*only zeros"),
+    ("sample_weight", with_value(np.ones(200), 3, NAN), ValueError, r"sample_weight\[3\] is nan"),
+    ("backend", "fpga", ValueError, r"backend is 'fpga'"),
+]
+WRONG_STEPS = [
+    ("lr", -1.0, ValueError, r"lr is -1.0; accepted: a finite number >= 0"),
+    ("lr", "1", TypeError, r"lr is '1'"),
+    ("w", W.astype(np.float32), TypeError, r"w has dtype float32; accepted: float64"),
+    ("w", list(W), TypeError, r"w is a list"),
+    ("b", np.zeros(()), ValueError, r"b has shape \(\); accepted: \(1,\)"),
+    ("b", 1.0, TypeError, r"b is a float"),
+]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("name", "value", "error", "message"), WRONG, ids=[f"{k[0]}-{i}" for i, k in enumerate(WRONG)])
+def test_wrong_arguments(name, value, error, message, backend):
+    arguments = dict(zip("Xywb", GOOD, strict=True)) | {"backend": backend, name: value}
+    with pytest.raises(error, match=f"^{message}"):
+        kernels.bce_loss_grad(**arguments)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("name", "value", "error", "message"), WRONG + WRONG_STEPS)
+def test_wrong_steps_leave_the_parameters(name, value, error, message, backend):
+    arguments = dict(zip("Xywb", (a.copy() for a in GOOD), strict=True)) | {"lr": 0.1, "backend": backend, name: value}
+    with pytest.raises(error, match=f"^{message}"):
+        kernels.sgd_step_(**arguments)
+    for key, good in (("w", W), ("b", B)):
+        if key != name:
+            np.testing.assert_array_equal(arguments[key], good)
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("d", [1, 5, 40])
+def test_whatever_is_not_finite_is_found(d, order, dtype):
+    """Wherever it stands, with logits so large that its residual would be 0, or with a weight of 0."""
+    n = 150
+    b, w = np.array([-100], dtype), np.zeros(d, dtype)
+    for row, value in ((0, NAN), (15, INF), (16, -INF), (147, NAN), (149, INF)):
+        X = np.zeros((n, d), dtype, order)
+        X[row, -1] = value
+        weight = with_value(np.ones(n), row, 0)
+        for options in ({}, {"sample_weight": weight}):
+            with pytest.raises(ValueError, match=rf"X\[{row}, {d - 1}\] is "):
+                kernels.bce_loss_grad(X, np.zeros(n, dtype), w, b, **options)
+            with pytest.raises(ValueError, match=rf"y\[{row}\] is "):
+                kernels.bce_loss_grad(np.zeros((n, d), dtype), with_value(np.zeros(n, dtype), row, 2), w, b, **options)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_what_overflows_is_returned_and_not_stepped_to(dtype, backend):
+    top = np.finfo(dtype).max
+    X, y = np.full((20, 2), top / 4, dtype), np.zeros(20, dtype)
+    w, b = np.full(2, 8, dtype), np.zeros(1, dtype)
+    assert kernels.bce_loss_grad(X, y, w, b, backend=backend).loss == INF
+    with pytest.raises(FloatingPointError, match=r"leaves the range of float.*lr = 1"):
+        kernels.sgd_step_(X, y, w, b, lr=1.0, backend=backend)
+    assert w.tolist() == [8, 8]
+    w[:] = 0
+    with pytest.raises(FloatingPointError, match="leaves the range"):
+        kernels.sgd_step_(X, y, w, b, lr=100.0, backend=backend)
+    assert [*w, *b] == [0, 0, 0]
