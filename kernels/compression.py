@@ -52,6 +52,11 @@ def line_through(summary, s, t, quantities, target):
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
 
 
+def count(line, quantities):
+    """How many samples replace all others."""
+    return 2 * line.nodes if "mse" in quantities else line.nodes + 2
+
+
 def is_on(samples, line, summary, s, t):
     """Whether all samples are on the line up to rounding, over the window of ascending axes."""
     others = [k for k in range(3) if k != line.field and summary.low[k] < summary.high[k]]
@@ -77,12 +82,21 @@ def distance(fields, k, line):
     return np.abs(fields[k] - line.middle[k] - along).max()
 
 
-def nodes_of_line(moments, line):
-    """The Block that replaces samples of these moments (2, nodes): those of class 0, then those of class 1."""
+def nodes_of_line(moments, line, by_class):
+    """The Block that replaces samples of these moments (2, nodes).
+
+    Those `by_class` are of the samples of class 0, then of class 1. Others are of all samples as if of class 0, and of
+    the labels, whose share -y z in the loss is linear: that of one point, once in class 1 and once taken from class 0.
+    """
     j = np.arange(line.nodes)
     angles = (2 * j + 1) * (np.pi / (2 * line.nodes))
-    halved = moments * np.where(j == 0, 0.5, 1.0)
-    weights = 2 / line.nodes * halved @ np.cos(j[:, None] * angles)
-    xi = np.tile(np.cos(angles), 2)
+    weights = 2 / line.nodes * (moments * np.where(j == 0, 0.5, 1.0)) @ np.cos(j[:, None] * angles)
+    xi = np.cos(angles)
+    if by_class:
+        xi, y, weights = np.tile(xi, 2), np.repeat([0.0, 1.0], line.nodes), weights.ravel()
+    else:
+        labels, place = moments[1, 0], moments[1, 1] / moments[1, 0] if line.nodes > 1 and moments[1, 0] else 0.0
+        xi, y = np.append(xi, [place, place]), np.append(np.zeros(line.nodes), [1.0, 0.0])
+        weights = np.append(weights[0], [labels, -labels])
     p, q, r = line.middle[:, None] + xi * line.direction[:, None]
-    return Block(p, q, r, np.repeat([0.0, 1.0], line.nodes), weights.ravel())
+    return Block(p, q, r, y, weights)

@@ -49,7 +49,7 @@ def choose(samples, summary, s, t, quantities, method, tol):
     if method == "auto" and CLEARLY * cost > by_hand:
         return direct(costs)
     if line is not None:
-        costs += f" of the samples compressed to {2 * line.nodes}"
+        costs += f" of the samples compressed to {compression.count(line, names)}"
     nodes = interpolation.s.nodes, interpolation.t.nodes
     return Chosen(Plan("spectral", nodes, interpolation.bound, costs), interpolation, line)
 
@@ -72,11 +72,11 @@ def uncompressed(summary, s, t, names, tol, evaluation):
 def compressed(summary, s, t, names, tol, evaluation):
     """The same with the samples compressed along a line, after a pass over them; nothing if that can't be cheaper."""
     line = compression.line_through(summary, s, t, names, tol / 2)
-    if line is None or (cheaper := 2 * line.nodes * ELEMENTWISE + LOGARITHM) > evaluation:
+    if line is None or (cheaper := compression.count(line, names) * ELEMENTWISE + LOGARITHM) > evaluation:
         return
     for cost, found, _ in uncompressed(summary, s, t, names, tol / 2, cheaper):
         total = found._replace(bound=found.bound + spectral.amplification(found) * line.bound)
-        yield cost + 2 * MOMENT * line.nodes * summary.n, total, line
+        yield cost + MOMENT * compression.count(line, names) * summary.n, total, line
 
 
 def cost_of(interpolation, s, t, names, evaluation):

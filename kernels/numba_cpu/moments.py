@@ -16,18 +16,21 @@ OPERATIONS_PER_THREAD = 200_000_000  # in one launch: well under 0.1 s, so that 
 
 
 @njit
-def split_by_class(xi, y, weight, masses, places):
+def split_by_class(xi, y, weight, by_class, masses, places):
     """Lists the samples with a mass in class 0, then in class 1: xi to `places`, weight (1 - y) or weight y to `masses`
-    (2, LENGTH), zeros behind. Returns how many, and the sum of weight y (1 - y)."""
+    (2, LENGTH), zeros behind. If not `by_class`, a mass in class 0 is the whole weight.
+
+    Returns how many there are in each, and the sum of weight y (1 - y).
+    """
     masses[:] = 0.0
     places[:] = 0.0
     count_0, count_1, softness = 0, 0, 0.0
     for n in range(xi.size):
         share = weight[n] if weight.size > 0 else 1.0
         mass = share * y[n]
-        masses[0, count_0], masses[1, count_1] = share - mass, mass
+        masses[0, count_0], masses[1, count_1] = share - mass if by_class else share, mass
         places[0, count_0], places[1, count_1] = xi[n], xi[n]
-        count_0 += y[n] < 1.0
+        count_0 += y[n] < 1.0 or not by_class
         count_1 += y[n] > 0.0
         softness += mass * (1.0 - y[n])
     masses[0, count_0], masses[1, count_1] = 0.0, 0.0
@@ -57,8 +60,12 @@ def moments_of_class(xi, mass, count, work, moments):
 
 
 @parallel_kernel
-def moments_of_chunks(field, middle, half_width, y, weight, first, last, moments, softness):
-    """The chunks [first, last), each to its own (2, nodes) of `moments` and its place in `softness`."""
+def moments_of_chunks(field, middle, half_width, y, weight, by_class, first, last, moments, softness):
+    """The chunks [first, last), each to its own (2, nodes) of `moments` and its place in `softness`.
+
+    If not `by_class`, class 0 is all samples, and of class 1 there are two moments.
+    """
+    nodes = moments.shape[2]
     for chunk in prange(first, last):
         start, stop = chunk * CHUNK, min(chunk * CHUNK + CHUNK, y.size)
         xi = np.empty(stop - start)
@@ -66,20 +73,23 @@ def moments_of_chunks(field, middle, half_width, y, weight, first, last, moments
             xi[n] = min(max((field[start + n] - middle) / half_width, -1.0), 1.0)
         masses, places = np.empty((2, LENGTH)), np.empty((2, LENGTH))
         weights = weight[start:stop] if weight.size > 0 else weight
-        count_0, count_1, softness[chunk - first] = split_by_class(xi, y[start:stop], weights, masses, places)
-        work, own = np.empty(moments.shape[2] * LANES), moments[chunk - first]
-        moments_of_class(places[0], masses[0], count_0, work, own[0])
-        moments_of_class(places[1], masses[1], count_1, work, own[1])
+        count_0, count_1, softness[chunk - first] = split_by_class(xi, y[start:stop], weights, by_class, masses, places)
+        own, of_labels = moments[chunk - first], nodes if by_class else min(2, nodes)
+        own[1] = 0.0
+        moments_of_class(places[0], masses[0], count_0, np.empty(nodes * LANES), own[0])
+        moments_of_class(places[1], masses[1], count_1, np.empty(of_labels * LANES), own[1, :of_labels])
 
 
-def compressed(samples, line, advance):
-    """The Block that replaces the samples, and the mean-squared error sum_n weight y (1 - y) that it lacks.
+def compressed(samples, line, by_class, advance):
+    """The Block that replaces the samples, and the sum of weight y (1 - y).
 
-    Splitting a soft label into masses of two classes leaves the loss and its derivatives as they are, and adds
-    y (1 - y) to the squared error. `advance` is told of samples.
+    The squared error needs the moments of each class, of which a soft label is in both; that adds weight y (1 - y) to
+    it. The loss and its derivatives need those of all samples, and of the labels what is linear. `advance` is told of
+    samples.
     """
     moments, softness = np.zeros((2, line.nodes)), 0.0
     at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * CHUNK)) * numba.get_num_threads()
+    along = line.middle[line.field], line.direction[line.field]
     for block in samples:
         field, y = read_only(block[line.field]), read_only(block.y)
         weight = read_only(np.empty(0) if block.weight is None else block.weight)
@@ -88,11 +98,8 @@ def compressed(samples, line, advance):
             last = min(first + at_once, chunks)
             parts, soft = np.empty((last - first, 2, line.nodes)), np.empty(last - first)
             work = (last - first) * CHUNK * line.nodes
-            launch(
-                moments_of_chunks, work, field, line.middle[line.field], line.direction[line.field], y, weight, first,
-                last, parts, soft,
-            )  # fmt: skip
+            launch(moments_of_chunks, work, field, *along, y, weight, by_class, first, last, parts, soft)
             moments += parts.sum(axis=0)
             softness += soft.sum()
             advance(min(last * CHUNK, len(y)) - first * CHUNK)
-    return compression.nodes_of_line(moments, line), softness
+    return compression.nodes_of_line(moments, line, by_class), softness
