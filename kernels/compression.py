@@ -37,7 +37,7 @@ class Line(NamedTuple):
 def line_through(summary, s, t, quantities, target):
     """The Line through the two samples furthest apart in a field, or None if it would take too many nodes.
 
-    `s` and `t` are ascending; `target` is the error allowed to a mean after it is interpolated.
+    `s` and `t` are ascending; `target` is the error allowed to a mean.
     """
     window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
     field = int(((summary.high - summary.low) * window).argmax())
@@ -48,7 +48,7 @@ def line_through(summary, s, t, quantities, target):
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
     grown = 1 + math.pi / reach if reach else 1.0  # q and r, which gradient and Hessian have as factors, on the ellipse
     sizes = sizes._replace(q=sizes.q * grown, r=sizes.r * grown)
-    nodes, bound = spectral.nodes_for(reach, quantities, sizes, target / spectral.LEBESGUE**4)
+    nodes, bound = spectral.nodes_for(reach, quantities, sizes, target)
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
 
 
