@@ -19,6 +19,7 @@ test-long: $(INSTALLED)
 bench: $(INSTALLED)
 	$(RUN) -m pytest bench --benchmark-only --benchmark-json=bench/results/cpu.json
 	$(RUN) -m bench.report
+	$(RUN) -m bench.plots
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -6,8 +6,9 @@ import numba  # noqa: F401  so that its import isn't counted as compiling
 import numpy as np
 
 import kernels
+from bench import planes
 from bench.timing import seconds_of
-from bench.workloads import breast_cancer_run, full_pass, lab_run, lab_starts, lab_surface
+from bench.workloads import breast_cancer_run, full_pass, lab_run, lab_starts, lab_surface, plane_surface
 
 
 def surface():
@@ -36,8 +37,14 @@ def gradient():
     kernels.bce_loss_grad(*full_pass(32, np.float32, size=2**24))
 
 
+def plane():
+    problem = plane_surface(1000, 1, 512, 15.0)
+    planes.ours(problem)()
+
+
 FIRST_CALLS = {
     "surface": surface,
+    "plane": plane,
     "one-feature run": one_feature_run,
     "run": run,
     "pass": gradient,

@@ -1,4 +1,5 @@
-"""Writes the results of the benchmarks into the README: `python -m bench.report`, from the checkout."""
+"""Writes the results of the benchmarks into docs/benchmarks.md, and the summary of them into the README:
+`python -m bench.report`, from the checkout."""
 
 import argparse
 import json
@@ -10,13 +11,27 @@ BEGIN, END = "<!-- results -->", "<!-- /results -->"
 # as they are to be read
 WORKLOADS = (
     "Lab surface",
+    "One feature, 20 samples",
+    "One feature, many samples",
+    "30 features",
+    "Direct, general plane",
+    "Direct, bias axis",
     "Lab run",
     "Breast cancer run",
     "Loss and gradient",
     "Lab starts",
     "Breast cancer starts",
 )
-OURS = ("kernels.loss_surface", "kernels.sgd_run_", "kernels.bce_loss_grad", "kernels.sgd_ensemble")
+OURS = (
+    "kernels.loss_surface",
+    "kernels.surface_on_plane",
+    "kernels.surface_on_plane, direct",
+    "kernels.sgd_run_",
+    "kernels.bce_loss_grad",
+    "kernels.sgd_ensemble",
+)
+# as one would write it: what a table has of these first
+EAGER = ("eager PyTorch, as written", "eager PyTorch", "the lab's loop", "eager PyTorch, autograd")
 NOISY = 1.5
 PREFIXES = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n"}
 NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch"}
@@ -26,11 +41,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results" / "cpu.json")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    parser.add_argument("--tables", type=Path, default=ROOT / "docs" / "benchmarks.md")
     options = parser.parse_args()
     try:
         results = json.loads(options.results.read_text(encoding="utf-8"))
         readme = options.readme.read_text(encoding="utf-8")
-        options.readme.write_text(replaced(readme, report(results)), encoding="utf-8")
+        options.readme.write_text(replaced(readme, summary(results)), encoding="utf-8")
+        options.tables.write_text(f"# Benchmarks\n\n{report(results)}\n", encoding="utf-8")
     except (OSError, ValueError, LookupError) as error:
         parser.exit(1, f"{parser.prog}: {type(error).__name__}: {error}\n")
     for entry in results["benchmarks"]:
@@ -46,14 +63,42 @@ def replaced(readme, text):
     return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
 
 
+def summary(results):
+    """Markdown: the machine, and for each case ours, the fastest other contender, and the plainest eager PyTorch."""
+    header = "| workload | case | ours | fastest peer | ÷ ours | eager PyTorch ÷ ours |"
+    rows = [summary_row(workload, case, rows) for workload, case, rows in cases(results)]
+    lines = [header, "| --- | --- | ---: | --- | ---: | ---: |", *(row for row in rows if row)]
+    return f"{heading(results)}\n\n" + "\n".join(lines)
+
+
+def summary_row(workload, case, entries):
+    times = {entry["extra_info"]["contender"]: median(entry) for entry in entries}
+    ours = next((name for name in OURS if name in times), None)
+    computing = [entry["extra_info"]["contender"] for entry in entries if entry["extra_info"]["error"] is not None]
+    peers = [name for name in computing if not name.startswith("kernels.")]
+    if ours is None or not peers:
+        return None
+    fastest = min(peers, key=times.get)
+    eager = [name for name in EAGER if name in peers]
+    plain = f"{significant(times[eager[0]] / times[ours])}" if eager else ""
+    ratio = significant(times[fastest] / times[ours])
+    return f"| {workload} | {case} | {si(times[ours], 's')} | {fastest} | {ratio} | {plain} |"
+
+
+def cases(results):
+    """(workload, case, its entries) in the order of WORKLOADS."""
+    for workload in WORKLOADS:
+        entries = [entry for entry in results["benchmarks"] if entry["extra_info"]["workload"] == workload]
+        for case, rows in groupby(entries, lambda entry: entry["extra_info"]["case"]):
+            yield workload, case, list(rows)
+
+
 def report(results):
     """Markdown: the machine, then each workload with a table per case and the notes that are new to the reader."""
     parts, noted = [heading(results)], []
-    for workload in sorted(results["notes"], key=WORKLOADS.index):
-        parts.append(f"### {workload}")
-        entries = [entry for entry in results["benchmarks"] if entry["extra_info"]["workload"] == workload]
-        for case, rows in groupby(entries, lambda entry: entry["extra_info"]["case"]):
-            parts.append(f"**{case}**\n\n{table(list(rows))}")
+    for workload, rows in groupby(cases(results), lambda case: case[0]):
+        parts.append(f"## {workload}")
+        parts += [f"**{case}**\n\n{table(entries)}" for _, case, entries in rows]
         notes = [f"- {contender}: {note}" for contender, note in results["notes"][workload].items()]
         parts.append("\n".join(note for note in notes if note not in noted))
         noted += notes

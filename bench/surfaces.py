@@ -131,9 +131,13 @@ def tensors(grid):
 
 
 def compile_for(function, arguments):
-    torch._dynamo.reset()  # or each call would try the guards of all shapes before it
-    run = torch.compile(function, fullgraph=True, dynamic=False)
+    run = compiled_anew(function)
     return lambda: run(*arguments).numpy()
+
+
+def compiled_anew(function):
+    torch._dynamo.reset()  # or each call would try the guards of all shapes before it
+    return torch.compile(function, fullgraph=True, dynamic=False)
 
 
 CONTENDERS = (

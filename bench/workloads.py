@@ -1,5 +1,6 @@
 """What is timed, and the truth that every contender is held to before its time counts."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,18 @@ class Grid(NamedTuple):
     @property
     def evaluations(self):
         return len(self.w) * len(self.b) * len(self.x)
+
+
+class PlaneSurface(NamedTuple):
+    """Data X (n, d), y (n,), float64, and a plane of parameters: center and directions (d + 1,), axes s, t."""
+
+    X: np.ndarray
+    y: np.ndarray
+    center: np.ndarray
+    s_direction: np.ndarray
+    t_direction: np.ndarray
+    s: np.ndarray
+    t: np.ndarray
 
 
 class Training(NamedTuple):
@@ -63,6 +76,30 @@ def every_kth_row(grid, most_points):
     k = min(len(grid.b), max(1, len(grid.w) * len(grid.b) // most_points))
     thinned = grid._replace(b=grid.b[k // 2 :: k].copy())
     return thinned, len(grid.b) / len(thinned.b)
+
+
+@functools.lru_cache(maxsize=1)
+def plane_surface(n, d, points, reach):
+    """Noisy labels of normal features, and a square window of half-width `reach`: around the model that the labels come
+    from, along random directions, or of weight and bias where there is one feature, within [-1, 1]."""
+    rng = np.random.default_rng(0)
+    window = np.linspace(-reach, reach, points)
+    X = rng.normal(size=(n, d)) if d > 1 else rng.uniform(-1, 1, (n, 1))
+    center = np.append(2 / np.sqrt(d) * rng.normal(size=d), 0.0)
+    y = (X @ center[:-1] + rng.logistic(size=n) > 0) * 1.0
+    if d == 1:
+        return PlaneSurface(X, y, np.zeros(2), np.array([1.0, 0.0]), np.array([0.0, 1.0]), window, window)
+    directions = np.linalg.qr(rng.normal(size=(d + 1, 2)))[0].T
+    return PlaneSurface(X, y, center, *directions, window, window)
+
+
+def fewer_points(problem, most_evaluations):
+    """The surface at every k-th point of both axes, for a slow contender, and the factor to scale its time by."""
+    points, n = len(problem.s), len(problem.y)
+    side = 2 ** int(np.log2(max(1, min(points, (most_evaluations / n) ** 0.5))))
+    k = points // side
+    axis = problem.s[k // 2 :: k][:side].copy()
+    return problem._replace(s=axis, t=axis), (points / side) ** 2
 
 
 def lab_run(dtype):
@@ -125,6 +162,18 @@ def surface_error(got, grid, cells=64):
         want = oracle.loss_at(plane, grid.y, grid.w[i], grid.b[j])
         errors.append(abs(float(got[j, i]) - want) / want)
     return max(errors)
+
+
+def plane_error(got, problem, evaluations=2**24):
+    """Largest error of random cells of the surface, relative to its highest value where that is above 1."""
+    assert got.shape == (len(problem.t), len(problem.s))
+    thetas = np.stack([problem.center, problem.s_direction, problem.t_direction], axis=1)
+    plane = (problem.X @ thetas[:-1] + thetas[-1]).T
+    cells = min(64, got.size, max(4, evaluations // len(problem.y)))
+    chosen = np.random.default_rng(0).choice(got.size, size=cells, replace=False)
+    rows, columns = np.unravel_index(chosen, got.shape)
+    wanted = [oracle.loss_at(plane, problem.y, problem.s[i], problem.t[j]) for j, i in zip(rows, columns, strict=True)]
+    return float(np.abs(got[rows, columns] - wanted).max() / max(1.0, np.abs(got).max()))
 
 
 def run_error(got, training):

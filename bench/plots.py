@@ -1,0 +1,50 @@
+"""Draws time against samples and against resolution from the results: `python -m bench.plots`, from the checkout."""
+
+import json
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+from bench.report import ROOT, median
+
+PANELS = {  # workload: the number along x, title
+    "Time by samples": ("samples", "512 x 512 points, a plane of 30 features"),
+    "Time by samples, one feature": ("samples", "512 x 512 points, one feature"),
+    "Time by resolution": ("points", "1,000 samples of 30 features"),
+}
+LABELS = {"samples": "samples", "points": "points along each axis"}
+STYLES = {
+    "kernels.surface_on_plane": ("#0072B2", "o-", "method auto, tol 1e-10"),
+    "kernels.surface_on_plane, direct": ("#56B4E9", "s-", "method direct"),
+    "eager PyTorch": ("#D55E00", "^-", "eager PyTorch"),
+    "torch.full": ("#666666", ":", "writing the array"),
+}
+
+
+def main():
+    results = json.loads((ROOT / "bench" / "results" / "cpu.json").read_text(encoding="utf-8"))
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 4.2), layout="constrained", sharey=True)
+    for ax, (workload, (along, title)) in zip(axes, PANELS.items(), strict=True):
+        draw(ax, results, workload, along)
+        ax.set(xscale="log", yscale="log", xlabel=LABELS[along], title=title)
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel("seconds")
+    axes[0].legend(fontsize="small")
+    figure.savefig(ROOT / "docs" / "scaling.png", dpi=90)
+
+
+def draw(ax, results, workload, along):
+    for contender, (color, style, label) in STYLES.items():
+        found = [
+            (entry["extra_info"][along], median(entry))
+            for entry in results["benchmarks"]
+            if (entry["extra_info"]["workload"], entry["extra_info"]["contender"]) == (workload, contender)
+        ]
+        ax.plot(*zip(*sorted(found), strict=True), style, color=color, label=label, markersize=4)
+
+
+if __name__ == "__main__":
+    main()
