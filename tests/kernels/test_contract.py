@@ -1,0 +1,92 @@
+"""Surfaces against the oracle, 64 random cells of each of 200 random problems: every quantity, method and dtype."""
+
+import numpy as np
+import pytest
+
+from kernels import logit_plane, surface_on_plane
+from tests.oracle import QUANTITIES, UNIT_ROUNDOFF, direct_tolerance, logit_bound, spectral_tolerance, value_at
+from tests.problems import DTYPES, FEATURES, LABELS, make_features, make_labels
+
+PROBLEMS = 200
+CELLS = 64
+METHODS = {"direct": 0, "spectral": 1e-6, "auto": 1e-12}  # and their tol
+RATIOS = []  # bound over error, of the loss where it was interpolated
+
+
+def random_problem(seed):
+    """A plane of n <= 10^5 samples and d <= 100 features with logits up to 10^4, labels, weights or None, and axes."""
+    rng = np.random.default_rng([5, seed])
+    n, d = int(10 ** rng.uniform(0, 5)), int(10 ** rng.uniform(0, 2))
+    X = np.stack([make_features(rng, n, FEATURES[rng.integers(3)]) for _ in range(d)], axis=1)
+    if rng.integers(2):
+        X = X[rng.integers(0, n, n)]  # some rows twice, some not at all
+    center, s_direction, t_direction = rng.normal(size=(3, d + 1)) / np.sqrt(d + 1)
+    if rng.integers(3) == 0:
+        s_direction, t_direction = np.eye(d + 1)[0], np.eye(d + 1)[-1]
+    plane = logit_plane(X.astype(DTYPES[seed % 2]), center, s_direction, t_direction)
+    reach = 10 ** rng.uniform(0, 4) / max(np.abs(plane.s_slope).max(), np.abs(plane.t_slope).max(), 1e-3)
+    s, t = (np.sort(rng.uniform(-reach, reach, points)) for points in (rng.integers(8, 80), rng.integers(8, 80)))
+    y = make_labels(rng, X[:, 0], LABELS[rng.integers(len(LABELS))]).astype(plane.offset.dtype)
+    weights = rng.exponential(size=n) if rng.integers(3) == 0 else None
+    return plane, y, weights, s, t, rng
+
+
+def allowed_at(name, surface, plane, y, weights, j, i, method):
+    """The error that the contract allows a cell."""
+    s, t, got = surface.s, surface.t, getattr(surface, name)
+    if name == "accuracy" or surface.plan.method == "direct":
+        allowed = direct_tolerance(plane, y, s[i], t[j], name, weights)
+    else:
+        allowed = spectral_tolerance(got, plane, s, t, METHODS[method])
+    return allowed
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(PROBLEMS))
+def test_contract(seed):
+    plane, y, weights, s, t, rng = random_problem(seed)
+    surfaces = {
+        method: surface_on_plane(
+            plane, y, s, t, quantities=QUANTITIES, sample_weight=weights, method=method if tol else "direct", tol=tol
+        )
+        for method, tol in METHODS.items()
+    }
+    worst = 0.0
+    for cell in rng.choice(len(s) * len(t), size=min(CELLS, len(s) * len(t)), replace=False):
+        j, i = divmod(int(cell), len(s))
+        for name in QUANTITIES:
+            want = value_at(plane, y, s[i], t[j], name, weights)
+            spacing = np.spacing(np.abs(np.asarray(want)).astype(plane.offset.dtype)).astype(np.float64)
+            rounding = 0.5 * spacing if plane.offset.dtype == np.float32 else 0.0
+            for method, surface in surfaces.items():
+                got = getattr(surface, name)[..., j, i].astype(np.float64)
+                allowed = allowed_at(name, surface, plane, y, weights, j, i, method) + rounding
+                assert (np.abs(got - want) <= allowed).all(), (
+                    method,
+                    name,
+                    surface.plan,
+                    s[i],
+                    t[j],
+                    got,
+                    want,
+                    allowed,
+                )
+                if (method, name) == ("spectral", "loss"):
+                    worst = max(worst, float(np.abs(got - want) - rounding))
+    interpolated = surfaces["spectral"]
+    if interpolated.plan.method == "spectral" and y.dtype == np.float64:
+        noise = 4 * UNIT_ROUNDOFF * logit_bound(plane, np.abs(s).max(), np.abs(t).max()).max()
+        scale = max(1.0, interpolated.loss.max())
+        assert worst <= interpolated.plan.bound * scale + noise * scale
+        RATIOS.append(interpolated.plan.bound / max(worst, noise))
+
+
+@pytest.mark.long
+def test_the_bound_is_not_absurdly_loose():
+    """After the others: the bound over the worst error that was found, as it is known before anything is evaluated."""
+    if not RATIOS:
+        pytest.skip("test_contract has not run in this process")
+    median = float(np.median(RATIOS))
+    print(f"bound over error: median {median:.3g}, from {min(RATIOS):.3g} to {max(RATIOS):.3g}, {len(RATIOS)} problems")
+    assert min(RATIOS) >= 1
+    assert median < 1e6
