@@ -208,18 +208,19 @@ def steps(s, t, interpolation):
 def lagrange(x, low, high, nodes):
     """Values (nodes, k, points) at x (k, points) of the Lagrange polynomials of Chebyshev points of intervals (k, 1).
 
-    By the barycentric formula of the second kind (Trefethen, ch. 5), which is stable where a point is near a node.
+    By the barycentric formula of the second kind (Trefethen, ch. 5), which is stable where a point is near a node; in
+    the coordinates of [-1, 1], as nodes of an interval of a few ulp would coincide.
     """
     k = np.arange(nodes)
     barycentric = np.where(k % 2, -1.0, 1.0) * np.sin((2 * k + 1) * (np.pi / (2 * nodes)))
-    points = chebyshev_points(low, high, nodes).T[:, :, None]
-    weights = x - points
+    xi = ((x - low) - (high - x)) / np.where(low < high, high - low, 1.0)
+    points = chebyshev_points(-1.0, 1.0, nodes)[:, None, None]
+    weights = xi - points
     with np.errstate(divide="ignore", invalid="ignore"):
         np.divide(barycentric[:, None, None], weights, out=weights)
         total = weights.sum(axis=0)
         weights /= total
     if not np.isfinite(total).all():
         at_node = ~np.isfinite(total)
-        hits = (x == points)[:, at_node]
-        weights[:, at_node] = hits / hits.sum(axis=0)  # all nodes of an interval of one point are there
+        weights[:, at_node] = (xi == points)[:, at_node]
     return weights

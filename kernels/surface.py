@@ -71,8 +71,11 @@ class PlaneBlocks:
         self.batches, self.thetas = batches, thetas
 
     def __iter__(self):
-        for X, y in self.batches:
-            yield logit_plane(X, *self.thetas), y
+        for batch in self.batches:
+            if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
+                accepted = "features (n, d), or batches (X, y)"
+                raise TypeError(f"X is a stream of {type(batch).__name__}; accepted: {accepted}")
+            yield logit_plane(batch[0], *self.thetas), batch[1]
 
 
 def surface_on_plane(

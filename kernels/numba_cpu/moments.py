@@ -7,6 +7,7 @@ from numba import njit, prange, types
 from kernels import compression
 from kernels.numba_cpu.launch import launch, parallel_kernel, read_only
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, store, total
+from kernels.samples import check_passes
 
 LANES = register_bytes() // 8 * 2
 SAMPLES = Vector(types.float64, LANES)
@@ -72,13 +73,14 @@ def moments_of_chunks(field, middle, half_width, y, weight, first, last, moments
         moments_of_class(places[1], masses[1], count_1, work, own[1])
 
 
-def compressed(samples, line, advance):
+def compressed(samples, n, line, advance):
     """The Block that replaces the samples, and the mean-squared error sum_n weight y (1 - y) that it lacks.
 
     Splitting a soft label into masses of two classes leaves the loss and its derivatives as they are, and adds
-    y (1 - y) to the squared error. `advance` is told of samples.
+    y (1 - y) to the squared error. `advance` is told of samples, n in all.
     """
-    moments, softness = np.zeros((2, line.nodes)), 0.0
+    moments, softness, seen = np.zeros((2, line.nodes)), 0.0, 0
+    half_width = line.direction[line.field] or 1.0  # 0 where all samples are equal
     at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * CHUNK)) * numba.get_num_threads()
     for block in samples:
         field, y = read_only(block[line.field]), read_only(block.y)
@@ -89,10 +91,11 @@ def compressed(samples, line, advance):
             parts, soft = np.empty((last - first, 2, line.nodes)), np.empty(last - first)
             work = (last - first) * CHUNK * line.nodes
             launch(
-                moments_of_chunks, work, field, line.middle[line.field], line.direction[line.field], y, weight, first,
-                last, parts, soft,
+                moments_of_chunks, work, field, line.middle[line.field], half_width, y, weight, first, last, parts, soft,
             )  # fmt: skip
             moments += parts.sum(axis=0)
             softness += soft.sum()
             advance(min(last * CHUNK, len(y)) - first * CHUNK)
+        seen += len(y)
+    check_passes(n, seen)
     return compression.nodes_of_line(moments, line), softness
