@@ -38,7 +38,7 @@ def line_through(summary, s, t, quantities, target):
     """The Line through the two samples furthest apart in a field, or None if it would take too many nodes, or if samples
     that differ have the same logits: what else they differ in can't be read from these.
 
-    `s` and `t` are ascending; `target` is the error allowed to a mean after it is interpolated.
+    `s` and `t` are ascending; `target` is the error allowed to a mean.
     """
     window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
     field = int(((summary.high - summary.low) * window).argmax())
@@ -51,8 +51,13 @@ def line_through(summary, s, t, quantities, target):
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
     grown = 1 + math.pi / reach if reach else 1.0  # q and r, which gradient and Hessian have as factors, on the ellipse
     sizes = sizes._replace(q=sizes.q * grown, r=sizes.r * grown)
-    nodes, bound = spectral.nodes_for(reach, quantities, sizes, target / spectral.LEBESGUE**4)
+    nodes, bound = spectral.nodes_for(reach, quantities, sizes, target)
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
+
+
+def count(line, quantities):
+    """How many samples replace all others."""
+    return 2 * line.nodes if "mse" in quantities else line.nodes + 2
 
 
 def is_on(samples, line, summary, s, t):
@@ -82,12 +87,21 @@ def distance(fields, k, line):
     return np.abs(fields[k] - line.middle[k] - along).max()
 
 
-def nodes_of_line(moments, line):
-    """The Block that replaces samples of these moments (2, nodes): those of class 0, then those of class 1."""
+def nodes_of_line(moments, line, by_class):
+    """The Block that replaces samples of these moments (2, nodes).
+
+    Those `by_class` are of the samples of class 0, then of class 1. Others are of all samples as if of class 0, and of
+    the labels, whose share -y z in the loss is linear: that of one point, once in class 1 and once taken from class 0.
+    """
     j = np.arange(line.nodes)
     angles = (2 * j + 1) * (np.pi / (2 * line.nodes))
-    halved = moments * np.where(j == 0, 0.5, 1.0)
-    weights = 2 / line.nodes * halved @ np.cos(j[:, None] * angles)
-    xi = np.tile(np.cos(angles), 2)
+    weights = 2 / line.nodes * (moments * np.where(j == 0, 0.5, 1.0)) @ np.cos(j[:, None] * angles)
+    xi = np.cos(angles)
+    if by_class:
+        xi, y, weights = np.tile(xi, 2), np.repeat([0.0, 1.0], line.nodes), weights.ravel()
+    else:
+        labels, place = moments[1, 0], moments[1, 1] / moments[1, 0] if line.nodes > 1 and moments[1, 0] else 0.0
+        xi, y = np.append(xi, [place, place]), np.append(np.zeros(line.nodes), [1.0, 0.0])
+        weights = np.append(weights[0], [labels, -labels])
     p, q, r = line.middle[:, None] + xi * line.direction[:, None]
-    return Block(p, q, r, np.repeat([0.0, 1.0], line.nodes), weights.ravel())
+    return Block(p, q, r, y, weights)

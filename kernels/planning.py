@@ -38,18 +38,20 @@ def choose(samples, summary, s, t, quantities, method, tol):
     if method == "auto" and by_hand < CLEARLY * SPECTRAL_AT_LEAST:
         return direct(f"about {by_hand:.1e} multiply-adds are quickly done")
     s, t = np.sort(s), np.sort(t)
-    candidates = [way for make in (uncompressed, compressed) for way in make(summary, s, t, names, tol, evaluation)]
-    candidates.sort(key=lambda candidate: candidate[0])
-    if candidates and candidates[0][2] and not compression.is_on(samples, candidates[0][2], summary, s, t):
-        candidates = [candidate for candidate in candidates if candidate[2] is None]
+    candidates = [
+        *(
+            compressed(samples, summary, s, t, names, tol, evaluation)
+            or interpolated(summary, s, t, names, tol, evaluation)
+        )
+    ]
     if not candidates:
         return direct("the logits change too fast over the window to be interpolated")
-    cost, interpolation, line = candidates[0]
+    cost, interpolation, line = min(candidates, key=lambda candidate: candidate[0])
     costs = f"about {by_hand:.1e} multiply-adds direct, {cost:.1e} by interpolation"
     if method == "auto" and CLEARLY * cost > by_hand:
         return direct(costs)
     if line is not None:
-        costs += f" of the samples compressed to {2 * line.nodes}"
+        costs += f" of the samples compressed to {compression.count(line, names)}"
     nodes = interpolation.s.nodes, interpolation.t.nodes
     return Chosen(Plan("spectral", nodes, interpolation.bound, costs), interpolation, line)
 
@@ -58,25 +60,32 @@ def direct(reason):
     return Chosen(Plan("direct", None, 0.0, reason))
 
 
-def uncompressed(summary, s, t, names, tol, evaluation):
-    """(cost, interpolation, None) of every way to interpolate what the samples give at the nodes."""
+def interpolated(summary, s, t, names, tol, evaluation):
+    """[(cost, interpolation, None)] of every way to interpolate what costs `evaluation` at a node."""
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
     ways = [spectral.interpolations]
     if evaluation > WORTH_TWO_STEPS:
         ways.append(spectral.interpolations_in_two_steps)
-    for way in ways:
-        for found in way(s, t, names, sizes, tol):
-            yield cost_of(found, s, t, names, evaluation), found, None
+    found = [interpolation for way in ways for interpolation in way(s, t, names, sizes, tol)]
+    return [(cost_of(interpolation, s, t, names, evaluation), interpolation, None) for interpolation in found]
 
 
-def compressed(summary, s, t, names, tol, evaluation):
-    """The same with the samples compressed along a line, after a pass over them; nothing if that can't be cheaper."""
+def compressed(samples, summary, s, t, names, tol, evaluation):
+    """The same with the samples compressed along a line; nothing if they aren't on one, or that isn't cheaper.
+
+    What is interpolated then are sums over nodes, whose weights are up to `lebesgue` times those of the samples.
+    """
     line = compression.line_through(summary, s, t, names, tol / 2)
-    if line is None or (cheaper := 2 * line.nodes * ELEMENTWISE + LOGARITHM) > evaluation:
-        return
-    for cost, found, _ in uncompressed(summary, s, t, names, tol / 2, cheaper):
-        total = found._replace(bound=found.bound + spectral.amplification(found) * line.bound)
-        yield cost + 2 * MOMENT * line.nodes * summary.n, total, line
+    if line is None or (cheaper := compression.count(line, names) * ELEMENTWISE + LOGARITHM) > evaluation:
+        return []
+    if not compression.is_on(samples, line, summary, s, t):
+        return []
+    grown = spectral.lebesgue(line.nodes)
+    compressing = MOMENT * compression.count(line, names) * summary.n
+    return [
+        (cost + compressing, found._replace(bound=grown * found.bound + line.bound), line)
+        for cost, found, _ in interpolated(summary, s, t, names, tol / 2 / grown, cheaper)
+    ]
 
 
 def cost_of(interpolation, s, t, names, evaluation):

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-STRIPS = tuple(share * math.pi for share in (0.5, 0.75, 0.85, 0.9, 0.95, 0.98))  # at pi are the singularities
+STRIPS = tuple(share * math.pi for share in (0.5, 0.8, 0.9, 0.95, 0.98))  # at pi are the singularities
 TILE_POINTS = (32, 64, 128, 256)
 MOST_NODES = 512
 LEBESGUE = 1 + 2 / math.pi * math.log(MOST_NODES)  # of any of the interpolants

@@ -148,10 +148,11 @@ def samples_of(plane, y, sample_weight):
     if not hasattr(plane, "__iter__"):
         accepted = "a LogitPlane, as logit_plane makes it, or blocks (LogitPlane, y)"
         raise TypeError(f"plane is a {type(plane).__name__}; accepted: {accepted}")
+    samples = StreamedSamples(plane)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ValueError(f"{name} is given beside blocks (LogitPlane, y); accepted: None")
-    return StreamedSamples(plane)
+    return samples
 
 
 def evaluated(samples, s, t, names, method, tol, out, backend, progress):
@@ -181,5 +182,6 @@ def evaluate_by_reference(samples, s, t, outputs, report):
         plane, *on_tensors(y, s, t), quantities=tuple(outputs), sample_weight=sample_weight
     )
     for name, values in surfaces.items():
-        outputs[name][:] = values
+        with np.errstate(over="ignore"):
+            outputs[name][:] = values
     report(len(y) * len(s) * len(t), len(y) * len(s) * len(t))

@@ -67,9 +67,9 @@ def animate(history, surface, data):
     path = read_path(history)
     read_surface(surface)
     x, _ = read_data(data)
-    steps = shown_steps(len(path.w) - 1)
+    steps = shown_steps(len(path.s) - 1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
-    model = plot_data(data, path.w[-1], path.b[-1], ax=left)
+    model = plot_data(data, path.s[-1], path.t[-1], ax=left)
     contour = plot_contour(surface, history, ax=right)
     if contour.arrows is not None:
         contour.arrows.remove()
@@ -77,18 +77,18 @@ def animate(history, surface, data):
     if model.boundary is not None:
         model.boundary.remove()
     boundary = left.axvline(x[0], color="0.45", linewidth=1.2, linestyle="--", label="boundary")
-    left.legend(loc="upper left" if path.w[-1] >= 0 else "upper right", fontsize="small")
+    left.legend(loc="upper left" if path.s[-1] >= 0 else "upper right", fontsize="small")
     (now,) = right.plot([], [], marker="o", markersize=7, color=PATH_COLOR, markeredgecolor="black", zorder=13)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # one layout for all frames
 
     def draw(step):
-        w, b = path.w[step], path.b[step]
+        w, b = path.s[step], path.t[step]
         at = model.line.get_xdata()
         model.line.set_ydata(w * at + b)
         model.sigmoid.set_ydata(0.5 * (1 + np.tanh(0.5 * (w * at + b))))
         boundary.set(xdata=[-b / w] * 2 if w else [np.nan] * 2)
-        contour.path.set_data(path.w[: step + 1], path.b[: step + 1])
+        contour.path.set_data(path.s[: step + 1], path.t[: step + 1])
         now.set_data([w], [b])
         title.set_text(f"step {step} of {steps[-1]}: w = {w:.2f}, b = {b:.2f}")
 

@@ -19,7 +19,7 @@ from kernels.numba_cpu.parts import Work, groups, launches
 from kernels.numba_cpu.products import add_compensated
 from kernels.numba_cpu.simd import Vector, absolute, fma, load, register_bytes, select, splat
 
-LANES = register_bytes() // 8
+LANES = register_bytes() // 8 * 2  # two registers: chains that don't wait for each other
 POINTS = Vector(types.float64, LANES)
 CHUNK = 64  # samples summed in registers, so few that rounding can't pile up, before the compensated sum in memory
 QUANTITIES = {"loss": 1, "mse": 1, "gradient": 2, "hessian": 3}  # and their components
@@ -41,9 +41,11 @@ def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, wanted
         z = (s * q[n] + p[n]) + t * r[n]
         margin = z * sign[n]
         e = exp_normal(-absolute(z))
-        larger = 1.0 / (e + 1.0)
-        smaller = e * larger
-        error = select(margin > 0.0, larger, smaller) - distance[n]
+        larger, smaller, error = zero, zero, zero
+        if want_mse or want_gradient or want_hessian:
+            larger = 1.0 / (e + 1.0)
+            smaller = e * larger
+            error = select(margin > 0.0, larger, smaller) - distance[n]
         if want_loss:
             value = select(margin > 0.0, margin, 0.0) + log1p_scaled(e, 0.0)
             if distance[n] != 0.0:

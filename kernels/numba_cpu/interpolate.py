@@ -30,7 +30,7 @@ PANEL = register_bytes() // 2  # columns multiplied together, of four registers;
 COLUMNS = Vector(types.float64, PANEL)
 LANE_NUMBERS = Vector(types.int64, PANEL)
 ROWS = 4  # multiplied together
-BLOCK = 8 * PANEL  # columns of a block
+BLOCK = 16 * PANEL  # columns of a block
 PAST_CACHE = 2**23  # bytes of a surface that is too large to stay in the caches
 OPERATIONS = 1_000_000_000  # of one launch, in multiply-adds: under 0.1 s, so that Ctrl-C is answered
 

@@ -11,27 +11,33 @@ from kernels.samples import check_passes
 
 LANES = register_bytes() // 8 * 2
 SAMPLES = Vector(types.float64, LANES)
-CHUNK = 2**12  # samples that a thread takes at once
+CHUNK = 2**12  # samples summed in registers' lanes, so few that rounding can't pile up
+JOB = 2**15  # samples that a thread takes at once
 LENGTH = CHUNK + 2 * LANES  # room for as many in one class, to whole pairs of vectors
 OPERATIONS_PER_THREAD = 200_000_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
 
 
 @njit
-def split_by_class(xi, y, weight, masses, places):
+def split_by_class(field, middle, half_width, y, weight, by_class, masses, places):
     """Lists the samples with a mass in class 0, then in class 1: xi to `places`, weight (1 - y) or weight y to `masses`
-    (2, LENGTH), zeros behind. Returns how many, and the sum of weight y (1 - y)."""
-    masses[:] = 0.0
-    places[:] = 0.0
-    count_0, count_1, softness = 0, 0, 0.0
-    for n in range(xi.size):
+    (2, LENGTH), zeros behind. If not `by_class`, a mass in class 0 is the whole weight.
+
+    Returns how many there are in each, and the sum of weight y (1 - y).
+    """
+    count_0, count_1, softness, inverse = 0, 0, 0.0, 1.0 / half_width
+    for n in range(field.size):
+        xi = min(max((field[n] - middle) * inverse, -1.0), 1.0)
         share = weight[n] if weight.size > 0 else 1.0
         mass = share * y[n]
-        masses[0, count_0], masses[1, count_1] = share - mass, mass
-        places[0, count_0], places[1, count_1] = xi[n], xi[n]
-        count_0 += y[n] < 1.0
+        masses[0, count_0], masses[1, count_1] = share - mass if by_class else share, mass
+        places[0, count_0], places[1, count_1] = xi, xi
+        count_0 += y[n] < 1.0 or not by_class
         count_1 += y[n] > 0.0
         softness += mass * (1.0 - y[n])
-    masses[0, count_0], masses[1, count_1] = 0.0, 0.0
+    masses[0, count_0 : count_0 + 2 * LANES] = 0.0
+    masses[1, count_1 : count_1 + 2 * LANES] = 0.0
+    places[0, count_0 : count_0 + 2 * LANES] = 0.0
+    places[1, count_1 : count_1 + 2 * LANES] = 0.0
     return count_0, count_1, softness
 
 
@@ -51,51 +57,61 @@ def add_moments(xi, mass, count, sums):
 
 @njit
 def moments_of_class(xi, mass, count, work, moments):
+    """Adds those of one list of a chunk to `moments`."""
     work[:] = 0.0
     add_moments(xi, mass, count, work)
     for j in range(moments.size):
-        moments[j] = total(load(SAMPLES, work, j * LANES))
+        moments[j] += total(load(SAMPLES, work, j * LANES))
 
 
 @parallel_kernel
-def moments_of_chunks(field, middle, half_width, y, weight, first, last, moments, softness):
-    """The chunks [first, last), each to its own (2, nodes) of `moments` and its place in `softness`."""
-    for chunk in prange(first, last):
-        start, stop = chunk * CHUNK, min(chunk * CHUNK + CHUNK, y.size)
-        xi = np.empty(stop - start)
-        for n in range(stop - start):
-            xi[n] = min(max((field[start + n] - middle) / half_width, -1.0), 1.0)
-        masses, places = np.empty((2, LENGTH)), np.empty((2, LENGTH))
-        weights = weight[start:stop] if weight.size > 0 else weight
-        count_0, count_1, softness[chunk - first] = split_by_class(xi, y[start:stop], weights, masses, places)
-        work, own = np.empty(moments.shape[2] * LANES), moments[chunk - first]
-        moments_of_class(places[0], masses[0], count_0, work, own[0])
-        moments_of_class(places[1], masses[1], count_1, work, own[1])
+def moments_of_jobs(field, middle, half_width, y, weight, by_class, first, last, moments, softness):
+    """Jobs [first, last) of JOB samples, each to its own (2, nodes) of `moments` and its place in `softness`.
+
+    If not `by_class`, class 0 is all samples, and of class 1 there are two moments.
+    """
+    nodes = moments.shape[2]
+    for job in prange(first, last):
+        own, of_labels = moments[job - first], nodes if by_class else min(2, nodes)
+        masses, places, work = np.empty((2, LENGTH)), np.empty((2, LENGTH)), np.empty(nodes * LANES)
+        own[:] = 0.0
+        soft = 0.0
+        for start in range(job * JOB, min(job * JOB + JOB, y.size), CHUNK):
+            part = slice(start, min(start + CHUNK, y.size))
+            weights = weight[part] if weight.size > 0 else weight
+            count_0, count_1, more = split_by_class(
+                field[part], middle, half_width, y[part], weights, by_class, masses, places
+            )
+            moments_of_class(places[0], masses[0], count_0, work, own[0])
+            moments_of_class(places[1], masses[1], count_1, work[: of_labels * LANES], own[1, :of_labels])
+            soft += more
+        softness[job - first] = soft
 
 
-def compressed(samples, n, line, advance):
-    """The Block that replaces the samples, and the mean-squared error sum_n weight y (1 - y) that it lacks.
+def compressed(samples, n, line, by_class, advance):
+    """The Block that replaces the samples, and the sum of weight y (1 - y).
 
-    Splitting a soft label into masses of two classes leaves the loss and its derivatives as they are, and adds
-    y (1 - y) to the squared error. `advance` is told of samples, n in all.
+    The squared error needs the moments of each class, of which a soft label is in both; that adds weight y (1 - y) to
+    it. The loss and its derivatives need those of all samples, and of the labels what is linear. `advance` is told of
+    samples, n in all.
     """
     moments, softness, seen = np.zeros((2, line.nodes)), 0.0, 0
-    half_width = line.direction[line.field] or 1.0  # 0 where all samples are equal
-    at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * CHUNK)) * numba.get_num_threads()
+    at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * JOB)) * numba.get_num_threads()
+    along = line.middle[line.field], line.direction[line.field] or 1.0
     for block in samples:
         field, y = read_only(block[line.field]), read_only(block.y)
         weight = read_only(np.empty(0) if block.weight is None else block.weight)
-        chunks = -(-len(y) // CHUNK)
-        for first in range(0, chunks, at_once):
-            last = min(first + at_once, chunks)
+        jobs = -(-len(y) // JOB)
+        for first in range(0, jobs, at_once):
+            last = min(first + at_once, jobs)
             parts, soft = np.empty((last - first, 2, line.nodes)), np.empty(last - first)
-            work = (last - first) * CHUNK * line.nodes
+            samples_now = min(last * JOB, len(y)) - first * JOB
             launch(
-                moments_of_chunks, work, field, line.middle[line.field], half_width, y, weight, first, last, parts, soft,
-            )  # fmt: skip
+                moments_of_jobs, samples_now * line.nodes, field, *along, y, weight, by_class, first, last, parts, soft
+            )
             moments += parts.sum(axis=0)
             softness += soft.sum()
-            advance(min(last * CHUNK, len(y)) - first * CHUNK)
+            advance(samples_now)
         seen += len(y)
     check_passes(n, seen)
-    return compression.nodes_of_line(moments, line), softness
+    return compression.nodes_of_line(moments, line, by_class), softness

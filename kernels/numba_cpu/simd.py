@@ -8,6 +8,7 @@ Arithmetic (`+ - * / & | << >>` and comparisons) is lane by lane; a scalar opera
 carries fast-math flags, so NaN, infinities and rounding tricks behave as written.
 """
 
+import functools
 import operator
 
 import llvmlite.binding
@@ -58,6 +59,7 @@ def llvm_type(vector):
     return ir.VectorType(LLVM_SCALARS[vector.dtype], vector.lanes)
 
 
+@functools.cache
 def register_bytes():
     """Width of the host's widest vector registers."""
     features = llvmlite.binding.get_host_cpu_features()

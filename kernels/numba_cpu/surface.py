@@ -6,7 +6,7 @@ everything else goes sample by sample. All but accuracy may be interpolated, fro
 
 import numpy as np
 
-from kernels import spectral
+from kernels import compression, spectral
 from kernels.numba_cpu import bias_axis, counting, elementwise, general_plane, interpolate, moments
 from kernels.numba_cpu.launch import launch
 from kernels.numba_cpu.parts import Work, groups, launches, samples_at_once
@@ -37,7 +37,7 @@ def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progr
     s_order, t_order = ascending(s), ascending(t)
     axes = s[s_order], t[t_order]
     at = tuple(spectral.evaluated_at(axis, tiling) for axis, tiling in zip(axes, interpolation[:2], strict=True))
-    n, one_by_one = (summary.n, weighted) if line is None else (2 * line.nodes, True)
+    n, one_by_one = (summary.n, weighted) if line is None else (compression.count(line, smooth), True)
     evaluations += n * len(at[0]) * len(at[1]) * len(passes(smooth, one_by_one))
     evaluations += 0 if line is None else summary.n
     advance = counted(progress, evaluations)
@@ -77,7 +77,7 @@ def evaluate(samples, summary, s, t, weighted, outputs, advance):
 
 def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
     """Evaluation of the weighted nodes that stand for all samples."""
-    block, softness = moments.compressed(samples, summary.n, line, advance)
+    block, softness = moments.compressed(samples, summary.n, line, "mse" in outputs, advance)
     evaluate([block], summary._replace(n=len(block.y), blocks=1), s, t, True, outputs, advance)
     if "mse" in outputs:
         outputs["mse"] -= softness / summary.weight

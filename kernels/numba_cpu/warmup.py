@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.compression import Line
-from kernels.numba_cpu import ensemble, gradient, launch, moments, surface, update
+from kernels.numba_cpu import ensemble, gradient, launch, surface, update
 from kernels.progress import silent
 from kernels.samples import ArraySamples, summary_of
 from kernels.spectral import Interpolation, Tiling
@@ -27,7 +27,7 @@ def compile_surface(dtype, points):
     axes = np.zeros(1), np.linspace(0.0, 1.0, points)
     outputs = {name: np.empty((points, 1), dtype) for name in ("loss", "accuracy")}
     interpolation = Interpolation(Tiling(1, 1, 0), Tiling(points, 2, 0), 0.0)
-    line = Line(np.zeros(3), np.ones(3), 0, 2, 0.0)
+    line = Line(np.zeros(3), np.ones(3), 0, 2 + points // 1000, 0.0)
     for plane, weight, *way in (
         ((zeros, zeros, zeros), None, None, None),
         ((zeros, zeros, slopes), None, None, None),
@@ -36,7 +36,6 @@ def compile_surface(dtype, points):
     ):
         samples = ArraySamples(plane, zeros, weight, like=zeros)
         surface.surface_on_plane(samples, summary_of(samples), *axes, outputs, *way, silent)
-    moments.moments_of_chunks.parallel(zeros, 0.0, 1.0, zeros, np.empty(0), 0, 0, np.empty((0, 2, 2)), np.empty(0))
 
 
 def compile_run(dtype, d):

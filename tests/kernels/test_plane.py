@@ -155,7 +155,7 @@ def test_wrong_arguments(change, match):
 
 def test_wrong_planes():
     p, q, r = plane(20, 1.0).plane
-    with pytest.raises(TypeError, match="plane is a tuple; accepted: a LogitPlane"):
+    with pytest.raises(TypeError, match="plane is a stream of ndarray; accepted: a LogitPlane"):
         surface_on_plane((p, q, r), np.zeros(20), [0.0], [0.0])
     with pytest.raises(ValueError, match=r"plane.s_slope is float64 \(19,\)"):
         surface_on_plane(LogitPlane(p, q[1:], r), np.zeros(20), [0.0], [0.0])

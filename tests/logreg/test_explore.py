@@ -140,7 +140,7 @@ def test_options(arguments, changes, asked):
         (["surface", "--quantities", "margin"], "invalid choice: 'margin'"),
         (["surface", "--extent", "wide"], "invalid float value"),
         (["surface", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
-        (["--lr", "3", "surface"], "options of the lab before surface: lr"),
+        (["--lr", "3", "surface"], "unrecognized arguments: surface"),
     ],
 )
 def test_what_is_refused(arguments, message, asked, capsys):
