@@ -49,7 +49,9 @@ def line_through(summary, s, t, quantities, target):
     if reach == 0 and (summary.low < summary.high).any():
         return None
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
-    grown = 1 + math.pi / reach if reach else 1.0  # q and r, which gradient and Hessian have as factors, on the ellipse
+    grown = 1 + math.pi / max(
+        reach, spectral.TINY
+    )  # q and r, which gradient and Hessian have as factors, on the ellipse
     sizes = sizes._replace(q=sizes.q * grown, r=sizes.r * grown)
     nodes, bound = spectral.nodes_for(reach, quantities, sizes, target)
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
