@@ -35,8 +35,8 @@ class Line(NamedTuple):
 
 
 def line_through(summary, s, t, quantities, target):
-    """The Line through the two samples furthest apart in a field, or None if it would take too many nodes, or if samples
-    that differ have the same logits: what else they differ in can't be read from these.
+    """The Line through the two samples furthest apart in a field; None if it would take too many nodes, or if samples
+    differ and their logits don't: the slopes can't be read from these.
 
     `s` and `t` are ascending; `target` is the error allowed to a mean.
     """

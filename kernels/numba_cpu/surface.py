@@ -104,7 +104,7 @@ def fill(values, steps, out, order, floor):
 
 
 def fill_scattered(values, basis_s, basis_t, out, order, floor):
-    """As `interpolate.fill`, to rows and columns in any order and to any layout: in parts, of a tile's rows at the most."""
+    """As `interpolate.fill`, to rows and columns in any order and any layout: in parts, of a tile's rows at most."""
     rows, columns = (np.arange(n)[which] for n, which in zip(out.shape, order, strict=True))
     nodes_t, at_once = len(basis_t.values), max(1, SCATTERED // out.shape[1])
     for tile, start in enumerate(range(0, len(rows), basis_t.points)):

@@ -1,4 +1,4 @@
-"""Samples on a line: when they count as such, what replaces them, and surfaces whose slopes can't be read from logits."""
+"""Samples on a line: when they count as such, what replaces them, and slopes that logits don't tell."""
 
 import numpy as np
 import pytest

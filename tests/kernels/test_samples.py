@@ -64,7 +64,7 @@ def test_arrays_in_several_blocks(monkeypatch):
 @pytest.mark.parametrize("plane", [PLANE, ONE_FEATURE], ids=["plane", "line"])
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_passes_that_differ_are_noticed(quantity, plane):
-    """Those of planning and those of evaluation, which is the last; of one block for all, and from compressed samples."""
+    """Those of planning and those of evaluation, which is the last, compressed or not."""
     for method in ("direct", "spectral"):
         options = {"quantities": quantity, "method": method}
         stream = Changing(plane, short=0)
