@@ -116,7 +116,7 @@ def surface_on_plane(
     error is at most 1e-14 (1 + mean_n(|p| + |s q| + |t r|)). Spectral: the absolute error is at most (tol + 4 u C)
     max(1, max|quantity|), by a bound computed beforehand; where no interpolation keeps it, evaluation is direct.
     `plan` says which, and why. Accuracy is counted exactly, logits being (p + s q) + t r in float64.
-    float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much the data
+    float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much data
     (more on axes of over 500,000 points), and a surface more where direct evaluation writes to an `out` that isn't
     C-contiguous.
 
