@@ -230,8 +230,9 @@ def tolerance(value):
 
 def quantities_of(value):
     """Names of quantities, at least one, each once."""
-    names = (value,) if isinstance(value, str) else tuple(value)
-    if not names or len(set(names)) < len(names) or any(name not in QUANTITIES for name in names):
+    names = (value,) if isinstance(value, str) else tuple(value) if hasattr(value, "__iter__") else ()
+    known = all(isinstance(name, str) and name in QUANTITIES for name in names)
+    if not names or not known or len(set(names)) < len(names):
         raise ValueError(f"quantities is {value!r}; accepted: some of {', '.join(map(repr, QUANTITIES))}")
     return names
 
@@ -297,7 +298,7 @@ def outputs_of(value, quantities, grid, dtype, sources):
     given = value if isinstance(value, dict) else dict.fromkeys(quantities[:1], value)
     if set(given) != set(quantities):
         raise ValueError(
-            f"out is for {sorted(given)}; accepted: an array for a single quantity, else a dict with {quantities}"
+            f"out is for {list(given)}; accepted: an array for a single quantity, else a dict with {quantities}"
         )
     called = {name: f"out[{name!r}]" if isinstance(value, dict) else "out" for name in shapes}
     return {name: output(called[name], given[name], shape, dtype, sources) for name, shape in shapes.items()}

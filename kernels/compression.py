@@ -35,7 +35,8 @@ class Line(NamedTuple):
 
 
 def line_through(summary, s, t, quantities, target):
-    """The Line through the two samples furthest apart in a field, or None if it would take too many nodes.
+    """The Line through the two samples furthest apart in a field; None if it would take too many nodes, or if samples
+    differ and their logits don't: the slopes can't be read from these.
 
     `s` and `t` are ascending; `target` is the error allowed to a mean.
     """
@@ -45,8 +46,12 @@ def line_through(summary, s, t, quantities, target):
     middle, direction = (low + high) / 2, (high - low) / 2
     corners = ((1.0, at_s, at_t) for at_s in (s[0], s[-1]) for at_t in (t[0], t[-1]))
     reach = float(max(abs(direction @ corner) for corner in corners))
+    if reach == 0 and (summary.low < summary.high).any():
+        return None
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
-    grown = 1 + math.pi / reach if reach else 1.0  # q and r, which gradient and Hessian have as factors, on the ellipse
+    grown = 1 + math.pi / max(
+        reach, spectral.TINY
+    )  # q and r, which gradient and Hessian have as factors, on the ellipse
     sizes = sizes._replace(q=sizes.q * grown, r=sizes.r * grown)
     nodes, bound = spectral.nodes_for(reach, quantities, sizes, target)
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
@@ -58,12 +63,14 @@ def count(line, quantities):
 
 
 def is_on(samples, line, summary, s, t):
-    """Whether all samples are on the line up to rounding, over the window of ascending axes."""
+    """Whether all samples are on the line up to rounding: their logits over the window of ascending axes, and their
+    slopes, which gradient and Hessian have as factors however narrow the window is."""
     others = [k for k in range(3) if k != line.field and summary.low[k] < summary.high[k]]
-    reach = 1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))
-    allowed = ROUNDING * np.maximum(np.abs(summary.low), np.abs(summary.high)) @ reach
+    window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
+    reach = np.stack([window, np.maximum(window, 1.0)])
+    allowed = ROUNDING * reach @ np.maximum(np.abs(summary.low), np.abs(summary.high))
     return not others or all(
-        sum(reach[k] * distance(part, k, line) for k in others) <= allowed
+        (reach[:, others] @ [distance(part, k, line) for k in others] <= allowed).all()
         for block in samples
         for part in pieces(block)
     )

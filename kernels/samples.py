@@ -48,7 +48,8 @@ class ArraySamples:
 
     def __init__(self, plane, y, weight, like):
         self.plane, self.y, self.weight, self.like = plane, y, weight, like
-        self.dtype, self.weighted, self.arrays = plane[0].dtype, weight is not None, (*plane, y)
+        self.dtype, self.weighted = plane[0].dtype, weight is not None
+        self.arrays = (*plane, y, weight) if self.weighted else (*plane, y)
 
     def __iter__(self):
         for start in range(0, len(self.y), AT_ONCE):
@@ -95,6 +96,12 @@ def checked(item):
         )
     plane = checks.plane_of(item[0])
     return plane, checks.labels(item[1], len(plane[0]))
+
+
+def check_passes(n, again):
+    """Raises a ValueError if one pass over the samples gave n of them, and another a different number."""
+    if n != again:
+        raise ValueError(f"plane gave {n} samples in one pass and {again} in another; accepted: the same in every pass")
 
 
 def filled(block):

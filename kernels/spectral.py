@@ -24,6 +24,7 @@ import numpy as np
 STRIPS = tuple(share * math.pi for share in (0.5, 0.8, 0.9, 0.95, 0.98))  # at pi are the singularities
 TILE_POINTS = (32, 64, 128, 256)
 MOST_NODES = 512
+TINY = 1e-50  # reaches and sizes below it count as this: their logarithms and squares are numbers
 LEBESGUE = 1 + 2 / math.pi * math.log(MOST_NODES)  # of any of the interpolants
 
 
@@ -96,14 +97,14 @@ def nodes_for(reach, quantities, sizes, target):
         return 1, 0.0
     if not (reach < 1e3 * math.pi and math.isfinite(sizes.logit)):
         return MOST_NODES + 1, math.inf
-    return min(nodes_by_strip(reach, quantities, sizes, target, strip) for strip in STRIPS)
+    return min(nodes_by_strip(max(reach, TINY), quantities, sizes, target, strip) for strip in STRIPS)
 
 
 def nodes_by_strip(reach, quantities, sizes, target, strip):
     eta = math.asinh(strip / reach)
     nodes, bound = 2, 0.0
     for quantity in quantities:
-        value, slope = (4 * size / math.expm1(eta) for size in magnitudes(quantity, sizes, strip))
+        value, slope = (max(4 * size / math.expm1(eta), TINY) for size in magnitudes(quantity, sizes, strip))
         slope *= strip / math.tanh(eta)
         least = math.log(min(value, slope / MOST_NODES) / target) / eta  # a degree below which neither bound will do
         enough = math.log(min(value, slope / max(1.0, least + 1)) / target) / eta
@@ -208,18 +209,19 @@ def steps(s, t, interpolation):
 def lagrange(x, low, high, nodes):
     """Values (nodes, k, points) at x (k, points) of the Lagrange polynomials of Chebyshev points of intervals (k, 1).
 
-    By the barycentric formula of the second kind (Trefethen, ch. 5), which is stable where a point is near a node.
+    By the barycentric formula of the second kind (Trefethen, ch. 5), which is stable where a point is near a node; in
+    the coordinates of [-1, 1], as nodes of an interval of a few ulp would coincide.
     """
     k = np.arange(nodes)
     barycentric = np.where(k % 2, -1.0, 1.0) * np.sin((2 * k + 1) * (np.pi / (2 * nodes)))
-    points = chebyshev_points(low, high, nodes).T[:, :, None]
-    weights = x - points
+    xi = ((x - low) - (high - x)) / np.where(low < high, high - low, 1.0)
+    points = chebyshev_points(-1.0, 1.0, nodes)[:, None, None]
+    weights = xi - points
     with np.errstate(divide="ignore", invalid="ignore"):
         np.divide(barycentric[:, None, None], weights, out=weights)
         total = weights.sum(axis=0)
         weights /= total
     if not np.isfinite(total).all():
         at_node = ~np.isfinite(total)
-        hits = (x == points)[:, at_node]
-        weights[:, at_node] = hits / hits.sum(axis=0)  # all nodes of an interval of one point are there
+        weights[:, at_node] = (xi == points)[:, at_node]
     return weights

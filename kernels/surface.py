@@ -71,8 +71,11 @@ class PlaneBlocks:
         self.batches, self.thetas = batches, thetas
 
     def __iter__(self):
-        for X, y in self.batches:
-            yield logit_plane(X, *self.thetas), y
+        for batch in self.batches:
+            if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
+                accepted = "features (n, d), or batches (X, y)"
+                raise TypeError(f"X is a stream of {type(batch).__name__}; accepted: {accepted}")
+            yield logit_plane(batch[0], *self.thetas), batch[1]
 
 
 def surface_on_plane(
@@ -113,7 +116,9 @@ def surface_on_plane(
     error is at most 1e-14 (1 + mean_n(|p| + |s q| + |t r|)). Spectral: the absolute error is at most (tol + 4 u C)
     max(1, max|quantity|), by a bound computed beforehand; where no interpolation keeps it, evaluation is direct.
     `plan` says which, and why. Accuracy is counted exactly, logits being (p + s q) + t r in float64.
-    float32 data is evaluated in float64 and rounded once. Extra memory is a few MB and six copies of y.
+    float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much data
+    (more on axes of over 500,000 points), and a surface more where direct evaluation writes to an `out` that isn't
+    C-contiguous.
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
     is then untouched.

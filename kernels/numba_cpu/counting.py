@@ -70,5 +70,6 @@ def accuracy(samples, s, t, summary, out, advance):
             launch(count, evaluations, *data, part.start, part.stop, s, ascending, part.first, part.last, own)
             advance(evaluations)
         columns = slice(first * COLUMNS, min(last * COLUMNS, len(s)))
-        shares = np.cumsum(steps[..., :-1], axis=-1).reshape(-1, len(t))[: columns.stop - columns.start]
-        out[order, columns] = shares.T / summary.weight
+        shares = np.cumsum(steps, axis=-1, out=steps).reshape(-1, len(t) + 1)[: columns.stop - columns.start, :-1]
+        shares /= summary.weight
+        out[order, columns] = np.clip(shares, 0.0, 1.0, out=shares).T  # sums of weights are rounded

@@ -7,6 +7,7 @@ from numba import njit, prange, types
 from kernels import compression
 from kernels.numba_cpu.launch import launch, parallel_kernel, read_only
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, store, total
+from kernels.samples import check_passes
 
 LANES = register_bytes() // 8 * 2
 SAMPLES = Vector(types.float64, LANES)
@@ -87,14 +88,14 @@ def moments_of_jobs(field, middle, half_width, y, weight, by_class, first, last,
         softness[job - first] = soft
 
 
-def compressed(samples, line, by_class, advance):
+def compressed(samples, n, line, by_class, advance):
     """The Block that replaces the samples, and the sum of weight y (1 - y).
 
     The squared error needs the moments of each class, of which a soft label is in both; that adds weight y (1 - y) to
     it. The loss and its derivatives need those of all samples, and of the labels what is linear. `advance` is told of
-    samples.
+    samples, n in all.
     """
-    moments, softness = np.zeros((2, line.nodes)), 0.0
+    moments, softness, seen = np.zeros((2, line.nodes)), 0.0, 0
     at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * JOB)) * numba.get_num_threads()
     along = line.middle[line.field], line.direction[line.field] or 1.0
     for block in samples:
@@ -111,4 +112,6 @@ def compressed(samples, line, by_class, advance):
             moments += parts.sum(axis=0)
             softness += soft.sum()
             advance(samples_now)
+        seen += len(y)
+    check_passes(n, seen)
     return compression.nodes_of_line(moments, line, by_class), softness

@@ -15,6 +15,7 @@ from kernels.progress import counted
 JOBS_PER_THREAD = 16
 EVALUATIONS_PER_THREAD = 50_000_000  # in one launch
 LOGARITHM = 60  # what finishing and writing a point costs, in evaluations
+SCATTERED = 2**20  # values that are interpolated before they are put in their places
 
 
 def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progress):
@@ -76,7 +77,7 @@ def evaluate(samples, summary, s, t, weighted, outputs, advance):
 
 def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
     """Evaluation of the weighted nodes that stand for all samples."""
-    block, softness = moments.compressed(samples, line, "mse" in outputs, advance)
+    block, softness = moments.compressed(samples, summary.n, line, "mse" in outputs, advance)
     evaluate([block], summary._replace(n=len(block.y), blocks=1), s, t, True, outputs, advance)
     if "mse" in outputs:
         outputs["mse"] -= softness / summary.weight
@@ -90,18 +91,29 @@ def fill(values, steps, out, order, floor):
     if out.ndim == 3:
         for component, surface in zip(values, out, strict=True):
             fill(component, steps, surface, order, floor)
-    elif any(which is not EVERY for which in order) or not out.flags.c_contiguous:
-        surface = np.empty_like(out, order="C")
-        fill(values, steps, surface, (EVERY, EVERY), floor)
-        rows, columns = (np.arange(n)[which] for n, which in zip(out.shape, order, strict=True))
-        out[np.ix_(rows, columns)] = surface
-    else:
-        *first, last = steps
-        for basis_s, basis_t in first:
-            finer = interpolate.empty_values(basis_t.values.shape[1], basis_s.values.shape[1])
-            interpolate.fill(values, basis_s, basis_t, finer, -np.inf)
-            values = finer
+        return
+    *first, last = steps
+    for basis_s, basis_t in first:
+        finer = interpolate.empty_values(basis_t.values.shape[1], basis_s.values.shape[1])
+        interpolate.fill(values, basis_s, basis_t, finer, -np.inf)
+        values = finer
+    if out.flags.c_contiguous and all(which is EVERY for which in order):
         interpolate.fill(values, *last, out, floor)
+    else:
+        fill_scattered(values, *last, out, order, floor)
+
+
+def fill_scattered(values, basis_s, basis_t, out, order, floor):
+    """As `interpolate.fill`, to rows and columns in any order and any layout: in parts, of a tile's rows at most."""
+    rows, columns = (np.arange(n)[which] for n, which in zip(out.shape, order, strict=True))
+    nodes_t, at_once = len(basis_t.values), max(1, SCATTERED // out.shape[1])
+    for tile, start in enumerate(range(0, len(rows), basis_t.points)):
+        nodes, end = values[tile * nodes_t : (tile + 1) * nodes_t], min(start + basis_t.points, len(rows))
+        for first in range(start, end, at_once):
+            some = slice(first, min(first + at_once, end))
+            part = np.empty((some.stop - some.start, out.shape[1]), out.dtype)
+            interpolate.fill(nodes, basis_s, spectral.Basis(basis_t.values[:, some], len(part)), part, floor)
+            out[np.ix_(rows[some], columns)] = part
 
 
 EVERY = slice(None)

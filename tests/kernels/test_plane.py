@@ -140,17 +140,43 @@ def test_same_bits_for_any_number_of_threads():
     [
         ({"quantities": ()}, "quantities is .* accepted"),
         ({"quantities": ("loss", "loss")}, "quantities is .* accepted"),
+        ({"quantities": None}, "quantities is None; accepted"),
+        ({"quantities": [["loss"]]}, "quantities is .* accepted"),
         ({"quantities": "entropy"}, "quantities is 'entropy'; accepted"),
         ({"sample_weight": np.ones(3)}, r"sample_weight has shape \(3,\); accepted: \(20,\)"),
         ({"sample_weight": np.zeros(20)}, "sample_weight has a negative value, or only zeros"),
         ({"method": "fast"}, "method is 'fast'; accepted"),
         ({"tol": 1e-14}, "tol is 1e-14; accepted"),
         ({"out": np.empty((6, 11))}, "out is for"),
+        ({"out": {1: None, "loss": None}}, "out is for"),
     ],
 )
 def test_wrong_arguments(change, match):
     with pytest.raises(ValueError, match=match):
         evaluate(plane(20, 1.0), **change)
+
+
+def test_output_in_the_memory_of_the_weights():
+    weight = np.ones(20)
+    with pytest.raises(ValueError, match="out shares memory with the data; accepted"):
+        evaluate(
+            plane(20, 1.0),
+            np.arange(5.0),
+            np.arange(4.0),
+            quantities="loss",
+            sample_weight=weight,
+            out=weight.reshape(4, 5),
+        )
+    assert (weight == 1).all()
+
+
+def test_weighted_accuracies_are_shares():
+    problem = plane(300, 1.0, weighted=True)
+    t = np.linspace(-1000, 1000, 301)
+    for y in (problem.y, np.zeros(300), np.ones(300)):
+        shares = evaluate(problem._replace(y=y), t=t, quantities="accuracy").accuracy
+        assert (shares >= 0).all()
+        assert (shares <= 1).all()
 
 
 def test_wrong_planes():

@@ -1,0 +1,89 @@
+"""Samples on a line: when they count as such, what replaces them, and slopes that logits don't tell."""
+
+import numpy as np
+import pytest
+from numpy.polynomial import chebyshev
+
+from kernels import LogitPlane, compression, surface_on_plane
+from kernels.numba_cpu import moments
+from kernels.samples import ArraySamples, summary_of
+from tests.oracle import assert_surface_close
+from tests.problems import make_features, make_labels
+
+QUANTITIES = ("loss", "mse", "gradient", "hessian")
+N = 3000
+RNG = np.random.default_rng(7)
+P, Q, R = RNG.uniform(-1, 1, (3, N))
+ONES = np.ones(N)
+HARD, SOFT = make_labels(RNG, P, "noisy"), make_labels(RNG, P, "soft")
+WEIGHT = RNG.exponential(size=N)
+AXIS = np.linspace(-2, 3, 400)
+
+
+def check(plane, s=AXIS, t=AXIS, y=HARD, weight=None, tol=1e-12):
+    """The plan of a surface of which random cells met the contract."""
+    options = {"quantities": QUANTITIES, "sample_weight": weight, "method": "spectral", "tol": tol}
+    surface = surface_on_plane(LogitPlane(*plane), y, s, t, **options)
+    for name in QUANTITIES:
+        got = getattr(surface, name)
+        assert_surface_close(got, plane, y, s, t, name, weights=weight, cells=8, method=surface.plan.method, tol=tol)
+    return surface.plan
+
+
+@pytest.mark.parametrize("tol", [1e-13, 1e-8, 1e-3])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+@pytest.mark.parametrize("y", [HARD, SOFT, 0 * ONES, ONES], ids=["hard", "soft", "zeros", "ones"])
+def test_samples_on_a_line(y, weight, tol):
+    for q in (Q, np.round(4 * Q), make_features(np.random.default_rng(0), N, "outliers")):
+        assert "compressed" in check((0.3 - 0.5 * q, q, 2 * q + 1), y=y, weight=weight, tol=tol).reason
+
+
+ONE = np.array([1.0])
+FEW_LOGITS = {  # planes of which the logits over the window say little or nothing about the slopes
+    "s = 0": ((0 * P, Q, R), np.zeros(1), np.linspace(-3, 3, 50_000)),
+    "s = 0, nothing else differs": ((0 * P, Q, ONES), np.zeros(1), np.linspace(-3, 3, 50_000)),
+    "t = 0": ((0 * P, Q, R), np.linspace(-3, 3, 50_000), np.zeros(1)),
+    "a slope takes the offset away": ((-Q, Q, ONES), ONE, np.linspace(-3, 3, 50_000)),
+    "a tiny window": ((P, Q, R), np.linspace(-1e-16, 1e-16, 300), np.linspace(-1e-16, 1e-16, 300)),
+    "nearly taken away": ((-Q, Q, 1e-8 * Q), 1 + np.linspace(-1e-9, 1e-9, 300), AXIS),
+    "all samples equal": ((0.3 * ONES, 0.2 * ONES, 0.1 * ONES), AXIS, AXIS),
+    "zeros": ((0 * ONES, 0 * ONES, 0 * ONES), AXIS, AXIS),
+    "slopes of 1e-200": ((P, 1e-200 * Q, 1e-200 * R), AXIS, AXIS),
+    "slopes of 1e-310": ((0 * P, 1e-310 * Q, 1e-310 * R), AXIS, AXIS),
+}
+
+
+@pytest.mark.parametrize("case", FEW_LOGITS)
+def test_slopes_that_logits_do_not_tell(case):
+    check(*FEW_LOGITS[case])
+    check(*FEW_LOGITS[case], y=SOFT, weight=WEIGHT)
+
+
+def test_one_sample_off_the_line_is_noticed():
+    for k in range(3):
+        plane = np.array([Q, 2 * Q, 3 * Q])
+        assert "compressed" in check(plane).reason
+        plane[k, 1234] += 1e-9
+        assert "compressed" not in check(plane).reason
+
+
+def line_of(plane, y, weight, tol):
+    samples = ArraySamples(plane, y, weight, like=None)
+    return samples, compression.line_through(summary_of(samples), AXIS, AXIS, QUANTITIES, tol)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4095, 4097, 70_001])
+@pytest.mark.parametrize("labels", ["noisy", "soft", "ones"])
+def test_moments(n, labels):
+    """The weights of the nodes have the moments of the samples of each class."""
+    rng = np.random.default_rng(n)
+    x, y, weight = rng.uniform(-1, 1, n), make_labels(rng, rng.normal(size=n), labels), rng.exponential(size=n)
+    samples, line = line_of((0 * x, x, 0 * x), y, weight, 1e-9)
+    block, softness = moments.compressed(samples, n, line, True, lambda done: None)
+    half_width = line.direction[1] or 1.0
+    for label, share in ((0.0, weight * (1 - y)), (1.0, weight * y)):
+        want = share @ chebyshev.chebvander((x - line.middle[1]) / half_width, line.nodes - 1)
+        own = block.y == label
+        got = block.weight[own] @ chebyshev.chebvander((block.q[own] - line.middle[1]) / half_width, line.nodes - 1)
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-13 * weight.sum())
+    np.testing.assert_allclose(softness, (weight * y * (1 - y)).sum(), rtol=1e-13, atol=1e-15)

@@ -1,0 +1,76 @@
+"""Interpolation in axes of any order and spacing, and to outputs of any layout and alignment."""
+
+import numpy as np
+import pytest
+
+from kernels import LogitPlane, loss_surface, surface_on_plane
+from kernels.numba_cpu import interpolate, surface
+from tests.oracle import assert_surface_close
+from tests.problems import layouts
+
+RNG = np.random.default_rng(5)
+X = RNG.uniform(-1, 1, 200)
+Y = (X > 0.1) * 1.0
+PLANE = X[::-1].copy(), X, RNG.uniform(-1, 1, 200)
+AXIS = np.linspace(-2, 2, 300)
+SCATTERED = RNG.permutation(AXIS)
+
+
+@pytest.mark.parametrize("s", [AXIS, AXIS[::-1], SCATTERED], ids=["ascending", "descending", "shuffled"])
+@pytest.mark.parametrize("t", [AXIS, AXIS[::-1], SCATTERED], ids=["ascending", "descending", "shuffled"])
+def test_either_axis_in_any_order(s, t, monkeypatch):
+    spectral = loss_surface(X, Y, s, t, method="spectral")
+    np.testing.assert_allclose(spectral, loss_surface(X, Y, s, t, method="direct"), rtol=0, atol=1e-12)
+    monkeypatch.setattr(surface, "SCATTERED", 5 * len(s))
+    np.testing.assert_array_equal(loss_surface(X, Y, s, t, method="spectral"), spectral)
+
+
+def clusters(seed):
+    """Points that repeat and are a few ulp apart, and others."""
+    rng = np.random.default_rng(seed)
+    return np.sort(np.append(1 + 2.0**-52 * rng.integers(0, 3 + seed, 200), np.linspace(2, 6, 300)))
+
+
+@pytest.mark.parametrize("axis", [clusters(seed) for seed in range(8)])
+def test_tiles_a_few_ulp_wide(axis):
+    plane = LogitPlane(*PLANE)
+    spectral, direct = (
+        surface_on_plane(plane, Y, axis, axis, quantities=("loss", "hessian"), method=method)
+        for method in ("spectral", "direct")
+    )
+    assert spectral.plan.method == "spectral"
+    for name in ("loss", "hessian"):
+        np.testing.assert_allclose(getattr(spectral, name), getattr(direct, name), rtol=0, atol=2e-12)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e9])
+def test_axes_far_from_zero(far):
+    p, q, r = PLANE
+    plane, s, t = (p - far * (q + r), q, r), AXIS + far, AXIS[::2] + far
+    got = surface_on_plane(LogitPlane(*plane), Y, s, t, method="spectral")
+    assert got.plan.method == "spectral"
+    assert_surface_close(got.loss, plane, Y, s, t, method="spectral")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [256, 264, 267])
+def test_outputs_of_any_alignment(columns, dtype, monkeypatch):
+    """Stored past the caches or not, to the same bits, and nothing but the cells."""
+    x, s = X.astype(dtype), AXIS[:columns]
+    want = loss_surface(x, Y, s, AXIS, method="spectral")
+    size, itemsize = want.size, want.itemsize
+    for past_cache in (0, 2**40):
+        monkeypatch.setattr(interpolate, "PAST_CACHE", past_cache)
+        for shift in (0, 1, itemsize, 3 * itemsize, 32):
+            memory = np.full(itemsize * size + 256, 77, np.uint8)
+            start = -memory.ctypes.data % 64 + 64 + shift
+            inside = memory[start : start + itemsize * size]
+            out = inside.view(dtype).reshape(want.shape)
+            loss_surface(x, Y, s, AXIS, method="spectral", out=out)
+            np.testing.assert_array_equal(out, want)
+            inside[:] = 77
+            assert (memory == 77).all()
+    for out in layouts(np.full(want.shape, np.nan, dtype)).values():
+        if out.flags.writeable:
+            loss_surface(x, Y, s, AXIS, method="spectral", out=out)
+            np.testing.assert_array_equal(out, want)

@@ -1,0 +1,96 @@
+"""Samples from streams: the same surfaces as from arrays, and errors where passes differ."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from kernels import LogitPlane, logit_plane, plan_surface, samples, surface_on_plane
+from tests.oracle import QUANTITIES
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(1203, 4))
+Y = (X[:, 0] + RNG.normal(size=len(X)) > 0) * 1.0
+THETAS = np.array([0.1, -0.2, 0.3, 0.0, 0.5]), np.eye(5)[0], np.eye(5)[4] + np.eye(5)[1]
+S, T = np.linspace(-2, 2, 130), np.linspace(-1, 3, 90)
+PLANE = logit_plane(X, *THETAS)
+ONE_FEATURE = LogitPlane(np.zeros(len(X)), X[:, 0].copy(), np.ones(len(X)))
+
+
+class Changing:
+    """A stream that is one sample shorter in one of its passes."""
+
+    def __init__(self, plane, short):
+        self.plane, self.short, self.passes = plane, short, 0
+
+    def __iter__(self):
+        self.passes += 1
+        n = len(Y) - (self.passes == self.short)
+        return iter([(LogitPlane(*(field[:n] for field in self.plane)), Y[:n])])
+
+
+def blocks(plane, size):
+    return [(LogitPlane(*(field[i : i + size] for field in plane)), Y[i : i + size]) for i in range(0, len(Y), size)]
+
+
+def assert_same(surface, other):
+    for name in QUANTITIES:
+        np.testing.assert_allclose(getattr(surface, name), getattr(other, name), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["direct", "spectral"])
+@pytest.mark.parametrize("size", [7, 600, 5000])
+def test_blocks_of_any_size(size, method):
+    for plane in (PLANE, ONE_FEATURE):
+        options = {"quantities": QUANTITIES, "method": method}
+        assert_same(
+            surface_on_plane(blocks(plane, size), None, S, T, **options), surface_on_plane(plane, Y, S, T, **options)
+        )
+
+
+def test_data_loaders():
+    loader = DataLoader(TensorDataset(torch.from_numpy(X), torch.from_numpy(Y)[:, None]), batch_size=100, shuffle=True)
+    surface = surface_on_plane(logit_plane(loader, *THETAS), None, S, T, quantities=QUANTITIES)
+    assert all(isinstance(getattr(surface, name), torch.Tensor) for name in QUANTITIES)
+    assert_same(surface, surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES))
+
+
+def test_arrays_in_several_blocks(monkeypatch):
+    want = surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES, sample_weight=Y + 1)
+    monkeypatch.setattr(samples, "AT_ONCE", 100)
+    assert_same(surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES, sample_weight=Y + 1), want)
+
+
+@pytest.mark.parametrize("plane", [PLANE, ONE_FEATURE], ids=["plane", "line"])
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_passes_that_differ_are_noticed(quantity, plane):
+    """Those of planning and those of evaluation, which is the last, compressed or not."""
+    for method in ("direct", "spectral"):
+        options = {"quantities": quantity, "method": method}
+        stream = Changing(plane, short=0)
+        surface_on_plane(stream, None, S, T, **options)
+        with pytest.raises(ValueError, match=r"plane gave 1203 samples in one pass and 1202 in another; accepted"):
+            surface_on_plane(Changing(plane, short=stream.passes), None, S, T, **options)
+
+
+def test_compression_of_a_stream_is_planned():
+    assert "compressed" in plan_surface(blocks(ONE_FEATURE, 100), None, S, T, quantities="mse").reason
+
+
+@pytest.mark.parametrize(
+    ("stream", "error", "match"),
+    [
+        ([], ValueError, "plane has no blocks; accepted"),
+        ((block for block in blocks(PLANE, 600)), TypeError, "plane is a generator, which can be read only once"),
+        (["abc"], TypeError, "plane is a stream of str; accepted"),
+        ([*blocks(PLANE, 600), (PLANE, Y[1:])], ValueError, r"y has shape \(1202,\); accepted"),
+        ([(LogitPlane(*np.zeros((3, 0))), [])], ValueError, r"plane.offset has shape \(0,\); accepted"),
+        (logit_plane([(X, Y, Y)], *THETAS), TypeError, r"X is a stream of tuple; accepted: .* batches \(X, y\)"),
+        (logit_plane("abc", *THETAS), TypeError, r"X is a stream of str; accepted: .* batches \(X, y\)"),
+    ],
+)
+def test_wrong_streams(stream, error, match):
+    out = np.full((len(T), len(S)), 77.0)
+    with pytest.raises(error, match=match):
+        surface_on_plane(stream, None, S, T, out=out)
+    assert (out == 77.0).all()
