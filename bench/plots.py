@@ -17,10 +17,10 @@ PANELS = {  # workload: the number along x, title
 }
 LABELS = {"samples": "samples", "points": "points along each axis"}
 STYLES = {
-    "kernels.surface_on_plane": ("#0072B2", "o-", "method auto, tol 1e-10"),
-    "kernels.surface_on_plane, direct": ("#56B4E9", "s-", "method direct"),
+    "kernels": ("#0072B2", "o-", "method auto, tol 1e-10"),
+    "kernels, direct": ("#56B4E9", "s-", "method direct"),
     "eager PyTorch": ("#D55E00", "^-", "eager PyTorch"),
-    "torch.full": ("#666666", ":", "writing the array"),
+    "fill of np.empty": ("#666666", ":", "writing the array"),
 }
 
 

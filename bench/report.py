@@ -24,8 +24,8 @@ WORKLOADS = (
 )
 OURS = (
     "kernels.loss_surface",
-    "kernels.surface_on_plane",
-    "kernels.surface_on_plane, direct",
+    "kernels",
+    "kernels, direct",
     "kernels.sgd_run_",
     "kernels.bce_loss_grad",
     "kernels.sgd_ensemble",

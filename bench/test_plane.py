@@ -19,7 +19,9 @@ SAMPLES += [("Time by samples, one feature", n, 1, 512, 15.0) for n in (10, 100,
 RESOLUTIONS = [("Time by resolution", 1000, 30, points, 3.0) for points in (16, 64, 256, 1024, 4096)]
 
 
-@pytest.mark.parametrize("contender", [planes.OURS, *PEERS, planes.FILL], ids=lambda contender: contender.name)
+@pytest.mark.parametrize(
+    "contender", [planes.OURS, *PEERS, planes.FILL, planes.TORCH_FILL], ids=lambda contender: contender.name
+)
 @pytest.mark.parametrize("name", LARGE)
 def test_large(benchmark, name, contender):
     measure(benchmark, contender, name, *LARGE[name])

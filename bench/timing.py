@@ -19,7 +19,7 @@ import torch
 ALL_THREADS = numba.config.NUMBA_NUM_THREADS
 SECONDS = 0.6  # spent on the rounds of one contender
 SHORTEST_ROUND = 1e-4  # seconds, far above what the timer resolves
-FEWEST_ROUNDS, MOST_ROUNDS = 5, 300
+FEWEST_ROUNDS, MOST_ROUNDS = 3, 300
 
 
 class Contender(NamedTuple):
@@ -97,10 +97,12 @@ def check_and_time(benchmark, contender, problem, error_of, *, cold, threads, sc
 
 
 def repeat(benchmark, run):
-    once = min(seconds_of(run) for _ in range(3))
+    once = seconds_of(run)
+    if once < SECONDS:
+        once = min(once, seconds_of(run), seconds_of(run))
     iterations = max(1, math.ceil(SHORTEST_ROUND / once))
     rounds = min(MOST_ROUNDS, max(FEWEST_ROUNDS, int(SECONDS / (once * iterations))))
-    benchmark.pedantic(run, rounds=rounds, iterations=iterations, warmup_rounds=1)
+    benchmark.pedantic(run, rounds=rounds, iterations=iterations)
 
 
 def seconds_of(run):

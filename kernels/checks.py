@@ -3,6 +3,7 @@
 Arrays come back as NumPy arrays, views wherever possible; tensors are read detached.
 """
 
+import itertools
 import math
 import operator
 import sys
@@ -279,6 +280,17 @@ def theta(name, value, d):
     return array
 
 
+def logits(low, high, s, t):
+    """Refuses samples, (p, q, r) between `low` and `high` (3,), whose logits overflow somewhere on the grid."""
+    window = 1.0, np.abs(s).max(), np.abs(t).max()
+    with np.errstate(over="ignore"):
+        largest = float(np.maximum(np.abs(low), np.abs(high)) @ window)
+    if not math.isfinite(largest):
+        raise ValueError(
+            f"s and t reach {window[1]:g} and {window[2]:g}, where logits overflow; accepted: finite logits"
+        )
+
+
 def backend(value):
     return one_of("backend", BACKENDS[0] if value is None else value, BACKENDS)
 
@@ -301,7 +313,11 @@ def outputs_of(value, quantities, grid, dtype, sources):
             f"out is for {list(given)}; accepted: an array for a single quantity, else a dict with {quantities}"
         )
     called = {name: f"out[{name!r}]" if isinstance(value, dict) else "out" for name in shapes}
-    return {name: output(called[name], given[name], shape, dtype, sources) for name, shape in shapes.items()}
+    found = {name: output(called[name], given[name], shape, dtype, sources) for name, shape in shapes.items()}
+    for one, other in itertools.combinations(found, 2):
+        if np.may_share_memory(found[one], found[other]):
+            raise ValueError(f"{called[one]} shares memory with {called[other]}; accepted: an array of its own")
+    return found
 
 
 def output(name, value, shape, dtype, sources):

@@ -9,9 +9,11 @@ from kernels.results import Plan
 
 COMPONENTS = {"loss": 1, "mse": 1, "gradient": 2, "hessian": 3}  # of what is interpolated; accuracy is counted
 # Costs in multiply-adds, measured: one evaluation by polynomials, by products, and sample by sample; the logarithm of a
-# product; writing a value; adding a sample to a moment; what interpolation takes at least.
+# product; the sums of what goes sample by sample; writing a value; adding a sample to a moment; what interpolation
+# takes at least.
 POLYNOMIAL, PRODUCT, ELEMENTWISE = 1, 2, 40
 LOGARITHM = 60
+SUMS = 1000
 WRITE = 15
 MOMENT = 2
 SPECTRAL_AT_LEAST = 40_000_000
@@ -38,14 +40,10 @@ def choose(samples, summary, s, t, quantities, method, tol):
     if method == "auto" and by_hand < CLEARLY * SPECTRAL_AT_LEAST:
         return direct(f"about {by_hand:.1e} multiply-adds are quickly done")
     s, t = np.sort(s), np.sort(t)
-    candidates = [
-        *(
-            compressed(samples, summary, s, t, names, tol, evaluation)
-            or interpolated(summary, s, t, names, tol, evaluation)
-        )
-    ]
+    candidates = compressed(samples, summary, s, t, names, tol, evaluation)
+    candidates = candidates or interpolated(summary, s, t, names, tol, evaluation)
     if not candidates:
-        return direct("the logits change too fast over the window to be interpolated")
+        return direct("an axis has fewer points than the nodes that it needs: logits change too fast over the window")
     cost, interpolation, line = min(candidates, key=lambda candidate: candidate[0])
     costs = f"about {by_hand:.1e} multiply-adds direct, {cost:.1e} by interpolation"
     if method == "auto" and CLEARLY * cost > by_hand:
@@ -116,4 +114,4 @@ def cost_of_point(summary, weighted, names):
     by_products = POLYNOMIAL if summary.low[2] == summary.high[2] else PRODUCT
     singly = any(name != "loss" or weighted for name in names)
     products = "loss" in names and not weighted
-    return summary.n * (products * by_products + singly * ELEMENTWISE) + LOGARITHM
+    return summary.n * (products * by_products + singly * ELEMENTWISE) + LOGARITHM + singly * SUMS

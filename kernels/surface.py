@@ -139,7 +139,9 @@ def plan_surface(plane, y, s, t, *, quantities=("loss",), sample_weight=None, me
     checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
     samples = samples_of(plane, y, sample_weight)
-    return planning.choose(samples, summary_of(samples), *axes, names, method, tol).plan
+    summary = summary_of(samples)
+    checks.logits(summary.low, summary.high, *axes)
+    return planning.choose(samples, summary, *axes, names, method, tol).plan
 
 
 def samples_of(plane, y, sample_weight):
@@ -164,11 +166,12 @@ def evaluated(samples, s, t, names, method, tol, out, backend, progress):
     backend = checks.backend(backend)
     with reporter(progress) as report:
         outputs = checks.outputs_of(out, names, (len(t), len(s)), samples.dtype, samples.arrays)
+        summary = summary_of(samples)
+        checks.logits(summary.low, summary.high, s, t)
         if backend == "reference":
             plan = Plan("direct", None, 0.0, "the reference evaluates every sample at every point")
             evaluate_by_reference(samples, s, t, outputs, report)
         else:
-            summary = summary_of(samples)
             plan, *way = planning.choose(samples, summary, s, t, names, method, tol)
             numba_module("surface").surface_on_plane(samples, summary, s, t, outputs, *way, report)
     return outputs, plan

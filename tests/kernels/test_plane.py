@@ -187,3 +187,17 @@ def test_wrong_planes():
         surface_on_plane(LogitPlane(p, q[1:], r), np.zeros(20), [0.0], [0.0])
     with pytest.raises(ValueError, match=r"center has shape \(3,\); accepted: \(2,\)"):
         logit_plane(np.ones((5, 1)), [0, 0, 0], [1, 0], [0, 1])
+
+
+def test_logits_that_overflow_are_refused():
+    p, q, r = plane(20, 1.0).plane
+    for evaluate_ in (surface_on_plane, plan_surface):
+        with pytest.raises(ValueError, match=r"s and t reach 1e\+308 and 0, where logits overflow; accepted"):
+            evaluate_(LogitPlane(p, 1e9 * q, r), np.zeros(20), [1e308], [0.0])
+
+
+def test_one_array_for_two_quantities_is_refused():
+    out = np.zeros((6, 11))
+    with pytest.raises(ValueError, match=r"out\['loss'\] shares memory with out\['mse'\]"):
+        evaluate(plane(20, 1.0), quantities=("loss", "mse"), out={"loss": out, "mse": out})
+    assert not out.any()
