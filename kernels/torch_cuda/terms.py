@@ -9,13 +9,13 @@ nothing cancels.
 
 import torch
 
-from kernels.torch_cuda.compiled import MULTIPLE, kernel
+from kernels.torch_cuda.compiled import MULTIPLE, inlined
 
 FACTORS = MULTIPLE  # of a product of 1 + e^m
 MOST_MARGIN = 80.0  # so many factors of it are far from overflow
 
 
-@kernel
+@inlined
 def add_products(total, a, b):
     """Adds sum_n log(1 + e^m_n) to `total` (1, nt, ns), with e^m = a b from a (n / FACTORS, FACTORS, ns) and b
     (n / FACTORS, FACTORS, nt).
@@ -36,7 +36,7 @@ def sigmoids(u, v, sign, distance):
     return m, e, torch.where(m > 0, 1.0, e) / (1.0 + e) - distance[:, None, None]
 
 
-@kernel
+@inlined
 def add_losses(total, u, v, sign, distance, weight, q, r):
     m, e, _ = sigmoids(u, v, sign, distance)
     off = distance[:, None, None]
@@ -44,13 +44,13 @@ def add_losses(total, u, v, sign, distance, weight, q, r):
     total.add_((loss * weight[:, None, None]).sum(0))
 
 
-@kernel
+@inlined
 def add_squared_errors(total, u, v, sign, distance, weight, q, r):
     _, _, error = sigmoids(u, v, sign, distance)
     total.add_((error * error * weight[:, None, None]).sum(0))
 
 
-@kernel
+@inlined
 def add_gradients(total, u, v, sign, distance, weight, q, r):
     _, _, error = sigmoids(u, v, sign, distance)
     slope = error * (sign * weight)[:, None, None]
@@ -58,7 +58,7 @@ def add_gradients(total, u, v, sign, distance, weight, q, r):
     total[1].add_((slope * r[:, None, None]).sum(0))
 
 
-@kernel
+@inlined
 def add_hessians(total, u, v, sign, distance, weight, q, r):
     _, e, _ = sigmoids(u, v, sign, distance)
     curvature = e / ((1.0 + e) * (1.0 + e)) * weight[:, None, None]
@@ -68,7 +68,7 @@ def add_hessians(total, u, v, sign, distance, weight, q, r):
     total[2].add_((along_t * r[:, None, None]).sum(0))
 
 
-@kernel
+@inlined
 def add_correct(total, u, v, sign, distance, weight, q, r):
     predicted = u[:, None, :] + v[:, :, None] > 0
     correct = predicted == (sign < 0)[:, None, None]
@@ -84,7 +84,7 @@ ADDING = {
 }
 
 
-@kernel
+@inlined
 def add_moments(total, degrees, xi, masses):
     """Adds sum_n mass_n T_j(xi_n), of the Chebyshev polynomials of these degrees, to `total` (2, nodes)."""
     polynomials = torch.cos(degrees[:, None] * torch.acos(xi))
