@@ -19,8 +19,9 @@ def loss_and_gradient(
     d = X_array.shape[1]
     w = trained("weight", weight, ((d,), (1, d)), X)
     b = trained("bias", bias, ((), (1,)), X)
-    loss, *gradient = (torch.as_tensor(value).to(X.dtype) for value in mean_loss_grad(X_array, y_array, w, b, None, backend))
-    return loss, *(part.reshape(like.shape) for part, like in zip(gradient, (weight, bias), strict=True))
+    means = mean_loss_grad(X_array, y_array, w, b, None, backend)
+    loss, grad_w, grad_b = (torch.as_tensor(value, device=X.device).to(X.dtype, copy=True) for value in means)
+    return loss, grad_w.reshape(weight.shape), grad_b.reshape(bias.shape)
 
 
 def trained(name, value, shapes, X):

@@ -290,7 +290,7 @@ def plane_of(value):
         raise TypeError(f"plane is a {type(value).__name__}; accepted: a LogitPlane, as logit_plane makes it")
     offset = feature("plane.offset", value.offset)
     slopes = (
-        column(f"plane.{name}", getattr(value, name), len(offset), offset.dtype) for name in ("s_slope", "t_slope")
+        column(f"plane.{name}", getattr(value, name), len(offset), dtype_of(offset)) for name in ("s_slope", "t_slope")
     )
     return offset, *slopes
 
