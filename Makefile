@@ -16,8 +16,13 @@ test: $(INSTALLED)
 test-long: $(INSTALLED)
 	$(RUN) -m pytest -m long
 
+# `make bench BENCH="plane run"` runs some of them; the report reads the last results of each.
+BENCH ?= surface plane run gradient ensemble
+
 bench: $(INSTALLED)
-	$(RUN) -m pytest bench --benchmark-only --benchmark-json=bench/results/cpu.json
+	for name in $(BENCH); do \
+		$(RUN) -m pytest bench/test_$$name.py --benchmark-only --benchmark-json=bench/results/$$name.json || exit 1; \
+	done
 	$(RUN) -m bench.report
 	$(RUN) -m bench.plots
 

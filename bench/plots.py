@@ -8,7 +8,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from bench.report import ROOT, median
+from bench.report import RESULTS, ROOT, median
 
 PANELS = {  # workload: the number along x, title
     "Time by samples": ("samples", "512 x 512 points, a plane of 30 features"),
@@ -25,7 +25,7 @@ STYLES = {
 
 
 def main():
-    results = json.loads((ROOT / "bench" / "results" / "cpu.json").read_text(encoding="utf-8"))
+    results = json.loads((RESULTS / "plane.json").read_text(encoding="utf-8"))
     figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 4.2), layout="constrained", sharey=True)
     for ax, (workload, (along, title)) in zip(axes, PANELS.items(), strict=True):
         draw(ax, results, workload, along)

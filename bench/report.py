@@ -7,6 +7,8 @@ from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "bench" / "results"
+FILES = ("surface", "plane", "run", "gradient", "ensemble")  # as they are to be read
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 # as they are to be read
 WORKLOADS = (
@@ -39,20 +41,29 @@ NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results" / "cpu.json")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON files")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--tables", type=Path, default=ROOT / "docs" / "benchmarks.md")
     options = parser.parse_args()
     try:
-        results = json.loads(options.results.read_text(encoding="utf-8"))
+        results = read_results(options.results)
         readme = options.readme.read_text(encoding="utf-8")
         options.readme.write_text(replaced(readme, summary(results)), encoding="utf-8")
         options.tables.write_text(f"# Benchmarks\n\n{report(results)}\n", encoding="utf-8")
     except (OSError, ValueError, LookupError) as error:
         parser.exit(1, f"{parser.prog}: {type(error).__name__}: {error}\n")
-    for entry in results["benchmarks"]:
+    for entry in [entry for result in results for entry in result["benchmarks"]]:
         if entry["stats"]["median"] > NOISY * entry["stats"]["min"]:
             print(f"the machine was busy: the median is far above the fastest in {entry['group']}, {entry['name']}")
+
+
+def read_results(folder):
+    """What each file of benchmarks wrote last, of those that have run."""
+    paths = [folder / f"{name}.json" for name in FILES]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    if not found:
+        raise FileNotFoundError(f"there are no results in {folder}")
+    return found
 
 
 def replaced(readme, text):
@@ -64,11 +75,14 @@ def replaced(readme, text):
 
 
 def summary(results):
-    """Markdown: the machine, and for each case ours, the fastest other contender, and the plainest eager PyTorch."""
+    """Markdown: for each case ours, the fastest other contender, and the plainest eager PyTorch, by machine and day."""
     header = "| workload | case | ours | fastest peer | ÷ ours | eager PyTorch ÷ ours |"
-    rows = [summary_row(workload, case, rows) for workload, case, rows in cases(results)]
-    lines = [header, "| --- | --- | ---: | --- | ---: | ---: |", *(row for row in rows if row)]
-    return f"{heading(results)}\n\n" + "\n".join(lines)
+    parts = []
+    for machine, some in groupby(results, heading):
+        rows = [summary_row(*case) for result in some for case in cases(result)]
+        lines = [header, "| --- | --- | ---: | --- | ---: | ---: |", *(row for row in rows if row)]
+        parts.append(f"{machine}\n\n" + "\n".join(lines))
+    return "\n\n".join(parts)
 
 
 def summary_row(workload, case, entries):
@@ -85,32 +99,34 @@ def summary_row(workload, case, entries):
     return f"| {workload} | {case} | {si(times[ours], 's')} | {fastest} | {ratio} | {plain} |"
 
 
-def cases(results):
+def cases(result):
     """(workload, case, its entries) in the order of WORKLOADS."""
     for workload in WORKLOADS:
-        entries = [entry for entry in results["benchmarks"] if entry["extra_info"]["workload"] == workload]
+        entries = [entry for entry in result["benchmarks"] if entry["extra_info"]["workload"] == workload]
         for case, rows in groupby(entries, lambda entry: entry["extra_info"]["case"]):
             yield workload, case, list(rows)
 
 
 def report(results):
     """Markdown: the machine, then each workload with a table per case and the notes that are new to the reader."""
-    parts, noted = [heading(results)], []
-    for workload, rows in groupby(cases(results), lambda case: case[0]):
-        parts.append(f"## {workload}")
-        parts += [f"**{case}**\n\n{table(entries)}" for _, case, entries in rows]
-        notes = [f"- {contender}: {note}" for contender, note in results["notes"][workload].items()]
-        parts.append("\n".join(note for note in notes if note not in noted))
-        noted += notes
+    parts, noted = [], []
+    for result in results:
+        parts.append(heading(result))
+        for workload, rows in groupby(cases(result), lambda case: case[0]):
+            parts.append(f"## {workload}")
+            parts += [f"**{case}**\n\n{table(entries)}" for _, case, entries in rows]
+            notes = [f"- {contender}: {note}" for contender, note in result["notes"][workload].items()]
+            parts.append("\n".join(note for note in notes if note not in noted))
+            noted += notes
     return "\n\n".join(part for part in parts if part)
 
 
-def heading(results):
-    machine, commit = results["machine_info"], results["commit_info"]
+def heading(result):
+    machine, commit = result["machine_info"], result["commit_info"]
     versions = ", ".join(f"{name} {machine[key]}" for key, name in NAMES.items())
     changed = " with changes" if commit["dirty"] else ""
     return (
-        f"{machine['cpu']}, {machine['threads']} threads, {machine['system']}; {versions}; {results['datetime'][:10]}, "
+        f"{machine['cpu']}, {machine['threads']} threads, {machine['system']}; {versions}; {result['datetime'][:10]}, "
         f"commit {commit['id'][:9]}{changed}. Times are medians, each taken after the result was compared with the "
         "oracle in the same run; the error is the largest found, relative. The first call includes compiling, with "
         "nothing cached. \\* timed on a part of the rows, and scaled."

@@ -14,22 +14,20 @@ def loss_and_gradient(
     X: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, y: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Mean loss () and its gradients, in the shapes of weight and bias."""
+    backend = checks.backend(None, X=X, weight=weight, bias=bias, y=y)
     X_array, y_array, _ = data_of(X, y, None)
     d = X_array.shape[1]
     w = trained("weight", weight, ((d,), (1, d)), X)
     b = trained("bias", bias, ((), (1,)), X)
-    loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w, b, None, "numba")
-    return (
-        X.new_tensor(loss),
-        torch.from_numpy(grad_w).to(X.dtype).reshape(weight.shape),
-        X.new_tensor(grad_b).reshape(bias.shape),
-    )
+    means = mean_loss_grad(X_array, y_array, w, b, None, backend)
+    loss, grad_w, grad_b = (torch.as_tensor(value, device=X.device).to(X.dtype, copy=True) for value in means)
+    return loss, grad_w.reshape(weight.shape), grad_b.reshape(bias.shape)
 
 
 def trained(name, value, shapes, X):
     if value.dtype != X.dtype:
         raise TypeError(f"{name} has dtype {value.dtype}; accepted: {X.dtype}, the dtype of X")
-    return checks.coefficients(name, value, shapes, checks.array_of("X", X).dtype)
+    return checks.coefficients(name, value, shapes, checks.dtype_of(X))
 
 
 @loss_and_gradient.register_fake

@@ -10,9 +10,18 @@ def numba_module(name):
     return importlib.import_module(f"kernels.numba_cpu.{name}")
 
 
+@functools.cache
+def torch_module(name):
+    """A module of torch.compile'd kernels, imported at its first use."""
+    return importlib.import_module(f"kernels.torch_cuda.{name}")
+
+
 def on_tensors(*arrays):
-    """NumPy arrays as tensors, views where torch can view them."""
+    """NumPy arrays as tensors, views where torch can view them; tensors as they are."""
     import torch
 
-    viewable = (array if array.flags.writeable and min(array.strides) >= 0 else array.copy() for array in arrays)
-    return [torch.from_numpy(array) for array in viewable]
+    return [array if isinstance(array, torch.Tensor) else torch.from_numpy(viewable(array)) for array in arrays]
+
+
+def viewable(array):
+    return array if array.flags.writeable and min(array.strides, default=0) >= 0 else array.copy()

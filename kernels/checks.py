@@ -1,6 +1,7 @@
 """Arguments of the public functions: what is accepted, and errors that say so.
 
-Arrays come back as NumPy arrays, views wherever possible; tensors are read detached.
+Arrays come back as NumPy arrays, views wherever possible, but CUDA tensors stay what they are; tensors are read
+detached. Values of CUDA tensors aren't looked at: that would wait for the card.
 """
 
 import itertools
@@ -14,7 +15,7 @@ import numpy as np
 
 from kernels.results import LogitPlane
 
-BACKENDS = ("numba", "reference")
+BACKENDS = ("numba", "torch", "reference")
 COSTS = ("bce", "mse")
 METHODS = ("auto", "direct", "spectral")
 QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian": (3,)}  # and their leading axes
@@ -28,9 +29,41 @@ def is_tensor(value):
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def on_card(value):
+    return is_tensor(value) and value.device.type == "cuda"
+
+
 def like(value, array):
-    """`array` as the kind of thing that `value` is: a tensor or a NumPy array."""
-    return sys.modules["torch"].from_numpy(array) if is_tensor(value) else array
+    """`array`, an array or a tensor, as the kind of thing that `value` is: a tensor, on its device, or a NumPy array."""
+    if is_tensor(array):
+        return array if is_tensor(value) else array.numpy()
+    return sys.modules["torch"].from_numpy(array).to(value.device) if is_tensor(value) else array
+
+
+def dtype_of(array):
+    """The NumPy dtype of an array or tensor."""
+    return np.dtype(str(array.dtype).removeprefix("torch.")) if is_tensor(array) else array.dtype
+
+
+def cast(array, dtype):
+    """An array or tensor in a NumPy dtype, itself where it has that already."""
+    if is_tensor(array):
+        return array.to(getattr(sys.modules["torch"], np.dtype(dtype).name))
+    return array.astype(dtype, copy=False)
+
+
+def values_of(name, value):
+    """The NumPy array of `array_of`, or a CUDA tensor itself."""
+    if not on_card(value):
+        return array_of(name, value)
+    check_tensor(name, value)
+    return value.detach()
+
+
+def check_tensor(name, value):
+    if str(value.dtype) not in TENSOR_DTYPES or str(value.layout) != "torch.strided":
+        kind = f"dtype {value.dtype} and layout {value.layout}"
+        raise TypeError(f"{name} has {kind}; accepted: real numbers, float32 or float64, strided, not sparse")
 
 
 def array_of(name, value):
@@ -38,9 +71,7 @@ def array_of(name, value):
     if is_tensor(value):
         if value.device.type != "cpu":
             raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
-        if str(value.dtype) not in TENSOR_DTYPES or str(value.layout) != "torch.strided":
-            kind = f"dtype {value.dtype} and layout {value.layout}"
-            raise TypeError(f"{name} has {kind}; accepted: real numbers, float32 or float64, strided, not sparse")
+        check_tensor(name, value)
         value = value.detach().numpy()
     try:
         array = np.asarray(value)
@@ -52,13 +83,15 @@ def array_of(name, value):
 
 
 def float_array(name, value):
-    array = array_of(name, value)
-    if array.dtype.kind != "f":
+    array = values_of(name, value)
+    if dtype_of(array).kind != "f":
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: float32 or float64")
     return array
 
 
 def check_finite(name, array):
+    if on_card(array):
+        return
     if array.size == 1 and math.isfinite(array.item()):  # the bias of every call
         return
     if not (math.isfinite(sum_of(array)) or np.isfinite(array).all()):
@@ -81,7 +114,7 @@ def feature(name, value):
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or len(array) == 0:
-        raise ValueError(f"{name} has shape {array.shape}; accepted: (n,) or (n, 1) with n >= 1")
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: (n,) or (n, 1) with n >= 1")
     check_finite(name, array)
     return array
 
@@ -97,7 +130,7 @@ def matrix(name, value):
     """Features (n, d), n >= 1, d >= 1, whose values are still to be checked."""
     array = float_array(name, value)
     if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} has shape {array.shape}; accepted: (n, d) with n >= 1 and d >= 1")
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: (n, d) with n >= 1 and d >= 1")
     return array
 
 
@@ -105,31 +138,33 @@ def labels(value, n, dtype=None):
     """Labels (n,) in [0, 1] from numbers or booleans (n,) or (n, 1), in their own dtype or another one."""
     array = label_column(value, n)
     check_labels(array)
-    return array if dtype is None else array.astype(dtype, copy=False)
+    return array if dtype is None else cast(array, dtype)
 
 
 def unchecked_labels(value, n, dtype):
     """The same, but values that have that dtype already are still to be checked."""
     array = label_column(value, n)
-    return array if array.dtype == dtype else labels(array, n, dtype)
+    return array if dtype_of(array) == dtype else labels(array, n, dtype)
 
 
 def label_column(value, n):
-    array = array_of("y", value)
+    array = values_of("y", value)
     if array.shape not in ((n,), (n, 1)):
-        raise ValueError(f"y has shape {array.shape}; accepted: ({n},) or ({n}, 1), one label for each sample")
+        raise ValueError(f"y has shape {tuple(array.shape)}; accepted: ({n},) or ({n}, 1), one label for each sample")
     return array.reshape(n)
 
 
 def check_labels(array):
+    if on_card(array):
+        return
     for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
         if not 0 <= array.item(index) <= 1:
             raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
 
 
 def axis(name, value):
-    """A grid axis: 1-D, at least one point, finite, float64."""
-    array = array_of(name, value)
+    """A grid axis: 1-D, at least one point, finite, float64, on the host."""
+    array = array_of(name, value.cpu() if on_card(value) else value)
     if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"{name} has shape {array.shape}; accepted: a 1-D axis of at least one point")
     array = array.astype(np.float64)
@@ -141,13 +176,13 @@ def parameter(name, value, shape, dtype):
     """Parameters that are updated in place: a writable array or tensor of exactly this shape and dtype."""
     if not (is_tensor(value) or isinstance(value, np.ndarray)):
         raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor, as it is updated in place")
-    array = array_of(name, value)
+    array = values_of(name, value)
     if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; accepted: {shape}")
-    if array.dtype != dtype:
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: {shape}")
+    if dtype_of(array) != dtype:
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: {np.dtype(dtype)}, the dtype of X")
     check_native(name, value)
-    if not array.flags.writeable:
+    if not (on_card(array) or array.flags.writeable):
         raise ValueError(f"{name} is read-only; accepted: a writable array, as it is updated in place")
     check_finite(name, array)
     return array
@@ -155,13 +190,13 @@ def parameter(name, value, shape, dtype):
 
 def starts(w0, b0, d, dtype):
     """Starts of k >= 1 runs, w0 (k, d) and b0 (k,), finite, of a given dtype."""
-    w, b = array_of("w0", w0), array_of("b0", b0)
+    w, b = values_of("w0", w0), values_of("b0", b0)
     if w.ndim != 2 or w.shape[1] != d or len(w) == 0:
-        raise ValueError(f"w0 has shape {w.shape}; accepted: (k, {d}) with k >= 1")
+        raise ValueError(f"w0 has shape {tuple(w.shape)}; accepted: (k, {d}) with k >= 1")
     if b.shape != (len(w),):
-        raise ValueError(f"b0 has shape {b.shape}; accepted: ({len(w)},), one bias for each start")
+        raise ValueError(f"b0 has shape {tuple(b.shape)}; accepted: ({len(w)},), one bias for each start")
     for name, array in (("w0", w), ("b0", b)):
-        if array.dtype != dtype:
+        if dtype_of(array) != dtype:
             raise TypeError(f"{name} has dtype {array.dtype}; accepted: {np.dtype(dtype)}, the dtype of X")
         check_finite(name, array)
     return w, b
@@ -181,12 +216,12 @@ def members(name, value, k):
 
 def coefficients(name, value, shapes, dtype):
     """Parameters that are read: finite numbers of one of some shapes, as an array (k,) of `dtype`."""
-    array = array_of(name, value)
+    array = values_of(name, value)
     if array.shape not in shapes:
-        raise ValueError(f"{name} has shape {array.shape}; accepted: {' or '.join(map(str, shapes))}")
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: {' or '.join(map(str, shapes))}")
     check_finite(name, array)
     with np.errstate(over="ignore"):
-        array = array.reshape(-1).astype(dtype, copy=False)
+        array = cast(array.reshape(-1), dtype)
     check_finite(name, array)
     return array
 
@@ -242,11 +277,11 @@ def weights(value, n):
     """Weights of the samples (n,), finite, >= 0 and not all 0; or None."""
     if value is None:
         return None
-    array = array_of("sample_weight", value)
+    array = values_of("sample_weight", value)
     if array.shape != (n,):
-        raise ValueError(f"sample_weight has shape {array.shape}; accepted: ({n},), one weight for each sample")
+        raise ValueError(f"sample_weight has shape {tuple(array.shape)}; accepted: ({n},), one weight for each sample")
     check_finite("sample_weight", array)
-    if array.min() < 0 or not array.any():
+    if not on_card(array) and (array.min() < 0 or not array.any()):
         raise ValueError("sample_weight has a negative value, or only zeros; accepted: weights >= 0, some above 0")
     return array
 
@@ -254,8 +289,10 @@ def weights(value, n):
 def column(name, value, n, dtype):
     """One field (n,) of a plane, finite, of a given dtype."""
     array = float_array(name, value)
-    if array.shape != (n,) or array.dtype != dtype:
-        raise ValueError(f"{name} is {array.dtype} {array.shape}; accepted: {np.dtype(dtype)} ({n},), as the offset")
+    if array.shape != (n,) or dtype_of(array) != dtype:
+        raise ValueError(
+            f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} ({n},), as the offset"
+        )
     check_finite(name, array)
     return array
 
@@ -266,7 +303,7 @@ def plane_of(value):
         raise TypeError(f"plane is a {type(value).__name__}; accepted: a LogitPlane, as logit_plane makes it")
     offset = feature("plane.offset", value.offset)
     slopes = (
-        column(f"plane.{name}", getattr(value, name), len(offset), offset.dtype) for name in ("s_slope", "t_slope")
+        column(f"plane.{name}", getattr(value, name), len(offset), dtype_of(offset)) for name in ("s_slope", "t_slope")
     )
     return offset, *slopes
 
@@ -291,8 +328,18 @@ def logits(low, high, s, t):
         )
 
 
-def backend(value):
-    return one_of("backend", BACKENDS[0] if value is None else value, BACKENDS)
+def backend(value, **arrays):
+    """The backend asked for, or the one for where the arrays are: all on one card or none."""
+    devices = {name: array.device for name, array in arrays.items() if on_card(array)}
+    chosen = one_of("backend", ("torch" if devices else "numba") if value is None else value, BACKENDS)
+    for name, device in devices.items():
+        if chosen != "torch":
+            raise ValueError(f"{name} is on device {device}; accepted by backend {chosen!r}: NumPy arrays, CPU tensors")
+        for other, array in arrays.items():
+            where = array.device if is_tensor(array) else "cpu"
+            if where != device and np.ndim(array):
+                raise ValueError(f"{other} is on device {where}; accepted: {device}, as {name}")
+    return chosen
 
 
 def one_of(name, value, accepted):
@@ -306,7 +353,7 @@ def outputs_of(value, quantities, grid, dtype, sources):
     shapes = {name: (*QUANTITIES[name], *grid) for name in quantities}
     if value is None:
         memory((sum(map(math.prod, shapes.values())),) if len(shapes) > 1 else shapes[quantities[0]], dtype)
-        return {name: np.empty(shape, dtype) for name, shape in shapes.items()}
+        return {name: empty(shape, dtype, sources) for name, shape in shapes.items()}
     given = value if isinstance(value, dict) else dict.fromkeys(quantities[:1], value)
     if set(given) != set(quantities):
         raise ValueError(
@@ -315,24 +362,38 @@ def outputs_of(value, quantities, grid, dtype, sources):
     called = {name: f"out[{name!r}]" if isinstance(value, dict) else "out" for name in shapes}
     found = {name: output(called[name], given[name], shape, dtype, sources) for name, shape in shapes.items()}
     for one, other in itertools.combinations(found, 2):
-        if np.may_share_memory(found[one], found[other]):
+        if not on_card(found[one]) and np.may_share_memory(found[one], found[other]):
             raise ValueError(f"{called[one]} shares memory with {called[other]}; accepted: an array of its own")
     return found
+
+
+def empty(shape, dtype, sources):
+    """A new array, or a tensor on the card where the sources are."""
+    card = next(filter(on_card, sources), None)
+    return np.empty(shape, dtype) if card is None else card.new_empty(shape, dtype=cast(card[:0], dtype).dtype)
 
 
 def output(name, value, shape, dtype, sources):
     """The caller's array to write to."""
     if not (is_tensor(value) or isinstance(value, np.ndarray)):
         raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor")
-    array = array_of(name, value)
-    if array.shape != shape or array.dtype != dtype:
-        raise ValueError(f"{name} is {array.dtype} {array.shape}; accepted: {np.dtype(dtype)} {shape}")
+    array = values_of(name, value)
+    if array.shape != shape or dtype_of(array) != dtype:
+        raise ValueError(f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} {shape}")
     check_native(name, value)
-    if not array.flags.writeable:
+    if not (on_card(array) or array.flags.writeable):
         raise ValueError(f"{name} is read-only; accepted: a writable array")
-    if any(np.may_share_memory(array, source) for source in sources):
+    if on_card(array) and not any(map(on_card, sources)):
+        raise ValueError(f"{name} is on device {value.device}; accepted: where the data is")
+    if any(share_memory(array, source) for source in sources):
         raise ValueError(f"{name} shares memory with the data; accepted: an array of its own")
     return array
+
+
+def share_memory(array, source):
+    if on_card(array):
+        return on_card(source) and array.untyped_storage().data_ptr() == source.untyped_storage().data_ptr()
+    return np.may_share_memory(array, source)
 
 
 def memory(shape, dtype):

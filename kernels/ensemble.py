@@ -1,7 +1,7 @@
 """Training from many starts at once: the public function, its checks, and the choice of backend."""
 
 from kernels import checks
-from kernels.backends import numba_module, on_tensors
+from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
 from kernels.results import Ensemble, Run
 
@@ -17,7 +17,8 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     epochs      passes over the data
     loss        "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
     history_of  members, from 0 to k - 1, whose every step is returned too
-    backend     None or "numba": compiled; "reference": eager PyTorch
+    backend     "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors, else
+                "numba"
     progress    True for a tqdm bar, or a callable (done, total) that counts steps of all members and, once more, of
                 those with a history
 
@@ -27,16 +28,18 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     and loss (m, steps) of the minibatch before it. A member that diverges has NaN everywhere and -1 steps, in its
     history NaN from then on, and stops nobody.
 
-    A member is the run that `sgd_run_` makes from its start, but for rounding: the compiled members are computed in the
+    A member is the run that `sgd_run_` makes from its start, but for rounding: by "numba" members are computed in the
     dtype of X, with compensated sums of steps (Kahan), and have the same bits wherever they stand among how many and on
-    whatever number of threads. Loss and accuracy are evaluated in float64 and rounded once.
+    whatever number of threads; by "torch" in float64. Loss and accuracy are evaluated in float64 and rounded once.
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit.
     """
+    backend = checks.backend(backend, X=X, y=y, w0=w0, b0=b0)
     X_array = checks.features("X", X)
     n, d = X_array.shape
-    y_array = checks.labels(y, n, X_array.dtype)
-    starts = checks.starts(w0, b0, d, X_array.dtype)
+    dtype = checks.dtype_of(X_array)
+    y_array = checks.labels(y, n, dtype)
+    starts = checks.starts(w0, b0, d, dtype)
     k = len(starts[1])
     settings = {
         "lr": checks.rate("lr", lr),
@@ -45,10 +48,10 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
         "loss": checks.one_of("loss", loss, checks.COSTS),
         "history_of": checks.members("history_of", history_of, k),
     }
-    backend = checks.backend(backend)
     steps = settings["epochs"] * -(-n // settings["batch_size"])
-    checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), X_array.dtype)
-    body = reference_ensemble if backend == "reference" else numba_module("ensemble").sgd_ensemble
+    checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype)
+    bodies = {"reference": reference_ensemble, "torch": torch_ensemble}
+    body = bodies.get(backend) or numba_module("ensemble").sgd_ensemble
     with reporter(progress) as report:
         ends = body(X_array, y_array, *starts, **settings, progress=report)
     *fields, history = ends
@@ -63,3 +66,8 @@ def reference_ensemble(X, y, w0, b0, *, progress, **settings):
     if steps:
         progress(steps, steps)
     return Ensemble(*(field.numpy() for field in fields), Run(*(field.numpy() for field in history)))
+
+
+def torch_ensemble(X, y, w0, b0, **settings):
+    *fields, history = torch_module("ensemble").sgd_ensemble(*on_tensors(X, y, w0, b0), **settings)
+    return Ensemble(*(checks.like(X, field) for field in fields), Run(*(checks.like(X, field) for field in history)))

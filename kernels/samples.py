@@ -3,6 +3,7 @@
 A field of a block is (n,) or, where all its samples share a value, (1,).
 """
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ AT_ONCE = 2**20  # samples of a block at the most
 
 
 class Block(NamedTuple):
-    """Some samples: logits p + s q + t r, labels y in [0, 1], and weights or None; float64."""
+    """Some samples: logits p + s q + t r, labels y in [0, 1], and weights or None; float64 arrays or CUDA tensors."""
 
     p: np.ndarray
     q: np.ndarray
@@ -48,8 +49,10 @@ class ArraySamples:
 
     def __init__(self, plane, y, weight, like):
         self.plane, self.y, self.weight, self.like = plane, y, weight, like
-        self.dtype, self.weighted = plane[0].dtype, weight is not None
+        self.dtype, self.weighted = checks.dtype_of(plane[0]), weight is not None
         self.arrays = (*plane, y, weight) if self.weighted else (*plane, y)
+        names = "plane.offset", "plane.s_slope", "plane.t_slope", "y", "sample_weight"
+        self.named = dict(zip(names, (*plane, y, weight), strict=True))
 
     def __iter__(self):
         for start in range(0, len(self.y), AT_ONCE):
@@ -59,13 +62,15 @@ class ArraySamples:
         if field is None:
             return None
         some = field[start : start + AT_ONCE] if len(field) == len(self.y) else field
+        if checks.is_tensor(some):
+            return some.double().contiguous()
         return np.ascontiguousarray(some, np.float64)
 
 
 class StreamedSamples:
     """Blocks of pairs (LogitPlane, y) that can be iterated over again, checked as they come."""
 
-    weighted, arrays = False, ()
+    weighted = False
 
     def __init__(self, pairs):
         read_twice("plane", pairs)
@@ -73,7 +78,10 @@ class StreamedSamples:
         first = next(iter(pairs), None)
         if first is None:
             raise ValueError("plane has no blocks; accepted: at least one (LogitPlane, y)")
-        self.dtype, self.like = checked(first)[0][0].dtype, first[0].offset
+        plane, _ = checked(first)
+        self.dtype, self.like = checks.dtype_of(plane[0]), first[0].offset
+        self.arrays = [plane[0][:0]]  # none is kept, but this says where they are
+        self.named = {"plane": self.arrays[0]}
 
     def __iter__(self):
         for pair in self.pairs:
@@ -128,6 +136,8 @@ def summary_of(samples):
 
 def summary_of_block(block):
     fields, n = block[:3], len(block.y)
+    if checks.is_tensor(block.y):
+        return summary_of_tensors(block)
     ends = np.array(
         [
             [[field[min(k, len(field) - 1)] for field in fields] for k in (along.argmin(), along.argmax())]
@@ -136,3 +146,18 @@ def summary_of_block(block):
     )
     low, high = np.diagonal(ends, axis1=0, axis2=2)
     return Summary(n, 1, float(n if block.weight is None else block.weight.sum()), low, high, ends)
+
+
+def summary_of_tensors(block):
+    """The same of tensors, in one transfer to the host."""
+    ends = [
+        field[k.clamp(max=len(field) - 1)]
+        for along in block[:3]
+        for k in (along.argmin(), along.argmax())
+        for field in block[:3]
+    ]
+    weight = block.y.new_tensor(len(block.y)) if block.weight is None else block.weight.sum()
+    weight, *ends = sys.modules["torch"].stack([weight, *ends]).tolist()
+    ends = np.array(ends).reshape(3, 2, 3)
+    low, high = np.diagonal(ends, axis1=0, axis2=2)
+    return Summary(len(block.y), 1, weight, low, high, ends)

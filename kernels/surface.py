@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels import checks, planning
-from kernels.backends import numba_module, on_tensors
+from kernels.backends import numba_module, on_tensors, torch_module, viewable
 from kernels.progress import reporter
 from kernels.results import LogitPlane, Plan, Surface
 from kernels.samples import ArraySamples, StreamedSamples, read_twice, summary_of, whole
@@ -23,8 +23,11 @@ def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None
     with plane (0, x, 1). Returns the surface (len(b), len(w)), row = b, in the dtype of x: what
     `matplotlib.contour(w, b, surface)` takes.
     """
+    backend = checks.backend(backend, x=x, y=y, out=out)
     feature = checks.feature("x", x)
-    plane = np.zeros(1, feature.dtype), feature, np.ones(1, feature.dtype)
+    fixed = np.array([0, 1], checks.dtype_of(feature))
+    zero, one = (checks.like(feature, value) for value in (fixed[:1], fixed[1:]))
+    plane = zero, feature, one
     samples = ArraySamples(plane, checks.labels(y, len(feature)), None, like=x)
     axes = checks.axis("w", w), checks.axis("b", b)
     surfaces, _ = evaluated(samples, *axes, ("loss",), method, tol, out, backend, progress)
@@ -43,12 +46,15 @@ def logit_plane(X, center, s_direction, t_direction, *, backend=None):
     is kept. Every backend makes the same matrix product; a few MB of X are widened at a time, so X may be a np.memmap.
     Raises ValueError or TypeError that name a wrong argument.
     """
-    checks.backend(backend)
     if is_batches(X):
+        checks.backend(backend)
         return PlaneBlocks(X, (center, s_direction, t_direction))
+    checks.backend(backend, X=X)
     features = checks.features("X", X)
     given = {"center": center, "s_direction": s_direction, "t_direction": t_direction}
     thetas = np.stack([checks.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
+    if checks.is_tensor(features):
+        return LogitPlane(*torch_module("surface").logit_plane(features, thetas))
     logits = np.empty((3, len(features)), features.dtype)
     rows = max(1, FEATURES_AT_ONCE // features.shape[1])
     for start in range(0, len(features), rows):
@@ -105,10 +111,11 @@ def surface_on_plane(
                    "auto" takes the cheaper one, by shapes and data alone
     tol            error allowed to interpolation, relative to max(1, max|quantity|); 0 for direct, or 1e-13 <= tol < 1
     out            array or tensor to be written to instead of a new one; for several quantities a dict of them
-    backend        None or "numba": compiled; "reference": eager PyTorch
+    backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
+                   else "numba"
     progress       True for a tqdm bar, or a callable (done, total) that counts evaluations, points * samples
 
-    Returns a Surface in the dtype of the plane: loss, mse, accuracy (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns)
+    Data on one CUDA device gives surfaces there; only the extremes of the logits' terms come to the host. Returns a Surface in the dtype of the plane: loss, mse, accuracy (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns)
     as ss, st, tt, None where not asked for; row = t.
 
     With u = 2^-53 and C = max_n(|p| + |s q| + |t r|), direct: for labels 0 and 1 and no weights the relative error of a
@@ -118,7 +125,7 @@ def surface_on_plane(
     `plan` says which, and why. Accuracy is counted exactly, logits being (p + s q) + t r in float64.
     float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much data
     (more on axes of over 500,000 points), and a surface more where direct evaluation writes to an `out` that isn't
-    C-contiguous.
+    C-contiguous; by "torch" also float64 sums of a quantity.
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
     is then untouched.
@@ -126,6 +133,7 @@ def surface_on_plane(
     names = checks.quantities_of(quantities)
     axes = checks.axis("s", s), checks.axis("t", t)
     samples = samples_of(plane, y, sample_weight)
+    backend = checks.backend(backend, **samples.named, out=out)
     surfaces, plan = evaluated(samples, *axes, names, method, tol, out, backend, progress)
     found = {name: checks.like(samples.like, surfaces[name]) for name in names}
     grid = (checks.like(samples.like, axis) for axis in axes)
@@ -163,7 +171,6 @@ def evaluated(samples, s, t, names, method, tol, out, backend, progress):
     """{quantity: array} and the Plan, of samples, axes and quantities that are checked; checks the rest."""
     checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
-    backend = checks.backend(backend)
     with reporter(progress) as report:
         outputs = checks.outputs_of(out, names, (len(t), len(s)), samples.dtype, samples.arrays)
         summary = summary_of(samples)
@@ -173,8 +180,19 @@ def evaluated(samples, s, t, names, method, tol, out, backend, progress):
             evaluate_by_reference(samples, s, t, outputs, report)
         else:
             plan, *way = planning.choose(samples, summary, s, t, names, method, tol)
-            numba_module("surface").surface_on_plane(samples, summary, s, t, outputs, *way, report)
+            if backend == "torch":
+                evaluate_by_torch(samples, summary, s, t, outputs, way, report)
+            else:
+                numba_module("surface").surface_on_plane(samples, summary, s, t, outputs, *way, report)
     return outputs, plan
+
+
+def evaluate_by_torch(samples, summary, s, t, outputs, way, report):
+    tensors = dict(zip(outputs, on_tensors(*outputs.values()), strict=True))
+    torch_module("surface").surface_on_plane(samples, summary, s, t, tensors, *way, report)
+    for name, out in outputs.items():
+        if not checks.is_tensor(out) and viewable(out) is not out:
+            out[:] = tensors[name].numpy()
 
 
 def evaluate_by_reference(samples, s, t, outputs, report):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from kernels import checks
-from kernels.backends import numba_module, on_tensors
+from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
 from kernels.results import LossGrad, Run
 
@@ -18,20 +18,24 @@ def bce_loss_grad(X, y, w, b, *, sample_weight=None, backend=None):
     y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans; quickest in the dtype of X
     w, b           weights (d,) and bias, a number, () or (1,)
     sample_weight  (n,) >= 0, not all 0: the mean is sum(weight * loss) / sum(weight)
-    backend        None or "numba": compiled; "reference": eager PyTorch
+    backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
+                   else "numba"
 
     Returns LossGrad(loss, grad_w (d,), grad_b) in the dtype of X: scalars, or tensors () where X is a tensor. The
     compiled pass computes in that dtype and sums in float64, with the same bits for any number of threads. What X
     overflows comes back as infinities or NaN.
 
     Raises ValueError or TypeError that name a wrong argument; values of `X` and `y` are looked at only after a result
-    that isn't finite.
+    that isn't finite, and of CUDA tensors never: the result says it.
     """
+    backend = checks.backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array, weight = data_of(X, y, sample_weight)
-    dtype, d = X_array.dtype, X_array.shape[1]
+    dtype, d = checks.dtype_of(X_array), X_array.shape[1]
     w_array = checks.coefficients("w", w, [(d,)], dtype)
     b_array = checks.coefficients("b", b, [(), (1,)], dtype)
-    result = mean_loss_grad(X_array, y_array, w_array, b_array, weight, checks.backend(backend))
+    result = mean_loss_grad(X_array, y_array, w_array, b_array, weight, backend)
+    if checks.is_tensor(X_array):
+        return LossGrad(*(checks.cast(value, dtype) for value in result))
     with np.errstate(over="ignore"):
         loss, grad_w, grad_b = (np.asarray(value).astype(dtype) for value in result)
     if checks.is_tensor(X):
@@ -49,13 +53,17 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
     where X is a tensor.
 
     Raises ValueError or TypeError that name a wrong argument, and FloatingPointError where the loss or the new
-    parameters would leave the range of the dtype; `w` and `b` are untouched then.
+    parameters would leave the range of the dtype; `w` and `b` are untouched then. Of CUDA tensors the loss is returned
+    all the same, as nothing waits for the card.
     """
+    backend = checks.backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array, weight = data_of(X, y, sample_weight)
-    dtype, d = X_array.dtype, X_array.shape[1]
+    dtype, d = checks.dtype_of(X_array), X_array.shape[1]
     w_array, b_array = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
     lr = checks.rate("lr", lr)
-    loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w_array, b_array, weight, checks.backend(backend))
+    loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w_array, b_array, weight, backend)
+    if checks.is_tensor(X_array):
+        return torch_module("update").sgd_step_(w_array, b_array, loss, grad_w, grad_b, lr)
     with np.errstate(over="ignore", invalid="ignore"):
         loss, new_w, new_b = (np.asarray(v).astype(dtype) for v in (loss, w_array - lr * grad_w, b_array - lr * grad_b))
     if not (np.isfinite(loss) and np.isfinite(new_w).all() and np.isfinite(new_b).all()):
@@ -70,7 +78,7 @@ def linear_bce(X, weight, bias, y):
     The same as binary_cross_entropy_with_logits after a linear layer, but forward and backward together read X once and
     allocate nothing of size n. Works in torch.compile(fullgraph=True).
 
-    X             features (n, d), float32 or float64, CPU tensor without gradient
+    X             features (n, d), float32 or float64, tensor without gradient, on the CPU or one CUDA device
     weight, bias  (d,) or (1, d) and () or (1,), of the dtype of X
     y             labels in [0, 1], (n,) or (n, 1), of any real dtype, without gradient
 
@@ -86,23 +94,32 @@ def data_of(X, y, sample_weight):
     """Features, labels and weights as arrays of one dtype; values of X, and of y in its dtype, are not yet checked."""
     X_array = checks.matrix("X", X)
     n = len(X_array)
-    y_array = checks.unchecked_labels(y, n, X_array.dtype)
+    dtype = checks.dtype_of(X_array)
+    y_array = checks.unchecked_labels(y, n, dtype)
     weight = checks.weights(sample_weight, n)
-    if weight is not None:
+    if checks.is_tensor(weight):
+        weight = checks.cast(weight / weight.max(), dtype)
+    elif weight is not None:
         _, exponent = math.frexp(weight.max())
-        weight = np.ldexp(weight, -exponent).astype(X_array.dtype)  # the largest below 1
+        weight = np.ldexp(weight, -exponent).astype(dtype)  # the largest below 1
     return X_array, y_array, weight
 
 
 def mean_loss_grad(X, y, w, b, weight, backend):
     """Means over the samples: loss, gradient by w (d,) and by b. Raises what is wrong with X or y if they are not
-    finite."""
+    finite. Of CUDA tensors the means are tensors too."""
     if backend == "reference":
         from kernels import reference
 
         checks.check_labels(y)
         tensors = on_tensors(X, y, w, b, *([] if weight is None else [weight]))
         result = reference.bce_loss_grad(*tensors[:4], sample_weight=tensors[4] if weight is not None else None)
+        loss, grad_w, grad_b = (value.numpy() for value in result)
+    elif backend == "torch":
+        share = None if weight is None else on_tensors(weight)[0]
+        result = torch_module("gradient").loss_and_gradient(*on_tensors(X, y, w, b), share)
+        if checks.is_tensor(X):
+            return result
         loss, grad_w, grad_b = (value.numpy() for value in result)
     else:
         theta = np.append(w, b)
@@ -147,7 +164,8 @@ def sgd_run_(
     weight_decay  of torch.optim.SGD, of the bias too: weight_decay * (w, b) is added to the gradient, not to the loss;
                   >= 0
     history       keeps every so many steps, 0 none
-    backend       None or "numba": compiled; "reference": eager PyTorch
+    backend       "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
+                  else "numba"
     progress      True for a tqdm bar, or a callable (done, total) that counts steps
 
     Returns Run(w (k, d), b (k,), loss (k,)), k = steps // history or 0 of steps = epochs * ceil(n / batch_size): the
@@ -157,10 +175,12 @@ def sgd_run_(
     Raises ValueError or TypeError that name a wrong argument, with `w` and `b` untouched, and FloatingPointError naming
     the step if the run diverges. After that, or after Ctrl-C, `w` and `b` hold the last parameters reached.
     """
+    backend = checks.backend(backend, X=X, y=y, w=w, b=b)
     X_array = checks.features("X", X)
     n, d = X_array.shape
-    y_array = checks.labels(y, n, X_array.dtype)
-    parameters = checks.parameter("w", w, (d,), X_array.dtype), checks.parameter("b", b, (1,), X_array.dtype)
+    dtype = checks.dtype_of(X_array)
+    y_array = checks.labels(y, n, dtype)
+    parameters = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
     settings = {
         "lr": checks.rate("lr", lr),
         "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
@@ -171,11 +191,10 @@ def sgd_run_(
         "weight_decay": checks.rate("weight_decay", weight_decay),
         "history": checks.whole("history", history, 0),
     }
-    backend = checks.backend(backend)
     if settings["history"]:
         steps = settings["epochs"] * -(-n // settings["batch_size"])
-        checks.memory((steps // settings["history"], d + 2), X_array.dtype)
-    body = reference_run if backend == "reference" else numba_module("update").sgd_run_
+        checks.memory((steps // settings["history"], d + 2), dtype)
+    body = {"reference": reference_run, "torch": torch_run}.get(backend) or numba_module("update").sgd_run_
     with reporter(progress) as report:
         run = body(X_array, y_array, *parameters, **settings, progress=report)
     return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else run
@@ -192,3 +211,13 @@ def reference_run(X, y, w, b, *, progress, **settings):
     steps = settings["epochs"] * -(-len(X) // settings["batch_size"])
     progress(steps, steps)
     return Run(*(field.numpy() for field in run))
+
+
+def torch_run(X, y, w, b, *, progress, **settings):
+    X, y, end_w, end_b = on_tensors(X, y, w, b)
+    try:
+        run = torch_module("update").sgd_run_(X, y, end_w, end_b, **settings, progress=progress)
+    finally:
+        if not checks.is_tensor(w):  # which torch can't always view
+            w[:], b[:] = end_w.numpy(), end_b.numpy()
+    return run if checks.is_tensor(w) else Run(*(field.numpy() for field in run))

@@ -1,0 +1,47 @@
+"""Compiling a function once for all sizes."""
+
+import functools
+import warnings
+
+import torch
+import torch.fx.experimental._config as symbolic
+
+with warnings.catch_warnings():  # torch deprecates parts of itself that it uses here
+    warnings.simplefilter("ignore")
+    import torch._inductor.compile_fx
+
+MULTIPLE = 8  # sizes that vary are padded to two or more of it, as torch.compile takes sizes 0 and 1 for constants
+OPTIONS = {"cpp.dynamic_threads": True}  # as many as torch has when it runs
+INLINED = dict.fromkeys(("realize_reads_threshold", "realize_acc_reads_threshold", "realize_opcount_threshold"), 10**6)
+
+
+def kernel(function, options=OPTIONS):
+    """`function` of tensors, compiled at its first call for their dtypes and device, and for any sizes above 1."""
+    compiled = torch.compile(function, fullgraph=True, dynamic=True, options=options)
+
+    @functools.wraps(function)
+    def run(*tensors):
+        # sizes that are equal in the first call may differ in the next
+        with torch.no_grad(), symbolic.patch(use_duck_shape=False):
+            return compiled(*(tensor.data for tensor in tensors))  # as no views: what they are views of would count
+
+    return run
+
+
+def inlined(function):
+    """A kernel without arrays that it doesn't return: Inductor would write to memory what takes many operations."""
+    return kernel(function, OPTIONS | INLINED)
+
+
+def whole(size):
+    """The least multiple of MULTIPLE that holds `size`, two of it at least."""
+    return max(2, -(-size // MULTIPLE)) * MULTIPLE
+
+
+def padded(tensor, length):
+    """`tensor` (n, ...) with zeros behind up to `length`."""
+    if len(tensor) == length:
+        return tensor
+    longer = tensor.new_zeros(length, *tensor.shape[1:])
+    longer[: len(tensor)] = tensor
+    return longer

@@ -1,0 +1,50 @@
+"""Loss and gradient over all samples, a block of rows at a time: small enough to be read twice from the cache.
+
+Arithmetic is in the dtype of the data, sums over blocks in float64. With e = exp(-|z|), sigmoid(z) and 1 - sigmoid(z)
+are 1 / (1 + e) and e / (1 + e), and nothing cancels.
+"""
+
+import torch
+
+from kernels.torch_cuda.compiled import kernel, padded, whole
+
+BLOCK_BYTES = {"cpu": 2**22, "cuda": 2**25}  # of X
+
+
+def costs_and_slopes(z, y, squared):
+    """Cross-entropy, or squared error of the sigmoid, of each sample, and its derivative by the logit z."""
+    e = torch.exp(-z.abs())
+    larger = 1 / (1 + e)
+    smaller = e * larger
+    p, not_p = torch.where(z > 0, larger, smaller), torch.where(z > 0, smaller, larger)
+    residual = (1 - y) * p - y * not_p
+    if squared:
+        return residual * residual, 2 * residual * (larger * smaller)
+    hinge = torch.where(z > 0, 1 - y, y) * z.abs()
+    return torch.log1p(e) + torch.where(e < 1, hinge, 0.0), residual
+
+
+@kernel
+def add_block(total, X, y, share, w, b):
+    """Adds loss, gradient by w (d,) and by b, each times `share` (n,), to `total` (d + 2,) float64."""
+    loss, slope = costs_and_slopes(X @ w + b, y, squared=False)
+    slope = slope * share
+    total[0].add_((loss * share).sum(dtype=torch.float64))
+    total[1:-1].add_(slope @ X)
+    total[-1].add_(slope.sum(dtype=torch.float64))
+
+
+def loss_and_gradient(X, y, w, b, weight):
+    """Means over the samples: loss () and gradient by w (d,) and b (), float64, of X (n, d), y (n,), w (d,), b (1,) of one
+    dtype, weight (n,) of it or None."""
+    n, d = X.shape
+    total = X.new_zeros(d + 2, dtype=torch.float64)
+    rows = min(whole(max(1, BLOCK_BYTES[X.device.type] // (d * X.itemsize))), whole(n))
+    share = X.new_ones(rows) if weight is None else weight
+    for start in range(0, n, rows):
+        some = slice(start, min(start + rows, n))
+        own = share[: some.stop - start] if weight is None else share[some]
+        block = (padded(values, rows) for values in (X[some], y[some], own))
+        add_block(total, *block, w, b)
+    total /= n if weight is None else weight.sum(dtype=torch.float64)
+    return total[0], total[1:-1], total[-1]

@@ -1,0 +1,220 @@
+"""Surfaces by torch.compile, on the device of the samples.
+
+The unweighted loss goes by products where none can overflow, everything else sample by sample. All but accuracy may be
+interpolated, from samples that may be compressed.
+"""
+
+import numpy as np
+import torch
+
+from kernels import compression, spectral
+from kernels.checks import QUANTITIES
+from kernels.progress import counted
+from kernels.torch_cuda import terms
+from kernels.torch_cuda.compiled import padded, whole
+
+# By device: evaluations in one launch, and values in a table of the samples at the points of an axis. On the CPU a launch
+# is well under 0.1 s, so that Ctrl-C is answered, and a table stays in the cache.
+EVALUATIONS = {"cpu": 2**25, "cuda": 2**33}
+TABLE = {"cpu": 2**16, "cuda": 2**22}
+MOST_SAMPLES = 2**12  # in one launch
+MOMENT_SAMPLES = 2**14  # at once
+
+
+def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progress):
+    """Writes means over the samples to `outputs`, {quantity: tensor}, float32 or float64.
+
+    samples        blocks of NumPy arrays or tensors, and their summary
+    s, t           axes, float64 NumPy arrays
+    interpolation  of all quantities but accuracy, or None
+    line           to compress the samples along, or None
+    progress       called with (done, total), which count evaluations
+    """
+    smooth = {name: out for name, out in outputs.items() if interpolation and name != "accuracy"}
+    direct = {name: out for name, out in outputs.items() if name not in smooth}
+    evaluations = summary.n * len(s) * len(t) * len(direct)
+    if not smooth:
+        evaluate(samples, summary, s, t, samples.weighted, direct, counted(progress, evaluations))
+        return
+    s_order, t_order = np.argsort(s, kind="stable"), np.argsort(t, kind="stable")
+    axes = s[s_order], t[t_order]
+    at = tuple(spectral.evaluated_at(axis, tiling) for axis, tiling in zip(axes, interpolation[:2], strict=True))
+    n = summary.n if line is None else 2 * line.nodes
+    evaluations += n * len(at[0]) * len(at[1]) * len(smooth) + (0 if line is None else summary.n)
+    advance = counted(progress, evaluations)
+    evaluate(samples, summary, s, t, samples.weighted, direct, advance)
+    values = {
+        name: out.new_empty(*out.shape[:-2], *map(len, at[::-1]), dtype=torch.float64) for name, out in smooth.items()
+    }
+    if line is None:
+        evaluate(samples, summary, *at, samples.weighted, values, advance)
+    else:
+        evaluate_compressed(samples, summary, *at, values, line, advance)
+    steps = spectral.steps(*axes, interpolation)
+    for name, out in smooth.items():
+        floor = 0.0 if name in ("loss", "mse") else -np.inf
+        for node_values, surface in zip(surfaces(values[name]), surfaces(out), strict=True):
+            fill(node_values, steps, surface, (t_order, s_order), floor)
+
+
+def surfaces(values):
+    """Each (nt, ns) of (nt, ns) or (k, nt, ns)."""
+    return values.reshape(-1, *values.shape[-2:]) if values.ndim == 2 else values
+
+
+# Evaluation
+
+
+def evaluate(samples, summary, s, t, weighted, outputs, advance):
+    """Direct evaluation."""
+    for name, out in outputs.items():
+        by_products = name == "loss" and not weighted and reach(summary, s, t) <= terms.MOST_MARGIN
+        evaluate_quantity(samples, summary, s, t, None if by_products else terms.ADDING[name], name, out, advance)
+
+
+def reach(summary, s, t):
+    """max |p| + |s q| + |t r|, or somewhat more."""
+    p, q, r = np.maximum(np.abs(summary.low), np.abs(summary.high))
+    with np.errstate(over="ignore"):
+        return p + q * np.abs(s).max() + r * np.abs(t).max()
+
+
+def evaluate_quantity(samples, summary, s, t, add, name, out, advance):
+    """Sums in float64 over blocks of samples and bands of rows; by products where `add` is None."""
+    device, width = out.device, whole(len(s))
+    at_once = min(MOST_SAMPLES, whole(max(1, TABLE[device.type] // width)), whole(summary.n))
+    rows = whole(max(1, EVALUATIONS[device.type] // (at_once * width)))
+    axis_s, bands = padded(on(device, s), width), on(device, t).split(rows)
+    totals = [axis_s.new_zeros(*(QUANTITIES[name] or (1,)), whole(len(band)), width) for band in bands]
+    linear = axis_s.new_zeros(3)
+    for block in samples:
+        p, q, r, y, weight = (on(device, field) for field in block)
+        for start in range(0, len(y), at_once):
+            some = slice(start, start + at_once)
+            labels = y[some]
+            fields = [field[some] if len(field) == len(y) else field.expand(len(labels)) for field in (p, q, r)]
+            share = torch.ones_like(labels) if weight is None else weight[some]
+            sign, distance = torch.where(labels > 0.5, -1.0, 1.0), torch.minimum(labels, 1 - labels)
+            length = whole(len(labels))
+            if add is None:
+                linear += torch.stack([(distance * sign * field).sum() for field in fields])
+                fields = [sign * field for field in fields]
+            offset, *slopes = (padded(field, length) for field in fields)
+            sample_terms = [padded(values, length) for values in (sign, distance, share)]
+            along_s = logits(offset, slopes[0], axis_s)
+            if add is None:
+                along_s = factors(along_s, len(labels))
+            for total, band in zip(totals, bands, strict=True):
+                along_t = logits(None, slopes[1], padded(band, total.shape[1]))
+                if add is None:
+                    terms.add_products(total, along_s, factors(along_t, len(labels)))
+                else:
+                    add(total, along_s, along_t, *sample_terms, *slopes)
+                advance(len(labels) * len(s) * len(band))
+    for k, (total, band) in enumerate(zip(totals, bands, strict=True)):
+        if add is None:
+            along_t = linear[0] + linear[2] * padded(band, total.shape[1])
+            total -= along_t[:, None] + linear[1] * axis_s
+        means = total[:, : len(band), : len(s)] / summary.weight
+        out[..., k * rows : k * rows + len(band), :] = means if out.ndim == 3 else means[0]
+
+
+def on(device, values):
+    """Values of a block, or None, as a float64 tensor."""
+    if values is None or isinstance(values, torch.Tensor):
+        return values
+    return torch.from_numpy(values if values.flags.writeable else values.copy()).to(device)
+
+
+def logits(offset, slope, axis):
+    """offset + slope axis (n, points), the product rounded before the sum; no offset for None."""
+    product = torch.outer(slope, axis)
+    return product if offset is None else product.add_(offset[:, None])
+
+
+def factors(margins, n):
+    """e^m (n / FACTORS, FACTORS, points), 0 behind the first n samples."""
+    margins.exp_()[n:] = 0.0
+    return margins.view(-1, terms.FACTORS, margins.shape[1])
+
+
+# Compression
+
+
+def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
+    """Evaluation of the weighted nodes that stand for all samples."""
+    device = next(iter(outputs.values())).device
+    block, softness = compressed(samples, line, device, advance)
+    summary = summary._replace(n=len(block.y), blocks=1)
+    evaluate([block], summary, s, t, True, outputs, advance)
+    if "mse" in outputs:
+        outputs["mse"] -= softness / summary.weight
+
+
+def compressed(samples, line, device, advance):
+    """The Block that replaces the samples, and the mean-squared error sum_n weight y (1 - y) that it lacks."""
+    degrees = torch.arange(whole(line.nodes), dtype=torch.float64, device=device)
+    moments, softness = degrees.new_zeros(2, len(degrees)), degrees.new_zeros(())
+    for block in samples:
+        field, y, weight = (on(device, values) for values in (block[line.field], block.y, block.weight))
+        xi = ((field - line.middle[line.field]) / line.direction[line.field]).clamp(-1.0, 1.0)
+        share = torch.ones_like(y) if weight is None else weight
+        masses = torch.stack([share * (1 - y), share * y], dim=1)
+        softness += (masses[:, 1] * (1 - y)).sum()
+        for start in range(0, len(y), MOMENT_SAMPLES):
+            some = slice(start, min(start + MOMENT_SAMPLES, len(y)))
+            length = whole(some.stop - start)
+            add = padded(xi[some], length), padded(masses[some], length).T.contiguous()
+            terms.add_moments(moments, degrees, *add)
+            advance(some.stop - start)
+    return compression.nodes_of_line(moments[:, : line.nodes].cpu().numpy(), line, by_class=True), float(softness)
+
+
+# Interpolation
+
+
+def fill(values, steps, out, order, floor):
+    """Interpolates node values (nodes of t, nodes of s) to a surface (nt, ns) of ascending axes.
+
+    Its rows and columns are written where `order` says.
+    """
+    for basis_s, basis_t in steps:
+        along_s = along_axis(basis_s, values.T).T
+        values = along_axis(basis_t, along_s)
+    if floor > -np.inf:
+        values.clamp_(min=floor)
+    rows, columns = order
+    if (np.diff(rows) > 0).all() and (np.diff(columns) > 0).all():
+        out.copy_(values)
+    else:
+        at = (torch.from_numpy(which).to(out.device) for which in (rows[:, None], columns))
+        out[tuple(at)] = values.to(out.dtype)
+
+
+def along_axis(basis, values):
+    """Interpolates values (all nodes, columns) to (points, columns), each tile from its own nodes."""
+    weights = on(values.device, basis.values)
+    nodes, points = weights.shape
+    tiles, rest = divmod(points, basis.points)
+    out = values.new_empty(points, values.shape[1])
+    if tiles:
+        of_tiles = weights[:, : points - rest].reshape(nodes, tiles, basis.points)
+        torch.bmm(
+            of_tiles.permute(1, 2, 0),
+            values[: tiles * nodes].reshape(tiles, nodes, -1),
+            out=out[: points - rest].view(tiles, basis.points, -1),
+        )
+    if rest:
+        torch.matmul(weights[:, points - rest :].T, values[tiles * nodes :], out=out[points - rest :])
+    return out
+
+
+# Planes
+
+
+def logit_plane(X, thetas):
+    """Logits (3, n) of features X (n, d) at thetas (d + 1, 3), float64 NumPy, in float64 and rounded once."""
+    at = on(X.device, thetas)
+    rows = max(1, TABLE["cuda"] // X.shape[1])
+    parts = [(some.double() @ at[:-1] + at[-1]).T.to(X.dtype) for some in X.split(rows)]
+    return torch.cat(parts, dim=1)

@@ -1,0 +1,91 @@
+"""What samples add to the quantities of a surface, in graphs without an array of grid x samples.
+
+Logits are z = u + v, with u = p + s q (n, ns) and v = t r (n, nt) made beforehand: nothing is left that a compiler could
+contract to a fused multiply-add, so that z > 0 is the class that the contract promises. A label y is a class and a
+distance y' = min(y, 1 - y) from it; m is the margin, sign z, with sign -1 for class 1. With e = exp(-|z|), one
+exponential gives sigma(m) and 1 - sigma(m) as 1 / (1 + e) and e / (1 + e), and softplus(m) as max(m, 0) + log(1 + e);
+nothing cancels.
+"""
+
+import torch
+
+from kernels.torch_cuda.compiled import MULTIPLE, inlined
+
+FACTORS = MULTIPLE  # of a product of 1 + e^m
+MOST_MARGIN = 80.0  # so many factors of it are far from overflow
+
+
+@inlined
+def add_products(total, a, b):
+    """Adds sum_n log(1 + e^m_n) to `total` (1, nt, ns), with e^m = a b from a (n / FACTORS, FACTORS, ns) and b
+    (n / FACTORS, FACTORS, nt).
+
+    The product less 1 is carried, h + g + h g of each factor 1 + g, so that small losses keep their digits.
+    """
+    h = a[:, 0, None, :] * b[:, 0, :, None]
+    for k in range(1, FACTORS):
+        g = a[:, k, None, :] * b[:, k, :, None]
+        h = h + (g + h * g)
+    total.add_(torch.log1p(h).sum(0))
+
+
+def sigmoids(u, v, sign, distance):
+    """Margins m (n, nt, ns), e = exp(-|m|), and the derivatives sigma(m) - y' of the loss by m."""
+    m = sign[:, None, None] * (u[:, None, :] + v[:, :, None])
+    e = torch.exp(-m.abs())
+    return m, e, torch.where(m > 0, 1.0, e) / (1.0 + e) - distance[:, None, None]
+
+
+@inlined
+def add_losses(total, u, v, sign, distance, weight, q, r):
+    m, e, _ = sigmoids(u, v, sign, distance)
+    off = distance[:, None, None]
+    loss = m.clamp(min=0.0) + torch.log1p(e) - torch.where(off > 0, off * m, 0.0)
+    total.add_((loss * weight[:, None, None]).sum(0))
+
+
+@inlined
+def add_squared_errors(total, u, v, sign, distance, weight, q, r):
+    _, _, error = sigmoids(u, v, sign, distance)
+    total.add_((error * error * weight[:, None, None]).sum(0))
+
+
+@inlined
+def add_gradients(total, u, v, sign, distance, weight, q, r):
+    _, _, error = sigmoids(u, v, sign, distance)
+    slope = error * (sign * weight)[:, None, None]
+    total[0].add_((slope * q[:, None, None]).sum(0))
+    total[1].add_((slope * r[:, None, None]).sum(0))
+
+
+@inlined
+def add_hessians(total, u, v, sign, distance, weight, q, r):
+    _, e, _ = sigmoids(u, v, sign, distance)
+    curvature = e / ((1.0 + e) * (1.0 + e)) * weight[:, None, None]
+    along_s, along_t = curvature * q[:, None, None], curvature * r[:, None, None]
+    total[0].add_((along_s * q[:, None, None]).sum(0))
+    total[1].add_((along_s * r[:, None, None]).sum(0))
+    total[2].add_((along_t * r[:, None, None]).sum(0))
+
+
+@inlined
+def add_correct(total, u, v, sign, distance, weight, q, r):
+    predicted = u[:, None, :] + v[:, :, None] > 0
+    correct = predicted == (sign < 0)[:, None, None]
+    total.add_(torch.where(correct, weight[:, None, None], 0.0).sum(0))
+
+
+ADDING = {
+    "loss": add_losses,
+    "mse": add_squared_errors,
+    "accuracy": add_correct,
+    "gradient": add_gradients,
+    "hessian": add_hessians,
+}
+
+
+@inlined
+def add_moments(total, degrees, xi, masses):
+    """Adds sum_n mass_n T_j(xi_n), of the Chebyshev polynomials of these degrees, to `total` (2, nodes)."""
+    polynomials = torch.cos(degrees[:, None] * torch.acos(xi))
+    total.add_((polynomials * masses[:, None, :]).sum(-1))

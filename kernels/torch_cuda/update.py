@@ -1,0 +1,114 @@
+"""Training by torch.compile: a step of minibatch gradient descent is one graph, and nothing waits for the device.
+
+Parameters and sums are float64 whatever the dtype of the data. A step that would leave the range of the dtype isn't
+taken, nor are those after it; its number is looked at from time to time.
+"""
+
+import numpy as np
+import torch
+
+from kernels.results import Run
+from kernels.torch_cuda.compiled import kernel, padded
+from kernels.torch_cuda.gradient import costs_and_slopes
+
+STEPS = 64  # from one look at the device to the next
+
+
+def sgd_step_(w, b, loss, grad_w, grad_b, lr):
+    """Subtracts lr times the gradient from w (d,) and b (1,), in place, if loss and parameters stay finite in the dtype of
+    w; returns the loss in it."""
+    loss, new_w, new_b = (value.to(w.dtype) for value in (loss, w - lr * grad_w, b - lr * grad_b))
+    inside = loss.isfinite() & new_w.isfinite().all() & new_b.isfinite().all()
+    w.copy_(torch.where(inside, new_w, w))
+    b.copy_(torch.where(inside, new_b, b))
+    return loss
+
+
+def taken(X, y, share, theta, velocity, rates, status, squared):
+    """Takes a step on a batch X (m, d), y (m,), whose mean has the shares (m,): theta and velocity (d + 1,) in place.
+
+    `rates` are the learning rate, momentum, weight decay and the largest parameter allowed; `status` is how many steps
+    were tried and the number of the first that failed, or 0. Returns theta and the loss before the step (d + 2,).
+    """
+    lr, momentum, decay, largest = rates.unbind()
+    X = X.double()
+    z = (X * theta[:-1]).sum(1) + theta[-1]
+    costs, slopes = costs_and_slopes(z, y.double(), squared)
+    loss, slopes = (costs * share).sum(), slopes * share
+    gradient = torch.cat([(slopes[:, None] * X).sum(0), slopes.sum()[None]])
+    moving = momentum * velocity + gradient + decay * theta
+    moved = theta - lr * moving
+    inside = (loss < torch.inf) & (moved.abs() <= largest).all()
+    step, failed = status[0] + 1, status[1]
+    failed = torch.where((failed == 0) & ~inside, step, failed)
+    after = torch.where(failed == 0, moved, theta)
+    velocity.copy_(moving)
+    theta.copy_(after)
+    status.copy_(torch.stack([step, failed]))
+    return torch.cat([after, loss[None]])
+
+
+@kernel
+def take_cross_entropy(*step):
+    return taken(*step, squared=False)
+
+
+@kernel
+def take_squared_error(*step):
+    return taken(*step, squared=True)
+
+
+TAKE = {"bce": take_cross_entropy, "mse": take_squared_error}
+
+
+def batches(X, y, order, size):
+    """(X, y, share) of each batch in turn, the last filled up with rows of no share; `order` (n,) or None: as they are."""
+    length = max(2, size)
+    for start in range(0, len(y), size):
+        rows = slice(start, start + size) if order is None else order[start : start + size]
+        labels = y[rows]
+        share = X.new_full((len(labels),), 1 / len(labels), dtype=torch.float64)
+        yield tuple(padded(values, length) for values in (X[rows], labels, share))
+
+
+def batches_of_epochs(X, y, size, epochs, shuffle_seed):
+    """The batches of all epochs in turn."""
+    in_order = list(batches(X, y, None, size)) if shuffle_seed is None else None
+    for epoch in range(epochs):
+        if in_order is not None:
+            yield from in_order
+        else:
+            order = np.random.default_rng([shuffle_seed, epoch]).permutation(len(y))
+            yield from batches(X, y, torch.from_numpy(order).to(X.device), size)
+
+
+def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
+    """`kernels.sgd_run_` on checked tensors: X (n, d), y (n,), w (d,) and b (1,) of one dtype; batch_size <= n."""
+    n, d = X.shape
+    steps = epochs * -(-n // batch_size)
+    path = X.new_empty(steps // history if history else 0, d + 2)
+    theta = torch.cat([w, b]).double()
+    velocity, status = torch.zeros_like(theta), theta.new_zeros(2)
+    rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max])
+    try:
+        for step, batch in enumerate(batches_of_epochs(X, y, batch_size, epochs, shuffle_seed), start=1):
+            record = TAKE[loss](*batch, theta, velocity, rates, status)
+            if history and step % history == 0:
+                path[step // history - 1] = record
+            if step % STEPS == 0 or step == steps:
+                check(status, steps, X.dtype, lr)
+                progress(step, steps)
+    finally:
+        w.copy_(theta[:-1])
+        b.copy_(theta[-1:])
+    return Run(path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous())
+
+
+def check(status, steps, dtype, lr):
+    failed = int(status[1])
+    if failed:
+        name = str(dtype).removeprefix("torch.")
+        raise FloatingPointError(
+            f"sgd_run_: step {failed} of {steps} leaves the range of {name} (lr = {lr}); "
+            "w and b hold the last finite parameters"
+        )

@@ -1,0 +1,130 @@
+"""Training by torch.compile, held to the contract of every backend, on the CPU and on a card."""
+
+import numpy as np
+import pytest
+import torch
+
+import kernels
+from kernels import checks
+from tests import oracle, problems
+
+OPTIONS = (
+    {},
+    {"momentum": 0.7, "weight_decay": 0.01, "shuffle_seed": 12, "history": 4},
+    {"shuffle_seed": 3, "history": 0},
+)
+
+
+def host(values):
+    return [torch.as_tensor(value).cpu().numpy() for value in values]
+
+
+def truth(X, y, w, b, weight=None):
+    """Loss and gradient by w and b in float64."""
+    X1 = np.column_stack([X, np.ones(len(y))]).astype(float)
+    z, share = X1 @ np.append(w, b), np.ones(len(y)) if weight is None else weight
+    y = y.astype(float)
+    losses = y * oracle.softplus(-z) + (1 - y) * oracle.softplus(z)
+    slopes = (1 - y) * oracle.sigmoid(z) - y * oracle.sigmoid(-z)
+    gradient = (share * slopes) @ X1 / share.sum()
+    return np.average(losses, weights=share), gradient[:-1], gradient[-1]
+
+
+def assert_pass(place, n, d, dtype, tolerance):
+    """One pass over random data with soft labels and weights."""
+    X, y, w, b = problems.sgd_problem(n, d, dtype, soft=True)
+    weight = np.random.default_rng(n).exponential(size=n)
+    for share in (None, weight):
+        arguments = map(place, (X, y, w, b))
+        got = kernels.bce_loss_grad(*arguments, sample_weight=place(share), backend="torch")
+        for one, want in zip(host(got), truth(X, y, w, b, share), strict=True):
+            assert one.dtype == dtype
+            np.testing.assert_allclose(one, want, rtol=0, atol=tolerance * (1 + np.abs(X).max()))
+
+
+def test_loss_and_gradient_of_any_size(place, one_graph, monkeypatch):
+    from kernels.torch_cuda import gradient
+
+    for n, d in ((1, 2), (17, 30), (997, 7), (20_000, 3)):
+        assert_pass(place, n, d, np.float64, 1e-14)
+    monkeypatch.setattr(gradient, "BLOCK_BYTES", dict.fromkeys(gradient.BLOCK_BYTES, 5000))
+    assert_pass(place, 997, 7, np.float64, 1e-14)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("d", [1, 33])
+def test_loss_and_gradient_of_float32(d, place, one_graph):
+    for n in (2, 1003):
+        assert_pass(place, n, d, np.float32, 3e-6)
+
+
+def test_a_step_is_in_place(place):
+    X, y, w, b = problems.sgd_problem(30, 4)
+    loss, grad_w, grad_b = truth(X, y, w, b)
+    data, parameters = [place(X), place(y)], [place(w.copy()), place(b.copy())]
+    got = kernels.sgd_step_(*data, *parameters, lr=0.25, backend="torch")
+    assert float(got) == pytest.approx(loss, rel=1e-13)
+    end_w, end_b = host(parameters)
+    np.testing.assert_allclose(end_w, w - 0.25 * grad_w, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(end_b, b - 0.25 * grad_b, rtol=0, atol=1e-14)
+
+
+def follow(place, n, d, batch_size, loss, options):
+    problem = problems.sgd_problem(n, d, soft=True)
+    settings = {"lr": 0.3, "batch_size": batch_size, "epochs": 5, "loss": loss}
+    X, y, w, b = map(place, (problem.X, problem.y, problem.w.copy(), problem.b.copy()))
+    run = kernels.sgd_run_(X, y, w, b, **settings, **options, backend="torch")
+    every = options.get("history", 1)
+    path = oracle.sgd_path(*problem, **settings, **{name: options[name] for name in options if name != "history"})
+    for got, want in zip(host(run), path, strict=True):
+        np.testing.assert_allclose(got, want[every - 1 :: every] if every else want[:0], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(host([w])[0], path[0][-1], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(host([b])[0], path[1][-1:], rtol=0, atol=1e-11)
+
+
+def test_runs_of_any_size(place, one_graph):
+    for n, d, batch_size in ((41, 2, 3), (17, 9, 1), (30, 30, 30), (33, 5, 8)):
+        for options in OPTIONS:
+            follow(place, n, d, batch_size, "bce", options)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("d", [1, 7])
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+def test_runs_by_either_cost(loss, d, place, one_graph):
+    for n, batch_size in ((41, 3), (17, 1), (30, 30)):
+        for options in OPTIONS:
+            follow(place, n, d, batch_size, loss, options)
+
+
+def test_divergence_names_the_step_and_keeps_the_last_parameters(place):
+    X, y, w, b = problems.sgd_problem(40, 3)
+    X[7] = 1e200  # in the second batch of five
+    arrays = [place(v.copy()) for v in (X, y, w, b)]
+    with pytest.raises(FloatingPointError, match=r"step 2 of 16 leaves the range of float64 \(lr = 1e\+150\)"):
+        kernels.sgd_run_(*arrays, lr=1e150, batch_size=5, epochs=2, backend="torch")
+    path = oracle.sgd_path(X[:5], y[:5], w, b, lr=1e150, batch_size=5, epochs=1)
+    np.testing.assert_allclose(host(arrays[2:])[0], path[0][-1], rtol=1e-12)
+
+
+def test_linear_bce_is_differentiable_on_the_card(monkeypatch):
+    """CPU tensors in place of CUDA tensors."""
+    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    X, y, w, b = (torch.from_numpy(v) for v in problems.sgd_problem(50, 3))
+    w.requires_grad_(), b.requires_grad_()
+    loss = kernels.linear_bce(X, w[None], b, y[:, None])
+    gradients = torch.autograd.grad(2 * loss, (w, b))
+    want = truth(*(v.detach().numpy() for v in (X, y, w, b)))
+    assert loss.item() == pytest.approx(want[0], rel=1e-13)
+    np.testing.assert_allclose(gradients[0], 2 * want[1], rtol=0, atol=1e-14)
+    np.testing.assert_allclose(gradients[1], [2 * want[2]], rtol=0, atol=1e-14)
+
+
+def test_values_on_a_card_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    X, y, w, b = (torch.from_numpy(v) for v in problems.sgd_problem(50, 3))
+    X[3, 1] = torch.nan
+    before = w.clone(), b.clone()
+    assert kernels.bce_loss_grad(X, y, w, b).loss.isnan()
+    assert kernels.sgd_step_(X, y, w, b, lr=0.1).isnan()
+    assert (w.equal(before[0]), b.equal(before[1])) == (True, True)
