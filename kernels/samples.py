@@ -126,6 +126,8 @@ def whole(samples):
 
 def summary_of(samples):
     parts = [summary_of_block(block) for block in samples]
+    if len(parts) == 1:
+        return parts[0]
     lows, highs = np.array([part.low for part in parts]), np.array([part.high for part in parts])
     ends = np.stack([part.ends for part in parts])
     fields = np.arange(3)
