@@ -32,7 +32,7 @@ def on_card(value):
 
 
 def like(value, array):
-    """`array`, an array or a tensor, as the kind of thing that `value` is: a tensor, on its device, or a NumPy array."""
+    """An array or tensor as the kind of thing that `value` is: a tensor, on its device, or a NumPy array."""
     if is_tensor(array):
         return array if is_tensor(value) else array.numpy()
     return sys.modules["torch"].from_numpy(array).to(value.device) if is_tensor(value) else array
@@ -279,7 +279,9 @@ def column(name, value, n, dtype):
     """One field (n,) of a plane, finite, of a given dtype."""
     array = float_array(name, value)
     if array.shape != (n,) or dtype_of(array) != dtype:
-        raise ValueError(f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} ({n},), as the offset")
+        raise ValueError(
+            f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} ({n},), as the offset"
+        )
     check_finite(name, array)
     return array
 

@@ -13,8 +13,8 @@ from kernels.progress import counted
 from kernels.torch_cuda import terms
 from kernels.torch_cuda.compiled import padded, whole
 
-# By device: evaluations in one launch, and values in a table of the samples at the points of an axis. On the CPU a launch
-# is well under 0.1 s, so that Ctrl-C is answered, and a table stays in the cache.
+# By device: evaluations in one launch, and values in a table of the samples at the points of an axis. On the CPU a
+# launch is well under 0.1 s, so that Ctrl-C is answered, and a table stays in the cache.
 EVALUATIONS = {"cpu": 2**25, "cuda": 2**33}
 TABLE = {"cpu": 2**16, "cuda": 2**22}
 MOST_SAMPLES = 2**12  # in one launch
@@ -43,7 +43,9 @@ def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progr
     evaluations += n * len(at[0]) * len(at[1]) * len(smooth) + (0 if line is None else summary.n)
     advance = counted(progress, evaluations)
     evaluate(samples, summary, s, t, samples.weighted, direct, advance)
-    values = {name: out.new_empty(*out.shape[:-2], *map(len, at[::-1]), dtype=torch.float64) for name, out in smooth.items()}
+    values = {
+        name: out.new_empty(*out.shape[:-2], *map(len, at[::-1]), dtype=torch.float64) for name, out in smooth.items()
+    }
     if line is None:
         evaluate(samples, summary, *at, samples.weighted, values, advance)
     else:

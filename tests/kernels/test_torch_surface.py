@@ -66,9 +66,8 @@ def test_more_samples_than_a_launch_takes(place, one_graph, monkeypatch):
         monkeypatch.setattr(body, "EVALUATIONS", dict.fromkeys(body.EVALUATIONS, evaluations))
         for problem in (one_feature(997, 1.0, labels="noisy"), plane(100, 300.0, weighted=True)):
             t, seen = np.linspace(-5, 5, 77), []
-            surface = evaluate(
-                problem, place, t=t, quantities=FEW, method="direct", progress=lambda *done: seen.append(done)
-            )
+            options = {"quantities": FEW, "method": "direct", "progress": lambda *done, to=seen: to.append(done)}
+            surface = evaluate(problem, place, t=t, **options)
             assert_close(surface, problem, FEW)
             assert [done for done, _ in seen] == sorted(done for done, _ in seen)
             assert seen[-1] == (len(problem.y) * 11 * 77 * 3,) * 2
