@@ -1,11 +1,12 @@
-# Each target sets up .venv by itself. PIP_ARGS goes to every pip install, e.g. an index of CPU-only builds of torch.
+# Each target sets up .venv by itself, but those for a CUDA device: they take the machine's own python3, with PyTorch
+# and pytest, and install nothing. PIP_ARGS goes to every pip install, e.g. an index of CPU-only builds of torch.
 PYTHON ?= python3
 PIP_ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 
-.PHONY: lab test test-long bench lint clean
+.PHONY: lab test test-long test-cuda bench bench-cuda lint clean
 
 lab: $(INSTALLED)
 	$(RUN) -m logreg lab
@@ -25,6 +26,13 @@ bench: $(INSTALLED)
 	done
 	$(RUN) -m bench.report
 	$(RUN) -m bench.plots
+
+test-cuda:
+	$(PYTHON) -m pytest -m cuda tests/kernels/test_torch_surface.py tests/kernels/test_torch_update.py \
+		tests/kernels/test_torch_ensemble.py
+
+bench-cuda:
+	$(PYTHON) -m bench.cuda
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

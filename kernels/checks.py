@@ -34,7 +34,7 @@ def on_card(value):
 
 
 def like(value, array):
-    """`array`, an array or a tensor, as the kind of thing that `value` is: a tensor, on its device, or a NumPy array."""
+    """An array or tensor as the kind of thing that `value` is: a tensor, on its device, or a NumPy array."""
     if is_tensor(array):
         return array if is_tensor(value) else array.numpy()
     return sys.modules["torch"].from_numpy(array).to(value.device) if is_tensor(value) else array

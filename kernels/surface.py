@@ -115,8 +115,9 @@ def surface_on_plane(
                    else "numba"
     progress       True for a tqdm bar, or a callable (done, total) that counts evaluations, points * samples
 
-    Data on one CUDA device gives surfaces there; only the extremes of the logits' terms come to the host. Returns a Surface in the dtype of the plane: loss, mse, accuracy (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns)
-    as ss, st, tt, None where not asked for; row = t.
+    Returns a Surface in the dtype of the plane: loss, mse, accuracy (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns)
+    as ss, st, tt, None where not asked for; row = t. Data on one CUDA device gives tensors there; only the extremes of
+    its logits' terms come to the host.
 
     With u = 2^-53 and C = max_n(|p| + |s q| + |t r|), direct: for labels 0 and 1 and no weights the relative error of a
     loss is at most 1e-12 + 4 u C, however small it is (plus 1e-307); with other labels or with weights its absolute

@@ -12,7 +12,7 @@ from logreg.data import samples
 from logreg.directions import plane_around
 from logreg.evaluation import add_penalty, check_penalty, evaluate
 from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
-from logreg.train import check_device
+from logreg.train import card_of
 
 FORMAT = 1
 
@@ -45,17 +45,20 @@ class LossSurface:
 
         `data[:]` gives x (n, 1) or (n,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for
         (-r, r). `resolution` is the number of points of both axes, or a pair (of w, of b). `loss` is "bce" or "mse".
+        `device` is where it is computed: None, "cpu" or a CUDA device.
         Raises ValueError or TypeError that name a wrong argument.
         """
-        check_device(device)
+        card = card_of(device)
         checks.one_of("loss", loss, checks.COSTS)
         x, y = samples(data)
         points = pair_of_points(resolution)
         w, b = axis("w_range", w_range, points[0]), axis("b_range", b_range, points[1])
-        return cls(w, b, loss_over(x, y, w, b, loss), loss)
+        return cls(w, b, loss_over(x, y, w, b, loss, card), loss)
 
     @staticmethod
-    def around(model, data, *, directions="axes", extent, resolution, quantities=("loss",), l2=0.0, seed=None):
+    def around(
+        model, data, *, directions="axes", extent, resolution, quantities=("loss",), l2=0.0, seed=None, device=None
+    ):
         """Loss and what belongs to it on a plane through a trained model of any number of features: a PlaneSurface.
 
         `model` is a LogisticRegression, an nn.Linear(d, 1), or the History of a training run, whose last step is meant;
@@ -72,11 +75,13 @@ class LossSurface:
         resolution  number of points of both axes, or a pair (of s, of t)
         quantities  of "loss", "mse", "accuracy", "gradient" and "hessian"
         l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised
+        device      where it is computed: None, "cpu" or a CUDA device
 
         Computed in float64. Large grids are interpolated between Chebyshev nodes, to 1e-12 max(1, max|quantity|);
         where a quantity is faint beside that it is evaluated directly. Raises ValueError or TypeError that name a wrong
         argument, MemoryError before allocating what can't fit.
         """
+        card = card_of(device)
         x, y = samples(data)
         x = checks.features("data x", x).astype(np.float64, copy=False)
         y = checks.labels(y, len(x), np.float64)
@@ -86,7 +91,7 @@ class LossSurface:
         s, t = (axis("extent", *window) for window in zip(windows, pair_of_points(resolution), strict=True))
         plane = plane_around(model, x, y, directions, l2, seed)
         logits = logit_plane(x, plane.center, plane.s_direction, plane.t_direction)
-        surface = evaluate(logits, y, s, t, names)
+        surface = evaluate(logits, y, s, t, names, card)
         add_penalty(surface, l2, plane)
         values = {name: getattr(surface, name) for name in checks.QUANTITIES}
         return PlaneSurface(s, t, plane, **values, l2=float(l2), plan=surface.plan)
@@ -128,12 +133,12 @@ def read_surface(archive):
     return w, b, Z, about["loss"]
 
 
-def loss_over(x, y, w, b, loss):
+def loss_over(x, y, w, b, loss, card):
     """The loss of one-feature samples over the grid (nb, nw)."""
     feature = checks.feature("data x", x).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
     name = {"bce": "loss", "mse": "mse"}[loss]
-    return getattr(evaluate(plane, y, w, b, (name,)), name)
+    return getattr(evaluate(plane, y, w, b, (name,), card), name)
 
 
 def pair_of_points(resolution):

@@ -7,6 +7,7 @@ import torch
 
 from kernels import checks, sgd_run_
 from kernels.reference import COSTS
+from kernels.results import Run
 from logreg.data import samples
 from logreg.model import linear_layer
 
@@ -84,17 +85,18 @@ def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, histo
 
     `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the
     trained parameters. `data[:]` gives x (n, d) and y (n, 1) or (n,). The other arguments are those of
-    `kernels.sgd_run_`, also `shuffle_seed`, `momentum`, `weight_decay`, `backend` and `progress`; `device` is None or
-    "cpu". Returns a History.
+    `kernels.sgd_run_`, also `shuffle_seed`, `momentum`, `weight_decay`, `backend` and `progress`; `device` is None,
+    "cpu", or a CUDA device to train on, with model and data on the CPU before and after. Returns a History.
 
     Raises what `kernels.sgd_run_` raises; ValueError for another device, TypeError for another model.
     """
-    check_device(device)
+    card = card_of(device)
     layer = linear_layer(model)
     x, y = samples(data)
     w, b = layer.weight.detach()[0], layer.bias.detach()
     start_w, start_b = checks.array_of("the model's weight", w).copy(), float(checks.array_of("the model's bias", b)[0])
-    run = sgd_run_(x, y, w, b, lr=lr, batch_size=batch_size, epochs=epochs, loss=loss, history=history, **settings)
+    settings |= {"lr": lr, "batch_size": batch_size, "epochs": epochs, "loss": loss, "history": history}
+    run = sgd_run_(x, y, w, b, **settings) if card is None else run_on(card, x, y, w, b, settings)
     return History(*run, start_w, start_b, -(-len(y) // batch_size), loss, x.copy(), y.copy(), history)
 
 
@@ -109,10 +111,25 @@ def accuracy(model, data):
     return float(np.mean(is_correct(x.astype(np.float64) @ w + b, y)))
 
 
-def check_device(device):
+def run_on(card, x, y, w, b, settings):
+    """The Run on a CUDA device, with NumPy arrays in and out; w and b end as the trained parameters."""
+    parameters = w.to(card), b.to(card)
     try:
-        on_cpu = device is None or torch.device(device).type == "cpu"
+        run = sgd_run_(*(torch.tensor(values, device=card) for values in (x, y)), *parameters, **settings)
+    finally:
+        for end, start in zip(parameters, (w, b), strict=True):
+            start.copy_(end)
+    return Run(*(field.cpu().numpy() for field in run))
+
+
+def card_of(device):
+    """The CUDA device that is meant, None for the CPU."""
+    try:
+        found = torch.device("cpu" if device is None else device)
     except (RuntimeError, TypeError):
-        on_cpu = False
-    if not on_cpu:
-        raise ValueError(f"device is {device!r}; accepted: None or 'cpu'")
+        found = None
+    if found is None or found.type not in ("cpu", "cuda"):
+        raise ValueError(f"device is {device!r}; accepted: None, 'cpu' or a CUDA device")
+    if found.type == "cuda" and not (found.index or 0) < torch.cuda.device_count():
+        raise ValueError(f"device is {device!r}; accepted: None or 'cpu', as PyTorch finds no such CUDA device here")
+    return found if found.type == "cuda" else None

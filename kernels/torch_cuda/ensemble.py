@@ -21,8 +21,8 @@ def logits(theta, X):
 
 
 def taken(X, y, share, theta, rates, number, known, classes, steps, squared):
-    """Takes step `number` of every member on a batch X (m, d), y (m,) whose mean has the shares (m,): `theta` (k, d + 1)
-    in place, NaN where it leaves the range.
+    """Takes step `number` of every member, theta (k, d + 1), in place, on a batch X (m, d), y (m,) whose mean has the
+    shares (m,); NaN where it leaves the range.
 
     `rates` are the learning rate and the largest parameter allowed. Notes in `steps` (k,) who is right for the first
     time on the samples `known` of these `classes`. Returns the losses before the step (k,).
@@ -84,7 +84,7 @@ def decisive(X, y):
 
 
 def train(X, y, theta, settings, dtype, history, advance):
-    """Trains members `theta` (k, d + 1), in place, on float64 X and y; returns their steps. Fills `history`, a Run of all
+    """Trains members theta (k, d + 1), in place, on float64 X and y; returns their steps. Fills `history`, a Run of all
     of them, unless it is None."""
     lr, batch_size, epochs, loss = settings
     known, labels = (padded_by_copies(values) for values in decisive(X, y))
@@ -125,7 +125,7 @@ def costs(X, y, theta, loss):
 
 def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
     """`kernels.sgd_ensemble` on checked tensors: X (n, d), y (n,), w0 (k, d) and b0 (k,) of one dtype, history_of (m,)
-    NumPy; at most n samples a batch. Members with a history are trained again, so that the others needn't keep theirs."""
+    NumPy; at most n samples a batch. Members with a history are trained again: the others needn't keep theirs."""
     n, d = X.shape
     k, m, dtype = len(b0), len(history_of), X.dtype
     total = epochs * -(-n // batch_size)

@@ -35,7 +35,7 @@ def add_block(total, X, y, share, w, b):
 
 
 def loss_and_gradient(X, y, w, b, weight):
-    """Means over the samples: loss () and gradient by w (d,) and b (), float64, of X (n, d), y (n,), w (d,), b (1,) of one
+    """Means over the samples: loss () and gradient by w (d,) and b (), float64; X (n, d), y (n,), w (d,), b (1,) of one
     dtype, weight (n,) of it or None."""
     n, d = X.shape
     total = X.new_zeros(d + 2, dtype=torch.float64)

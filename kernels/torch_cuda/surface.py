@@ -13,8 +13,8 @@ from kernels.progress import counted
 from kernels.torch_cuda import terms
 from kernels.torch_cuda.compiled import padded, whole
 
-# By device: evaluations in one launch, and values in a table of the samples at the points of an axis. On the CPU a launch
-# is well under 0.1 s, so that Ctrl-C is answered, and a table stays in the cache.
+# By device: evaluations in one launch, and values in a table of the samples at the points of an axis. On the CPU a
+# launch is well under 0.1 s, so that Ctrl-C is answered, and a table stays in the cache.
 EVALUATIONS = {"cpu": 2**25, "cuda": 2**33}
 TABLE = {"cpu": 2**16, "cuda": 2**22}
 MOST_SAMPLES = 2**12  # in one launch

@@ -1,8 +1,8 @@
 """What samples add to the quantities of a surface, in graphs without an array of grid x samples.
 
-Logits are z = u + v, with u = p + s q (n, ns) and v = t r (n, nt) made beforehand: nothing is left that a compiler could
-contract to a fused multiply-add, so that z > 0 is the class that the contract promises. A label y is a class and a
-distance y' = min(y, 1 - y) from it; m is the margin, sign z, with sign -1 for class 1. With e = exp(-|z|), one
+Logits are z = u + v, with u = p + s q (n, ns) and v = t r (n, nt) made beforehand: nothing is left that a compiler
+could contract to a fused multiply-add, so that z > 0 is the class that the contract promises. A label y is a class and
+a distance y' = min(y, 1 - y) from it; m is the margin, sign z, with sign -1 for class 1. With e = exp(-|z|), one
 exponential gives sigma(m) and 1 - sigma(m) as 1 / (1 + e) and e / (1 + e), and softplus(m) as max(m, 0) + log(1 + e);
 nothing cancels.
 """

@@ -15,8 +15,8 @@ STEPS = 64  # from one look at the device to the next
 
 
 def sgd_step_(w, b, loss, grad_w, grad_b, lr):
-    """Subtracts lr times the gradient from w (d,) and b (1,), in place, if loss and parameters stay finite in the dtype of
-    w; returns the loss in it."""
+    """Subtracts lr times the gradient from w (d,) and b (1,), in place, if loss and parameters stay finite in the dtype
+    of w; returns the loss in it."""
     loss, new_w, new_b = (value.to(w.dtype) for value in (loss, w - lr * grad_w, b - lr * grad_b))
     inside = loss.isfinite() & new_w.isfinite().all() & new_b.isfinite().all()
     w.copy_(torch.where(inside, new_w, w))
@@ -62,7 +62,7 @@ TAKE = {"bce": take_cross_entropy, "mse": take_squared_error}
 
 
 def batches(X, y, order, size):
-    """(X, y, share) of each batch in turn, the last filled up with rows of no share; `order` (n,) or None: as they are."""
+    """(X, y, share) of each batch in turn, the last filled up with rows of no share; `order` (n,) or None: as is."""
     length = max(2, size)
     for start in range(0, len(y), size):
         rows = slice(start, start + size) if order is None else order[start : start + size]

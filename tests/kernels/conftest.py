@@ -17,7 +17,7 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(params=PLACES)
 def place(request, monkeypatch):
-    """Takes NumPy arrays to where they are tested; None stays None. "tensors" take the path of CUDA tensors on the CPU."""
+    """Takes NumPy arrays to where they are tested. "tensors" take the path of CUDA tensors, on the CPU."""
     if request.param != "cuda" and not (shutil.which("g++") or shutil.which("clang++")):
         pytest.skip("no C++ compiler for Inductor")
     if request.param == "tensors":

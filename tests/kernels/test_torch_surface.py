@@ -66,9 +66,8 @@ def test_more_samples_than_a_launch_takes(place, one_graph, monkeypatch):
         monkeypatch.setattr(body, "EVALUATIONS", dict.fromkeys(body.EVALUATIONS, evaluations))
         for problem in (one_feature(997, 1.0, labels="noisy"), plane(100, 300.0, weighted=True)):
             t, seen = np.linspace(-5, 5, 77), []
-            surface = evaluate(
-                problem, place, t=t, quantities=FEW, method="direct", progress=lambda *done: seen.append(done)
-            )
+            options = {"quantities": FEW, "method": "direct", "progress": lambda *done, to=seen: to.append(done)}
+            surface = evaluate(problem, place, t=t, **options)
             assert_close(surface, problem, FEW)
             assert [done for done, _ in seen] == sorted(done for done, _ in seen)
             assert seen[-1] == (len(problem.y) * 11 * 77 * 3,) * 2
@@ -89,14 +88,9 @@ def test_results_are_where_the_data_is(place):
         assert loss_surface(x, y, w, b).equal(surface)
         with pytest.raises(ValueError, match=r"^x is on device .*; accepted by backend 'numba'"):
             loss_surface(x, y, w, b, backend="numba")
-        with pytest.raises(ValueError, match=r"^y is on device cpu; accepted: .*, as x") if x.is_cuda else nothing():
-            loss_surface(x, y.cpu(), w, b)
-
-
-def nothing():
-    from contextlib import nullcontext
-
-    return nullcontext()
+        if x.is_cuda:
+            with pytest.raises(ValueError, match=r"^y is on device cpu; accepted: .*, as x"):
+                loss_surface(x, y.cpu(), w, b)
 
 
 def test_planes_are_made_where_the_features_are(place):

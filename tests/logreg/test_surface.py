@@ -149,7 +149,7 @@ def test_bad_windows_of_b(window):
         ("resolution", (3, 0)),
         ("loss", "nll"),
         ("loss", None),
-        ("device", "cuda"),
+        ("device", "cuda:99"),
         ("device", "no such device"),
     ],
 )
