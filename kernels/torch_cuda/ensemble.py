@@ -17,7 +17,14 @@ LOGITS = {"cpu": 2**20, "cuda": 2**26}  # of members and samples, at once
 
 def logits(theta, X):
     """(k, n) of members (k, d + 1) and samples (n, d)."""
-    return theta[:, :-1] @ X.T + theta[:, -1:]
+    return product(theta[:, :-1], X.T) + theta[:, -1:]
+
+
+def product(A, B):
+    """A @ B; Inductor would make several graphs, by sizes, of matrices of one column or row."""
+    if A.shape[1] == 1:
+        return A * B
+    return (A * B[:, 0]).sum(1, keepdim=True) if B.shape[1] == 1 else A @ B
 
 
 def taken(X, y, share, theta, rates, number, known, classes, steps, squared):
@@ -30,7 +37,7 @@ def taken(X, y, share, theta, rates, number, known, classes, steps, squared):
     lr, largest = rates.unbind()
     costs, slopes = costs_and_slopes(logits(theta, X), y, squared)
     slopes = slopes * share
-    moved = theta - lr * torch.cat([slopes @ X, slopes.sum(1, keepdim=True)], dim=1)
+    moved = theta - lr * torch.cat([product(slopes, X), slopes.sum(1, keepdim=True)], dim=1)
     inside = (moved.abs() <= largest).all(1, keepdim=True)
     theta.copy_(torch.where(inside, moved, torch.nan))
     steps.copy_(torch.where((steps < 0) & all_right(theta, known, classes), number, steps))

@@ -22,7 +22,7 @@ def assert_members(place, n, d, batch_size, k, dtype=np.float64, loss="bce", sca
     *fields, steps = host(ends[:-1])
     w, b, value, accuracy = fields
     assert {field.dtype for field in fields} == {np.dtype(dtype)}
-    eps = np.finfo(dtype).eps
+    eps = float(np.finfo(dtype).eps)
     for i in range(k):
         path_w, path_b, _ = oracle.sgd_path(X, y, w0[i], b0[i], **settings)
         np.testing.assert_allclose(w[i], path_w[-1], rtol=0, atol=max(1e-12, 8 * eps * np.abs(path_w).max()))
