@@ -322,7 +322,7 @@ def logits(low, high, s, t):
     window = 1.0, np.abs(s).max(), np.abs(t).max()
     with np.errstate(over="ignore"):
         largest = float(np.maximum(np.abs(low), np.abs(high)) @ window)
-    if not math.isfinite(largest):
+    if math.isinf(largest):  # NaN, which only values on a card can be here, is returned
         raise ValueError(
             f"s and t reach {window[1]:g} and {window[2]:g}, where logits overflow; accepted: finite logits"
         )
