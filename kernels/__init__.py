@@ -1,8 +1,8 @@
 """Logistic-regression loss surfaces and training, compiled.
 
-NumPy arrays or torch CPU tensors in, the same kind out. `backend=None` runs the Numba kernels; `"reference"` runs the
-eager PyTorch form of the same function (`kernels.reference`), and needs nothing compiled. Importing this package
-imports neither torch nor Numba.
+NumPy arrays or torch tensors in, the same kind out. `backend=None` runs the Numba kernels, for CUDA tensors those of
+torch.compile; `"reference"` runs the eager PyTorch form of the same function (`kernels.reference`), and needs nothing
+compiled. Importing this package imports neither torch nor Numba.
 """
 
 from kernels.backends import numba_module
