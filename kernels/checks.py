@@ -20,11 +20,14 @@ COSTS = ("bce", "mse")
 METHODS = ("auto", "direct", "spectral")
 QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian": (3,)}  # and their leading axes
 TENSOR_DTYPES = {f"torch.{name}" for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")}
+FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}  # of this machine's byte order
 MANY = 10_000
 SURELY_FREE = 2**24  # bytes for which the system isn't asked
 
 
 def is_tensor(value):
+    if isinstance(value, np.ndarray):  # quicker to see than that something is no tensor
+        return False
     torch = sys.modules.get("torch")  # a tensor's module is loaded: no need to load it for NumPy users
     return torch is not None and isinstance(value, torch.Tensor)
 
@@ -68,6 +71,8 @@ def check_tensor(name, value):
 
 def array_of(name, value):
     """The NumPy array that holds the values of an array, a CPU tensor or a sequence of numbers."""
+    if type(value) is np.ndarray and value.dtype in FLOATS:
+        return value
     if is_tensor(value):
         if value.device.type != "cpu":
             raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
@@ -103,7 +108,8 @@ def sum_of(array):
     """A sum whose being finite proves all values finite, without a temporary: of squares, or for many values of these
     themselves, as the threads of a long product would be in the way of ours."""
     if array.size < MANY:
-        return np.vdot(array, array)
+        values = array.ravel("K")
+        return values.dot(values)
     with np.errstate(over="ignore", invalid="ignore"):
         return array.sum()
 

@@ -129,12 +129,12 @@ def exp_single(x):
 
 
 @njit(forceinline=True)
-def one_plus_exp(x):
-    """1 + e^x, with x taken at 708 for anything above; a shorter chain of operations than by `exp_normal`."""
-    x = select(x > 708.0, 708.0, x)
-    x = select(x < -708.0, -708.0, x)
-    mantissa, exponent = exp_parts(x)
-    return fma(mantissa, power_of_two(exponent), 1.0)
+def sigmoid(x):
+    """1 / (1 + e^-x), 0 or 1 where |x| > 708: a short chain of operations, as nothing is clamped on the way."""
+    mantissa, exponent = exp_parts(-x)
+    s = 1.0 / fma(mantissa, power_of_two(exponent), 1.0)
+    s = select(x > 708.0, 1.0, s)
+    return select(x < -708.0, 0.0, s)
 
 
 @njit(forceinline=True)

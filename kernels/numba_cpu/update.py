@@ -10,7 +10,7 @@ vector. Parameters and sums are float64 whatever the dtype of the data.
 import numpy as np
 from numba import njit, types
 
-from kernels.numba_cpu.elementary import exp_normal, log1p_scaled, one_plus_exp
+from kernels.numba_cpu.elementary import exp_normal, log1p_scaled, sigmoid
 from kernels.numba_cpu.gradient import (
     SPAN,
     SPARE,
@@ -44,15 +44,15 @@ def loss_and_slopes(z, x, y, weight, squared):
     where z = x w + b."""
     class_1 = y > 0.5
     distance = select(class_1, 1.0 - y, y)
-    minus_m = select(class_1, z, -z)
+    m = select(class_1, -z, z)
     signed = select(class_1, -weight, weight)
-    s = 1.0 / one_plus_exp(minus_m)
+    s = sigmoid(m)
     if squared:
         error = s - distance
-        slope = error * (s * exp_normal(minus_m) * s) * (signed * 2.0)
+        slope = error * (s * exp_normal(-m) * s) * (signed * 2.0)
         return error * error, x * slope, slope
-    hinge = select(minus_m < 0.0, -minus_m, 0.0)
-    loss = fma(distance, minus_m, hinge) + log1p_scaled(exp_normal(-absolute(z)), 0.0)
+    hinge = select(m > 0.0, m, 0.0)
+    loss = fma(-distance, m, hinge) + log1p_scaled(exp_normal(-absolute(z)), 0.0)
     # s is what comes last: the derivative by w doesn't wait for that by b
     return loss, fma(s, x * signed, -(distance * (x * signed))), fma(s, signed, -(distance * signed))
 
