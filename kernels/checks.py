@@ -108,8 +108,7 @@ def sum_of(array):
     """A sum whose being finite proves all values finite, without a temporary: of squares, or for many values of these
     themselves, as the threads of a long product would be in the way of ours."""
     if array.size < MANY:
-        values = array.ravel("K")
-        return values.dot(values)
+        return np.vdot(array, array)
     with np.errstate(over="ignore", invalid="ignore"):
         return array.sum()
 

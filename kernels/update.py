@@ -127,8 +127,7 @@ def mean_loss_grad(X, y, w, b, weight, backend):
         share = len(y) if weight is None else weight.sum(dtype=np.float64)
         loss, grad_w, grad_b = loss / share, gradient[:-1] / share, gradient[-1] / share
     if not (math.isfinite(loss) and np.isfinite(grad_w).all()):
-        checks.check_labels(y)
-        checks.check_finite("X", X)
+        check_data(X, y)
     return loss, grad_w, grad_b
 
 
@@ -176,10 +175,10 @@ def sgd_run_(
     the step if the run diverges. After that, or after Ctrl-C, `w` and `b` hold the last parameters reached.
     """
     backend = checks.backend(backend, X=X, y=y, w=w, b=b)
-    X_array = checks.features("X", X)
+    X_array = checks.matrix("X", X)
     n, d = X_array.shape
     dtype = checks.dtype_of(X_array)
-    y_array = checks.labels(y, n, dtype)
+    y_array = checks.unchecked_labels(y, n, dtype)
     parameters = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
     settings = {
         "lr": checks.rate("lr", lr),
@@ -194,15 +193,37 @@ def sgd_run_(
     if settings["history"]:
         steps = settings["epochs"] * -(-n // settings["batch_size"])
         checks.memory((steps // settings["history"], d + 2), dtype)
-    body = {"reference": reference_run, "torch": torch_run}.get(backend) or numba_module("update").sgd_run_
+    body = {"reference": reference_run, "torch": torch_run}.get(backend, numba_run)
     with reporter(progress) as report:
         run = body(X_array, y_array, *parameters, **settings, progress=report)
     return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else run
 
 
+def numba_run(X, y, w, b, **settings):
+    """Looks at the values of X and y only if the run fails, as it does where one of them isn't finite, or if they are
+    not read."""
+    start = w.copy(), b.copy()
+    if settings["epochs"] == 0:
+        check_data(X, y)
+    try:
+        return numba_module("update").sgd_run_(X, y, w, b, **settings)
+    except FloatingPointError:
+        end = w.copy(), b.copy()
+        w[:], b[:] = start
+        check_data(X, y)
+        w[:], b[:] = end
+        raise
+
+
+def check_data(X, y):
+    checks.check_labels(y)
+    checks.check_finite("X", X)
+
+
 def reference_run(X, y, w, b, *, progress, **settings):
     from kernels import reference
 
+    check_data(X, y)
     X, y, end_w, end_b = on_tensors(X, y, w.copy(), b.copy())
     try:
         run = reference.sgd_run_(X, y, end_w, end_b, **settings)
@@ -214,6 +235,7 @@ def reference_run(X, y, w, b, *, progress, **settings):
 
 
 def torch_run(X, y, w, b, *, progress, **settings):
+    check_data(X, y)
     X, y, end_w, end_b = on_tensors(X, y, w, b)
     try:
         run = torch_module("update").sgd_run_(X, y, end_w, end_b, **settings, progress=progress)

@@ -59,7 +59,7 @@ def add_residuals(z, y, weight, first, rows, squared, sums):
     """Replaces the logits z of `rows` samples from `first` by the derivatives of their losses.
 
     Adds to the sums: the product of 1 + e (minus 1), what else there is of the losses, and the derivatives. A label
-    outside [0, 1] makes the loss NaN.
+    outside [0, 1] makes the derivative NaN.
     """
     samples, lanes = registers_of(z, 1), REGISTER // z.itemsize
     product, losses, slopes = sums
@@ -84,7 +84,7 @@ def add_residuals(z, y, weight, first, rows, squared, sums):
         if weight.size > 0:
             share = load_where(samples, weight, first + row, live)
             loss, slope = loss * share, slope * share
-        loss = select((label >= 0.0) & (other >= 0.0), loss, np.nan)
+        slope = select((label >= 0.0) & (other >= 0.0), slope, np.nan)
         slope = select(live, slope, 0.0)
         losses, slopes = losses + select(live, loss, 0.0), slopes + slope
         store(z, row, slope)

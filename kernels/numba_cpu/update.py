@@ -41,11 +41,11 @@ GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 @njit(forceinline=True)
 def loss_and_slopes(z, x, y, weight, squared):
     """Loss of each sample, cross-entropy or squared error of the sigmoid, and `weight` times its derivatives by w and b
-    where z = x w + b."""
+    where z = x w + b. A label outside [0, 1] makes them NaN."""
     class_1 = y > 0.5
     distance = select(class_1, 1.0 - y, y)
     m = select(class_1, -z, z)
-    signed = select(class_1, -weight, weight)
+    signed = select(distance >= 0.0, select(class_1, -weight, weight), np.nan)
     s = sigmoid(m)
     if squared:
         error = s - distance
@@ -110,7 +110,7 @@ def run_one_feature(
         moved_w, moved_b = momentum * moved_w + decay * w, momentum * moved_b + decay * b
         w, b = (w - moved_w) - by_w, (b - moved_b) - by_b
         moved_w, moved_b = moved_w + by_w, moved_b + by_b
-        if not (loss < np.inf and abs(w) <= largest and abs(b) <= largest):
+        if not (abs(w) <= largest and abs(b) <= largest):
             return step
         theta[0], theta[1] = w, b
         wait -= 1
@@ -175,7 +175,7 @@ def run_features(
             stop = min(row + SPAN, end)
             loss += add_span(X, stride, by_rows, y, weight, row, stop, theta, squared, block, z, near, gradient)
         gradient *= lr / (end - begin)
-        if not (loss < np.inf and descended(theta, gradient, momentum, decay, largest, velocity)):
+        if not descended(theta, gradient, momentum, decay, largest, velocity):
             return step
         wait -= 1
         if wait == 0:
@@ -212,7 +212,7 @@ def run_large_batches(
         with np.errstate(over="ignore", invalid="ignore"):
             velocity[:] = momentum * velocity + decay * theta[: d + 1] + lr / (end - begin) * gradient
             moved = theta[: d + 1] - velocity
-        if not (loss < np.inf and np.abs(moved).max() <= largest):
+        if not np.abs(moved).max() <= largest:
             return step
         theta[: d + 1] = moved
         if every and (step + 1) % every == 0:
