@@ -24,6 +24,7 @@ def check(plane, s=AXIS, t=AXIS, y=HARD, weight=None, tol=1e-12, quantities=QUAN
     """The plan of a surface of which random cells met the contract."""
     options = {"quantities": quantities, "sample_weight": weight, "method": "spectral", "tol": tol}
     surface = surface_on_plane(LogitPlane(*plane), y, s, t, **options)
+    assert surface.plan.bound <= tol
     for name in quantities:
         got = getattr(surface, name)
         assert_surface_close(got, plane, y, s, t, name, weights=weight, cells=8, method=surface.plan.method, tol=tol)

@@ -474,6 +474,75 @@ print(json.dumps(found))
     assert_prompt(run_python(INTERRUPT + calls))
 
 
+LONG_PLANES = {  # plane, y, s, t, options
+    "interpolated": (
+        "np.zeros(200), rng.normal(size=200), rng.normal(size=200)",
+        "np.linspace(-3, 3, 12_000)",
+        "np.linspace(-3, 3, 12_000)",
+        {"method": "spectral"},
+    ),
+    "interpolated, shuffled": (
+        "np.zeros(200), rng.normal(size=200), rng.normal(size=200)",
+        "rng.permutation(np.linspace(-3, 3, 8000))",
+        "rng.permutation(np.linspace(-3, 3, 8000))",
+        {"method": "spectral"},
+    ),
+    "nodes of many samples": (
+        "rng.normal(size=(3, 1_000_000))",
+        "np.linspace(-3, 3, 600)",
+        "np.linspace(-3, 3, 600)",
+        {"method": "spectral"},
+    ),
+    "compressed": (
+        "np.zeros(10**7), np.tile(rng.uniform(-1, 1, 10**6), 10), np.ones(10**7)",
+        "np.linspace(-15, 15, 3000)",
+        "np.linspace(-15, 15, 3000)",
+        {"quantities": ("loss", "mse")},
+    ),
+    "counted": (
+        "rng.normal(size=(3, 1_000_000))",
+        "np.linspace(-3, 3, 300)",
+        "np.linspace(-3, 3, 2000)",
+        {"quantities": "accuracy"},
+    ),
+    "sample by sample": (
+        "rng.normal(size=(3, 1_000_000))",
+        "np.linspace(-3, 3, 300)",
+        "np.linspace(-3, 3, 300)",
+        {"quantities": ("mse", "hessian"), "method": "direct"},
+    ),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("streamed", [False, True], ids=["arrays", "stream"])
+@pytest.mark.parametrize("name", LONG_PLANES)
+def test_ctrl_c_in_surface_on_plane(name, streamed):
+    """Among the delays are those of planning, which looks at all samples too; streams are of ten blocks."""
+    plane, s, t, options = LONG_PLANES[name]
+    calls = f"""
+p, q, r = {plane}
+s, t, options = {s}, {t}, {options}
+y = (q > 0) * 1.0
+whole = kernels.LogitPlane(p, q, r), y
+size = -(-len(y) // 10)
+parts = [slice(first, first + size) for first in range(0, len(y), size)]
+blocks = [(kernels.LogitPlane(p[part], q[part], r[part]), y[part]) for part in parts], None
+samples = blocks if {streamed} else whole
+kernels.surface_on_plane(*whole, s[:3], t[:3], quantities=options.get("quantities", "loss"))
+print(kernels.plan_surface(*whole, s, t, **options))
+
+def repeated():
+    while True:
+        kernels.surface_on_plane(*samples, s, t, **options)
+
+print(json.dumps(latencies(repeated, delays=[0.013 + 0.037 * k for k in range(16)])))
+"""
+    found = run_python(INTERRUPT + calls)
+    print("latencies:", " ".join(f"{latency:.3f}" for latency in found))
+    assert sorted(found)[-2] <= 0.2
+
+
 LONG_RUNS = {  # n, d, batch_size, epochs
     "lab": (20, 1, 3, 2_000_000),
     "batches of 1": (20, 1, 1, 1_500_000),
@@ -483,6 +552,7 @@ LONG_RUNS = {  # n, d, batch_size, epochs
     "wide rows": (200, 1000, 1, 2_000),
     "one enormous batch": (4_000_000, 1, 4_000_000, 200),
     "one enormous batch of 30 features": (300_000, 30, 300_000, 200),
+    "batches just not enormous": (500_000, 30, 9_900, 100),
 }
 
 
@@ -524,6 +594,8 @@ LONG_ENSEMBLES = {  # n, d, batch_size, epochs, k
     "one member": (20, 1, 3, 10_000_000, 1),
     "one enormous batch": (4_000_000, 1, 4_000_000, 200, 3),
     "many features": (500, 30, 32, 1000, 100_000),
+    "very many features": (2000, 1000, 16, 100, 3000),
+    "a batch of very many features": (20_000, 1000, 20_000, 100, 40),
 }
 
 
