@@ -481,12 +481,6 @@ LONG_PLANES = {  # plane, y, s, t, options
         "np.linspace(-3, 3, 12_000)",
         {"method": "spectral"},
     ),
-    "interpolated, shuffled": (
-        "np.zeros(200), rng.normal(size=200), rng.normal(size=200)",
-        "rng.permutation(np.linspace(-3, 3, 8000))",
-        "rng.permutation(np.linspace(-3, 3, 8000))",
-        {"method": "spectral"},
-    ),
     "nodes of many samples": (
         "rng.normal(size=(3, 1_000_000))",
         "np.linspace(-3, 3, 600)",
@@ -594,8 +588,6 @@ LONG_ENSEMBLES = {  # n, d, batch_size, epochs, k
     "one member": (20, 1, 3, 10_000_000, 1),
     "one enormous batch": (4_000_000, 1, 4_000_000, 200, 3),
     "many features": (500, 30, 32, 1000, 100_000),
-    "very many features": (2000, 1000, 16, 100, 3000),
-    "a batch of very many features": (20_000, 1000, 20_000, 100, 40),
 }
 
 
