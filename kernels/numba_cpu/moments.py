@@ -109,8 +109,9 @@ def compressed(samples, n, line, by_class, advance):
             launch(
                 moments_of_jobs, samples_now * line.nodes, field, *along, y, weight, by_class, first, last, parts, soft
             )
-            moments += parts.sum(axis=0)
-            softness += soft.sum()
+            # one by one: how many jobs a launch takes depends on the number of threads
+            for of_job, soft_of_job in zip(parts, soft, strict=True):
+                moments, softness = moments + of_job, softness + soft_of_job
             advance(samples_now)
         seen += len(y)
     check_passes(n, seen)

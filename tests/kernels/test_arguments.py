@@ -242,6 +242,43 @@ def run(backend="numba", **changes):
     return called(kernels.sgd_run_, arguments, backend, **changes)
 
 
+WRONG_RATES = {
+    name: [
+        (-0.1, ValueError, rf"{name} is -0.1; accepted: a finite number >= 0"),
+        (-5e-324, ValueError, rf"{name} is -5e-324"),
+        (NAN, ValueError, rf"{name} is nan"),
+        (np.float32(INF), ValueError, rf"{name} is inf"),
+        (-INF, ValueError, rf"{name} is -inf"),
+        (10**400, ValueError, rf"{name} is 10"),
+        (True, TypeError, rf"{name} is True; accepted: a finite number >= 0"),
+        ("fast", TypeError, rf"{name} is 'fast'"),
+        ("0.1", TypeError, rf"{name} is '0.1'"),
+        (b"1", TypeError, rf"{name} is b'1'"),
+        (None, TypeError, rf"{name} is None"),
+        (1j, TypeError, rf"{name} is 1j"),
+        ([0.1, 0.2], TypeError, rf"{name} is \[0.1, 0.2\]"),
+        (np.array([0.1, 0.2]), TypeError, rf"{name} is array\(\[0.1, 0.2\]\)"),
+        (object(), TypeError, rf"{name} is <object"),
+    ]
+    for name in ("lr", "momentum", "weight_decay")
+}
+WRONG_WHOLES = {
+    (name, least): [
+        (least - 1, ValueError, rf"{name} is {least - 1}; accepted: an integer >= {least}"),
+        (np.int64(-3), ValueError, rf"{name} is -3"),
+        (-(10**30), ValueError, rf"{name} is -10"),
+        (1.5, TypeError, rf"{name} is 1.5; accepted: an integer >= {least}"),
+        (2.0, TypeError, rf"{name} is 2.0"),
+        (np.float64(2), TypeError, rf"{name} is np.float64\(2.0\)"),
+        (NAN, TypeError, rf"{name} is nan"),
+        (INF, TypeError, rf"{name} is inf"),
+        ("2", TypeError, rf"{name} is '2'"),
+        ([2], TypeError, rf"{name} is \[2\]"),
+        (np.array([2, 3]), TypeError, rf"{name} is array"),
+        (torch.tensor(2.0), TypeError, rf"{name} is tensor"),
+    ]
+    for name, least in (("batch_size", 1), ("epochs", 0), ("history", 0), ("shuffle_seed", 0))
+}
 WRONG_RUNS = {
     "X": [
         (X1, ValueError, r"X has shape \(6,\); accepted: \(n, d\) with n >= 1 and d >= 1"),
@@ -290,37 +327,20 @@ WRONG_RUNS = {
         (read_only(np.zeros(1)), ValueError, r"b is read-only"),
         (np.array([-INF]), ValueError, r"b\[0\] is -inf; accepted: finite"),
     ],
-    "lr": [
-        (-0.1, ValueError, r"lr is -0.1; accepted: a finite number >= 0"),
-        (NAN, ValueError, r"lr is nan"),
-        (INF, ValueError, r"lr is inf"),
-        ("fast", TypeError, r"lr is 'fast'; accepted: a finite number >= 0"),
-        ("0.1", TypeError, r"lr is '0.1'; accepted: a finite number >= 0"),
-        (None, TypeError, r"lr is None"),
-        (1j, TypeError, r"lr is 1j"),
-        ([0.1, 0.2], TypeError, r"lr is \[0.1, 0.2\]"),
-        (10**400, ValueError, r"lr is 10"),
-    ],
-    "batch_size": [
-        (0, ValueError, r"batch_size is 0; accepted: an integer >= 1"),
-        (-3, ValueError, r"batch_size is -3"),
-        (1.5, TypeError, r"batch_size is 1.5; accepted: an integer >= 1"),
-        (2.0, TypeError, r"batch_size is 2.0"),
-        ("2", TypeError, r"batch_size is '2'"),
-        (None, TypeError, r"batch_size is None"),
-    ],
-    "epochs": [
-        (-1, ValueError, r"epochs is -1; accepted: an integer >= 0"),
-        (1.0, TypeError, r"epochs is 1.0; accepted: an integer >= 0"),
-        ("1", TypeError, r"epochs is '1'"),
-        (None, TypeError, r"epochs is None"),
-    ],
+    "lr": WRONG_RATES["lr"],
+    "batch_size": [*WRONG_WHOLES["batch_size", 1], (None, TypeError, r"batch_size is None")],
+    "epochs": [*WRONG_WHOLES["epochs", 0], (None, TypeError, r"epochs is None")],
     "loss": [
         ("hinge", ValueError, r"loss is 'hinge'; accepted: 'bce', 'mse'"),
         ("BCE", ValueError, r"loss is 'BCE'"),
         (None, ValueError, r"loss is None"),
         (["bce"], ValueError, r"loss is \['bce'\]"),
+        (b"bce", ValueError, r"loss is b'bce'"),
     ],
+    "shuffle_seed": WRONG_WHOLES["shuffle_seed", 0],
+    "history": [*WRONG_WHOLES["history", 0], (None, TypeError, r"history is None")],
+    "momentum": WRONG_RATES["momentum"],
+    "weight_decay": WRONG_RATES["weight_decay"],
     "backend": WRONG_SURFACES["backend"],
     "progress": WRONG_SURFACES["progress"],
 }
@@ -385,10 +405,97 @@ def test_batches_larger_than_the_data_are_the_data(batch_size, backend):
 def test_settings_may_be_numpy_and_torch_scalars(backend):
     want = run(backend).w
     for lr in (np.float64(0.1), np.array(0.1), torch.tensor(0.1, dtype=torch.float64)):
-        settings = {"lr": lr, "batch_size": np.int32(2), "epochs": torch.tensor(2)}
+        settings = {"lr": lr, "batch_size": np.int32(2), "epochs": torch.tensor(2), "history": np.uint8(1)}
         np.testing.assert_array_equal(run(backend, **settings).w, want)
+    want = run(backend, momentum=0.5, weight_decay=0.25, shuffle_seed=7, loss="mse").w
+    options = {"momentum": np.float32(0.5), "weight_decay": np.float16(0.25), "loss": np.str_("mse")}
+    for seed in (np.int64(7), np.array(7), torch.tensor(7)):
+        np.testing.assert_array_equal(run(backend, **options, shuffle_seed=seed).w, want)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("seed", [2**63, 10**30])
+def test_seeds_may_be_huge(seed, backend):
+    order = np.random.default_rng([seed, 0]).permutation(N)
+    settings = {"batch_size": 4, "epochs": 1}
+    want = run(backend, **settings, X=FEATURES[order], y=Y[order]).w
+    np.testing.assert_allclose(run(backend, **settings, shuffle_seed=seed).w, want, rtol=1e-14)
 
 
 def test_progress_may_be_false():
     np.testing.assert_array_equal(surface(progress=False), surface())
     np.testing.assert_array_equal(run(progress=False).w, run().w)
+
+
+# The other functions that train
+
+WEIGHTS = np.ones(N)
+WRONG_WEIGHTS = [
+    (WEIGHTS[1:], ValueError, r"sample_weight has shape \(5,\); accepted: \(6,\), one weight for each sample"),
+    (WEIGHTS[:, None], ValueError, r"sample_weight has shape \(6, 1\)"),
+    (1.0, ValueError, r"sample_weight has shape \(\)"),
+    (with_value(WEIGHTS, 2, -1e-300), ValueError, r"sample_weight has a negative value"),
+    (0 * WEIGHTS, ValueError, r"sample_weight has a negative value, or only zeros; accepted: weights >= 0"),
+    (with_value(WEIGHTS, 1, NAN), ValueError, r"sample_weight\[1\] is nan; accepted: finite"),
+    (with_value(WEIGHTS, 5, INF), ValueError, r"sample_weight\[5\] is inf"),
+    (WEIGHTS.astype(np.float16), TypeError, r"sample_weight has dtype float16; accepted: "),
+    (WEIGHTS.astype(complex), TypeError, r"sample_weight has dtype complex128"),
+    (["a"] * N, TypeError, r"sample_weight has dtype <U1"),
+    ("ones", TypeError, r"sample_weight has dtype <U4"),
+]
+
+
+def names(*chosen):
+    return {name: WRONG_RUNS[name] for name in chosen}
+
+
+WRONG_CALLS = {  # arguments that are right, and others that aren't
+    kernels.sgd_step_: (
+        {"X": FEATURES, "y": Y, "w": np.zeros(3), "b": np.zeros(1), "lr": 0.1},
+        names("X", "y", "w", "b", "lr") | {"sample_weight": WRONG_WEIGHTS},
+    ),
+    kernels.bce_loss_grad: (
+        {"X": FEATURES, "y": Y, "w": np.zeros(3), "b": np.zeros(1)},
+        names("X", "y")
+        | {
+            "sample_weight": WRONG_WEIGHTS,
+            "w": [
+                (np.zeros(2), ValueError, r"w has shape \(2,\); accepted: \(3,\)"),
+                (np.zeros((3, 1)), ValueError, r"w has shape \(3, 1\)"),
+                (None, TypeError, r"w has dtype object"),
+                (np.zeros(3, complex), TypeError, r"w has dtype complex128"),
+                ([0.0, NAN, 0.0], ValueError, r"w\[1\] is nan; accepted: finite"),
+            ],
+            "b": [
+                (np.zeros(2), ValueError, r"b has shape \(2,\); accepted: \(\) or \(1,\)"),
+                (np.zeros((1, 1)), ValueError, r"b has shape \(1, 1\)"),
+                ("a", TypeError, r"b has dtype <U1"),
+                (10**400, TypeError, r"b has dtype object"),
+                (NAN, ValueError, r"b\[.*\] is nan; accepted: finite"),
+            ],
+        },
+    ),
+    kernels.sgd_ensemble: (
+        {"X": FEATURES, "y": Y, "w0": np.zeros((4, 3)), "b0": np.zeros(4)} | SETTINGS,
+        names("X", "y", "lr", "batch_size", "epochs", "loss"),
+    ),
+}
+
+
+CALLS = [
+    pytest.param(function, arguments, name, *case, id=f"{function.__name__}-{name}-{k}")
+    for function, (arguments, table) in WRONG_CALLS.items()
+    for name in table
+    for k, case in enumerate(table[name])
+]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("function", "arguments", "name", "value", "error", "message"), CALLS)
+def test_wrong_arguments_of_other_functions(function, arguments, name, value, error, message, backend):
+    copies = {key: np.copy(one) if isinstance(one, np.ndarray) else one for key, one in arguments.items()}
+    with pytest.raises(error, match="^" + message) as caught:
+        function(**copies | {"backend": backend, name: value})
+    assert "accepted: " in str(caught.value)
+    for key, one in arguments.items():
+        np.testing.assert_array_equal(copies[key], one)

@@ -20,11 +20,12 @@ WEIGHT = RNG.exponential(size=N)
 AXIS = np.linspace(-2, 3, 400)
 
 
-def check(plane, s=AXIS, t=AXIS, y=HARD, weight=None, tol=1e-12):
+def check(plane, s=AXIS, t=AXIS, y=HARD, weight=None, tol=1e-12, quantities=QUANTITIES):
     """The plan of a surface of which random cells met the contract."""
-    options = {"quantities": QUANTITIES, "sample_weight": weight, "method": "spectral", "tol": tol}
+    options = {"quantities": quantities, "sample_weight": weight, "method": "spectral", "tol": tol}
     surface = surface_on_plane(LogitPlane(*plane), y, s, t, **options)
-    for name in QUANTITIES:
+    assert surface.plan.bound <= tol
+    for name in quantities:
         got = getattr(surface, name)
         assert_surface_close(got, plane, y, s, t, name, weights=weight, cells=8, method=surface.plan.method, tol=tol)
     return surface.plan
@@ -36,6 +37,15 @@ def check(plane, s=AXIS, t=AXIS, y=HARD, weight=None, tol=1e-12):
 def test_samples_on_a_line(y, weight, tol):
     for q in (Q, np.round(4 * Q), make_features(np.random.default_rng(0), N, "outliers")):
         assert "compressed" in check((0.3 - 0.5 * q, q, 2 * q + 1), y=y, weight=weight, tol=tol).reason
+
+
+@pytest.mark.parametrize("quantities", [("loss",), ("gradient", "hessian")], ids=" and ".join)
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+@pytest.mark.parametrize("y", [HARD, SOFT, 0 * ONES, ONES], ids=["hard", "soft", "zeros", "ones"])
+def test_samples_on_a_line_without_the_squared_error(y, weight, quantities):
+    """Then classes aren't compressed one by one."""
+    for q in (Q, make_features(np.random.default_rng(0), N, "outliers")):
+        assert "compressed" in check((0.3 - 0.5 * q, q, 2 * q + 1), y=y, weight=weight, quantities=quantities).reason
 
 
 ONE = np.array([1.0])
@@ -70,6 +80,21 @@ def test_one_sample_off_the_line_is_noticed():
 def line_of(plane, y, weight, tol):
     samples = ArraySamples(plane, y, weight, like=None)
     return samples, compression.line_through(summary_of(samples), AXIS, AXIS, QUANTITIES, tol)
+
+
+@pytest.mark.parametrize("labels", ["noisy", "soft", "zeros", "ones"])
+def test_moments_of_all_classes_at_once(labels):
+    """The nodes have the loss of the samples: all moments as if of class 0, and two of the labels."""
+    y = make_labels(np.random.default_rng(0), P, labels)
+    samples, line = line_of((0 * Q, Q, 0 * Q), y, WEIGHT, 1e-9)
+    block, _ = moments.compressed(samples, N, line, False, lambda done: None)
+    powers = chebyshev.chebvander((Q - line.middle[1]) / line.direction[1], line.nodes - 1)
+    of_nodes = chebyshev.chebvander((block.q - line.middle[1]) / line.direction[1], line.nodes - 1)
+    allowed = 1e-13 * WEIGHT.sum()
+    np.testing.assert_allclose(block.weight @ of_nodes, WEIGHT @ powers, rtol=0, atol=allowed)
+    labelled, places = block.weight * block.y, of_nodes[:, 1]
+    np.testing.assert_allclose(labelled.sum(), (WEIGHT * y).sum(), rtol=0, atol=allowed)
+    np.testing.assert_allclose(labelled @ places, (WEIGHT * y) @ powers[:, 1], rtol=0, atol=allowed)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4095, 4097, 70_001])

@@ -316,3 +316,11 @@ def test_what_overflows_is_returned_and_not_stepped_to(dtype, backend):
     with pytest.raises(FloatingPointError, match="leaves the range"):
         kernels.sgd_step_(X, y, w, b, lr=100.0, backend=backend)
     assert [*w, *b] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bias_alone_is_not_stepped_out_of_range(backend):
+    w, b = np.zeros(2, np.float32), np.zeros(1, np.float32)
+    with pytest.raises(FloatingPointError, match="leaves the range of float32"):
+        kernels.sgd_step_(np.zeros((3, 2), np.float32), np.zeros(3), w, b, lr=1e39, backend=backend)
+    assert [*w, *b] == [0, 0, 0]

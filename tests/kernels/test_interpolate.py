@@ -5,6 +5,7 @@ import pytest
 
 from kernels import LogitPlane, loss_surface, surface_on_plane
 from kernels.numba_cpu import interpolate, surface
+from kernels.spectral import Basis
 from tests.oracle import assert_surface_close
 from tests.problems import layouts
 
@@ -74,3 +75,30 @@ def test_outputs_of_any_alignment(columns, dtype, monkeypatch):
         if out.flags.writeable:
             loss_surface(x, Y, s, AXIS, method="spectral", out=out)
             np.testing.assert_array_equal(out, want)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("points", [1, 2, 3, 4, 5, 6, 7, 11])
+@pytest.mark.parametrize("columns", [1, 40, 300])
+def test_bands_of_any_height_write_their_own_rows(columns, points, dtype, monkeypatch):
+    """The last band first, so that what a band writes to the next one stays; memory around the surface stays too."""
+    rng = np.random.default_rng(points)
+    tiles, nodes_t, nodes_s = 3, 5, 4
+    rows = tiles * points - points // 2
+    values = interpolate.empty_values(tiles * nodes_t, nodes_s)
+    values[:] = rng.normal(size=values.shape)
+    along_t, along_s = rng.normal(size=(nodes_t, rows)), rng.normal(size=(nodes_s, columns))
+    guarded = np.full(rows * columns + 2000, 77, dtype)
+    out = guarded[1000:-1000].reshape(rows, columns)
+    bands = []
+    monkeypatch.setattr(interpolate, "OPERATIONS", 1)
+    monkeypatch.setattr(interpolate, "launch", lambda kernel, work, *arguments: bands.append((kernel, arguments)))
+    interpolate.fill(values, Basis(along_s, columns), Basis(along_t, points), out, -np.inf)
+    assert len(bands) == tiles
+    for kernel, arguments in reversed(bands):
+        kernel.serial(*arguments)
+    tile = np.repeat(np.arange(tiles), points)[:rows]
+    want = np.einsum("kj,jki,il->jl", along_t, values.reshape(tiles, nodes_t, nodes_s)[tile], along_s)
+    np.testing.assert_allclose(out, want, rtol=0, atol=4e-6 if dtype == np.float32 else 1e-13)
+    out[:] = 77
+    assert (guarded == 77).all()

@@ -73,6 +73,15 @@ def test_passes_that_differ_are_noticed(quantity, plane):
             surface_on_plane(Changing(plane, short=stream.passes), None, S, T, **options)
 
 
+@pytest.mark.parametrize("plane", [PLANE, ONE_FEATURE], ids=["plane", "line"])
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_passes_that_grow_are_noticed(quantity, plane):
+    """The pass that is planned by, after two that look at the first block, is the short one."""
+    for method in ("direct", "spectral"):
+        with pytest.raises(ValueError, match=r"plane gave 1202 samples in one pass and 1203 in another; accepted"):
+            surface_on_plane(Changing(plane, short=3), None, S, T, quantities=quantity, method=method)
+
+
 def test_compression_of_a_stream_is_planned():
     assert "compressed" in plan_surface(blocks(ONE_FEATURE, 100), None, S, T, quantities="mse").reason
 

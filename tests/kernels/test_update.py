@@ -458,6 +458,32 @@ def test_divergence_in_large_batches_and_in_later_launches(d, large, dtype, monk
     assert b.tolist() == [half]
 
 
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("d", [1, 2])
+def test_a_bias_that_diverges_alone(d, large, dtype, monkeypatch):
+    """Features are 0 and every step repeats the first: the third one leaves the range."""
+    monkeypatch.setattr(update, "LARGE_BATCH", 0 if large else 10**9)
+    lr = 0.9 * float(np.finfo(dtype).max)
+    w, b = np.zeros(d, dtype), np.zeros(1, dtype)
+    with pytest.raises(FloatingPointError, match=r"step 3 of 5\b"):
+        kernels.sgd_run_(np.zeros((3, d), dtype), np.zeros(3), w, b, lr=lr, batch_size=3, epochs=5, momentum=1.0)
+    assert not w.any()
+    assert float(b[0]) == pytest.approx(-lr, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("d", [1, 2])
+def test_the_largest_number_is_no_divergence(d, large, dtype, monkeypatch):
+    monkeypatch.setattr(update, "LARGE_BATCH", 0 if large else 10**9)
+    top = np.finfo(dtype).max
+    w, b = np.full(d, top), np.array([-top])
+    kernels.sgd_run_(np.zeros((3, d), dtype), np.zeros(3), w, b, lr=0.0, batch_size=3, epochs=2)
+    assert w.tolist() == [top] * d
+    assert b.tolist() == [-top]
+
+
 @pytest.mark.parametrize("loss", COSTS)
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 @pytest.mark.parametrize("d", [1, 2])
