@@ -37,12 +37,12 @@ def peak_of(run):
     run()  # compiles, starts threads, loads libraries
     gc.collect()
     (PROCESS / "clear_refs").write_text("5")  # the peak is what there is now
-    before = resident()
+    before = peak_resident()
     run()
-    return max(RESOLUTION, resident() - before)
+    return max(RESOLUTION, peak_resident() - before)
 
 
-def resident():
+def peak_resident():
     """Bytes of this process at the peak."""
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", (PROCESS / "status").read_text())[1])
 

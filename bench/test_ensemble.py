@@ -1,4 +1,6 @@
-"""Many training runs at once: the lab's from a million random starts, and one on 30 features."""
+"""Many training runs at once: from a million random starts of the lab, and on 4 and 30 features."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -7,7 +9,13 @@ from bench.ensembles import CONTENDERS
 from bench.timing import ALL_THREADS, check_and_time
 from bench.workloads import breast_cancer_starts, ends_error, first_starts, lab_starts
 
-WORKLOADS = {"Lab starts": lab_starts, "Breast cancer starts": breast_cancer_starts}
+WORKLOADS = {  # name: the starts by dtype, with settings
+    "Lab starts, batches of 1": partial(lab_starts, batch_size=1),
+    "Lab starts": partial(lab_starts, batch_size=3),
+    "Lab starts, batches of 20": partial(lab_starts, batch_size=20),
+    "Breast cancer starts, 4 features": partial(breast_cancer_starts, d=4),
+    "Breast cancer starts": partial(breast_cancer_starts, d=30),
+}
 
 
 @pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.prepare.__name__)

@@ -261,14 +261,28 @@ def ends_error(got, starts, members=16):
     return float(max(errors))
 
 
-def pass_error(got, problem, rows=100_000):
+def pass_error(got, problem):
     """Largest error of the loss, relative, and of the gradient, relative to its largest component."""
+    loss, gradient = loss_and_gradient(problem)
+    found = np.append(got[1], got[2])
+    assert found.shape == gradient.shape
+    return max(abs(float(got[0]) / loss - 1), float(np.abs(found - gradient).max() / np.abs(gradient).max()))
+
+
+def step_error(got, problem, lr):
+    """Largest error of the loss, relative, and of w and b after the step, relative where a value is above 1."""
+    loss, gradient = loss_and_gradient(problem)
+    want, found = np.append(problem.w, problem.b) - lr * gradient, np.append(*got[1:])
+    assert found.dtype == problem.X.dtype
+    return max(abs(float(got[0]) / loss - 1), float(np.max(np.abs(found - want) / np.maximum(1, np.abs(want)))))
+
+
+def loss_and_gradient(problem, rows=100_000):
+    """The mean loss and its gradient (d + 1,), so many rows at a time."""
     theta, n, loss, gradient = np.append(problem.w, problem.b).astype(np.float64), len(problem.y), 0.0, 0.0
     for first in range(0, n, rows):
         X, y = problem.X[first : first + rows], problem.y[first : first + rows]
         X1 = np.column_stack([X.astype(np.float64), np.ones(len(y))])
         mean, slopes = oracle.cost_and_gradient(X1, y.astype(np.float64), theta)
         loss, gradient = loss + mean * len(y) / n, gradient + slopes * len(y) / n
-    found = np.append(got[1], got[2])
-    assert found.shape == gradient.shape
-    return max(abs(float(got[0]) / loss - 1), float(np.abs(found - gradient).max() / np.abs(gradient).max()))
+    return loss, gradient
