@@ -18,7 +18,7 @@ test-long: $(INSTALLED)
 	$(RUN) -m pytest -m long
 
 # `make bench BENCH="plane run"` runs some of them; the report reads the last results of each.
-BENCH ?= surface plane run gradient ensemble
+BENCH ?= surface plane run options gradient loop ensemble
 
 bench: $(INSTALLED)
 	for name in $(BENCH); do \

@@ -175,8 +175,8 @@ def batches(training, X):
 CONTENDERS = (
     Contender("kernels.sgd_run_", ours, 1e-12, 6e-8, compiles="disk"),
     Contender("eager PyTorch, reference", reference, 1e-12, 1e-4),
-    Contender("torch.optim.SGD", sgd, 1e-12, 1e-4),
-    Contender("torch.optim.SGD, fused", fused_sgd, 1e-12, 1e-4),
+    Contender("eager PyTorch, torch.optim.SGD", sgd, 1e-12, 1e-4),
+    Contender("eager PyTorch, fused SGD", fused_sgd, 1e-12, 1e-4),
     Contender("eager PyTorch, strongest", by_hand, 1e-12, 1e-4),
     Contender("torch.compile", compiled, 1e-12, 1e-4, compiles="process"),
     Contender("scikit-learn's SGDClassifier", scikit_learn, 1e-12, 1e-4),

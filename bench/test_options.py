@@ -19,7 +19,11 @@ RUNS = {  # workload, and how it is made
     "10,000 x 128, batches of 64": ("Wide run", wide_run, {}),
     "569 x 30, batches of 1, no history": ("Run in single samples", single_samples_run, {}),
 }
-IN_FLOAT64_TOO = ("momentum 0.9, weight decay 0.001", "10,000 x 128, batches of 64", "569 x 30, batches of 1, no history")
+IN_FLOAT64_TOO = (
+    "momentum 0.9, weight decay 0.001",
+    "10,000 x 128, batches of 64",
+    "569 x 30, batches of 1, no history",
+)
 CASES = [(name, np.float32) for name in RUNS] + [(name, np.float64) for name in IN_FLOAT64_TOO]
 
 
