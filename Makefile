@@ -26,6 +26,7 @@ bench: $(INSTALLED)
 	done
 	$(RUN) -m bench.report
 	$(RUN) -m bench.plots
+	$(RUN) -m bench.accuracy
 
 test-cuda:
 	$(PYTHON) -m pytest -m cuda tests/kernels/test_torch_surface.py tests/kernels/test_torch_update.py \

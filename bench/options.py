@@ -145,7 +145,7 @@ def scikit_learn(training):
     model = SGDClassifier(loss="log_loss", **rates, **passes)
 
     def run():
-        model.fit(X, y, coef_init=w[None], intercept_init=b)
+        model.fit(X, y, coef_init=w[None].copy(), intercept_init=b.copy())  # it trains in place
         return model.coef_[0], model.intercept_.astype(X.dtype), X[:0], y[:0], y[:0]
 
     return run

@@ -167,7 +167,7 @@ def heading(result):
         f"commit {commit['id'][:9]}{changed}. Times are medians, each taken after the result was compared with the "
         "oracle in the same run; the error is the largest found, relative. The first call includes compiling, with "
         "nothing cached. A floor moves the data and computes nothing. Memory is by how much the resident memory of a "
-        "process rises in a call, at the peak. \\* timed on a part of the rows, and scaled."
+        "process rises in a call, at the peak. \\* timed on a part of the work, and scaled."
     )
 
 

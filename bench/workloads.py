@@ -162,9 +162,14 @@ def breast_cancer_starts(dtype, d):
 
 
 def first_starts(starts, most):
-    """At most so many of the starts, for a slow contender, and the factor to scale its time by."""
-    k = len(starts.b0)
-    return starts._replace(w0=starts.w0[:most], b0=starts.b0[:most]), max(1.0, k / most)
+    """At most so many of the starts, with a tenth of the epochs, for a slow contender, and the factor to scale its time
+    by."""
+    k, epochs = len(starts.b0), starts.settings["epochs"]
+    if k <= most:
+        return starts, 1.0
+    fewer = max(1, epochs // 10)
+    part = starts._replace(w0=starts.w0[:most], b0=starts.b0[:most], settings=starts.settings | {"epochs": fewer})
+    return part, k / most * epochs / fewer
 
 
 def full_pass(d, dtype, size=2**28, most_samples=2**23):
