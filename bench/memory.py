@@ -16,9 +16,8 @@ from bench.loops import CONTENDERS
 from bench.workloads import training_loop
 
 PROCESS = Path("/proc/self")
-RESOLUTION = (
-    32 * os.sysconf("SC_PAGE_SIZE") * os.cpu_count()
-)  # each processor counts so many pages before Linux sums up
+# each processor counts 32 pages by itself before Linux sums up
+RESOLUTION = 32 * os.sysconf("SC_PAGE_SIZE") * os.cpu_count()
 # glibc then returns every array of pages to the system at once, so that none is there already when the second call asks
 RETURNED_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
