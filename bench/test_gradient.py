@@ -1,5 +1,5 @@
 """Loss and gradient of up to 256 MB of data, at several numbers of features, in one call; and calls on so little data
-that what they cost beside arithmetic shows."""
+that what they cost beside arithmetic shows, on one thread."""
 
 from functools import partial
 
@@ -35,7 +35,8 @@ def test_gradient(benchmark, problems, d, dtype, order, contender):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_small(benchmark, dtype, contender):
     n, d = SMALL
-    measure(benchmark, contender, full_pass(d, dtype, most_samples=n), "Loss and gradient, little data", pass_error)
+    problem = full_pass(d, dtype, most_samples=n)
+    measure(benchmark, contender, problem, "Loss and gradient, little data", pass_error, threads=1)
 
 
 @pytest.mark.parametrize("contender", STEPS, ids=lambda contender: contender.prepare.__name__)
@@ -43,13 +44,13 @@ def test_small(benchmark, dtype, contender):
 def test_step(benchmark, dtype, contender):
     n, d = SMALL
     problem, error_of = full_pass(d, dtype, most_samples=n), partial(step_error, lr=STEP)
-    measure(benchmark, contender, problem, "Step, little data", error_of)
+    measure(benchmark, contender, problem, "Step, little data", error_of, threads=1)
 
 
-def measure(benchmark, contender, problem, workload, error_of):
+def measure(benchmark, contender, problem, workload, error_of, threads=ALL_THREADS):
     n, d = problem.X.shape
     by_columns = ", by columns" if d > 1 and problem.X.flags.f_contiguous else ""
-    case = f"{n:,} x {d}{by_columns}, {problem.X.dtype}, threads: {ALL_THREADS}"
+    case = f"{n:,} x {d}{by_columns}, {problem.X.dtype}, threads: {threads}"
     benchmark.group = f"{workload}: {case}"
     work = {"workload": workload, "case": case, "work": problem.X.nbytes, "unit": "B"}
-    check_and_time(benchmark, contender, problem, error_of, cold="pass", threads=ALL_THREADS, **work)
+    check_and_time(benchmark, contender, problem, error_of, cold="pass", threads=threads, **work)
