@@ -18,7 +18,7 @@ test-long: $(INSTALLED)
 	$(RUN) -m pytest -m long
 
 # `make bench BENCH="plane run"` runs some of them; the report reads the last results of each.
-BENCH ?= surface plane run gradient ensemble
+BENCH ?= surface plane run options gradient loop ensemble
 
 bench: $(INSTALLED)
 	for name in $(BENCH); do \
@@ -26,6 +26,7 @@ bench: $(INSTALLED)
 	done
 	$(RUN) -m bench.report
 	$(RUN) -m bench.plots
+	$(RUN) -m bench.accuracy
 
 test-cuda:
 	$(PYTHON) -m pytest -m cuda tests/kernels/test_torch_surface.py tests/kernels/test_torch_update.py \

@@ -24,7 +24,7 @@ def run():
 
 
 def ensemble():
-    X, y, w0, b0, settings = lab_starts(np.float32)
+    X, y, w0, b0, settings = lab_starts(np.float32, batch_size=3)
     kernels.sgd_ensemble(X, y, w0, b0, **settings)
 
 

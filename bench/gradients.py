@@ -1,5 +1,6 @@
 """Contenders for the loss and gradient of the whole data. Each takes a `Pass` and returns the call that is timed, whose
-result is the loss, the gradient by w (d,) and by b."""
+result is the loss, the gradient by w (d,) and by b; of those that
+take a step, the loss before it and w, b after it."""
 
 import numpy as np
 import torch
@@ -7,6 +8,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 import kernels
 from bench.timing import Contender
+
+STEP = 0.5  # the learning rate
 
 
 def ours(problem):
@@ -88,6 +91,74 @@ def read(problem):
     return X.sum
 
 
+def our_step(problem):
+    """The call as users write it."""
+    X, y, w, b = copied(problem)
+    return lambda: (kernels.sgd_step_(X, y, w, b, lr=STEP), w, b)
+
+
+def optimizer_step(problem):
+    """The cost from logits, backward, torch.optim.SGD."""
+    return step_with_optimizer(problem)
+
+
+def fused_optimizer_step(problem):
+    """The same with torch.optim.SGD(fused=True)."""
+    return step_with_optimizer(problem, fused=True)
+
+
+def step_with_optimizer(problem, **options):
+    own = copied(problem)
+    X, y, w, b = tensors(own)
+    optimizer = torch.optim.SGD((w.requires_grad_(), b.requires_grad_()), lr=STEP, **options)
+
+    def run():
+        optimizer.zero_grad()
+        loss = eager_loss(X, y, w, b)
+        loss.backward()
+        optimizer.step()
+        return loss.item(), own.w, own.b
+
+    return run
+
+
+def step_by_hand(problem):
+    """The gradient written out, in place."""
+    own = copied(problem)
+    X, y, w, b = tensors(own)
+
+    def run():
+        z = torch.addmv(b.expand(len(y)), X, w)
+        loss = binary_cross_entropy_with_logits(z, y)
+        residual = z.sigmoid_().sub_(y)
+        w.addmv_(X.T, residual, alpha=-STEP / len(y))
+        b.sub_(residual.mean(), alpha=STEP)
+        return loss.item(), own.w, own.b
+
+    return run
+
+
+def compiled_step(problem):
+    """torch.compile of the same formula, with the updates in place."""
+    own = copied(problem)
+
+    def step(X, y, w, b):
+        z = X @ w + b
+        residual = (torch.sigmoid(z) - y) / len(y)
+        w -= STEP * (residual @ X)
+        b -= STEP * residual.sum()
+        return (softplus(z) - y * z).mean()
+
+    torch._dynamo.reset()
+    take_step, arguments = torch.compile(step, fullgraph=True, dynamic=False), tensors(own)
+    return lambda: (take_step(*arguments).item(), own.w, own.b)
+
+
+def copied(problem):
+    """The problem with parameters of its own, for steps in place."""
+    return problem._replace(w=problem.w.copy(), b=problem.b.copy())
+
+
 def tensors(problem):
     return [torch.from_numpy(array) for array in problem]
 
@@ -104,4 +175,11 @@ CONTENDERS = (
     Contender("torch.compile", compiled, 1e-12, 5e-2, compiles="process"),
     Contender("scikit-learn", sklearns, 1e-12, 5e-2),
     Contender("torch.sum(X)", read),
+)
+STEPS = (
+    Contender("kernels.sgd_step_", our_step, 1e-12, 1e-5, compiles="disk"),
+    Contender("eager PyTorch, torch.optim.SGD", optimizer_step, 1e-12, 1e-5),
+    Contender("eager PyTorch, fused SGD", fused_optimizer_step, 1e-12, 1e-5),
+    Contender("eager PyTorch, by hand", step_by_hand, 1e-12, 1e-5),
+    Contender("torch.compile", compiled_step, 1e-12, 1e-5, compiles="process"),
 )

@@ -3,12 +3,13 @@
 
 import argparse
 import json
+import re
 from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
-FILES = ("surface", "plane", "run", "gradient", "ensemble")  # as they are to be read
+FILES = ("surface", "plane", "run", "options", "gradient", "loop", "ensemble")  # as they are to be read
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 # as they are to be read
 WORKLOADS = (
@@ -20,20 +21,46 @@ WORKLOADS = (
     "Direct, bias axis",
     "Lab run",
     "Breast cancer run",
+    "Run with options",
+    "Wide run",
+    "Run in single samples",
     "Loss and gradient",
+    "Loss and gradient, little data",
+    "Step, little data",
+    "Training loop",
     "Lab starts",
     "Breast cancer starts",
 )
+# of these workloads the summary has the cases that match, of others all
+SUMMARISED = {
+    "Lab surface": "float64",
+    "Breast cancer run": "float32",
+    "Run with options": "(momentum|shuffled|squared).*float32",
+    "Run in single samples": "float32",
+    "Loss and gradient": " x (1|32|1024), float32| x 32, float64",
+    "Loss and gradient, little data": "float32",
+    "Step, little data": "float32",
+    "Lab starts": "batches of 3",
+    "Breast cancer starts": "float32",
+}
 OURS = (
     "kernels.loss_surface",
     "kernels",
     "kernels, direct",
     "kernels.sgd_run_",
     "kernels.bce_loss_grad",
+    "kernels.sgd_step_",
+    "kernels.linear_bce",
     "kernels.sgd_ensemble",
 )
 # as one would write it: what a table has of these first
-EAGER = ("eager PyTorch, as written", "eager PyTorch", "the lab's loop", "eager PyTorch, autograd")
+EAGER = (
+    "eager PyTorch, as written",
+    "eager PyTorch",
+    "the lab's loop",
+    "eager PyTorch, autograd",
+    "eager PyTorch, torch.optim.SGD",
+)
 NOISY = 1.5
 PREFIXES = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n"}
 NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch"}
@@ -75,29 +102,38 @@ def replaced(readme, text):
 
 
 def summary(results):
-    """Markdown: for each case ours, the fastest other contender, and the plainest eager PyTorch, by machine and day."""
-    header = "| workload | case | ours | fastest peer | ÷ ours | eager PyTorch ÷ ours |"
+    """Markdown: for each case ours, the fastest other contender, the plainest eager PyTorch, and the floor, by machine
+    and day."""
+    header = "| workload | case | ours | fastest peer | ÷ ours | eager PyTorch ÷ ours | floor ÷ ours |"
     parts = []
     for machine, some in groupby(results, heading):
-        rows = [summary_row(*case) for result in some for case in cases(result)]
-        lines = [header, "| --- | --- | ---: | --- | ---: | ---: |", *(row for row in rows if row)]
+        rows = [summary_row(*case) for result in some for case in cases(result) if summarised(*case[:2])]
+        lines = [header, "| --- | --- | ---: | --- | ---: | ---: | ---: |", *(row for row in rows if row)]
         parts.append(f"{machine}\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
+
+
+def summarised(workload, case):
+    return bool(re.search(SUMMARISED.get(workload, ""), case))
 
 
 def summary_row(workload, case, entries):
     times = {entry["extra_info"]["contender"]: median(entry) for entry in entries}
     ours = next((name for name in OURS if name in times), None)
-    computing = [entry["extra_info"]["contender"] for entry in entries if entry["extra_info"]["error"] is not None]
-    peers = [name for name in computing if not name.startswith("kernels")]
-    peers = peers or [name for name in times if not name.startswith("kernels")]  # a matrix product, or a fill
-    if ours is None or not peers:
+    others = [entry["extra_info"] for entry in entries if not entry["extra_info"]["contender"].startswith("kernels")]
+    peers = [info["contender"] for info in others if info["error"] is not None]
+    floors = [info["contender"] for info in others if info["error"] is None]
+    if ours is None or not others:
         return None
-    fastest = min(peers, key=times.get)
-    eager = [name for name in EAGER if name in peers]
-    plain = f"{significant(times[eager[0]] / times[ours])}" if eager else ""
+    fastest = min(peers or floors, key=times.get)
     ratio = significant(times[fastest] / times[ours])
-    return f"| {workload} | {case} | {si(times[ours], 's')} | {fastest} | {ratio} | {plain} |"
+    plain = next((name for name in EAGER if name in peers), None)
+    eager = significant(times[plain] / times[ours]) if plain else ""
+    memory = {entry["extra_info"]["contender"]: entry["extra_info"].get("extra_bytes") for entry in entries}
+    if memory[ours]:
+        eager += f", memory {significant(memory[plain] / memory[ours])}"
+    floor = significant(min(times[name] for name in floors) / times[ours]) if peers and floors else ""
+    return f"| {workload} | {case} | {si(times[ours], 's')} | {fastest} | {ratio} | {eager} | {floor} |"
 
 
 def cases(result):
@@ -130,15 +166,18 @@ def heading(result):
         f"{machine['cpu']}, {machine['threads']} threads, {machine['system']}; {versions}; {result['datetime'][:10]}, "
         f"commit {commit['id'][:9]}{changed}. Times are medians, each taken after the result was compared with the "
         "oracle in the same run; the error is the largest found, relative. The first call includes compiling, with "
-        "nothing cached. \\* timed on a part of the rows, and scaled."
+        "nothing cached. A floor moves the data and computes nothing. Memory is by how much the resident memory of a "
+        "process rises in a call, at the peak. \\* timed on a part of the work, and scaled."
     )
 
 
 def table(entries):
     ours = next((median(entry) for entry in entries if entry["extra_info"]["contender"] in OURS), None)
-    unit = entries[0]["extra_info"]["unit"]
-    header = f"| contender | median | fastest | ÷ ours | {unit}/s | error | first call |"
-    return "\n".join([header, "| --- |" + " ---: |" * 6, *(row(entry, ours) for entry in entries)])
+    info = entries[0]["extra_info"]
+    columns = ["contender", "median", "fastest", "÷ ours", f"{info['unit']}/s", "error", "first call"]
+    columns += ["memory"] if "extra_bytes" in info else []
+    lines = [f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)]
+    return "\n".join([*lines, *(row(entry, ours) for entry in entries)])
 
 
 def row(entry, ours):
@@ -150,9 +189,10 @@ def row(entry, ours):
         si(median(entry), "s") + scaled,
         si(entry["stats"]["min"] * info["scaled_by"], "s") + scaled,
         significant(median(entry) / ours) if ours else "",
-        si(info["work"] / median(entry)) if computes else "",
+        si(info["work"] / median(entry)) if computes or info["unit"] == "B" else "",
         f"{info['error']:.0e}" if computes else "",
         si(info["first_call_s"], "s") if info["first_call_s"] else "",
+        *([si(info["extra_bytes"], "B")] if "extra_bytes" in info else []),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -10,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, Dataset
 
 import kernels
+from bench.options import with_optimizer
 from bench.timing import Contender
 
 
@@ -52,11 +53,20 @@ class Model(torch.nn.Module):
 
 def lab_loop(training):
     """As the lab's notebook does it: Dataset, DataLoader, nn.Module, nn.BCELoss, torch.optim.SGD."""
+    return notebook_loop(training)
+
+
+def fused_lab_loop(training):
+    """The same with torch.optim.SGD(fused=True)."""
+    return notebook_loop(training, fused=True)
+
+
+def notebook_loop(training, **options):
     data = Samples(torch.from_numpy(training.X), torch.from_numpy(training.y)[:, None])
 
     def run():
         model, cost = Model(training), torch.nn.BCELoss()
-        optimizer = torch.optim.SGD(model.parameters(), lr=training.settings["lr"])
+        optimizer = torch.optim.SGD(model.parameters(), lr=training.settings["lr"], **options)
         loader = DataLoader(data, training.settings["batch_size"])
         history = []
         for _ in range(training.settings["epochs"]):
@@ -92,6 +102,12 @@ def autograd(training):
         return ws.numpy(), bs.numpy(), losses.numpy()
 
     return run
+
+
+def fused_sgd(training):
+    """The same with backward and torch.optim.SGD(fused=True)."""
+    run = with_optimizer(training, fused=True)
+    return lambda: run()[2:]
 
 
 def by_hand(training):
@@ -203,8 +219,10 @@ CONTENDERS = (
     Contender("kernels.sgd_run_", ours, 1e-12, 6e-8, compiles="disk"),
     Contender("eager PyTorch, reference", reference, 1e-12, 1e-5),
     Contender("eager PyTorch, autograd", autograd, 1e-12, 1e-5),
+    Contender("eager PyTorch, fused SGD", fused_sgd, 1e-12, 1e-5),
     Contender("eager PyTorch, strongest", by_hand, 1e-12, 1e-4),
     Contender("torch.compile", compiled_epoch, 1e-12, 1e-5, compiles="process"),
     Contender("the lab's loop", lab_loop, 1e-10, 1e-5),
+    Contender("the lab's loop, fused SGD", fused_lab_loop, 1e-10, 1e-5),
     Contender("plain Numba", plain_numba, 1e-12, 1e-7, compiles="process"),
 )

@@ -1,13 +1,18 @@
-"""Loss and gradient of up to 256 MB of data, at several numbers of features, in one call."""
+"""Loss and gradient of up to 256 MB of data, at several numbers of features, in one call; and calls on so little data
+that what they cost beside arithmetic shows, on one thread."""
+
+from functools import partial
 
 import numpy as np
 import pytest
 
-from bench.gradients import CONTENDERS
+from bench.gradients import CONTENDERS, STEP, STEPS
 from bench.timing import ALL_THREADS, check_and_time
-from bench.workloads import full_pass, pass_error
+from bench.workloads import full_pass, pass_error, step_error
 
-CASES = [(d, np.float32) for d in (1, 8, 32, 128, 1024)] + [(32, np.float64)]
+CASES = [(d, np.float32, "C") for d in (1, 8, 32, 128, 1024)]
+CASES += [(32, np.float32, "F"), *((d, np.float64, "C") for d in (1, 8, 32))]
+SMALL = 100, 10  # samples, features
 
 
 @pytest.fixture(scope="module")
@@ -16,14 +21,36 @@ def problems():
     return {}
 
 
-@pytest.mark.parametrize(("d", "dtype"), CASES)
+@pytest.mark.parametrize(("d", "dtype", "order"), CASES)
 @pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.prepare.__name__)
-def test_gradient(benchmark, problems, d, dtype, contender):
-    if (d, dtype) not in problems:
+def test_gradient(benchmark, problems, d, dtype, order, contender):
+    if (d, dtype, order) not in problems:
         problems.clear()
-        problems[d, dtype] = full_pass(d, dtype)
-    problem = problems[d, dtype]
-    case = f"{len(problem.y):,} x {d}, {dtype.__name__}, threads: {ALL_THREADS}"
-    benchmark.group = f"Loss and gradient: {case}"
-    work = {"workload": "Loss and gradient", "case": case, "work": problem.X.nbytes, "unit": "B"}
-    check_and_time(benchmark, contender, problem, pass_error, cold="pass", threads=ALL_THREADS, **work)
+        problem = full_pass(d, dtype)
+        problems[d, dtype, order] = problem._replace(X=np.asarray(problem.X, order=order))
+    measure(benchmark, contender, problems[d, dtype, order], "Loss and gradient", pass_error)
+
+
+@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.prepare.__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small(benchmark, dtype, contender):
+    n, d = SMALL
+    problem = full_pass(d, dtype, most_samples=n)
+    measure(benchmark, contender, problem, "Loss and gradient, little data", pass_error, threads=1)
+
+
+@pytest.mark.parametrize("contender", STEPS, ids=lambda contender: contender.prepare.__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_step(benchmark, dtype, contender):
+    n, d = SMALL
+    problem, error_of = full_pass(d, dtype, most_samples=n), partial(step_error, lr=STEP)
+    measure(benchmark, contender, problem, "Step, little data", error_of, threads=1)
+
+
+def measure(benchmark, contender, problem, workload, error_of, threads=ALL_THREADS):
+    n, d = problem.X.shape
+    by_columns = ", by columns" if d > 1 and problem.X.flags.f_contiguous else ""
+    case = f"{n:,} x {d}{by_columns}, {problem.X.dtype}, threads: {threads}"
+    benchmark.group = f"{workload}: {case}"
+    work = {"workload": workload, "case": case, "work": problem.X.nbytes, "unit": "B"}
+    check_and_time(benchmark, contender, problem, error_of, cold="pass", threads=threads, **work)

@@ -119,26 +119,57 @@ def breast_cancer_run(dtype):
     return Training(X, y.astype(dtype), np.zeros(X.shape[1], dtype), np.zeros(1, dtype), settings)
 
 
-def lab_starts(dtype):
-    """700 steps from each of a million starts, uniform in the lab's window."""
+def run_with_options(dtype, **options):
+    """The same run with options of `kernels.sgd_run_`; half the learning rate, so that momentum doesn't diverge."""
+    training = breast_cancer_run(dtype)
+    return training._replace(settings=training.settings | {"lr": 0.05} | options)
+
+
+def single_samples_run(dtype):
+    """5690 steps of one sample, without history: what scikit-learn's SGDClassifier does."""
+    training = breast_cancer_run(dtype)
+    return training._replace(settings={"lr": 0.01, "batch_size": 1, "epochs": 10, "history": 0})
+
+
+def wide_run(dtype):
+    """785 steps on 10,000 samples of 128 features: enough arithmetic in a step for BLAS to count."""
+    X, y, w, b = full_pass(128, dtype, most_samples=10_000)
+    return Training(X, y, np.zeros_like(w), np.zeros_like(b), {"lr": 0.5, "batch_size": 64, "epochs": 5})
+
+
+@functools.cache
+def training_loop():
+    """10 steps on all of a million samples of 32 features, float32."""
+    X, y, w, b = full_pass(32, np.float32, most_samples=1_000_000)
+    settings = {"lr": 0.5, "batch_size": len(y), "epochs": 10}
+    return Training(X, y, np.zeros_like(w), np.zeros_like(b), settings)
+
+
+def lab_starts(dtype, batch_size):
+    """100 epochs from each of a million starts, uniform in the lab's window."""
     X, y, _, _, settings = lab_run(dtype)
     rng = np.random.default_rng(0)
     w0, b0 = rng.uniform(-15, 15, (1_000_000, 1)), rng.uniform(-13, 13, 1_000_000)
-    return Starts(X, y, w0.astype(dtype), b0.astype(dtype), settings)
+    return Starts(X, y, w0.astype(dtype), b0.astype(dtype), settings | {"batch_size": batch_size})
 
 
-def breast_cancer_starts(dtype):
-    """360 steps from each of 10,000 normal starts."""
-    X, y, w, _, settings = breast_cancer_run(dtype)
+def breast_cancer_starts(dtype, d):
+    """360 steps on the first d features from each of 10,000 normal starts."""
+    X, y, _, _, settings = breast_cancer_run(dtype)
     rng = np.random.default_rng(0)
-    w0, b0 = rng.normal(size=(10_000, len(w))), rng.normal(size=10_000)
-    return Starts(X, y, w0.astype(dtype), b0.astype(dtype), settings | {"epochs": 20})
+    w0, b0 = rng.normal(size=(10_000, d)), rng.normal(size=10_000)
+    return Starts(X[:, :d].copy(), y, w0.astype(dtype), b0.astype(dtype), settings | {"epochs": 20})
 
 
 def first_starts(starts, most):
-    """At most so many of the starts, for a slow contender, and the factor to scale its time by."""
-    k = len(starts.b0)
-    return starts._replace(w0=starts.w0[:most], b0=starts.b0[:most]), max(1.0, k / most)
+    """At most so many of the starts, with a tenth of the epochs, for a slow contender, and the factor to scale its time
+    by."""
+    k, epochs = len(starts.b0), starts.settings["epochs"]
+    if k <= most:
+        return starts, 1.0
+    fewer = max(1, epochs // 10)
+    part = starts._replace(w0=starts.w0[:most], b0=starts.b0[:most], settings=starts.settings | {"epochs": fewer})
+    return part, k / most * epochs / fewer
 
 
 def full_pass(d, dtype, size=2**28, most_samples=2**23):
@@ -188,6 +219,37 @@ def run_error(got, training):
     return float(max(errors))
 
 
+def options_error(got, training):
+    """Largest error in the trained w and b, and in w, b and the loss over the steps kept, relative where a value is
+    above 1."""
+    X, y, w, b, settings = training
+    every = settings.get("history", 1)
+    path, biases, losses = oracle.sgd_path(X, y, w, b, **{k: v for k, v in settings.items() if k != "history"})
+    history = [column[every - 1 :: every] if every else column[:0] for column in (path, biases, losses)]
+    errors = []
+    for found, want in zip(got, [path[-1], biases[-1:], *history], strict=True):
+        assert found.shape == want.shape
+        assert found.dtype == X.dtype
+        errors.append(np.max(np.abs(found - want) / np.maximum(1, np.abs(want)), initial=0))
+    return float(max(errors))
+
+
+@functools.cache
+def end_of_training_loop():
+    X, y, w, b, settings = training_loop()
+    path, biases, _ = oracle.sgd_path(X, y, w, b, **settings)
+    return np.append(path[-1], biases[-1])
+
+
+def loop_error(got, training):
+    """Largest error in the trained w and b, relative where a value is above 1."""
+    want = end_of_training_loop()
+    found = np.append(*got)
+    assert found.shape == want.shape
+    assert found.dtype == training.X.dtype
+    return float(np.max(np.abs(found - want) / np.maximum(1, np.abs(want))))
+
+
 def ends_error(got, starts, members=16):
     """Largest error in w and b of random members, relative where a value is above 1."""
     X, y, w0, b0, settings = starts
@@ -204,14 +266,28 @@ def ends_error(got, starts, members=16):
     return float(max(errors))
 
 
-def pass_error(got, problem, rows=100_000):
+def pass_error(got, problem):
     """Largest error of the loss, relative, and of the gradient, relative to its largest component."""
+    loss, gradient = loss_and_gradient(problem)
+    found = np.append(got[1], got[2])
+    assert found.shape == gradient.shape
+    return max(abs(float(got[0]) / loss - 1), float(np.abs(found - gradient).max() / np.abs(gradient).max()))
+
+
+def step_error(got, problem, lr):
+    """Largest error of the loss, relative, and of w and b after the step, relative where a value is above 1."""
+    loss, gradient = loss_and_gradient(problem)
+    want, found = np.append(problem.w, problem.b) - lr * gradient, np.append(*got[1:])
+    assert found.dtype == problem.X.dtype
+    return max(abs(float(got[0]) / loss - 1), float(np.max(np.abs(found - want) / np.maximum(1, np.abs(want)))))
+
+
+def loss_and_gradient(problem, rows=100_000):
+    """The mean loss and its gradient (d + 1,), so many rows at a time."""
     theta, n, loss, gradient = np.append(problem.w, problem.b).astype(np.float64), len(problem.y), 0.0, 0.0
     for first in range(0, n, rows):
         X, y = problem.X[first : first + rows], problem.y[first : first + rows]
         X1 = np.column_stack([X.astype(np.float64), np.ones(len(y))])
         mean, slopes = oracle.cost_and_gradient(X1, y.astype(np.float64), theta)
         loss, gradient = loss + mean * len(y) / n, gradient + slopes * len(y) / n
-    found = np.append(got[1], got[2])
-    assert found.shape == gradient.shape
-    return max(abs(float(got[0]) / loss - 1), float(np.abs(found - gradient).max() / np.abs(gradient).max()))
+    return loss, gradient

@@ -5,17 +5,10 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from numba import njit, types
 
-from kernels.numba_cpu import elementary, simd
-from kernels.numba_cpu.simd import Vector
+from kernels.numba_cpu import elementary
 from tests import oracle
-
-LANES = 16
-POINTS = 2000  # in each range
-LN2 = math.log(2)
-OVERFLOW = 709.782712893384  # log of the largest float64
-SPECIAL = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-310, -1e-310, 2.0**-53, -(2.0**-53), 2.0**-54, -(2.0**-54)])
+from tests.ulp import LANES, LN2, OVERFLOW, SPECIAL, applied, logarithmic, neighbours, ulp_error, uniform, worst_error
 
 
 @pytest.fixture(scope="module")
@@ -24,66 +17,11 @@ def compiled():
     return {name: applied(getattr(elementary, name)) for name in ("exp", "exp_normal", "softplus", "log1p_scaled")}
 
 
-def applied(function):
-    vector, load, store = Vector(types.float64, LANES), simd.load, simd.store
-    if function is elementary.log1p_scaled:
-
-        @njit
-        def kernel(x, second, out):
-            for i in range(0, x.size, LANES):
-                store(out, i, function(load(vector, x, i), load(vector, second, i)))
-    else:
-
-        @njit
-        def kernel(x, second, out):
-            for i in range(0, x.size, LANES):
-                store(out, i, function(load(vector, x, i)))
-
-    def apply(x, second=0.0):
-        whole = -(-len(x) // LANES) * LANES
-        columns = np.zeros((2, whole))
-        columns[0, : len(x)], columns[1, : len(x)] = x, second
-        out = np.full(whole, 77.0)
-        kernel(*columns, out)
-        return out[: len(x)]
-
-    return apply
-
-
-def ulp_error(got, want):
-    """|got - want| in units of the last place of `want`, those of denormals included; infinity stands for 2^1024 and
-    all above."""
-    if math.isnan(got):
-        return math.inf
-    exact = max(mpmath.mpf(2) ** 1024, want) if got == math.inf else mpmath.mpf(got)
-    unit = max(mpmath.frexp(want)[1] - 53, -1074) if want else -1074
-    return float(abs(exact - want) / mpmath.mpf(2) ** unit)
-
-
 def worst(name, where, got, x, truth):
     """The largest error in ulp over the points `x`, printed."""
-    with mpmath.workprec(oracle.BITS):
-        errors = [ulp_error(value, truth(mpmath.mpf(float(v)))) for value, v in zip(got.tolist(), x, strict=True)]
-    k = int(np.argmax(errors))
-    print(f"{name:14} {where:24} {errors[k]:.4f} ulp at {float(x[k])!r}")
-    return errors[k]
-
-
-def uniform(low, high, n=POINTS):
-    return np.random.default_rng([7, n]).uniform(low, high, n)
-
-
-def logarithmic(low, high, n=POINTS):
-    """Both signs."""
-    x = np.exp(uniform(math.log(low), math.log(high), n))
-    x[::2] *= -1
-    return x
-
-
-def neighbours(points):
-    """The floats next to each point, eight on either side."""
-    points = np.asarray(points, np.float64)
-    return np.concatenate([points + k * np.spacing(points) for k in range(-8, 9)])
+    error, at = worst_error(got, x, truth)
+    print(f"{name:14} {where:24} {error:.4f} ulp at {at!r}")
+    return error
 
 
 HALFWAY = neighbours((np.arange(-1021, 1023, 8) + 0.5) * LN2)  # where the reduction changes over
@@ -127,34 +65,19 @@ SINGLE_RANGES = {
 def test_exp_single(where):
     """In ulp of float32: one, and what the one piece of ln 2 adds, an ulp at |x| = 22."""
     x = SINGLE_RANGES[where].astype(np.float32)
-    got = exp_single_of(x)
+    got = applied(elementary.exp_single, np.float32)(x)
     with mpmath.workprec(oracle.BITS):
-        for value, v in zip(got, x, strict=True):
-            truth = mpmath.exp(mpmath.mpf(float(v)))
-            error = abs(mpmath.mpf(float(value)) - truth) / mpmath.mpf(2) ** (mpmath.frexp(truth)[1] - 24)
-            assert error <= 1 + abs(v) / 22, (v, float(error))
+        for value, v in zip(got.tolist(), x.tolist(), strict=True):
+            error = ulp_error(value, mpmath.exp(mpmath.mpf(v)), np.float32)
+            assert error <= 1 + abs(v) / 22, (v, error)
 
 
 def test_exp_single_is_held_at_87_and_keeps_nan():
     x = np.array([87, 87.5, 200, 3e38, np.inf, np.nan, -87, -87.5, -3e38, -np.inf], np.float32)
-    got = exp_single_of(x)
+    got = applied(elementary.exp_single, np.float32)(x)
     assert np.isnan(got).tolist() == np.isnan(x).tolist()
     assert len(set(got[:5])) == len(set(got[6:])) == 1
     np.testing.assert_allclose(got[[0, 6]], np.exp([87.0, -87.0]), rtol=1e-6)
-
-
-def exp_single_of(x):
-    vector, load, store, exp_single = Vector(types.float32, LANES), simd.load, simd.store, elementary.exp_single
-
-    @njit
-    def kernel(x, out):
-        for i in range(0, x.size, LANES):
-            store(out, i, exp_single(load(vector, x, i)))
-
-    padded = np.pad(x, (0, -len(x) % LANES))
-    out = np.full_like(padded, 77)
-    kernel(padded, out)
-    return out[: len(x)]
 
 
 def test_exp_beyond_the_range(compiled):
@@ -236,33 +159,19 @@ def test_softplus_at_the_ends(compiled):
     assert compiled["softplus"](x).tolist() == [np.inf, 1e308, 0.0, 0.0, 0.0, 0.0]
 
 
-def exp_negative_of(x):
-    vector = Vector(types.float32 if x.dtype == np.float32 else types.float64, LANES)
-
-    @njit
-    def kernel(x, out):
-        for i in range(0, x.size, LANES):
-            simd.store(out, i, elementary.exp_negative(simd.load(vector, x, i)))
-
-    padded = np.resize(x, -(-len(x) // LANES) * LANES)
-    out = np.full_like(padded, 77)
-    kernel(padded, out)
-    return out[: len(x)]
-
-
 @pytest.mark.parametrize(("low", "high"), [(-1e-3, 0.0), (-1.0, 0.0), (-87.0, 0.0)])
 def test_exp_negative_of_float32(low, high):
     x = np.append(uniform(low, high), 0.0).astype(np.float32)
     with mpmath.workprec(oracle.BITS):
         want = np.array([float(mpmath.exp(float(v))) for v in x])
-    got = exp_negative_of(x)
+    got = applied(elementary.exp_negative, np.float32)(x)
     assert (np.abs(got - want) <= 1.0 * np.spacing(want.astype(np.float32))).all()
     assert got[-1] == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_exp_negative_of_what_is_far_below(dtype):
-    got = exp_negative_of(np.array([-1e4, -np.inf, np.nan, -800], dtype))
+    got = applied(elementary.exp_negative, dtype)(np.array([-1e4, -np.inf, np.nan, -800], dtype))
     assert np.isnan(got[2])
     assert (got[[0, 1, 3]] > 0).all()
     assert got[[0, 1, 3]].max() <= 2 * np.finfo(dtype).smallest_normal
