@@ -6,8 +6,12 @@ Arrays are taken as passed: float32 and float64 values are exact numbers here.
 
 import math
 
-import mpmath
 import numpy as np
+
+try:
+    import mpmath
+except ImportError:  # where a card is tested: NumPy and sums without rounding are truth enough
+    mpmath = None
 
 BITS = 128  # of mpmath
 MPMATH_SAMPLES = 100  # above it, `value_at` sums float64 terms
@@ -29,7 +33,7 @@ def value_at(plane, y, s, t, quantity="loss", weights=None):
     """
     if quantity == "accuracy":
         return accuracy_at(plane, y, s, t, weights)
-    by = by_mpmath if len(y) <= MPMATH_SAMPLES else by_fsum
+    by = by_mpmath if mpmath and len(y) <= MPMATH_SAMPLES else by_fsum
     values = by(plane, y, s, t, quantity, weights)
     return values if quantity in LEADING_SHAPE else float(values[0])
 
@@ -263,3 +267,35 @@ def first_all_correct(X, y, w_path, b_path):
     z = np.asarray(X, np.float64) @ np.asarray(w_path, np.float64).T + np.asarray(b_path, np.float64)
     correct = ((z > 0) == (np.asarray(y) > 0.5)[:, None]).all(axis=0)
     return int(np.argmax(correct)) if correct.any() else -1
+
+
+# One pass
+
+
+def mean_loss_grad(X, y, w, b, weight=None):
+    """Loss, gradient (d + 1,) by w and b, and for each the mean of the absolute values that it is the mean of: sums of
+    float64 terms without rounding."""
+    X1 = np.column_stack([X.astype(np.float64), np.ones(len(y))])
+    terms = X1 * np.append(w, b).astype(np.float64)
+    z = np.array([math.fsum(row) for row in terms])
+    y = y.astype(np.float64)
+    losses = y * softplus(-z) + (1 - y) * softplus(z)
+    slopes = ((1 - y) * sigmoid(z) - y * sigmoid(-z))[:, None] * X1
+    share = np.ones(len(y)) if weight is None else weight
+    columns = [losses, *slopes.T]
+    values = np.array([math.fsum(share * column) for column in columns]) / math.fsum(share)
+    # an error of the logit moves the loss by |residual| times it, the residual by p (1 - p)
+    size = np.abs(terms).sum(axis=1)
+    curvature = sigmoid(z) * sigmoid(-z)
+    sizes = [losses + np.abs(slopes[:, -1]) * size, *(np.abs(slopes) + (curvature * size)[:, None] * np.abs(X1)).T]
+    return values, np.array([np.average(column, weights=share) for column in sizes])
+
+
+def assert_pass_close(result, expected, dtype, ulps=4):
+    """Every value within `ulps` units of the dtype of the size of what is summed."""
+    values, sizes = expected
+    got = np.concatenate([[result.loss], result.grad_w, [result.grad_b]])
+    assert got.dtype == dtype
+    allowed = ulps * np.finfo(dtype).eps * sizes + np.finfo(dtype).smallest_normal
+    wrong = ~(np.abs(got - values) <= allowed)
+    assert not wrong.any(), f"{np.flatnonzero(wrong)}: got {got[wrong]}, want {values[wrong]}, +- {allowed[wrong]}"

@@ -37,14 +37,29 @@ def add_block(total, X, y, share, w, b):
 def loss_and_gradient(X, y, w, b, weight):
     """Means over the samples: loss () and gradient by w (d,) and b (), float64; X (n, d), y (n,), w (d,), b (1,) of one
     dtype, weight (n,) of it or None."""
+    total = sums(X, y, w, b, weight) / (len(y) if weight is None else weight.sum(dtype=torch.float64))
+    return total[0], total[1:-1], total[-1]
+
+
+def sums(X, y, w, b, share):
+    """Loss, gradient by w (d,) and by b, each times `share` (n,) or 1, summed over the samples: (d + 2,) float64."""
+    if X.device.type == "cuda":
+        from kernels.torch_cuda import one_pass  # Triton comes with PyTorch for CUDA
+
+        if one_pass.takes(X):
+            with torch.cuda.device(X.device):
+                return one_pass.sums(X, y, w, b, share)
+    return sums_of_blocks(X, y, w, b, share)
+
+
+def sums_of_blocks(X, y, w, b, share):
     n, d = X.shape
     total = X.new_zeros(d + 2, dtype=torch.float64)
     rows = min(whole(max(1, BLOCK_BYTES[X.device.type] // (d * X.itemsize))), whole(n))
-    share = X.new_ones(rows) if weight is None else weight
+    ones = X.new_ones(rows)
     for start in range(0, n, rows):
         some = slice(start, min(start + rows, n))
-        own = share[: some.stop - start] if weight is None else share[some]
+        own = ones[: some.stop - start] if share is None else share[some]
         block = (padded(values, rows) for values in (X[some], y[some], own))
         add_block(total, *block, w, b)
-    total /= n if weight is None else weight.sum(dtype=torch.float64)
-    return total[0], total[1:-1], total[-1]
+    return total
