@@ -6,12 +6,8 @@ Arrays are taken as passed: float32 and float64 values are exact numbers here.
 
 import math
 
+import mpmath
 import numpy as np
-
-try:
-    import mpmath
-except ImportError:  # where a card is tested: NumPy and sums without rounding are truth enough
-    mpmath = None
 
 BITS = 128  # of mpmath
 MPMATH_SAMPLES = 100  # above it, `value_at` sums float64 terms
@@ -33,7 +29,7 @@ def value_at(plane, y, s, t, quantity="loss", weights=None):
     """
     if quantity == "accuracy":
         return accuracy_at(plane, y, s, t, weights)
-    by = by_mpmath if mpmath and len(y) <= MPMATH_SAMPLES else by_fsum
+    by = by_mpmath if len(y) <= MPMATH_SAMPLES else by_fsum
     values = by(plane, y, s, t, quantity, weights)
     return values if quantity in LEADING_SHAPE else float(values[0])
 
