@@ -1,5 +1,6 @@
 """Loss and gradient over all samples, a block of rows at a time: small enough to be read twice from the cache.
 
+On a card `one_pass` reads them once, if rows are contiguous and not too long.
 Arithmetic is in the dtype of the data, sums over blocks in float64. With e = exp(-|z|), sigmoid(z) and 1 - sigmoid(z)
 are 1 / (1 + e) and e / (1 + e), and nothing cancels.
 """
