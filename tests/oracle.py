@@ -263,3 +263,35 @@ def first_all_correct(X, y, w_path, b_path):
     z = np.asarray(X, np.float64) @ np.asarray(w_path, np.float64).T + np.asarray(b_path, np.float64)
     correct = ((z > 0) == (np.asarray(y) > 0.5)[:, None]).all(axis=0)
     return int(np.argmax(correct)) if correct.any() else -1
+
+
+# One pass
+
+
+def mean_loss_grad(X, y, w, b, weight=None):
+    """Loss, gradient (d + 1,) by w and b, and for each the mean of the absolute values that it is the mean of: sums of
+    float64 terms without rounding."""
+    X1 = np.column_stack([X.astype(np.float64), np.ones(len(y))])
+    terms = X1 * np.append(w, b).astype(np.float64)
+    z = np.array([math.fsum(row) for row in terms])
+    y = y.astype(np.float64)
+    losses = y * softplus(-z) + (1 - y) * softplus(z)
+    slopes = ((1 - y) * sigmoid(z) - y * sigmoid(-z))[:, None] * X1
+    share = np.ones(len(y)) if weight is None else weight
+    columns = [losses, *slopes.T]
+    values = np.array([math.fsum(share * column) for column in columns]) / math.fsum(share)
+    # an error of the logit moves the loss by |residual| times it, the residual by p (1 - p)
+    size = np.abs(terms).sum(axis=1)
+    curvature = sigmoid(z) * sigmoid(-z)
+    sizes = [losses + np.abs(slopes[:, -1]) * size, *(np.abs(slopes) + (curvature * size)[:, None] * np.abs(X1)).T]
+    return values, np.array([np.average(column, weights=share) for column in sizes])
+
+
+def assert_pass_close(result, expected, dtype, ulps=4):
+    """Every value within `ulps` units of the dtype of the size of what is summed."""
+    values, sizes = expected
+    got = np.concatenate([[result.loss], result.grad_w, [result.grad_b]])
+    assert got.dtype == dtype
+    allowed = ulps * np.finfo(dtype).eps * sizes + np.finfo(dtype).smallest_normal
+    wrong = ~(np.abs(got - values) <= allowed)
+    assert not wrong.any(), f"{np.flatnonzero(wrong)}: got {got[wrong]}, want {values[wrong]}, +- {allowed[wrong]}"
