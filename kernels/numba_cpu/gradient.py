@@ -10,21 +10,28 @@ so nothing cancels; the logarithms of many samples are one logarithm of the prod
 into jobs by its shape alone, and their sums are added in order: the same bits for any number of threads.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, prange
+from numba.extending import overload
 
 from kernels.numba_cpu.elementary import exp_negative, log1p_scaled
 from kernels.numba_cpu.launch import launch, parallel_kernel, read_only
 from kernels.numba_cpu.products import EXPONENT_OFFSET, normalised, times
 from kernels.numba_cpu.simd import (
     CACHE_LINE,
+    Vector,
     absolute,
     column_totals,
     fma,
+    halved,
     in_every_column,
     in_every_row,
     lane_numbers,
+    lanes_of,
     load,
+    load_packed_rows,
     load_rows,
     load_rows_where,
     load_where,
@@ -43,14 +50,13 @@ from kernels.numba_cpu.simd import (
 
 REGISTER = register_bytes()
 WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
-BLOCK_BYTES = {True: 4_096, False: 131_072}  # of a block: rows are prefetched, columns are many short pieces
-FEWEST_ROWS, MOST_ROWS = {True: 16, False: 64}, {True: 128, False: 512}  # of a block
-AHEAD_BYTES = 8_192  # from a block to what is prefetched meanwhile, or the next block if that is further
+AHEAD_BYTES = 16_384  # from a block to what is prefetched meanwhile, or the next block if that is further
+LABELS_AHEAD = 1_024
 SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 SPAN = 512  # rows summed in the type of the parameters, so few that a lane's product of them can't overflow
 JOBS = 128  # in a launch, at the most
 JOB_OPERATIONS = 50_000  # multiply-adds in a job, at the least
-LAUNCH_OPERATIONS = 100_000_000  # multiply-adds in a launch: well under 0.1 s, so that Ctrl-C is answered
+LAUNCH_OPERATIONS = 500_000_000  # multiply-adds in a launch: well under 0.1 s, so that Ctrl-C is answered
 OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
 
 
@@ -67,6 +73,7 @@ def add_residuals(z, y, weight, first, rows, squared, sums):
         live = lane_numbers(samples) < rows - row
         logit = load(samples, z, row)
         label = load_where(samples, y, first + row, live)
+        prefetch(y, first + row + LABELS_AHEAD, 1)
         other = 1.0 - label
         e = exp_negative(-absolute(logit))
         larger = 1.0 / (e + 1.0)
@@ -102,21 +109,109 @@ def total_loss(product, losses):
     return total(losses) + total(log1p_scaled(product, to_float(exponent - EXPONENT_OFFSET)))
 
 
+# How X lies in memory, as types: each compiles to a kernel of its own
+
+
+class Rows(NamedTuple):
+    """Features are next to one another; rows begin `stride` elements apart."""
+
+    stride: int
+
+
+class ShortRows(NamedTuple):
+    """Rows of less than two registers."""
+
+    stride: int
+
+
+class Twos(NamedTuple):
+    """Rows of two features, with nothing in between."""
+
+    stride: int
+
+
+class Fours(NamedTuple):
+    stride: int
+
+
+class Eights(NamedTuple):
+    stride: int
+
+
+PACKED = {2: Twos, 4: Fours, 8: Eights}  # where a register holds more than one row
+
+
+class Columns(NamedTuple):
+    """Samples are next to one another; columns begin `stride` elements apart."""
+
+    stride: int
+
+
+def logits_of_block(X, row, layout, rows, theta, d, z):
+    """z = x w + b of so many rows from the row `row`. `theta` is (w, b), padded."""
+
+
+def add_block(X, row, layout, rows, slopes, d, gradient):
+    """Adds slope * x of these rows to `gradient`, padded."""
+
+
+def packed_row(layout, theta):
+    """The vector type of a row, if the layout is of packed ones."""
+    width = next((width for width, packed in PACKED.items() if layout.instance_class is packed), None)
+    return width and Vector(theta.dtype, width)
+
+
+@overload(logits_of_block, jit_options={"forceinline": True})
+def logits_by_layout(X, row, layout, rows, theta, d, z):
+    if features := packed_row(layout, theta):
+        return lambda X, row, layout, rows, theta, d, z: logits_of_packed(features, X, row, rows, theta, d, z)
+    functions = {Rows: logits_of_rows, ShortRows: logits_of_short_rows, Columns: logits_of_columns}
+    function = functions[layout.instance_class]
+    return lambda X, row, layout, rows, theta, d, z: function(X, row, layout.stride, rows, theta, d, z)
+
+
+@overload(add_block, jit_options={"forceinline": True})
+def add_by_layout(X, row, layout, rows, slopes, d, gradient):
+    if features := packed_row(layout, gradient):
+        return lambda X, row, layout, rows, slopes, d, gradient: add_packed(features, X, row, rows, slopes, d, gradient)
+    function = {Rows: add_rows, ShortRows: add_short_rows, Columns: add_columns}[layout.instance_class]
+    return lambda X, row, layout, rows, slopes, d, gradient: function(X, row, layout.stride, rows, slopes, d, gradient)
+
+
+# of a block: bytes, and the fewest and most rows. Rows are prefetched, columns are many short pieces.
+BLOCK = {
+    Rows: (16_384, 8, 128),
+    ShortRows: (8_192, 16, 128),
+    **dict.fromkeys(PACKED.values(), (8_192, 16, 256)),
+    Columns: (131_072, 64, 512),
+}
+
+
 # Features next to one another in memory
 
 
 @njit(forceinline=True)
-def logits_of_rows(X, index, stride, rows, theta, d, z):
-    """z = x w + b of the rows from flat `index`, and half of the prefetching. `theta` is (w, b), padded."""
-    samples = features = registers_of(theta, 1)
-    lanes = REGISTER // theta.itemsize
-    whole = d // lanes * lanes
+def logits_of_rows(X, first, stride, rows, theta, d, z):
+    """As `logits_of_block`; few rows at a time, so that memory is read almost in order."""
+    logits_by(halved(registers_of(theta, 1)), registers_of(theta, 2), X, first, stride, rows, theta, d, z)
+
+
+@njit(forceinline=True)
+def logits_of_short_rows(X, first, stride, rows, theta, d, z):
+    logits_by(registers_of(theta, 1), registers_of(theta, 1), X, first, stride, rows, theta, d, z)
+
+
+@njit(forceinline=True)
+def logits_by(samples, features, X, first, stride, rows, theta, d, z):
+    """As `logits_of_block`, and half of the prefetching; by vectors `features` of as many rows as `samples` holds."""
+    at_once, width = lanes_of(samples), lanes_of(features)
+    whole = d // width * width
     live = lane_numbers(features) < d - whole
-    ahead = index + max(rows * stride, AHEAD_BYTES // X.itemsize)
-    for row in range(0, rows - lanes + 1, lanes):
-        start = index + row * stride
+    ahead = first * stride + elements_ahead(X, stride, rows)
+    for row in range(0, rows - at_once + 1, at_once):
+        start = (first + row) * stride
         products = in_every_row(samples, splat(features, 0.0))
-        for j in range(0, whole, lanes):
+        for j in range(0, whole, width):
             w = in_every_row(samples, load(features, theta, j))
             products = fma(load_rows(samples, features, X, start + j, stride), w, products)
             prefetch(X, ahead, 8)
@@ -125,8 +220,20 @@ def logits_of_rows(X, index, stride, rows, theta, d, z):
             w = in_every_row(samples, load(features, theta, whole))
             products = fma(load_rows_where(samples, features, X, start + whole, stride, live), w, products)
         store(z, row, row_totals(samples, products) + theta[d])
-    for row in range(rows // lanes * lanes, rows):
-        z[row] = logit(X, index + row * stride, theta, d)
+    logits_of_last(at_once, X, first, stride, rows, theta, d, z)
+
+
+@njit
+def logits_of_last(at_once, X, first, stride, rows, theta, d, z):
+    """Of the rows that are too few for a vector; by itself, so that what it needs isn't kept ready in the loops."""
+    for row in range(rows - (rows & (at_once - 1)), rows):
+        z[row] = logit(X, (first + row) * stride, theta, d)
+
+
+@njit(forceinline=True)
+def elements_ahead(X, stride, rows):
+    """How far from a block's start to prefetch: what follows the block, or further."""
+    return max(rows * stride, AHEAD_BYTES // X.itemsize)
 
 
 @njit(forceinline=True)
@@ -141,58 +248,121 @@ def logit(X, index, theta, d):
 
 
 @njit(forceinline=True)
-def add_rows(X, index, stride, rows, slopes, d, gradient):
-    """Adds slope * x of the rows to `gradient`, padded, and does the other half of the prefetching."""
-    features, lanes = registers_of(gradient, 1), REGISTER // gradient.itemsize
-    few = resized(features, 4)
-    ahead = index + max(rows * stride, AHEAD_BYTES // X.itemsize) + rows * d // 2
-    for j in range(0, d, lanes):
-        live = lane_numbers(features) < d - j
-        sums = in_every_row(few, splat(features, 0.0))
-        for row in range(0, rows - 3, 4):
-            slope = in_every_column(features, load(few, slopes, row))
-            sums = fma(load_rows_where(few, features, X, index + row * stride + j, stride, live), slope, sums)
-            prefetch(X, ahead, 2)
-            ahead += 2 * CACHE_LINE // X.itemsize
-        sum_of_rows = load(features, gradient, j) + column_totals(features, sums)
-        for row in range(rows // 4 * 4, rows):
-            x = load_where(features, X, index + row * stride + j, live)
-            sum_of_rows = fma(x, slopes[row], sum_of_rows)
-        store(gradient, j, sum_of_rows)
+def add_rows(X, first, stride, rows, slopes, d, gradient):
+    """As `add_block`."""
+    add_by(registers_of(gradient, 2), X, first, stride, rows, slopes, d, gradient)
+
+
+@njit(forceinline=True)
+def add_short_rows(X, first, stride, rows, slopes, d, gradient):
+    add_by(registers_of(gradient, 1), X, first, stride, rows, slopes, d, gradient)
+
+
+@njit(forceinline=True)
+def add_by(features, X, first, stride, rows, slopes, d, gradient):
+    """As `add_block`, and the other half of the prefetching; by vectors `features`."""
+    width = lanes_of(features)
+    whole = d // width * width
+    start = first * stride
+    ahead = start + elements_ahead(X, stride, rows) + rows * d // 2
+    for j in range(0, whole, width):
+        add_features(features, X, start + j, stride, rows, slopes, None, gradient, j, ahead)
+        ahead += rows * width // 2
+    if whole < d:
+        live = lane_numbers(features) < d - whole
+        add_features(features, X, start + whole, stride, rows, slopes, live, gradient, whole, ahead)
+
+
+@njit(forceinline=True)
+def add_features(features, X, start, stride, rows, slopes, live, gradient, j, ahead):
+    """A vector of the gradient, at `j`; `live` says which of its lanes, None all of them."""
+    samples = resized(features, 4)
+    at_once = lanes_of(samples)
+    sums = in_every_row(samples, splat(features, 0.0))
+    for row in range(0, rows - at_once + 1, at_once):
+        x = rows_where(samples, features, X, start + row * stride, stride, live)
+        sums = fma(x, in_every_column(features, load(samples, slopes, row)), sums)
+        if live is None:
+            prefetch(X, ahead, 4)
+            ahead += 4 * CACHE_LINE // X.itemsize
+    sum_of_rows = load(features, gradient, j) + column_totals(features, sums)
+    for row in range(rows // at_once * at_once, rows):
+        x = rows_where(resized(features, 1), features, X, start + row * stride, stride, live)
+        sum_of_rows = fma(x, slopes[row], sum_of_rows)
+    store(gradient, j, sum_of_rows)
+
+
+@njit(forceinline=True)
+def rows_where(samples, features, X, index, stride, live):
+    if live is None:
+        return load_rows(samples, features, X, index, stride)
+    return load_rows_where(samples, features, X, index, stride, live)
+
+
+# Several rows in a register
+
+
+@njit(forceinline=True)
+def logits_of_packed(features, X, first, rows, theta, d, z):
+    """As `logits_of_block`, and the prefetching."""
+    samples = registers_of(theta, 1)
+    lanes = lanes_of(samples)
+    w = in_every_row(samples, load(features, theta, 0))
+    for row in range(0, rows - lanes + 1, lanes):
+        start = (first + row) * d
+        x = load_packed_rows(samples, features, X, start)
+        store(z, row, row_totals(samples, x * w) + theta[d])
+        prefetch(X, start + AHEAD_BYTES // X.itemsize, 8)
+    logits_of_last(lanes, X, first, d, rows, theta, d, z)
+
+
+@njit(forceinline=True)
+def add_packed(features, X, first, rows, slopes, d, gradient):
+    """As `add_block`."""
+    samples = registers_of(gradient, 1)
+    lanes = lanes_of(samples)
+    sums = in_every_row(samples, splat(features, 0.0))
+    for row in range(0, rows - lanes + 1, lanes):
+        slope = in_every_column(features, load(samples, slopes, row))
+        sums = fma(load_packed_rows(samples, features, X, (first + row) * d), slope, sums)
+    sum_of_rows = load(features, gradient, 0) + column_totals(features, sums)
+    for row in range(rows // lanes * lanes, rows):
+        sum_of_rows = fma(load(features, X, (first + row) * d), slopes[row], sum_of_rows)
+    store(gradient, 0, sum_of_rows)
 
 
 # Samples next to one another in memory
 
 
 @njit(forceinline=True)
-def logits_of_columns(X, index, stride, rows, theta, d, z):
-    """z = x w + b of the rows from flat `index`."""
+def logits_of_columns(X, first, stride, rows, theta, d, z):
+    """As `logits_of_block`."""
     samples, lanes = registers_of(theta, WIDE), WIDE * REGISTER // theta.itemsize
     for row in range(0, rows, lanes):
         live = lane_numbers(samples) < rows - row
         sums = splat(samples, theta[d])
         for j in range(d):
-            sums = fma(load_where(samples, X, index + j * stride + row, live), theta[j], sums)
+            sums = fma(load_where(samples, X, first + j * stride + row, live), theta[j], sums)
         store(z, row, sums)
 
 
 @njit(forceinline=True)
-def add_columns(X, index, stride, rows, slopes, d, gradient):
-    """Adds slope * x of the rows to `gradient`."""
+def add_columns(X, first, stride, rows, slopes, d, gradient):
+    """As `add_block`."""
     samples, lanes = registers_of(slopes, WIDE), WIDE * REGISTER // slopes.itemsize
     for j in range(d):
         sums = splat(samples, 0.0)
         for row in range(0, rows, lanes):
             live = lane_numbers(samples) < rows - row
-            sums = fma(load_where(samples, X, index + j * stride + row, live), load(samples, slopes, row), sums)
+            sums = fma(load_where(samples, X, first + j * stride + row, live), load(samples, slopes, row), sums)
         gradient[j] += total(sums)
 
 
-# Both
+# All
 
 
 @njit(forceinline=True)
-def add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, z, near, gradient):
+def add_span(X, layout, y, weight, first, last, theta, squared, block, z, near, gradient):
     """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses. `z` and
     `near` are room for logits and for a gradient."""
     d = gradient.size - 1
@@ -200,15 +370,9 @@ def add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, 
     near[:] = 0.0
     for row in range(first, last, block):
         rows = min(block, last - row)
-        if by_rows:
-            logits_of_rows(X, row * stride, stride, rows, theta, d, z)
-        else:
-            logits_of_columns(X, row, stride, rows, theta, d, z)
+        logits_of_block(X, row, layout, rows, theta, d, z)
         sums = add_residuals(z, y, weight, row, rows, squared, sums)
-        if by_rows:
-            add_rows(X, row * stride, stride, rows, z, d, near)
-        else:
-            add_columns(X, row, stride, rows, z, d, near)
+        add_block(X, row, layout, rows, z, d, near)
     product, losses, slopes = sums
     gradient[:d] += near[:d]
     gradient[d] += total(slopes)
@@ -216,9 +380,9 @@ def add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, 
 
 
 @parallel_kernel
-def add_jobs(X, stride, by_rows, y, weight, theta, squared, block, rows_in_job, losses, gradients):
-    """Losses and gradients of the jobs, each of so many consecutive samples. X is flat: its rows or, if not `by_rows`,
-    its columns begin `stride` apart. The room that each job needs is its own."""
+def add_jobs(X, layout, y, weight, theta, squared, block, rows_in_job, losses, gradients):
+    """Losses and gradients of the jobs, each of so many consecutive samples. X is flat, as `layout` says. The room that
+    each job needs is its own."""
     for job in prange(losses.size):
         z, near = np.zeros(block + SPARE, theta.dtype), np.empty_like(theta)
         gradient = gradients[job]
@@ -226,24 +390,31 @@ def add_jobs(X, stride, by_rows, y, weight, theta, squared, block, rows_in_job, 
         end = min((job + 1) * rows_in_job, y.size)
         for first in range(job * rows_in_job, end, SPAN):
             last = min(first + SPAN, end)
-            loss += add_span(X, stride, by_rows, y, weight, first, last, theta, squared, block, z, near, gradient)
+            loss += add_span(X, layout, y, weight, first, last, theta, squared, block, z, near, gradient)
         losses[job] = loss
 
 
 def flat(X):
-    """X (n, d) as one contiguous array, the stride of its rows or columns in it, and whether that is of rows. A view,
-    except of arrays in which neither rows nor columns are contiguous."""
+    """X (n, d) as one contiguous array, and its layout. A view, except of arrays in which neither rows nor columns are
+    contiguous."""
     (n, d), size = X.shape, X.itemsize
     by_row, by_column = X.strides
     if X.flags.c_contiguous and d > 1:
-        return read_only(X.reshape(-1)), d, True
+        return read_only(X.reshape(-1)), rows_layout(d, size, d)
     if X.flags.f_contiguous:
-        return read_only(X.T.reshape(-1)), n, False
+        return read_only(X.T.reshape(-1)), Columns(n)
     if by_column == size and by_row >= d * size and by_row % size == 0:
-        return strided(X, by_row, n, d), by_row // size, True
+        return strided(X, by_row, n, d), rows_layout(d, size, by_row // size)
     if by_row == size and by_column >= n * size and by_column % size == 0:
-        return strided(X, by_column, d, n), by_column // size, False
-    return read_only(np.ascontiguousarray(X).reshape(-1)), d, True
+        return strided(X, by_column, d, n), Columns(by_column // size)
+    return read_only(np.ascontiguousarray(X).reshape(-1)), rows_layout(d, size, d)
+
+
+def rows_layout(d, size, stride):
+    """The layout of rows of `d` elements of `size` bytes."""
+    if d == stride and d in PACKED and d * size < REGISTER:
+        return PACKED[d](stride)
+    return ShortRows(stride) if d * size < 2 * REGISTER else Rows(stride)
 
 
 def strided(X, stride, runs, length):
@@ -275,15 +446,15 @@ def loss_and_gradient(X, y, weight, theta, squared=False):
 def sums_of_piece(X, y, weight, theta, squared):
     """Losses (jobs,) and gradients (jobs, d + 1) of what one launch takes."""
     n, d = X.shape
-    data, stride, by_rows = flat(X)
-    block = rows_in_block(X, by_rows)
+    data, layout = flat(X)
+    block = rows_in_block(X, layout)
     rows_in_job = max(-(-n // JOBS), JOB_OPERATIONS // operations(1, d))
     rows_in_job = -(-rows_in_job // block) * block
     jobs = -(-n // rows_in_job)
     losses, gradients = np.empty(jobs), np.zeros((jobs, d + 1))
     labels, weights = read_only(y), read_only(weight)
     settings = theta, squared, block, rows_in_job
-    launch(add_jobs, operations(n, d), data, stride, by_rows, labels, weights, *settings, losses, gradients)
+    launch(add_jobs, operations(n, d), data, layout, labels, weights, *settings, losses, gradients)
     return losses, gradients
 
 
@@ -294,10 +465,9 @@ def padded(w, b, dtype):
     return theta
 
 
-def rows_in_block(X, by_rows):
-    fewest = FEWEST_ROWS[by_rows]
-    rows = BLOCK_BYTES[by_rows] // (X.shape[1] * X.itemsize) // fewest * fewest
-    return min(MOST_ROWS[by_rows], max(fewest, rows))
+def rows_in_block(X, layout):
+    bytes_, fewest, most = BLOCK[type(layout)]
+    return min(most, max(fewest, bytes_ // (X.shape[1] * X.itemsize) // fewest * fewest))
 
 
 def operations(samples, d):

@@ -404,16 +404,26 @@ def resized(typing, vector, lanes):
     return types.TypeRef(Vector(vector.instance_type.dtype, lanes.literal_value))(vector, lanes), no_value
 
 
+@intrinsic
+def halved(typing, vector):
+    """The vector type with half the lanes."""
+    given = vector.instance_type
+    return types.TypeRef(Vector(given.dtype, given.lanes // 2))(vector), no_value
+
+
+@intrinsic
+def lanes_of(typing, vector):
+    """The number of lanes of a vector type."""
+    lanes = ir.IntType(types.intp.bitwidth)(vector.instance_type.lanes)
+    return types.intp(vector), lambda context, builder, sig, args: lanes
+
+
 # Matrices row by row in one vector: element (r, c) is lane r * columns + c. The vector types `rows` and `columns` have
 # as many lanes as a column and a row have elements.
 
 
 def shuffled(builder, x, y, lanes):
     return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
-
-
-def sum_of_lanes(builder, x, left, right):
-    return builder.fadd(shuffled(builder, x, x, left), shuffled(builder, x, x, right))
 
 
 def joined(builder, parts):
@@ -458,6 +468,19 @@ def load_rows_where(typing, rows, columns, array, index, stride, mask):
 
 
 @intrinsic
+def load_packed_rows(typing, rows, columns, array, index):
+    """As `load_rows` of rows with nothing in between: one load."""
+    matrix = Vector(columns.instance_type.dtype, rows.instance_type.lanes * columns.instance_type.lanes)
+    check_contiguous(array)
+
+    def emit(context, builder, sig, args):
+        stored, pointer = vector_pointer(context, builder, matrix, sig.args[2], *args[2:4])
+        return widened(builder, read(builder, stored, pointer), stored, matrix)
+
+    return matrix(rows, columns, array, types.intp), emit
+
+
+@intrinsic
 def in_every_row(typing, rows, x):
     """The matrix each of whose rows is `x`."""
     count = rows.instance_type.lanes
@@ -481,18 +504,31 @@ def in_every_column(typing, columns, x):
 
 @intrinsic
 def row_totals(typing, rows, x):
-    """Sum of each row, by halves."""
+    """Sum of each row, by halves; rows and columns are powers of two."""
     count = rows.instance_type.lanes
+    columns = x.lanes // count
 
     def emit(context, builder, sig, args):
-        value, columns = args[1], x.lanes // count
-        while columns > 1:
-            half = columns // 2
-            left = [row * columns + column for row in range(count) for column in range(half)]
-            value, columns = sum_of_lanes(builder, value, left, [lane + half for lane in left]), half
-        return value
+        each = (range(row * columns, (row + 1) * columns) for row in range(count))
+        return totals_of_rows(builder, [shuffled(builder, args[1], args[1], lanes) for lanes in each], columns)
 
     return Vector(x.dtype, count)(rows, x), emit
+
+
+def totals_of_rows(builder, parts, columns):
+    """Sums of the rows of matrices of so many columns, in one vector. Rows of two matrices are folded into one: whole
+    matrices of many registers would be shuffled lane by lane."""
+    if columns == 1:
+        return joined(builder, parts)
+    half, rows = columns // 2, parts[0].type.count // columns * min(2, len(parts))
+    left = [row * columns + column for row in range(rows) for column in range(half)]
+    right = [lane + half for lane in left]
+    pairs = zip(parts[::2], parts[1::2] or parts, strict=True)
+    return totals_of_rows(builder, [folded_pair(builder, *pair, left, right) for pair in pairs], half)
+
+
+def folded_pair(builder, x, y, left, right):
+    return builder.fadd(shuffled(builder, x, y, left), shuffled(builder, x, y, right))
 
 
 @intrinsic
@@ -505,7 +541,7 @@ def column_totals(typing, columns, x):
 def folded(builder, x, count):
     """Sums of the lanes that are `count` apart, the number of lanes being `count` times a power of two."""
     while (half := x.type.count // 2) >= count:
-        x = sum_of_lanes(builder, x, range(half), range(half, 2 * half))
+        x = folded_pair(builder, x, x, range(half), range(half, 2 * half))
     return x
 
 

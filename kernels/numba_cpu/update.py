@@ -144,8 +144,7 @@ def descended(theta, gradient, momentum, decay, largest, velocity):
 @serial_kernel
 def run_features(
     X,
-    stride,
-    by_rows,
+    layout,
     block,
     y,
     begin,
@@ -173,7 +172,7 @@ def run_features(
         loss = 0.0
         for row in range(begin, end, SPAN):
             stop = min(row + SPAN, end)
-            loss += add_span(X, stride, by_rows, y, weight, row, stop, theta, squared, block, z, near, gradient)
+            loss += add_span(X, layout, y, weight, row, stop, theta, squared, block, z, near, gradient)
         gradient *= lr / (end - begin)
         if not descended(theta, gradient, momentum, decay, largest, velocity):
             return step
@@ -195,8 +194,8 @@ def run_small_batches(X, y, order, first, last, batch_size, *settings):
     steps = begin, first, last, batch_size
     if d == 1:
         return run_one_feature(read_only(X[:, 0]), read_only(y), *steps, *settings)
-    data, stride, by_rows = flat(X)
-    return run_features(data, stride, by_rows, rows_in_block(X, by_rows), read_only(y), *steps, *settings)
+    data, layout = flat(X)
+    return run_features(data, layout, rows_in_block(X, layout), read_only(y), *steps, *settings)
 
 
 def run_large_batches(

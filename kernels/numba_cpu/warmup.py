@@ -8,17 +8,20 @@ from kernels.progress import silent
 from kernels.samples import ArraySamples, summary_of
 from kernels.spectral import Interpolation, Tiling
 
+FEATURES = (1, 2, 3, 4, 8, 32)  # one for each layout of the data in memory
+
 
 def compile_all():
     for dtype in (np.float32, np.float64):
         for points in (1, launch.SERIAL_WORK):  # for one thread, and for all
             compile_surface(dtype, points)
         for d in (1, 2):
-            compile_run(dtype, d)
             for n in (1, launch.SERIAL_WORK // 100):
                 compile_ensemble(dtype, d, n)
-        for n in (1, launch.SERIAL_WORK):
-            compile_gradient(dtype, n)
+        for d in FEATURES:
+            compile_run(dtype, d)
+            for n in (1, launch.SERIAL_WORK):
+                compile_gradient(dtype, n, d)
 
 
 def compile_surface(dtype, points):
@@ -52,8 +55,8 @@ def compile_ensemble(dtype, d, n):
     ensemble.sgd_ensemble(*data, *starts, **settings, progress=silent)
 
 
-def compile_gradient(dtype, n):
+def compile_gradient(dtype, n, d):
     """Of n samples, in the precision of the data and in that of runs."""
-    X, y = np.zeros((n, 1), dtype), np.zeros(n, dtype)
+    X, y = np.zeros((n, d), dtype), np.zeros(n, dtype)
     for precision in {dtype, np.float64}:
-        gradient.loss_and_gradient(X, y, None, np.zeros(2, precision))
+        gradient.loss_and_gradient(X, y, None, np.zeros(d + 1, precision))

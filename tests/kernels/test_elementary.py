@@ -178,7 +178,9 @@ def test_exp_negative_of_what_is_far_below(dtype):
 
 
 def test_sigmoid():
-    x = np.concatenate([uniform(-700, 50), logarithmic(1e-20, 1.0), [-800, 800, -1e300, 1e300, -np.inf, np.inf, np.nan]])
+    x = np.concatenate(
+        [uniform(-700, 50), logarithmic(1e-20, 1.0), [-800, 800, -1e300, 1e300, -np.inf, np.inf, np.nan]]
+    )
     got = applied(elementary.sigmoid)(x)
     np.testing.assert_array_equal(got[-7:], [0, 1, 0, 1, 0, 1, np.nan])
     assert worst("sigmoid", "all", got[:-7], x[:-7], lambda v: 1 / (1 + mpmath.exp(-v))) <= 2
