@@ -5,9 +5,9 @@ As on the CPU, a sample of class 1 has the sign 1, one of class 0 the sign -1, a
 distance from its class. With signed rows r = sign (x, 1) and theta = (w, b) the margin is m = r.theta, and with
 s = 1 / (1 + e^m) the cost is softplus(-m) + y' m or (s - y')^2, with derivatives y' - s and -2 (s - y') s (1 - s) by m.
 
-Members compute in the dtype of the data. Parameters are carried with what rounding takes from them at each step (Kahan).
-Costs are float64, and so is the margin that says whether a sample is classified correctly, every operation rounded: so
-nothing here may be contracted to a fused multiply-add but what says so.
+Members compute in the dtype of the data, their parameters carried with what rounding takes from them at each step
+(Kahan). Costs are float64, and so is the margin that says whether a sample is classified correctly, every operation
+rounded: nothing here may be contracted to a fused multiply-add but what says so.
 """
 
 import numpy as np
@@ -141,6 +141,15 @@ def cost(theta, row, distance, SQUARED: tl.constexpr, D: tl.constexpr):
 
 
 @triton.jit
+def nothing_or_nan(theta, D: tl.constexpr):
+    """0, or NaN where the parameters aren't finite."""
+    total = theta[0] * 0.0
+    for j in tl.static_range(1, D):
+        total += theta[j] * 0.0
+    return total
+
+
+@triton.jit
 def with_gradient(gradient, force, row, D: tl.constexpr):
     total = ()
     for j in tl.static_range(D):
@@ -201,7 +210,9 @@ def run_members(
     for step in range(first, last):
         steps, suspect = noted(steps, suspect, theta, known, rows_known, step, D)
         end = tl.minimum(begin + batch_size, n)
-        gradient, loss = zeros_like(theta, D), tl.zeros([MEMBERS], tl.float64)
+        gradient = zeros_like(theta, D)
+        if KEEP:
+            loss = nothing_or_nan(theta, D).to(tl.float64)
         for i in range(begin, end):
             row, off = loaded_row(rows, i, D), tl.load(distance + i)
             force = push(margin(theta, row, D), off, SQUARED)
@@ -290,8 +301,8 @@ def members_of_program(size):
 
 
 def train(samples, start, settings, history, advance):
-    """Trains members from `start` (D, k); returns them, and their steps (k,). Fills `history`, a Run of them, unless it is
-    None."""
+    """Trains members from `start` (D, k); returns them, and their steps (k,). Fills `history`, a Run of them, unless it
+    is None."""
     (rows, distance, known), (lr, batch_size, epochs, squared) = samples, settings
     (n, size), k = rows.shape, start.shape[1]
     state = torch.stack([start, torch.zeros_like(start)])

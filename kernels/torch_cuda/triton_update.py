@@ -1,4 +1,4 @@
-"""A whole run of minibatch gradient descent by Triton: one program takes many steps in a launch, a tile of rows at a time.
+"""A whole run of minibatch gradient descent by Triton: one program takes many steps in a launch, by tiles of rows.
 
 Parameters and sums are float64 whatever the dtype of the data, as elsewhere on a device.
 """
@@ -162,8 +162,8 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum
 
 
 def launches(n, d, batch_size, epochs, shuffle_seed):
-    """(order, first, last): the steps of each launch, and the orders (epochs, n) of the samples in its epochs, which are
-    whole ones; empty where samples are in order."""
+    """(order, first, last): the steps of each launch, and the orders (epochs, n) of the samples in its epochs, which
+    are whole ones; empty where samples are in order."""
     per_epoch = -(-n // batch_size)
     steps = epochs * per_epoch
     if shuffle_seed is None:

@@ -1,5 +1,5 @@
-"""Training on the device of the data: on a card many steps of small batches in one launch, by Triton; else a step is one
-graph of torch.compile, and nothing waits for the device.
+"""Training on the device of the data: on a card many steps of small batches in one launch, by Triton; else a step is
+one graph of torch.compile, and nothing waits for the device.
 
 Parameters and sums are float64 whatever the dtype of the data. A step that would leave the range of the dtype isn't
 taken, nor are those after it; its number is looked at from time to time.
@@ -103,7 +103,9 @@ def sgd_run_(X, y, w, b, *, batch_size, **settings):
     return run_by_graphs_(X, y, w, b, batch_size=batch_size, **settings)
 
 
-def run_by_graphs_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
+def run_by_graphs_(
+    X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress
+):
     n, d = X.shape
     steps = epochs * -(-n // batch_size)
     path = X.new_empty(steps // history if history else 0, d + 2)
