@@ -12,7 +12,9 @@ import torch
 from kernels.torch_cuda.compiled import MULTIPLE, inlined
 
 FACTORS = MULTIPLE  # of a product of 1 + e^m
-MOST_MARGIN = 80.0  # so many factors of it are far from overflow
+MOST_MARGIN = 80.0  # so many factors 1 + e^m of it are far from overflow
+MOST_EXPONENT = 700.0  # e to it, or to minus it, neither overflows nor underflows
+MOST_OFF_CENTRE = 30.0  # of larger margins: what underflows, times e to it, is still below all that counts
 
 
 @inlined
@@ -27,6 +29,19 @@ def add_products(total, a, b):
         g = a[:, k, None, :] * b[:, k, :, None]
         h = h + (g + h * g)
     total.add_(torch.log1p(h).sum(0))
+
+
+@inlined
+def add_hinged_products(total, u, v, a, b, a_inverse, b_inverse):
+    """The same of larger margins m = u + v, as the sum of max(m, 0) + log(1 + e^-|m|), and e^-|m| is the lesser of a b
+    and its inverse. All are (n / FACTORS, FACTORS, ns) or (n / FACTORS, FACTORS, nt)."""
+    h = hinge = torch.zeros_like(total)
+    for k in range(FACTORS):
+        s, t = (slice(None), k, None, slice(None)), (slice(None), k, slice(None), None)
+        g = torch.minimum(a[s] * b[t], a_inverse[s] * b_inverse[t])
+        h = h + (g + h * g)
+        hinge = hinge + (u[s] + v[t]).clamp(min=0.0)
+    total.add_((torch.log1p(h) + hinge).sum(0))
 
 
 def sigmoids(u, v, sign, distance):

@@ -15,11 +15,6 @@ if not torch.cuda.is_available():
 PLACES = ("numpy", "tensors", pytest.param("cuda", marks=pytest.mark.cuda))
 
 
-def pytest_runtest_setup(item):
-    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-
-
 @pytest.fixture(params=PLACES)
 def place(request, monkeypatch):
     """Takes NumPy arrays to where they are tested. "tensors" take the path of CUDA tensors, on the CPU."""
