@@ -1,7 +1,7 @@
 """Surfaces by torch.compile, on the device of the samples.
 
-The unweighted loss goes by products, whose factors are kept from overflow, everything else sample by sample. All but accuracy may be
-interpolated, from samples that may be compressed.
+The unweighted loss goes by products, whose factors are kept from overflow, everything else sample by sample. All but
+accuracy may be interpolated, from samples that may be compressed.
 """
 
 import numpy as np
@@ -71,7 +71,7 @@ def evaluate(samples, summary, s, t, weighted, outputs, advance):
         margin = largest_margin(summary, s, t)
         rows = rows_at_once(summary, s, out.device)
         if margin > terms.MOST_EXPONENT:
-            rows = rows_within(t, rows, terms.MOST_OFF_CENTRE / largest(summary)[2])
+            rows = rows_within(largest(summary)[2] * t, rows)
         if name != "loss" or weighted or rows is None:
             evaluate_singly(samples, summary, s, t, name, out, advance)
         else:
@@ -98,10 +98,10 @@ def rows_at_once(summary, s, device):
     return whole(max(1, EVALUATIONS[device.type] // (samples_at_once(summary, s, device) * whole(len(s)))))
 
 
-def rows_within(t, rows, distance):
-    """At most so many rows, so few that none is further than `distance` from the middle of those evaluated at once; None
-    for too few."""
-    while any(np.ptp(t[start : start + rows]) > 2 * distance for start in range(0, len(t), rows)):
+def rows_within(margins, rows):
+    """At most so many rows, so few that `margins` (nt,) of those evaluated at once are within MOST_OFF_CENTRE of their
+    middle; None for too few."""
+    while any(np.ptp(margins[row : row + rows]) > 2 * terms.MOST_OFF_CENTRE for row in range(0, len(margins), rows)):
         if rows == whole(1):
             return None
         rows = whole(rows // 2)
@@ -125,7 +125,7 @@ def evaluate_singly(samples, summary, s, t, name, out, advance):
 
 
 def evaluate_products(samples, summary, s, t, rows, margin, out, advance):
-    """The unweighted loss, as sums of log(1 + e^m) over blocks of samples and bands of `rows`; `margin` is the largest |m|."""
+    """The unweighted loss, by sums of log(1 + e^m) over blocks of samples and bands of `rows`, |m| at most `margin`."""
     axis_s, bands, totals = sums_over(s, t, rows, (1,), out.device)
     linear = axis_s.new_zeros(3)
     for *fields, sign, distance, _ in pieces(samples, summary, s, out.device):
@@ -163,8 +163,8 @@ def add_hinged_products(total, of_samples, s, t, centre):
 
 
 def sums_over(s, t, rows, components, device):
-    """Both axes on the device, t in bands of rows, and zeros for the sums over each band (components, rows, ns); sizes are
-    padded, but for those of the bands."""
+    """Both axes on the device, t in bands of rows, and zeros for the sums over each band (components, rows, ns); sizes
+    are padded, but for those of the bands."""
     axis_s, bands = padded(on(device, s), whole(len(s))), on(device, t).split(rows)
     return axis_s, bands, [axis_s.new_zeros(*components, whole(len(band)), len(axis_s)) for band in bands]
 

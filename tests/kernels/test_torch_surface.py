@@ -40,6 +40,16 @@ def test_every_quantity_of_many_problems(place, one_graph):
         assert_close(evaluate(problem, place, quantities=QUANTITIES, method="direct"), problem, QUANTITIES, cells=16)
 
 
+@pytest.mark.parametrize("labels", ["noisy", "soft"])
+@pytest.mark.parametrize("scale", [3.0, 30.0, 300.0, 1e4])
+def test_large_margins_go_by_products_too(scale, labels, place, one_graph, monkeypatch):
+    from kernels.torch_cuda import surface as body
+
+    problem, t = one_feature(30, scale, labels=labels), np.linspace(-30, 40, 500)
+    monkeypatch.delattr(body, "evaluate_singly")
+    assert_close(evaluate(problem, place, t=t, method="direct"), problem, ("loss",), cells=64)
+
+
 @pytest.mark.parametrize("shape", [(31, 33), (200, 65), (257, 520)])
 def test_spectral_keeps_its_bound(shape, place, one_graph):
     problem, rng = plane(50, 0.3), np.random.default_rng(0)
