@@ -251,14 +251,12 @@ def fill(values, steps, out, order, floor):
     for basis_s, basis_t in steps:
         along_s = along_axis(basis_s, values.T).T
         values = along_axis(basis_t, along_s)
-    if floor > -np.inf:
-        values.clamp_(min=floor)
     rows, columns = order
     if (np.diff(rows) > 0).all() and (np.diff(columns) > 0).all():
-        out.copy_(values)
+        torch.clamp(values, min=floor, out=out)  # the only pass over the surface after the product
     else:
         at = (torch.from_numpy(which).to(out.device) for which in (rows[:, None], columns))
-        out[tuple(at)] = values.to(out.dtype)
+        out[tuple(at)] = values.clamp_(min=floor).to(out.dtype)
 
 
 def along_axis(basis, values):

@@ -1,5 +1,7 @@
 """Surfaces by torch.compile, held to the contract of every backend, on the CPU and on a card."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -81,6 +83,35 @@ def test_more_samples_than_a_launch_takes(place, one_graph, monkeypatch):
             assert_close(surface, problem, FEW)
             assert [done for done, _ in seen] == sorted(done for done, _ in seen)
             assert seen[-1] == (len(problem.y) * 11 * 77 * 3,) * 2
+
+
+@pytest.mark.long
+def test_no_graph_has_an_array_of_grid_and_samples():
+    """Of what the compiled code allocates: a surface has two sizes, a table of the samples along an axis too."""
+    from torch._inductor.utils import run_and_get_code
+
+    torch._dynamo.reset()
+    with torch._inductor.config.patch(force_disable_caches=True):
+        codes = []
+        for scale in (1.0, 30.0):
+            problem = one_feature(997, scale)
+            _, more = run_and_get_code(evaluate, problem, lambda array: array, quantities=QUANTITIES, method="direct")
+            codes += more
+    allocated = [shape for code in codes for shape in re.findall(r"= empty_strided_\w+\(\(([^)]*)\)", code)]
+    assert len(codes) == len(QUANTITIES) + 1
+    assert [shape for shape in allocated if len(set(re.findall(r"s\d+", shape))) > 2] == []
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_memory_on_the_card(scale):
+    """A table has 32 MB; grid and samples together would have 17 GB."""
+    problem, axis = one_feature(8192, scale), np.linspace(-10, 10, 512)
+    data = LogitPlane(*(torch.tensor(field, device="cuda") for field in problem.plane)), torch.tensor(problem.y).cuda()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    surface_on_plane(*data, axis, axis, quantities=QUANTITIES, method="direct")
+    assert torch.cuda.max_memory_allocated() - before < 2**29
 
 
 def test_results_are_where_the_data_is(place):
