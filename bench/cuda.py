@@ -1,8 +1,8 @@
 """The kernels on a CUDA device beside eager PyTorch on the same: `python3 -m bench.cuda`, from the checkout.
 
 Needs PyTorch alone. Every time is of one call between two events, after its result was checked, and stands beside its
-floor: the bytes that have to move, at the bandwidth of a copy, or the multiply-adds that have to be done, at the rate of
-a matrix product, both measured here, whichever takes longer. Writes bench/results/cuda.json.
+floor: the bytes that have to move, at the bandwidth of a copy, or the multiply-adds that have to be done, at the rate
+of a matrix product, both measured here, whichever takes longer. Writes bench/results/cuda.json.
 """
 
 import json
@@ -135,8 +135,8 @@ def timed(case, rates):
 
 
 def surfaces():
-    """Surfaces of few and of many samples, beside a fill of the same tensor; direct ones beside the multiply-adds of two
-    operations an evaluation."""
+    """Surfaces of few and of many samples, beside a fill of the same tensor; direct ones also beside the multiply-adds
+    of two operations an evaluation."""
     rng = torch.Generator().manual_seed(0)
     for n in SAMPLES:
         x = torch.arange(20) / 10 - 1 if n == 20 else torch.randn(n, generator=rng) / 2
