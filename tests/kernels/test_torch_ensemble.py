@@ -8,6 +8,7 @@ from tests import problems
 from tests.training import assert_members, host
 
 
+@pytest.mark.long
 def test_members_are_runs(place, one_graph, monkeypatch):
     from kernels.torch_cuda import ensemble
 
