@@ -27,6 +27,7 @@ def test_members_of_one_feature(loss, dtype, place, one_graph):
     assert_members(place, 20, 1, 3, 30, dtype=np.float64, loss=loss, scale=10.0)
 
 
+@pytest.mark.long
 def test_divergence_stops_nobody(place):
     X, y, *_ = problems.sgd_problem(20, 2)
     w0, b0 = np.array([[1e308, 1e308], [0.5, 0.25]]), np.array([1e308, 0.0])
