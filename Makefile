@@ -30,7 +30,7 @@ bench: $(INSTALLED)
 
 test-cuda:
 	$(PYTHON) -m pytest -m cuda tests/kernels/test_torch_surface.py tests/kernels/test_torch_update.py \
-		tests/kernels/test_torch_ensemble.py tests/kernels/test_one_pass.py
+		tests/kernels/test_torch_ensemble.py tests/kernels/test_one_pass.py tests/kernels/test_triton.py
 
 bench-cuda:
 	$(PYTHON) -m bench.cuda

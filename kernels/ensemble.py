@@ -28,9 +28,10 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     and loss (m, steps) of the minibatch before it. A member that diverges has NaN everywhere and -1 steps, in its
     history NaN from then on, and stops nobody.
 
-    A member is the run that `sgd_run_` makes from its start, but for rounding: by "numba" members are computed in the
-    dtype of X, with compensated sums of steps (Kahan), and have the same bits wherever they stand among how many and on
-    whatever number of threads; by "torch" in float64. Loss and accuracy are evaluated in float64 and rounded once.
+    A member is the run that `sgd_run_` makes from its start, but for rounding: members are computed in the dtype of X,
+    with compensated sums of steps (Kahan), and by "numba" have the same bits wherever they stand among how many and on
+    whatever number of threads; by "torch" in float64 on the CPU and, of more than 16 features, on a card. Loss and
+    accuracy are evaluated in float64 and rounded once.
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit.
     """

@@ -64,6 +64,7 @@ def add_training_options(add, values):
     add("--batch-size", values.batch_size, "samples a step", type=int, metavar="N")
     add("--out", values.out, "folder for the pictures", type=Path, metavar="DIR")
     add("--seed", values.seed, "seed of random starts", type=int, metavar="N")
+    add_device(add, values)
 
 
 def add_surface_options(parser):
@@ -78,6 +79,11 @@ def add_surface_options(parser):
     add("--l2", f"{values.l2:g}", "penalty L2/2 |w|^2 that is added to the loss", type=float, metavar="L2")
     add("--out", values.out, "folder for the pictures", type=Path, metavar="DIR")
     add("--seed", values.seed, "seed of the start of training and of random directions", type=int, metavar="N")
+    add_device(add, values)
+
+
+def add_device(add, values):
+    add("--device", values.device, "where to train and to evaluate", choices=["cpu", "cuda"])
 
 
 def adder(parser):

@@ -4,9 +4,10 @@ import math
 from numbers import Real
 
 import numpy as np
-import torch
 
 from kernels import LogitPlane, surface_on_plane
+from kernels.results import Surface
+from logreg.devices import host, moved
 
 FAINT = 1e3  # times the error of interpolation: log contours need digits below that
 BAND = 64  # rows that are evaluated at once
@@ -16,7 +17,9 @@ UNIT_ROUNDOFF = 2.0**-53
 def evaluate(plane, y, s, t, quantities, card=None):
     """The kernels' Surface on a LogitPlane; values that interpolation can't resolve are evaluated directly. Arrays in,
     arrays out; `card` is the CUDA device to use, if any."""
-    surface = surface_by(card, plane, y, s, t, quantities=quantities)
+    *fields, labels = moved(card, *plane, y)
+    data = LogitPlane(*fields), labels
+    surface = on_host(surface_on_plane(*data, s, t, quantities=quantities))
     if surface.plan.method == "direct":
         return surface
     p, q, r = (np.abs(field) for field in plane)
@@ -25,18 +28,14 @@ def evaluate(plane, y, s, t, quantities, card=None):
         values = getattr(surface, name)
         error = (surface.plan.bound + 4 * UNIT_ROUNDOFF * largest_logit) * max(1.0, np.abs(values).max())
         for rows, columns in bands(magnitude(name, values) < FAINT * error):
-            part = surface_by(card, plane, y, s[columns], t[rows], quantities=(name,), method="direct")
-            values[..., rows, columns] = getattr(part, name)
+            part = surface_on_plane(*data, s[columns], t[rows], quantities=(name,), method="direct")
+            values[..., rows, columns] = host(getattr(part, name))
     return surface
 
 
-def surface_by(card, plane, y, s, t, **options):
-    if card is None:
-        return surface_on_plane(plane, y, s, t, **options)
-    *fields, labels = (torch.tensor(values, device=card) for values in (*plane, y))
-    surface = surface_on_plane(LogitPlane(*fields), labels, s, t, **options)
-    found = {name: getattr(surface, name).cpu().numpy() for name in ("s", "t", *options["quantities"])}
-    return surface._replace(**found)
+def on_host(surface):
+    *fields, plan = surface
+    return Surface(*(None if values is None else host(values) for values in fields), plan)
 
 
 def magnitude(name, values):

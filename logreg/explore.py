@@ -9,6 +9,7 @@ import torch
 
 from kernels import checks
 from logreg import datasets
+from logreg.devices import card_of
 from logreg.directions import path_of, plane_around, project
 from logreg.model import LogisticRegression
 from logreg.pictures import draw_plane, draw_plane_3d, save
@@ -33,6 +34,7 @@ class Exploration:
     l2: float = 0.0
     out: Path = Path("out")
     seed: int = 0
+    device: str = "cpu"
 
 
 def run_surface(settings):
@@ -41,17 +43,19 @@ def run_surface(settings):
     ValueError names a setting that can't be.
     """
     checks.whole("resolution", settings.resolution, 2)
+    card_of(settings.device)
     data = x, y = datasets.load(settings.data)
     settings.out.mkdir(parents=True, exist_ok=True)
     model = seeded_model(x.shape[1], settings.seed)
-    history = train(model, data, **(LAB_TRAINING if settings.data == "lab" else TRAINING))
+    training = LAB_TRAINING if settings.data == "lab" else TRAINING
+    history = train(model, data, **training, device=settings.device)
     plane = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
     projection = project(plane_around(history, x, y, **plane), path_of(history))
     extent = window_of(projection) if settings.extent is None else settings.extent
     grid = {"extent": extent, "resolution": settings.resolution}
     quantities = tuple(dict.fromkeys(("loss", *settings.quantities)))  # the gradient is drawn over the loss
     begin = perf_counter()
-    surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities)
+    surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities, device=settings.device)
     seconds = perf_counter() - begin
     title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained to accuracy {accuracy(model, data):.4g}"
     print(title)

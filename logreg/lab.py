@@ -5,6 +5,7 @@ answers in one sentence.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from math import floor
 from pathlib import Path
 from statistics import median
@@ -16,6 +17,7 @@ from tqdm import tqdm
 
 from kernels import checks
 from logreg.data import LabData
+from logreg.devices import card_of
 from logreg.eager import train_eagerly
 from logreg.model import LogisticRegression
 from logreg.pictures import COST_NAMES, draw_animation, draw_lab, draw_starts
@@ -42,6 +44,7 @@ class Settings:
     resolution: int = 300
     out: Path = Path("out")
     seed: int = 0
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ def run_lab(settings):
     bar = tqdm(runs, desc="training, compiled and eager", leave=False)
     trials = [run_trial(name, start, cost, data, settings) for name, start, cost in bar]
     print(table(trials))
-    surfaces = {cost: surface_around(cost, trials, data, settings.resolution) for cost in settings.costs}
+    surfaces = {
+        cost: surface_around(cost, trials, data, settings.resolution, settings.device) for cost in settings.costs
+    }
     pictures = draw_lab(trials, surfaces, data, WINDOW, settings.out)
     if settings.epochs:
         pictures.append(draw_animation(trials[0], surfaces[trials[0].history.cost], data, settings.out))
@@ -91,7 +96,7 @@ def run_starts(settings, number):
 
 def random_starts(number, settings):
     options = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs}
-    return study_starts(LabData(), *WINDOW, number, **options, seed=settings.seed)
+    return study_starts(LabData(), *WINDOW, number, **options, seed=settings.seed, device=settings.device)
 
 
 def shares(study):
@@ -107,6 +112,7 @@ def shares(study):
 
 def check(settings):
     """Refuses what would fail in the middle of the lab."""
+    card_of(settings.device)
     checks.whole("resolution", settings.resolution, 2)
     checks.memory((settings.resolution, settings.resolution, 4), np.float64)
     if not 0 <= settings.seed < 2**63:
@@ -138,9 +144,10 @@ def model_at(w, b):
 
 def run_trial(name, start, cost, data, settings):
     options = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs, "loss": cost}
+    compiled = partial(train, device=settings.device)
     model = model_at(*start)
-    history = train(model, data, **options)  # the first call also compiles, or loads the kernel from its cache
-    times = [seconds_of(train, model_at(*start), data, options) for _ in range(TIMED_RUNS)]
+    history = compiled(model, data, **options)  # the first call also compiles, or loads the kernel from its cache
+    times = [seconds_of(compiled, model_at(*start), data, options) for _ in range(TIMED_RUNS)]
     eager = seconds_of(train_eagerly, model_at(*start), data, options)
     label = f"{name}: ({start[0]:.4g}, {start[1]:.4g})"
     return Trial(label, history, accuracy(model, data), median(times), eager)
@@ -185,7 +192,7 @@ def table_line(trial):
     )
 
 
-def surface_around(cost, trials, data, resolution):
+def surface_around(cost, trials, data, resolution, device="cpu"):
     """The loss over the lab's window, widened to the paths that were trained with this cost."""
     histories = [trial.history for trial in trials if trial.history.cost == cost]
     paths = ([h.w[:, 0] for h in histories], [h.b for h in histories])
@@ -194,7 +201,7 @@ def surface_around(cost, trials, data, resolution):
         widened(window, np.concatenate([*path, beginning]))
         for window, path, beginning in zip(WINDOW, paths, beginnings, strict=True)
     )
-    return LossSurface.compute(data, *ranges, resolution=resolution, loss=cost)
+    return LossSurface.compute(data, *ranges, resolution=resolution, loss=cost, device=device)
 
 
 def widened(window, values):

@@ -6,6 +6,7 @@ import numpy as np
 
 from kernels import checks, sgd_ensemble
 from logreg.data import samples
+from logreg.devices import card_of, host, moved
 from logreg.surface import interval
 
 
@@ -38,15 +39,17 @@ class StartsStudy:
         return {cost: float(np.mean(reached == 1)) for cost, reached in self.accuracy.items()}
 
 
-def study_starts(data, w_range, b_range, n, *, lr, batch_size, epochs, seed):
+def study_starts(data, w_range, b_range, n, *, lr, batch_size, epochs, seed, device=None):
     """Trains one-feature models from `n` uniformly random starts of a window, with cross-entropy and with MSE.
 
     `data[:]` gives x (m, 1) or (m,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for (-r, r).
     `seed` is that of `numpy.random.default_rng`, an integer >= 0; both costs have the same starts, in the dtype of the
-    data. The other arguments are those of `kernels.sgd_ensemble`. Returns a StartsStudy.
+    data. `device` is where they are trained: None, "cpu" or a CUDA device. The other arguments are those of
+    `kernels.sgd_ensemble`. Returns a StartsStudy.
 
     Raises ValueError or TypeError that name a wrong argument, MemoryError before allocating what can't fit.
     """
+    card = card_of(device)
     x, y = samples(data)
     x = checks.feature("data x", x)[:, None]
     checks.whole("n", n, 1)
@@ -55,6 +58,8 @@ def study_starts(data, w_range, b_range, n, *, lr, batch_size, epochs, seed):
     ranges = interval("w_range", w_range), interval("b_range", b_range)
     w, b = (rng.uniform(*ends, n).astype(x.dtype) for ends in ranges)
     settings = {"lr": lr, "batch_size": batch_size, "epochs": epochs}
-    ends = {cost: sgd_ensemble(x, y, w[:, None], b, loss=cost, **settings) for cost in checks.COSTS}
-    reached = ({cost: getattr(one, name) for cost, one in ends.items()} for name in ("loss", "accuracy", "steps"))
+    arrays = moved(card, x, y, w[:, None], b)
+    ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in checks.COSTS}
+    names = ("loss", "accuracy", "steps")
+    reached = ({cost: host(getattr(one, name)) for cost, one in ends.items()} for name in names)
     return StartsStudy(w, b, *ranges, *reached, epochs * -(-len(x) // min(batch_size, len(x))))

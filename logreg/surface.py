@@ -9,10 +9,10 @@ import numpy as np
 from kernels import LogitPlane, checks, logit_plane
 from logreg import files
 from logreg.data import samples
+from logreg.devices import card_of
 from logreg.directions import plane_around
 from logreg.evaluation import add_penalty, check_penalty, evaluate
 from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
-from logreg.train import card_of
 
 FORMAT = 1
 

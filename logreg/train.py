@@ -9,6 +9,7 @@ from kernels import checks, sgd_run_
 from kernels.reference import COSTS
 from kernels.results import Run
 from logreg.data import samples
+from logreg.devices import card_of, host, moved
 from logreg.model import linear_layer
 
 LOGITS_AT_ONCE = 1_000_000
@@ -115,21 +116,8 @@ def run_on(card, x, y, w, b, settings):
     """The Run on a CUDA device, with NumPy arrays in and out; w and b end as the trained parameters."""
     parameters = w.to(card), b.to(card)
     try:
-        run = sgd_run_(*(torch.tensor(values, device=card) for values in (x, y)), *parameters, **settings)
+        run = sgd_run_(*moved(card, x, y), *parameters, **settings)
     finally:
         for end, start in zip(parameters, (w, b), strict=True):
             start.copy_(end)
-    return Run(*(field.cpu().numpy() for field in run))
-
-
-def card_of(device):
-    """The CUDA device that is meant, None for the CPU."""
-    try:
-        found = torch.device("cpu" if device is None else device)
-    except (RuntimeError, TypeError):
-        found = None
-    if found is None or found.type not in ("cpu", "cuda"):
-        raise ValueError(f"device is {device!r}; accepted: None, 'cpu' or a CUDA device")
-    if found.type == "cuda" and not (found.index or 0) < torch.cuda.device_count():
-        raise ValueError(f"device is {device!r}; accepted: None or 'cpu', as PyTorch finds no such CUDA device here")
-    return found if found.type == "cuda" else None
+    return Run(*map(host, run))

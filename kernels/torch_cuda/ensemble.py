@@ -1,6 +1,8 @@
-"""Training from many starts at once by torch.compile: a step of all members is one graph.
+"""Training from many starts at once: on a card, with few features, many steps in one launch, by Triton; else a step of
+all members is one graph of torch.compile.
 
-Members are computed in float64; after every step they are classified by their parameters in the dtype of the data.
+In a graph members are computed in float64; after every step they are classified by their parameters in the dtype of the
+data.
 """
 
 import numpy as np
@@ -10,9 +12,10 @@ from kernels.progress import counted
 from kernels.results import Ensemble, Run
 from kernels.torch_cuda.compiled import kernel, padded
 from kernels.torch_cuda.gradient import costs_and_slopes
-from kernels.torch_cuda.update import batches
+from kernels.torch_cuda.update import batches, has_triton
 
 LOGITS = {"cpu": 2**20, "cuda": 2**26}  # of members and samples, at once
+FEW_FEATURES = 16  # the parameters of more don't fit the registers of a card
 
 
 def logits(theta, X):
@@ -130,9 +133,17 @@ def costs(X, y, theta, loss):
     return total / n
 
 
-def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+def sgd_ensemble(X, y, w0, b0, **settings):
     """`kernels.sgd_ensemble` on checked tensors: X (n, d), y (n,), w0 (k, d) and b0 (k,) of one dtype, history_of (m,)
     NumPy; at most n samples a batch. Members with a history are trained again: the others needn't keep theirs."""
+    if has_triton(X) and X.shape[1] <= FEW_FEATURES and X.numel() < 2**30:
+        from kernels.torch_cuda import triton_ensemble
+
+        return triton_ensemble.sgd_ensemble(X, y, w0, b0, **settings)
+    return ensemble_by_graphs(X, y, w0, b0, **settings)
+
+
+def ensemble_by_graphs(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
     n, d = X.shape
     k, m, dtype = len(b0), len(history_of), X.dtype
     total = epochs * -(-n // batch_size)

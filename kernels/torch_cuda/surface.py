@@ -1,7 +1,7 @@
 """Surfaces by torch.compile, on the device of the samples.
 
-The unweighted loss goes by products where none can overflow, everything else sample by sample. All but accuracy may be
-interpolated, from samples that may be compressed.
+The unweighted loss goes by products, whose factors are kept from overflow, everything else sample by sample. All but
+accuracy may be interpolated, from samples that may be compressed.
 """
 
 import numpy as np
@@ -68,25 +68,110 @@ def surfaces(values):
 def evaluate(samples, summary, s, t, weighted, outputs, advance):
     """Direct evaluation."""
     for name, out in outputs.items():
-        by_products = name == "loss" and not weighted and reach(summary, s, t) <= terms.MOST_MARGIN
-        evaluate_quantity(samples, summary, s, t, None if by_products else terms.ADDING[name], name, out, advance)
+        margin = largest_margin(summary, s, t)
+        rows = rows_at_once(summary, s, out.device)
+        if margin > terms.MOST_EXPONENT:
+            rows = rows_within(largest(summary)[2] * t, rows)
+        if name != "loss" or weighted or rows is None:
+            evaluate_singly(samples, summary, s, t, name, out, advance)
+        else:
+            evaluate_products(samples, summary, s, t, rows, margin, out, advance)
 
 
-def reach(summary, s, t):
+def largest(summary):
+    """max |p|, max |q|, max |r|"""
+    return np.maximum(np.abs(summary.low), np.abs(summary.high))
+
+
+def largest_margin(summary, s, t):
     """max |p| + |s q| + |t r|, or somewhat more."""
-    p, q, r = np.maximum(np.abs(summary.low), np.abs(summary.high))
+    p, q, r = largest(summary)
     with np.errstate(over="ignore"):
         return p + q * np.abs(s).max() + r * np.abs(t).max()
 
 
-def evaluate_quantity(samples, summary, s, t, add, name, out, advance):
-    """Sums in float64 over blocks of samples and bands of rows; by products where `add` is None."""
-    device, width = out.device, whole(len(s))
-    at_once = min(MOST_SAMPLES, whole(max(1, TABLE[device.type] // width)), whole(summary.n))
-    rows = whole(max(1, EVALUATIONS[device.type] // (at_once * width)))
-    axis_s, bands = padded(on(device, s), width), on(device, t).split(rows)
-    totals = [axis_s.new_zeros(*(QUANTITIES[name] or (1,)), whole(len(band)), width) for band in bands]
+def samples_at_once(summary, s, device):
+    return min(MOST_SAMPLES, whole(max(1, TABLE[device.type] // whole(len(s)))), whole(summary.n))
+
+
+def rows_at_once(summary, s, device):
+    return whole(max(1, EVALUATIONS[device.type] // (samples_at_once(summary, s, device) * whole(len(s)))))
+
+
+def rows_within(margins, rows):
+    """At most so many rows, so few that `margins` (nt,) of those evaluated at once are within MOST_OFF_CENTRE of their
+    middle; None for too few."""
+    while any(np.ptp(margins[row : row + rows]) > 2 * terms.MOST_OFF_CENTRE for row in range(0, len(margins), rows)):
+        if rows == whole(1):
+            return None
+        rows = whole(rows // 2)
+    return rows
+
+
+def evaluate_singly(samples, summary, s, t, name, out, advance):
+    """Sums in float64 over blocks of samples and bands of rows, sample by sample."""
+    axis_s, bands, totals = sums_over(s, t, rows_at_once(summary, s, out.device), QUANTITIES[name] or (1,), out.device)
+    add = terms.ADDING[name]
+    for *fields, sign, distance, share in pieces(samples, summary, s, out.device):
+        length = whole(len(sign))
+        offset, *slopes = (padded(field, length) for field in fields)
+        sample_terms = [padded(values, length) for values in (sign, distance, share)]
+        along_s = logits(offset, slopes[0], axis_s)
+        for total, band in zip(totals, bands, strict=True):
+            along_t = logits(None, slopes[1], padded(band, total.shape[1]))
+            add(total, along_s, along_t, *sample_terms, *slopes)
+            advance(len(sign) * len(s) * len(band))
+    write_means(totals, bands, summary, out)
+
+
+def evaluate_products(samples, summary, s, t, rows, margin, out, advance):
+    """The unweighted loss, by sums of log(1 + e^m) over blocks of samples and bands of `rows`, |m| at most `margin`."""
+    axis_s, bands, totals = sums_over(s, t, rows, (1,), out.device)
     linear = axis_s.new_zeros(3)
+    for *fields, sign, distance, _ in pieces(samples, summary, s, out.device):
+        signed = [sign * field for field in fields]
+        linear += torch.stack([(distance * field).sum() for field in signed])
+        of_samples = len(sign), *(padded(field, whole(len(sign))) for field in signed)
+        for total, band in zip(totals, bands, strict=True):
+            rest = padded(band, total.shape[1])
+            if margin <= terms.MOST_MARGIN:
+                add_products(total, of_samples, axis_s, rest)
+            else:
+                centre = (band.min() + band.max()) / 2 if margin > terms.MOST_EXPONENT else 0.0
+                add_hinged_products(total, of_samples, axis_s, rest, centre)
+            advance(len(sign) * len(s) * len(band))
+    for total, band in zip(totals, bands, strict=True):
+        along_t = linear[0] + linear[2] * padded(band, total.shape[1])
+        total -= along_t[:, None] + linear[1] * axis_s
+    write_means(totals, bands, summary, out)
+
+
+def add_products(total, of_samples, s, t):
+    n, p, q, r = of_samples
+    a, b = logits(p, q, s).exp_(), logits(None, r, t).exp_()
+    a[n:] = 0.0
+    terms.add_products(total, by_factors(a), by_factors(b))
+
+
+def add_hinged_products(total, of_samples, s, t, centre):
+    """Margins are u = p + s q + centre r and v = (t - centre) r."""
+    n, p, q, r = of_samples
+    u, v = logits(p + centre * r, q, s), logits(None, r, t - centre)
+    a, b, a_inverse, b_inverse = u.exp(), v.exp(), (-u).exp_(), (-v).exp_()
+    a[n:], a_inverse[n:] = 0.0, 0.0
+    terms.add_hinged_products(total, *map(by_factors, (u, v, a, b, a_inverse, b_inverse)))
+
+
+def sums_over(s, t, rows, components, device):
+    """Both axes on the device, t in bands of rows, and zeros for the sums over each band (components, rows, ns); sizes
+    are padded, but for those of the bands."""
+    axis_s, bands = padded(on(device, s), whole(len(s))), on(device, t).split(rows)
+    return axis_s, bands, [axis_s.new_zeros(*components, whole(len(band)), len(axis_s)) for band in bands]
+
+
+def pieces(samples, summary, s, device):
+    """p, q, r, sign, distance and weight (n,) of some samples after others, as many as are evaluated at once."""
+    at_once = samples_at_once(summary, s, device)
     for block in samples:
         p, q, r, y, weight = (on(device, field) for field in block)
         for start in range(0, len(y), at_once):
@@ -94,29 +179,15 @@ def evaluate_quantity(samples, summary, s, t, add, name, out, advance):
             labels = y[some]
             fields = [field[some] if len(field) == len(y) else field.expand(len(labels)) for field in (p, q, r)]
             share = torch.ones_like(labels) if weight is None else weight[some]
-            sign, distance = torch.where(labels > 0.5, -1.0, 1.0), torch.minimum(labels, 1 - labels)
-            length = whole(len(labels))
-            if add is None:
-                linear += torch.stack([(distance * sign * field).sum() for field in fields])
-                fields = [sign * field for field in fields]
-            offset, *slopes = (padded(field, length) for field in fields)
-            sample_terms = [padded(values, length) for values in (sign, distance, share)]
-            along_s = logits(offset, slopes[0], axis_s)
-            if add is None:
-                along_s = factors(along_s, len(labels))
-            for total, band in zip(totals, bands, strict=True):
-                along_t = logits(None, slopes[1], padded(band, total.shape[1]))
-                if add is None:
-                    terms.add_products(total, along_s, factors(along_t, len(labels)))
-                else:
-                    add(total, along_s, along_t, *sample_terms, *slopes)
-                advance(len(labels) * len(s) * len(band))
-    for k, (total, band) in enumerate(zip(totals, bands, strict=True)):
-        if add is None:
-            along_t = linear[0] + linear[2] * padded(band, total.shape[1])
-            total -= along_t[:, None] + linear[1] * axis_s
-        means = total[:, : len(band), : len(s)] / summary.weight
-        out[..., k * rows : k * rows + len(band), :] = means if out.ndim == 3 else means[0]
+            yield *fields, torch.where(labels > 0.5, -1.0, 1.0), torch.minimum(labels, 1 - labels), share
+
+
+def write_means(totals, bands, summary, out):
+    row = 0
+    for total, band in zip(totals, bands, strict=True):
+        means = total[:, : len(band), : out.shape[-1]] / summary.weight
+        out[..., row : row + len(band), :] = means if out.ndim == 3 else means[0]
+        row += len(band)
 
 
 def on(device, values):
@@ -132,10 +203,9 @@ def logits(offset, slope, axis):
     return product if offset is None else product.add_(offset[:, None])
 
 
-def factors(margins, n):
-    """e^m (n / FACTORS, FACTORS, points), 0 behind the first n samples."""
-    margins.exp_()[n:] = 0.0
-    return margins.view(-1, terms.FACTORS, margins.shape[1])
+def by_factors(values):
+    """(n, points) as (n / FACTORS, FACTORS, points)."""
+    return values.view(-1, terms.FACTORS, values.shape[1])
 
 
 # Compression
@@ -181,14 +251,12 @@ def fill(values, steps, out, order, floor):
     for basis_s, basis_t in steps:
         along_s = along_axis(basis_s, values.T).T
         values = along_axis(basis_t, along_s)
-    if floor > -np.inf:
-        values.clamp_(min=floor)
     rows, columns = order
     if (np.diff(rows) > 0).all() and (np.diff(columns) > 0).all():
-        out.copy_(values)
+        torch.clamp(values, min=floor, out=out)  # the only pass over the surface after the product
     else:
         at = (torch.from_numpy(which).to(out.device) for which in (rows[:, None], columns))
-        out[tuple(at)] = values.to(out.dtype)
+        out[tuple(at)] = values.clamp_(min=floor).to(out.dtype)
 
 
 def along_axis(basis, values):

@@ -7,12 +7,17 @@ exponential gives sigma(m) and 1 - sigma(m) as 1 / (1 + e) and e / (1 + e), and 
 nothing cancels.
 """
 
+import math
+
 import torch
 
 from kernels.torch_cuda.compiled import MULTIPLE, inlined
 
+LOG2_E = math.log2(math.e)
 FACTORS = MULTIPLE  # of a product of 1 + e^m
-MOST_MARGIN = 80.0  # so many factors of it are far from overflow
+MOST_MARGIN = 80.0  # so many factors 1 + e^m of it are far from overflow
+MOST_EXPONENT = 700.0  # e to it, or to minus it, neither overflows nor underflows
+MOST_OFF_CENTRE = 30.0  # of larger margins: what underflows, times e to it, is still below all that counts
 
 
 @inlined
@@ -29,30 +34,48 @@ def add_products(total, a, b):
     total.add_(torch.log1p(h).sum(0))
 
 
+@inlined
+def add_hinged_products(total, u, v, a, b, a_inverse, b_inverse):
+    """The same of larger margins m = u + v, as the sum of max(m, 0) + log(1 + e^-|m|), and e^-|m| is the lesser of a b
+    and its inverse. All are (n / FACTORS, FACTORS, ns) or (n / FACTORS, FACTORS, nt)."""
+    h = hinge = torch.zeros_like(total)
+    for k in range(FACTORS):
+        s, t = (slice(None), k, None, slice(None)), (slice(None), k, slice(None), None)
+        g = torch.minimum(a[s] * b[t], a_inverse[s] * b_inverse[t])
+        h = h + (g + h * g)
+        hinge = hinge + (u[s] + v[t]).clamp(min=0.0)
+    total.add_((torch.log1p(h) + hinge).sum(0))
+
+
+def margins(u, v, sign):
+    """m (n, nt, ns)"""
+    return sign[:, None, None] * (u[:, None, :] + v[:, :, None])
+
+
 def sigmoids(u, v, sign, distance):
-    """Margins m (n, nt, ns), e = exp(-|m|), and the derivatives sigma(m) - y' of the loss by m."""
-    m = sign[:, None, None] * (u[:, None, :] + v[:, :, None])
-    e = torch.exp(-m.abs())
-    return m, e, torch.where(m > 0, 1.0, e) / (1.0 + e) - distance[:, None, None]
+    """e = exp(-|m|) (n, nt, ns), and the derivatives sigma(m) - y' of the loss by m."""
+    m = margins(u, v, sign)
+    e = torch.exp2(-LOG2_E * m.abs())  # on the CPU Inductor writes to memory an exp that is used twice
+    return e, torch.where(m > 0, 1.0, e) / (1.0 + e) - distance[:, None, None]
 
 
 @inlined
 def add_losses(total, u, v, sign, distance, weight, q, r):
-    m, e, _ = sigmoids(u, v, sign, distance)
+    m = margins(u, v, sign)
     off = distance[:, None, None]
-    loss = m.clamp(min=0.0) + torch.log1p(e) - torch.where(off > 0, off * m, 0.0)
+    loss = m.clamp(min=0.0) + torch.log1p(torch.exp(-m.abs())) - torch.where(off > 0, off * m, 0.0)
     total.add_((loss * weight[:, None, None]).sum(0))
 
 
 @inlined
 def add_squared_errors(total, u, v, sign, distance, weight, q, r):
-    _, _, error = sigmoids(u, v, sign, distance)
+    _, error = sigmoids(u, v, sign, distance)
     total.add_((error * error * weight[:, None, None]).sum(0))
 
 
 @inlined
 def add_gradients(total, u, v, sign, distance, weight, q, r):
-    _, _, error = sigmoids(u, v, sign, distance)
+    _, error = sigmoids(u, v, sign, distance)
     slope = error * (sign * weight)[:, None, None]
     total[0].add_((slope * q[:, None, None]).sum(0))
     total[1].add_((slope * r[:, None, None]).sum(0))
@@ -60,7 +83,7 @@ def add_gradients(total, u, v, sign, distance, weight, q, r):
 
 @inlined
 def add_hessians(total, u, v, sign, distance, weight, q, r):
-    _, e, _ = sigmoids(u, v, sign, distance)
+    e, _ = sigmoids(u, v, sign, distance)
     curvature = e / ((1.0 + e) * (1.0 + e)) * weight[:, None, None]
     along_s, along_t = curvature * q[:, None, None], curvature * r[:, None, None]
     total[0].add_((along_s * q[:, None, None]).sum(0))

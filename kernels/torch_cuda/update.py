@@ -1,8 +1,11 @@
-"""Training by torch.compile: a step of minibatch gradient descent is one graph, and nothing waits for the device.
+"""Training on the device of the data: on a card many steps of small batches in one launch, by Triton; else a step is
+one graph of torch.compile, and nothing waits for the device.
 
 Parameters and sums are float64 whatever the dtype of the data. A step that would leave the range of the dtype isn't
 taken, nor are those after it; its number is looked at from time to time.
 """
+
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -12,6 +15,9 @@ from kernels.torch_cuda.compiled import kernel, padded
 from kernels.torch_cuda.gradient import costs_and_slopes
 
 STEPS = 64  # from one look at the device to the next
+# Of X: values in a batch, and columns, that one processor of a card is quicker with than a launch for each step.
+SMALL_BATCH = 2**15
+FEW_COLUMNS = 2**10
 
 
 def sgd_step_(w, b, loss, grad_w, grad_b, lr):
@@ -82,8 +88,24 @@ def batches_of_epochs(X, y, size, epochs, shuffle_seed):
             yield from batches(X, y, torch.from_numpy(order).to(X.device), size)
 
 
-def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
+def has_triton(X):
+    """Whether kernels written in Triton can take X."""
+    return X.is_cuda and find_spec("triton") is not None
+
+
+def sgd_run_(X, y, w, b, *, batch_size, **settings):
     """`kernels.sgd_run_` on checked tensors: X (n, d), y (n,), w (d,) and b (1,) of one dtype; batch_size <= n."""
+    d = X.shape[1]
+    if has_triton(X) and d <= FEW_COLUMNS and batch_size * d <= SMALL_BATCH:
+        from kernels.torch_cuda import triton_update
+
+        return triton_update.sgd_run_(X, y, w, b, batch_size=batch_size, **settings)
+    return run_by_graphs_(X, y, w, b, batch_size=batch_size, **settings)
+
+
+def run_by_graphs_(
+    X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress
+):
     n, d = X.shape
     steps = epochs * -(-n // batch_size)
     path = X.new_empty(steps // history if history else 0, d + 2)
@@ -96,7 +118,7 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum
             if history and step % history == 0:
                 path[step // history - 1] = record
             if step % STEPS == 0 or step == steps:
-                check(status, steps, X.dtype, lr)
+                check(int(status[1]), steps, X.dtype, lr)
                 progress(step, steps)
     finally:
         w.copy_(theta[:-1])
@@ -104,8 +126,8 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum
     return Run(path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous())
 
 
-def check(status, steps, dtype, lr):
-    failed = int(status[1])
+def check(failed, steps, dtype, lr):
+    """Raises if a step, by its number from 1 on, has failed."""
     if failed:
         name = str(dtype).removeprefix("torch.")
         raise FloatingPointError(

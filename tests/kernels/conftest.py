@@ -1,5 +1,7 @@
-"""Where the torch backend is tested: C++ on the CPU, the path of CUDA tensors taken by CPU tensors, a card."""
+"""Where the torch backend is tested: C++ on the CPU, the path of CUDA tensors taken by CPU tensors, a card; for what is
+written in Triton, its interpreter."""
 
+import os
 import shutil
 
 import pytest
@@ -7,12 +9,10 @@ import torch
 
 from kernels import checks
 
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported, by `kernels.torch_cuda` if not before
+
 PLACES = ("numpy", "tensors", pytest.param("cuda", marks=pytest.mark.cuda))
-
-
-def pytest_runtest_setup(item):
-    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
 
 
 @pytest.fixture(params=PLACES)
@@ -24,7 +24,28 @@ def place(request, monkeypatch):
         monkeypatch.setattr(checks, "on_card", checks.is_tensor)
     if request.param == "numpy":
         return lambda array: array
-    device = "cuda" if request.param == "cuda" else "cpu"
+    with_triton(monkeypatch, False)  # it has its own tests
+    return on_device("cuda" if request.param == "cuda" else "cpu")
+
+
+@pytest.fixture(params=["interpreted", pytest.param("cuda", marks=pytest.mark.cuda)])
+def card(request, monkeypatch):
+    """Takes NumPy arrays to a card, or to the CPU, where Triton's interpreter stands in for it."""
+    pytest.importorskip("triton", reason="Triton is not installed")
+    if request.param == "interpreted":
+        monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    with_triton(monkeypatch, True)
+    return on_device("cuda" if request.param == "cuda" else "cpu")
+
+
+def with_triton(monkeypatch, whether):
+    from kernels.torch_cuda import ensemble, update
+
+    for module in (ensemble, update):
+        monkeypatch.setattr(module, "has_triton", lambda X: whether)
+
+
+def on_device(device):
     return lambda array: None if array is None else torch.tensor(array, device=device)
 
 

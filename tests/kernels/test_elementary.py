@@ -1,7 +1,5 @@
 """Elementary functions in ulp against mpmath, no absolute tolerance; `pytest -s` prints the worst of each range."""
 
-import math
-
 import mpmath
 import numpy as np
 import pytest

@@ -1,5 +1,7 @@
 """Surfaces by torch.compile, held to the contract of every backend, on the CPU and on a card."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from kernels import LogitPlane, checks, logit_plane, loss_surface, plan_surface,
 from tests.oracle import QUANTITIES, assert_surface_close
 from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
 
-FEW = ("loss", "accuracy", "gradient")  # each quantity takes a graph
+FEW = ("loss", "accuracy")  # each quantity takes a graph
 LINE = one_feature(3000, 0.3, labels="soft")
 
 
@@ -40,13 +42,23 @@ def test_every_quantity_of_many_problems(place, one_graph):
         assert_close(evaluate(problem, place, quantities=QUANTITIES, method="direct"), problem, QUANTITIES, cells=16)
 
 
+@pytest.mark.parametrize("labels", ["noisy", "soft"])
+@pytest.mark.parametrize("scale", [3.0, 30.0, 300.0, 1e4])
+def test_large_margins_go_by_products_too(scale, labels, place, one_graph, monkeypatch):
+    from kernels.torch_cuda import surface as body
+
+    problem, t = one_feature(30, scale, labels=labels), np.linspace(-30, 40, 500)
+    monkeypatch.delattr(body, "evaluate_singly")
+    assert_close(evaluate(problem, place, t=t, method="direct"), problem, ("loss",), cells=64)
+
+
 @pytest.mark.parametrize("shape", [(31, 33), (200, 65), (257, 520)])
 def test_spectral_keeps_its_bound(shape, place, one_graph):
     problem, rng = plane(50, 0.3), np.random.default_rng(0)
     s, t = (rng.permutation(np.linspace(-3, 3, points)) for points in shape)
-    surface = evaluate(problem, place, s, t, quantities=("loss", "gradient"), method="spectral")
+    surface = evaluate(problem, place, s, t, method="spectral")
     assert surface.plan.method == "spectral"
-    assert_close(surface, problem, ("loss", "gradient"), cells=32)
+    assert_close(surface, problem, ("loss",), cells=32)
 
 
 @pytest.mark.long
@@ -70,7 +82,38 @@ def test_more_samples_than_a_launch_takes(place, one_graph, monkeypatch):
             surface = evaluate(problem, place, t=t, **options)
             assert_close(surface, problem, FEW)
             assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-            assert seen[-1] == (len(problem.y) * 11 * 77 * 3,) * 2
+            assert seen[-1] == (len(problem.y) * 11 * 77 * len(FEW),) * 2
+
+
+@pytest.mark.long
+def test_no_graph_has_an_array_of_grid_and_samples():
+    """Of what the compiled code allocates: a surface has two sizes, a table of the samples along an axis too."""
+    from torch._inductor.utils import fresh_inductor_cache, run_and_get_code
+
+    codes = []
+    with fresh_inductor_cache():
+        for scale, names in ((1.0, QUANTITIES), (30.0, ("loss",))):
+            problem = one_feature(997, scale)
+            _, more = run_and_get_code(evaluate, problem, lambda array: array, quantities=names, method="direct")
+            codes += more
+    assert len(codes) == len(QUANTITIES) + 1
+    for code in codes:
+        allocated = set(re.findall(r"= empty_strided_\w+\(\(([^)]*)\)", code))
+        assert allocated
+        sums_and_tables = set(re.findall(r"assert_size_stride\(\w+, \(([^)]*)\)", code))
+        assert {shape for shape in allocated - sums_and_tables if shape.count("s") > 2} == set()
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_memory_on_the_card(scale):
+    """A table has 32 MB; grid and samples together would have 17 GB."""
+    problem, axis = one_feature(8192, scale), np.linspace(-10, 10, 512)
+    data = LogitPlane(*(torch.tensor(field, device="cuda") for field in problem.plane)), torch.tensor(problem.y).cuda()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    surface_on_plane(*data, axis, axis, quantities=QUANTITIES, method="direct")
+    assert torch.cuda.max_memory_allocated() - before < 2**29
 
 
 def test_results_are_where_the_data_is(place):

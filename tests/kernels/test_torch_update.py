@@ -7,16 +7,13 @@ import torch
 import kernels
 from kernels import checks
 from tests import oracle, problems
+from tests.training import assert_run, host
 
 OPTIONS = (
     {},
     {"momentum": 0.7, "weight_decay": 0.01, "shuffle_seed": 12, "history": 4},
     {"shuffle_seed": 3, "history": 0},
 )
-
-
-def host(values):
-    return [torch.as_tensor(value).cpu().numpy() for value in values]
 
 
 def truth(X, y, w, b, weight=None):
@@ -69,23 +66,10 @@ def test_a_step_is_in_place(place):
     np.testing.assert_allclose(end_b, b - 0.25 * grad_b, rtol=0, atol=1e-14)
 
 
-def follow(place, n, d, batch_size, loss, options):
-    problem = problems.sgd_problem(n, d, soft=True)
-    settings = {"lr": 0.3, "batch_size": batch_size, "epochs": 5, "loss": loss}
-    X, y, w, b = map(place, (problem.X, problem.y, problem.w.copy(), problem.b.copy()))
-    run = kernels.sgd_run_(X, y, w, b, **settings, **options, backend="torch")
-    every = options.get("history", 1)
-    path = oracle.sgd_path(*problem, **settings, **{name: options[name] for name in options if name != "history"})
-    for got, want in zip(host(run), path, strict=True):
-        np.testing.assert_allclose(got, want[every - 1 :: every] if every else want[:0], rtol=0, atol=1e-11)
-    np.testing.assert_allclose(host([w])[0], path[0][-1], rtol=0, atol=1e-11)
-    np.testing.assert_allclose(host([b])[0], path[1][-1:], rtol=0, atol=1e-11)
-
-
 def test_runs_of_any_size(place, one_graph):
     for n, d, batch_size in ((41, 2, 3), (17, 9, 1), (30, 30, 30), (33, 5, 8)):
         for options in OPTIONS:
-            follow(place, n, d, batch_size, "bce", options)
+            assert_run(place, n, d, batch_size, "bce", options)
 
 
 @pytest.mark.long
@@ -94,7 +78,7 @@ def test_runs_of_any_size(place, one_graph):
 def test_runs_by_either_cost(loss, d, place, one_graph):
     for n, batch_size in ((41, 3), (17, 1), (30, 30)):
         for options in OPTIONS:
-            follow(place, n, d, batch_size, loss, options)
+            assert_run(place, n, d, batch_size, loss, options)
 
 
 def test_divergence_names_the_step_and_keeps_the_last_parameters(place):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from logreg import __main__ as command_line
 from logreg.lab import Settings
@@ -36,6 +37,8 @@ def asked(monkeypatch):
         ("--resolution 30", {"resolution": 30}),
         ("--out some/where", {"out": Path("some/where")}),
         ("--seed 7", {"seed": 7}),
+        ("--device cpu", {"device": "cpu"}),
+        ("--device cuda", {"device": "cuda"}),
         ("lab --lr 1 --seed 2 --epochs 0", {"lr": 1.0, "seed": 2, "epochs": 0}),
     ],
 )
@@ -45,7 +48,7 @@ def test_options(arguments, changes, asked):
 
 
 def test_defaults_are_the_values_of_the_lab():
-    assert Settings() == Settings((5.0, 10.0), ("bce", "mse"), 2.0, 3, 100, 300, Path("out"), 0)
+    assert Settings() == Settings((5.0, 10.0), ("bce", "mse"), 2.0, 3, 100, 300, Path("out"), 0, "cpu")
 
 
 def test_starts(tmp_path, capsys):
@@ -100,6 +103,7 @@ def test_help(capsys):
         "--resolution",
         "--out",
         "--seed",
+        "--device {cpu,cuda}",
     ):
         assert part in text
     for part in (
@@ -125,6 +129,7 @@ def test_help(capsys):
         ["--loss", "nll"],
         ["--lr"],
         ["--shuffle"],
+        ["--device", "tpu"],
     ],
 )
 def test_what_argparse_refuses(arguments, asked, capsys):
@@ -156,6 +161,17 @@ def test_wrong_values(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert re.search(message, error_of([*QUICK, *arguments], capsys))
     assert list(tmp_path.rglob("*.png")) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+@pytest.mark.parametrize("command", ["lab", "surface", "starts"])
+def test_no_cuda_device(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        command_line.main([command, "--device", "cuda"])
+    assert stop.value.code == 2
+    assert "error: device is 'cuda'; accepted: None or 'cpu', as PyTorch finds no such" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_interrupted(monkeypatch):

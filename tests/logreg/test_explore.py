@@ -15,7 +15,7 @@ from logreg.explore import Exploration, run_surface, seeded_model, window_of
 
 def test_defaults():
     assert Exploration() == Exploration(
-        "breast_cancer", "pca", None, 300, ("loss", "accuracy", "gradient", "hessian"), 0.0, Path("out"), 0
+        "breast_cancer", "pca", None, 300, ("loss", "accuracy", "gradient", "hessian"), 0.0, Path("out"), 0, "cpu"
     )
 
 

@@ -89,6 +89,7 @@ def test_seeds_windows_and_kinds_of_data():
         ({"data": 5}, TypeError, "data is a int; accepted"),
         ({"data": (np.ones((3, 2)), np.ones(3))}, ValueError, r"data x has shape \(3, 2\)"),
         ({"n": 10**13}, MemoryError, "GB; free"),
+        ({"device": "meta"}, ValueError, "device is 'meta'; accepted"),
     ],
 )
 def test_wrong_arguments(changes, error, message):

@@ -1,0 +1,178 @@
+"""A whole run of minibatch gradient descent by Triton: one program takes many steps in a launch, by tiles of rows.
+
+Parameters and sums are float64 whatever the dtype of the data, as elsewhere on a device.
+"""
+
+import numpy as np
+import torch
+import triton
+import triton.language as tl
+from torch.library import triton_op, wrap_triton
+
+from kernels.results import Run
+from kernels.torch_cuda.update import check
+
+TILE = 2**12  # values of X at once
+VALUES = 2**22  # of X, or rows, in one launch, well under 0.1 s: in between Ctrl-C is answered
+
+
+@triton.jit
+def costs_and_slopes(z, y, SQUARED: tl.constexpr):
+    """Cross-entropy, or squared error of the sigmoid, of each sample, and its derivative by the logit z."""
+    e = tl.exp(-tl.abs(z))
+    larger = 1 / (1 + e)
+    smaller = e * larger
+    p, not_p = tl.where(z > 0, larger, smaller), tl.where(z > 0, smaller, larger)
+    slope = (1 - y) * p - y * not_p
+    if SQUARED:
+        cost = slope * slope
+        slope = 2 * slope * (larger * smaller)
+    else:
+        u = 1 + e
+        log1p = tl.log(u) - ((u - 1) - e) / u  # with what rounding added to u
+        hinge = tl.where(z > 0, 1 - y, y)
+        cost = log1p + tl.where(hinge > 0, hinge * tl.abs(z), 0.0)
+    return cost, slope
+
+
+@triton.jit(do_not_specialize=["n", "d", "batch_size", "first", "last", "every"])
+def run_steps(
+    X,
+    y,
+    order,
+    rates,
+    theta,
+    velocity,
+    status,
+    path,
+    n,
+    d,
+    batch_size,
+    first,
+    last,
+    every,
+    SQUARED: tl.constexpr,
+    SHUFFLED: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):
+    """Steps [first, last) of a run from `theta` (d + 1,), the bias last, in place, as is `velocity`, both float64.
+
+    X (n, d) and y (n,) are taken in the `order` (epochs, n) of the epochs from that of `first` on, if SHUFFLED. `rates`
+    are the learning rate, momentum, weight decay and the largest parameter allowed; `status` becomes the number of the
+    first step that failed: neither it nor those after it are taken. Every so many steps parameters and loss go to
+    `path` (kept, d + 2), from the first kept on, unless `every` is 0.
+    """
+    column = tl.arange(0, COLUMNS)
+    real = column < d
+    lr, momentum, decay, largest = tl.load(rates), tl.load(rates + 1), tl.load(rates + 2), tl.load(rates + 3)
+    w, b = tl.load(theta + column, real, 0.0), tl.load(theta + d)
+    moving_w, moving_b = tl.load(velocity + column, real, 0.0), tl.load(velocity + d)
+    failed = tl.load(status)
+    begin, place = first % tl.cdiv(n, batch_size) * batch_size, order
+    wait = tl.where(every > 0, every - first % tl.maximum(every, 1), 0)
+    for step in range(first, last):
+        end = tl.minimum(begin + batch_size, n)
+        by_w, by_b = tl.zeros([COLUMNS], tl.float64), tl.zeros([], tl.float64)
+        loss = tl.zeros([], tl.float64)
+        for start in range(begin, end, ROWS):
+            at = start + tl.arange(0, ROWS)
+            live = at < end
+            row = tl.load(place + at, live, 0) if SHUFFLED else at.to(tl.int64)
+            label = tl.load(y + row, live, 0.0).to(tl.float64)
+            inside = live[:, None] & real[None, :]
+            x = tl.load(X + row[:, None] * d + column[None, :], inside, 0.0).to(tl.float64)
+            cost, slope = costs_and_slopes(tl.sum(x * w[None, :], 1) + b, label, SQUARED)
+            slope = tl.where(live, slope, 0.0)
+            loss += tl.sum(tl.where(live, cost, 0.0), 0)
+            by_w += tl.sum(x * slope[:, None], 0)
+            by_b += tl.sum(slope, 0)
+        share = 1.0 / (end - begin).to(tl.float64)
+        moving_w = momentum * moving_w + by_w * share + decay * w
+        moving_b = momentum * moving_b + by_b * share + decay * b
+        new_w, new_b = w - lr * moving_w, b - lr * moving_b
+        within = (tl.sum((tl.abs(new_w) <= largest).to(tl.int32), 0) == COLUMNS) & (tl.abs(new_b) <= largest)
+        fails = (failed == 0) & ((loss < float("inf")) & within == 0)
+        failed = tl.where(fails, step + 1, failed)
+        w, b = tl.where(failed == 0, new_w, w), tl.where(failed == 0, new_b, b)
+        wait -= 1
+        if wait == 0:
+            tl.store(path + column, w, real)
+            tl.store(path + d, b)
+            tl.store(path + d + 1, loss * share)
+            path += d + 2
+            wait = wait + every
+        if end == n:
+            place += n
+        begin = tl.where(end < n, end, 0)
+    tl.store(theta + column, w, real)
+    tl.store(theta + d, b)
+    tl.store(velocity + column, moving_w, real)
+    tl.store(velocity + d, moving_b)
+    tl.store(status, failed)
+
+
+@triton_op("logreg_kernels::run_steps", mutates_args=("theta", "velocity", "status", "path"))
+def launch(
+    X: torch.Tensor,
+    y: torch.Tensor,
+    order: torch.Tensor,
+    rates: torch.Tensor,
+    theta: torch.Tensor,
+    velocity: torch.Tensor,
+    status: torch.Tensor,
+    path: torch.Tensor,
+    batch_size: int,
+    first: int,
+    last: int,
+    every: int,
+    squared: bool,
+) -> None:
+    """`run_steps`, its sizes from the shapes; an empty `order` is that of the data."""
+    n, d = X.shape
+    columns = triton.next_power_of_2(d)
+    rows = max(1, min(triton.next_power_of_2(batch_size), TILE // columns))
+    tensors = X, y, order, rates, theta, velocity, status, path
+    sizes = n, d, batch_size, first, last, every
+    warps = max(1, min(8, rows * columns // 128))
+    wrap_triton(run_steps)[(1,)](*tensors, *sizes, squared, order.numel() > 0, rows, columns, num_warps=warps)
+
+
+def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
+    """`kernels.sgd_run_` on checked tensors, with few columns in a batch of X, and values."""
+    n, d = X.shape
+    steps = epochs * -(-n // batch_size)
+    path = X.new_empty(steps // history if history else 0, d + 2)
+    theta = torch.cat([w, b]).double()
+    velocity, status = torch.zeros_like(theta), torch.zeros(1, dtype=torch.int64, device=X.device)
+    rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max])
+    data = X.contiguous(), y.contiguous()
+    try:
+        with torch.cuda.device_of(X):
+            for order, first, last in launches(n, d, batch_size, epochs, shuffle_seed):
+                kept = path[first // history :] if history else path
+                at = torch.from_numpy(order).to(X.device)
+                launch(*data, at, rates, theta, velocity, status, kept, batch_size, first, last, history, loss == "mse")
+                check(int(status), steps, X.dtype, lr)
+                progress(last, steps)
+    finally:
+        w.copy_(theta[:-1])
+        b.copy_(theta[-1:])
+    return Run(path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous())
+
+
+def launches(n, d, batch_size, epochs, shuffle_seed):
+    """(order, first, last): the steps of each launch, and the orders (epochs, n) of the samples in its epochs, which
+    are whole ones; empty where samples are in order."""
+    per_epoch = -(-n // batch_size)
+    steps = epochs * per_epoch
+    if shuffle_seed is None:
+        at_once = max(1, VALUES // (batch_size * d))
+        for first in range(0, steps, at_once):
+            yield np.empty((0, n), np.int64), first, min(first + at_once, steps)
+    else:
+        at_once = max(1, VALUES // (n * d))
+        for first in range(0, epochs, at_once):
+            some = range(first, min(first + at_once, epochs))
+            order = np.stack([np.random.default_rng([shuffle_seed, epoch]).permutation(n) for epoch in some])
+            yield order, some.start * per_epoch, some.stop * per_epoch

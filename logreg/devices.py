@@ -1,0 +1,29 @@
+"""Where things are computed: on the CPU or on a CUDA device, with NumPy arrays before and after."""
+
+import numpy as np
+import torch
+
+
+def moved(card, *arrays):
+    """The arrays as tensors on a CUDA device; as they are if it is None."""
+    return (
+        arrays if card is None else tuple(torch.tensor(np.ascontiguousarray(values), device=card) for values in arrays)
+    )
+
+
+def host(values):
+    """The NumPy array of an array, or of a tensor on any device."""
+    return values if isinstance(values, np.ndarray) else values.cpu().numpy()
+
+
+def card_of(device):
+    """The CUDA device that is meant, None for the CPU."""
+    try:
+        found = torch.device("cpu" if device is None else device)
+    except (RuntimeError, TypeError):
+        found = None
+    if found is None or found.type not in ("cpu", "cuda"):
+        raise ValueError(f"device is {device!r}; accepted: None, 'cpu' or a CUDA device")
+    if found.type == "cuda" and not (found.index or 0) < torch.cuda.device_count():
+        raise ValueError(f"device is {device!r}; accepted: None or 'cpu', as PyTorch finds no such CUDA device here")
+    return found if found.type == "cuda" else None

@@ -1,0 +1,87 @@
+"""Training and surfaces on a CUDA device: data moved there once, NumPy arrays and a model on the CPU after."""
+
+import shutil
+from importlib import import_module
+
+import numpy as np
+import pytest
+import torch
+
+from kernels import checks
+from logreg import LossSurface, devices, study_starts, train
+from tests import oracle, problems
+
+SETTINGS = {"lr": 0.3, "batch_size": 13, "epochs": 3}
+
+
+@pytest.fixture(params=["simulated", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request, monkeypatch):
+    """A CUDA device, or the CPU where its tensors take the path of CUDA tensors."""
+    if request.param == "simulated":
+        if not (shutil.which("g++") or shutil.which("clang++")):
+            pytest.skip("no C++ compiler for Inductor")
+        monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+        for module in ("train", "surface", "starts"):
+            monkeypatch.setattr(
+                import_module(f"logreg.{module}"), "card_of", lambda device: device and torch.device(device)
+            )
+    return {"simulated": "cpu", "cuda": "cuda"}[request.param]
+
+
+@pytest.fixture
+def moves(monkeypatch):
+    """Shapes of the arrays that are moved to the device."""
+    shapes = []
+
+    def moved(card, *arrays):
+        shapes.extend(values.shape for values in arrays if card is not None)
+        return devices.moved(card, *arrays)
+
+    for module in ("train", "evaluation", "starts"):
+        monkeypatch.setattr(import_module(f"logreg.{module}"), "moved", moved)
+    return shapes
+
+
+def test_a_model_is_trained_there_and_stays_here(wide, model_at, device, moves):
+    model = model_at(wide.w, wide.b, torch.float64)
+    history = train(model, (wide.X, wide.y), **SETTINGS, device=device)
+    assert moves == [wide.X.shape, wide.y.shape]
+    path = oracle.sgd_path(*wide, **SETTINGS)
+    for got, want in zip((history.w, history.b, history.loss, history.x, history.y), (*path, *wide[:2]), strict=True):
+        assert isinstance(got, np.ndarray)
+        np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+    assert model.linear.weight.device == model.linear.bias.device == torch.device("cpu")
+    np.testing.assert_array_equal(model.linear.weight.detach()[0], history.w[-1])
+    np.testing.assert_array_equal(model.linear.bias.detach()[0], history.b[-1])
+
+
+def test_divergence_leaves_the_model_where_it_got_to(wide, model_at, device):
+    model = model_at(wide.w, wide.b, torch.float64)
+    with pytest.raises(FloatingPointError, match="step 2 of 24"):
+        train(model, (wide.X * 1e200, wide.y), **SETTINGS | {"lr": 1e108}, device=device)
+    assert model.linear.weight.isfinite().all()
+    assert (model.linear.weight.detach()[0].numpy() != wide.w).any()
+
+
+def test_a_surface_has_its_data_moved_once(device, moves):
+    """Its faint part, which is evaluated again, too."""
+    x = np.linspace(-1, 1, 41)
+    arguments = (x, (x > 0.2) * 1.0), (-300, 300), (-20, 20)
+    surface = LossSurface.compute(*arguments, resolution=700, device=device)
+    assert moves == [x.shape] * 4
+    want = LossSurface.compute(*arguments, resolution=700)
+    assert isinstance(surface.Z, np.ndarray)
+    np.testing.assert_allclose(surface.Z, want.Z, rtol=1e-9)
+
+
+@pytest.mark.long
+def test_starts_are_trained_there(device, moves):
+    data = problems.lab_data(np.float64)
+    settings = {"lr": 2.0, "batch_size": 3, "epochs": 3, "seed": 0}
+    study = study_starts(data, 15, 13, 50, **settings, device=device)
+    want = study_starts(data, 15, 13, 50, **settings)
+    assert moves == [(20, 1), (20,), (50, 1), (50,)]
+    for cost in checks.COSTS:
+        np.testing.assert_allclose(study.loss[cost], want.loss[cost], rtol=1e-9)
+        np.testing.assert_array_equal(study.steps[cost], want.steps[cost])
+        np.testing.assert_array_equal(study.accuracy[cost], want.accuracy[cost])
