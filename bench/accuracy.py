@@ -8,15 +8,8 @@ import numpy as np
 from numba import njit
 
 from bench.report import ROOT
-from kernels.numba_cpu.elementary import (
-    exp,
-    exp_negative,
-    exp_normal,
-    exp_single,
-    log1p_scaled,
-    one_plus_exp,
-    softplus,
-)
+from kernels.numba_cpu import elementary
+from kernels.numba_cpu.elementary import exp, exp_negative, exp_normal, exp_single, log1p_scaled, softplus
 from kernels.numba_cpu.simd import absolute, select
 from tests.ulp import LN2, OVERFLOW, applied, logarithmic, neighbours, uniform, worst_error
 
@@ -47,13 +40,7 @@ class Row(NamedTuple):
 @njit
 def sigmoid_of_pass(z):
     e = exp_negative(-absolute(z))
-    larger = 1.0 / (e + 1.0)
-    return select(z > 0.0, larger, e * larger)
-
-
-@njit
-def sigmoid_of_run(z):
-    return 1.0 / one_plus_exp(-z)
+    return select(z > 0.0, 1.0, e) / (e + 1.0)
 
 
 @njit
@@ -117,7 +104,7 @@ ROWS = (
     Row("log1p", log1p, "weighted passes", mpmath.log1p, UNIT_32, np.float32),
     Row("softplus", softplus, "surfaces, ensembles", log_of_sum, NORMAL | LOWEST),
     Row("sigmoid", sigmoid_of_pass, "passes, runs", sigmoid, NORMAL),
-    Row("sigmoid", sigmoid_of_run, "runs of one feature", sigmoid, NORMAL),
+    Row("sigmoid", elementary.sigmoid, "runs of one feature", sigmoid, NORMAL),
     Row("sigmoid", sigmoid_of_ensemble, "ensembles", sigmoid, NORMAL),
     Row("sigmoid", sigmoid_of_pass, "passes", sigmoid, NORMAL_32, np.float32),
     Row("sigmoid", sigmoid_of_ensemble_single, "ensembles", sigmoid, NORMAL_32, np.float32),

@@ -2,7 +2,7 @@
 
 A block of rows is small enough to stay in the cache while its logits, its residuals and its share of the gradient are
 computed. The arithmetic is in the type of the parameters; sums leave it for float64 every SPAN rows. With
-e = exp(-|z|), p = sigmoid(z) and 1 - p are 1 / (1 + e) and e / (1 + e), and
+e = exp(-|z|), p = sigmoid(z) and 1 - p are 1 / (1 + e) and e / (1 + e), in one order or the other, and
 
     loss = log(1 + e) + (1 - y) max(z, 0) + y max(-z, 0),    dloss/dz = p - y = (1 - y) p - y (1 - p),
 
@@ -76,14 +76,12 @@ def add_residuals(z, y, weight, first, rows, squared, sums):
         prefetch(y, first + row + LABELS_AHEAD, 1)
         other = 1.0 - label
         e = exp_negative(-absolute(logit))
-        larger = 1.0 / (e + 1.0)
-        smaller = e * larger
         above = logit > 0.0
-        slope = other * select(above, larger, smaller) - label * select(above, smaller, larger)
+        slope = (other * select(above, 1.0, e) - label * select(above, e, 1.0)) / (e + 1.0)
         loss = select(above, other, -label) * logit
         if squared:
             loss = slope * slope
-            slope = slope * (larger * smaller * 2.0)
+            slope = slope * (e / ((e + 1.0) * (e + 1.0)) * 2.0)
         elif weight.size > 0:
             loss = loss + log1p_scaled(e, splat(samples, 0.0))
         else:
