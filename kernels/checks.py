@@ -8,7 +8,7 @@ import itertools
 import math
 import operator
 import sys
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian"
 TENSOR_DTYPES = {f"torch.{name}" for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")}
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}  # of this machine's byte order
 MANY = 10_000
+MOST_STEPS = 2**50  # years
 SURELY_FREE = 2**24  # bytes for which the system isn't asked
 
 
@@ -78,6 +79,8 @@ def array_of(name, value):
             raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
         check_tensor(name, value)
         value = value.detach().numpy()
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; accepted: one whose values all count")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -193,6 +196,16 @@ def parameter(name, value, shape, dtype):
     return array
 
 
+def own_memory(w, b, X, y):
+    """Refuses parameters that share memory with the data or with one another, where that can be seen: on the host."""
+    if on_card(w):
+        return
+    pairs = (("w", w, "X", X), ("w", w, "y", y), ("b", b, "X", X), ("b", b, "y", y), ("b", b, "w", w))
+    for name, array, other, values in pairs:
+        if np.shares_memory(array, values):
+            raise ValueError(f"{name} shares memory with {other}; accepted: an array of its own, as it is updated")
+
+
 def starts(w0, b0, d, dtype):
     """Starts of k >= 1 runs, w0 (k, d) and b0 (k,), finite, of a given dtype."""
     w, b = values_of("w0", w0), values_of("b0", b0)
@@ -237,30 +250,43 @@ def check_native(name, value):
 
 
 def whole(name, value, least):
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; accepted: an integer >= {least}") from None
+    if type(value) is int and value >= least:
+        return value
+    number = plain(value)
+    if not isinstance(number, Integral) or isinstance(number, bool):
+        raise TypeError(f"{name} is {value!r}; accepted: an integer >= {least}")
     if number < least:
-        raise ValueError(f"{name} is {number}; accepted: an integer >= {least}")
-    return number
+        raise ValueError(f"{name} is {value}; accepted: an integer >= {least}")
+    return int(number)
 
 
 def rate(name, value):
     """A finite number >= 0."""
     if type(value) is float and 0 <= value < math.inf:
         return value
+    number = plain(value)
+    if not isinstance(number, Real) or isinstance(number, bool):
+        raise TypeError(f"{name} is {value!r}; accepted: a finite number >= 0")
     try:
-        number = float(value) if not isinstance(value, (str, bytes, bool)) else None
-    except (TypeError, ValueError):
-        number = None
+        number = float(number)
     except OverflowError:
         number = math.inf
-    if number is None:
-        raise TypeError(f"{name} is {value!r}; accepted: a finite number >= 0")
     if not (0 <= number < math.inf):
         raise ValueError(f"{name} is {value}; accepted: a finite number >= 0")
     return number
+
+
+def plain(value):
+    """The Python number of a NumPy or torch scalar; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def steps_of(epochs, n, batch_size):
+    """The number of steps of a run."""
+    steps = epochs * -(-n // batch_size)
+    if steps > MOST_STEPS:
+        raise ValueError(f"epochs is {epochs}; accepted: at most {MOST_STEPS} steps in all")
+    return steps
 
 
 def tolerance(value):

@@ -49,7 +49,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
         "loss": checks.one_of("loss", loss, checks.COSTS),
         "history_of": checks.members("history_of", history_of, k),
     }
-    steps = settings["epochs"] * -(-n // settings["batch_size"])
+    steps = checks.steps_of(settings["epochs"], n, settings["batch_size"])
     checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype)
     bodies = {"reference": reference_ensemble, "torch": torch_ensemble}
     body = bodies.get(backend) or numba_module("ensemble").sgd_ensemble

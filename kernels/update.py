@@ -60,6 +60,7 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
     X_array, y_array, weight = data_of(X, y, sample_weight)
     dtype, d = checks.dtype_of(X_array), X_array.shape[1]
     w_array, b_array = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
+    checks.own_memory(w_array, b_array, X_array, y_array)
     lr = checks.rate("lr", lr)
     loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w_array, b_array, weight, backend)
     if checks.is_tensor(X_array):
@@ -180,6 +181,7 @@ def sgd_run_(
     dtype = checks.dtype_of(X_array)
     y_array = checks.unchecked_labels(y, n, dtype)
     parameters = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
+    checks.own_memory(*parameters, X_array, y_array)
     settings = {
         "lr": checks.rate("lr", lr),
         "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
@@ -190,8 +192,9 @@ def sgd_run_(
         "weight_decay": checks.rate("weight_decay", weight_decay),
         "history": checks.whole("history", history, 0),
     }
+    steps = checks.steps_of(settings["epochs"], n, settings["batch_size"])
+    settings["history"] = min(settings["history"], steps + 1)
     if settings["history"]:
-        steps = settings["epochs"] * -(-n // settings["batch_size"])
         checks.memory((steps // settings["history"], d + 2), dtype)
     body = {"reference": reference_run, "torch": torch_run}.get(backend, numba_run)
     with reporter(progress) as report:

@@ -256,6 +256,11 @@ WRONG_RATES = {
         (b"1", TypeError, rf"{name} is b'1'"),
         (None, TypeError, rf"{name} is None"),
         (1j, TypeError, rf"{name} is 1j"),
+        (np.True_, TypeError, rf"{name} is np.True_"),
+        (np.array("0.1"), TypeError, rf"{name} is array\('0.1'"),
+        (np.complex128(1), TypeError, rf"{name} is np.complex128\(1\+0j\)"),
+        (torch.tensor(1j), TypeError, rf"{name} is tensor"),
+        (torch.tensor([0.1]), TypeError, rf"{name} is tensor"),
         ([0.1, 0.2], TypeError, rf"{name} is \[0.1, 0.2\]"),
         (np.array([0.1, 0.2]), TypeError, rf"{name} is array\(\[0.1, 0.2\]\)"),
         (object(), TypeError, rf"{name} is <object"),
@@ -275,6 +280,9 @@ WRONG_WHOLES = {
         ("2", TypeError, rf"{name} is '2'"),
         ([2], TypeError, rf"{name} is \[2\]"),
         (np.array([2, 3]), TypeError, rf"{name} is array"),
+        (True, TypeError, rf"{name} is True"),
+        (torch.tensor(True), TypeError, rf"{name} is tensor"),
+        (torch.tensor([2]), TypeError, rf"{name} is tensor"),
         (torch.tensor(2.0), TypeError, rf"{name} is tensor"),
     ]
     for name, least in (("batch_size", 1), ("epochs", 0), ("history", 0), ("shuffle_seed", 0))
@@ -294,6 +302,7 @@ WRONG_RUNS = {
         (torch.ones(N, 3, dtype=torch.bfloat16), TypeError, r"X has dtype .*bfloat16"),
         (torch.ones(N, 3, device="meta"), ValueError, r"X is on device meta"),
         (None, TypeError, r"X has dtype object"),
+        (np.ma.masked_array(FEATURES), TypeError, r"X is a masked array; accepted: one whose values all count"),
         (with_value(FEATURES, (2, 1), NAN), ValueError, r"X\[2, 1\] is nan; accepted: finite"),
         (with_value(FEATURES, (5, 2), -INF), ValueError, r"X\[5, 2\] is -inf; accepted: finite"),
         (with_value(FEATURES, (0, 0), INF)[::-1], ValueError, r"X\[5, 0\] is inf"),
@@ -420,6 +429,50 @@ def test_seeds_may_be_huge(seed, backend):
     settings = {"batch_size": 4, "epochs": 1}
     want = run(backend, **settings, X=FEATURES[order], y=Y[order]).w
     np.testing.assert_allclose(run(backend, **settings, shuffle_seed=seed).w, want, rtol=1e-14)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("theta", "w", "b", "message"),
+    [
+        ("X", slice(0, 3), slice(9, 10), "w shares memory with X"),
+        ("X", slice(0, 3), None, "w shares memory with X"),
+        ("y", None, slice(3, 4), "b shares memory with y"),
+        ("own", slice(0, 3), slice(2, 3), "b shares memory with w"),
+    ],
+)
+def test_parameters_may_not_share_memory(theta, w, b, message, backend):
+    data = {"X": np.arange(12.0).reshape(4, 3), "y": np.array([0.0, 1.0, 0.0, 1.0]), "own": np.zeros(4)}
+    values = data[theta].reshape(-1)
+    w = np.zeros(3) if w is None else values[w]
+    b = np.zeros(1) if b is None else values[b]
+    before = {name: array.copy() for name, array in data.items()}
+    with pytest.raises(ValueError, match=f"{message}; accepted: an array of its own"):
+        kernels.sgd_step_(data["X"], data["y"], w, b, lr=0.1, backend=backend)
+    with pytest.raises(ValueError, match=f"{message}; accepted: an array of its own"):
+        kernels.sgd_run_(data["X"], data["y"], w, b, lr=0.1, batch_size=2, epochs=1, backend=backend)
+    for name, array in data.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_parameters_may_alternate_in_one_array(backend):
+    X, y, theta = np.arange(6.0).reshape(2, 3), np.array([0.0, 1.0]), np.zeros(6)
+    run = kernels.sgd_run_(X, y, theta[:5:2], theta[1:2], lr=0.1, batch_size=1, epochs=2, backend=backend)
+    np.testing.assert_array_equal(theta[:5:2], run.w[-1])
+    np.testing.assert_array_equal(theta[[1, 3, 5]], [run.b[-1], 0, 0])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_numbers_may_be_huge_or_too_huge(backend):
+    for kept, want in zip(run(backend, history=2**63), run(backend, history=0), strict=True):
+        np.testing.assert_array_equal(kept, want)
+    refused = f"epochs is {2**60}; accepted: at most {2**50} steps in all"
+    with pytest.raises(ValueError, match=refused):
+        run(backend, epochs=2**60, history=0)
+    starts = np.zeros((2, 3)), np.zeros(2)
+    with pytest.raises(ValueError, match=refused):
+        kernels.sgd_ensemble(FEATURES, Y, *starts, lr=0.1, batch_size=2, epochs=2**60, backend=backend)
 
 
 def test_progress_may_be_false():
