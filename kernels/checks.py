@@ -97,12 +97,14 @@ def float_array(name, value):
     return array
 
 
+def is_finite(array):
+    if array.size == 1:  # the bias of every call
+        return math.isfinite(array.item())
+    return math.isfinite(sum_of(array)) or bool(np.isfinite(array).all())
+
+
 def check_finite(name, array):
-    if on_card(array):
-        return
-    if array.size == 1 and math.isfinite(array.item()):  # the bias of every call
-        return
-    if not (math.isfinite(sum_of(array)) or np.isfinite(array).all()):
+    if not (on_card(array) or is_finite(array)):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}{list(index)} is {array[index]}; accepted: finite values")
 
@@ -238,8 +240,11 @@ def coefficients(name, value, shapes, dtype):
     if array.shape not in shapes:
         raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: {' or '.join(map(str, shapes))}")
     check_finite(name, array)
+    array = array.reshape(-1)
+    if array.dtype == dtype:
+        return array
     with np.errstate(over="ignore"):
-        array = cast(array.reshape(-1), dtype)
+        array = cast(array, dtype)
     check_finite(name, array)
     return array
 

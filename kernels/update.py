@@ -36,10 +36,12 @@ def bce_loss_grad(X, y, w, b, *, sample_weight=None, backend=None):
     result = mean_loss_grad(X_array, y_array, w_array, b_array, weight, backend)
     if checks.is_tensor(X_array):
         return LossGrad(*(checks.cast(value, dtype) for value in result))
-    with np.errstate(over="ignore"):
-        loss, grad_w, grad_b = (np.asarray(value).astype(dtype) for value in result)
+    if dtype == np.float32:
+        with np.errstate(over="ignore"):
+            result = [np.asarray(value, dtype) for value in result]
+    loss, grad_w, grad_b = result
     if checks.is_tensor(X):
-        return LossGrad(*(checks.like(X, value) for value in (loss, grad_w, grad_b)))
+        return LossGrad(*(checks.like(X, np.asarray(value)) for value in (loss, grad_w, grad_b)))
     return LossGrad(loss[()], grad_w, grad_b[()])
 
 
@@ -66,8 +68,9 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
     if checks.is_tensor(X_array):
         return torch_module("update").sgd_step_(w_array, b_array, loss, grad_w, grad_b, lr)
     with np.errstate(over="ignore", invalid="ignore"):
-        loss, new_w, new_b = (np.asarray(v).astype(dtype) for v in (loss, w_array - lr * grad_w, b_array - lr * grad_b))
-    if not (np.isfinite(loss) and np.isfinite(new_w).all() and np.isfinite(new_b).all()):
+        moved = w_array - lr * grad_w, b_array - lr * grad_b
+        loss, new_w, new_b = (np.asarray(value, dtype) for value in (loss, *moved))
+    if not all(map(checks.is_finite, (loss, new_w, new_b))):
         raise FloatingPointError(f"sgd_step_: the loss or the step leaves the range of {dtype} (lr = {lr})")
     w_array[:], b_array[:] = new_w, new_b
     return checks.like(X, loss) if checks.is_tensor(X) else loss[()]
@@ -127,7 +130,7 @@ def mean_loss_grad(X, y, w, b, weight, backend):
         loss, gradient = numba_module("gradient").loss_and_gradient(X, y, weight, theta)
         share = len(y) if weight is None else weight.sum(dtype=np.float64)
         loss, grad_w, grad_b = loss / share, gradient[:-1] / share, gradient[-1] / share
-    if not (math.isfinite(loss) and np.isfinite(grad_w).all()):
+    if not (math.isfinite(loss) and checks.is_finite(grad_w)):
         check_data(X, y)
     return loss, grad_w, grad_b
 

@@ -30,7 +30,7 @@ LANES = {"f": SINGLE.lanes, "d": DOUBLE.lanes}
 PART = register_bytes() // 4
 WIDE_PART = Vector(types.float64, PART)
 
-OPERATIONS_PER_THREAD = 1_500_000_000  # multiply-adds of one launch, of all lanes: well under 0.1 s, for Ctrl-C
+OPERATIONS_PER_THREAD = 500_000_000  # multiply-adds of one launch, of all lanes: well under 0.1 s, for Ctrl-C
 OPERATIONS_PER_SAMPLE = 25  # what a sigmoid costs, in multiply-adds
 OPERATIONS_PER_COST = 200  # what a cost in float64 does
 PATH_BYTES = 2**24  # of the history in one launch

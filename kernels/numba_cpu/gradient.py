@@ -435,14 +435,14 @@ def loss_and_gradient(X, y, weight, theta, squared=False):
     for first in range(0, n, at_once):
         piece = slice(first, first + at_once)
         weight_piece = y[:0] if weight is None else weight[piece]
-        losses, gradients = sums_of_piece(X[piece], y[piece], weight_piece, theta, squared)
-        loss += losses.sum()
-        gradient += gradients.sum(axis=0)
+        loss_of_piece, gradient_of_piece = sums_of_piece(X[piece], y[piece], weight_piece, theta, squared)
+        loss += loss_of_piece
+        gradient += gradient_of_piece
     return loss, gradient
 
 
 def sums_of_piece(X, y, weight, theta, squared):
-    """Losses (jobs,) and gradients (jobs, d + 1) of what one launch takes."""
+    """The same of what one launch takes."""
     n, d = X.shape
     data, layout = flat(X)
     block = rows_in_block(X, layout)
@@ -453,7 +453,7 @@ def sums_of_piece(X, y, weight, theta, squared):
     labels, weights = read_only(y), read_only(weight)
     settings = theta, squared, block, rows_in_job
     launch(add_jobs, operations(n, d), data, layout, labels, weights, *settings, losses, gradients)
-    return losses, gradients
+    return (losses[0], gradients[0]) if jobs == 1 else (losses.sum(), gradients.sum(axis=0))
 
 
 def padded(w, b, dtype):
