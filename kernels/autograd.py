@@ -27,6 +27,8 @@ def loss_and_gradient(
 def trained(name, value, shapes, X):
     if value.dtype != X.dtype:
         raise TypeError(f"{name} has dtype {value.dtype}; accepted: {X.dtype}, the dtype of X")
+    if value.device != X.device:
+        raise ValueError(f"{name} is on device {value.device}; accepted: {X.device}, as X")
     return checks.coefficients(name, value, shapes, checks.dtype_of(X))
 
 

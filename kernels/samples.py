@@ -153,7 +153,7 @@ def summary_of_block(block):
 def summary_of_tensors(block):
     """The same of tensors, in one transfer to the host."""
     ends = [
-        field[k.clamp(max=len(field) - 1)]
+        field.take(k.clamp(max=len(field) - 1))  # an index that is a tensor would be read by the host
         for along in block[:3]
         for k in (along.argmin(), along.argmax())
         for field in block[:3]

@@ -32,7 +32,7 @@ def bce_loss_grad(X, y, w, b, *, sample_weight=None, backend=None):
     X_array, y_array, weight = data_of(X, y, sample_weight)
     dtype, d = checks.dtype_of(X_array), X_array.shape[1]
     w_array = checks.coefficients("w", w, [(d,)], dtype)
-    b_array = checks.coefficients("b", b, [(), (1,)], dtype)
+    b_array = checks.like(X_array, checks.coefficients("b", b, [(), (1,)], dtype))  # on the card, if it is a number
     result = mean_loss_grad(X_array, y_array, w_array, b_array, weight, backend)
     if checks.is_tensor(X_array):
         return LossGrad(*(checks.cast(value, dtype) for value in result))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from kernels import LogitPlane, logit_plane, plan_surface, samples, surface_on_plane
@@ -84,6 +85,20 @@ def test_passes_that_grow_are_noticed(quantity, plane):
 
 def test_compression_of_a_stream_is_planned():
     assert "compressed" in plan_surface(blocks(ONE_FEATURE, 100), None, S, T, quantities="mse").reason
+
+
+def test_a_summary_of_tensors_is_one_transfer_to_the_host():
+    class NothingRead(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            assert function is not torch.ops.aten._local_scalar_dense.default
+            return function(*args, **kwargs or {})
+
+    rng = np.random.default_rng(0)
+    block = samples.Block(rng.normal(size=50), rng.normal(size=50), np.ones(1), rng.uniform(size=50))
+    with NothingRead():
+        got = samples.summary_of_block(samples.Block(*map(torch.from_numpy, block[:4])))
+    for one, want in zip(got, samples.summary_of_block(block), strict=True):
+        np.testing.assert_array_equal(one, want)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,14 @@ def test_loss_and_gradient_of_any_size(place, one_graph, monkeypatch):
     assert_pass(place, 997, 7, np.float64, 1e-14)
 
 
+def test_a_bias_may_be_a_number(place):
+    X, y, w, _ = problems.sgd_problem(30, 4)
+    for bias in (0.25, torch.tensor(0.25)):
+        got = kernels.bce_loss_grad(*map(place, (X, y, w)), bias, backend="torch")
+        for one, want in zip(host(got), truth(X, y, w, [0.25]), strict=True):
+            np.testing.assert_allclose(one, want, rtol=0, atol=1e-14)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("d", [1, 33])
 def test_loss_and_gradient_of_float32(d, place, one_graph):
@@ -102,6 +110,13 @@ def test_linear_bce_is_differentiable_on_the_card(monkeypatch):
     assert loss.item() == pytest.approx(want[0], rel=1e-13)
     np.testing.assert_allclose(gradients[0], 2 * want[1], rtol=0, atol=1e-14)
     np.testing.assert_allclose(gradients[1], [2 * want[2]], rtol=0, atol=1e-14)
+
+
+@pytest.mark.cuda
+def test_parameters_of_linear_bce_are_where_the_data_is():
+    X, y, w, _ = (torch.from_numpy(v).cuda() for v in problems.sgd_problem(50, 3))
+    with pytest.raises(ValueError, match=r"^bias is on device cpu; accepted: cuda:0, as X"):
+        kernels.linear_bce(X, w, torch.zeros((), dtype=torch.float64), y)
 
 
 def test_values_on_a_card_are_not_looked_at(monkeypatch):
