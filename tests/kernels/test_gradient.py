@@ -172,6 +172,27 @@ def test_same_bits_for_any_number_of_threads(dtype, n, d, order, monkeypatch):
             np.testing.assert_array_equal(one, value)
 
 
+# Registers of other machines
+
+NARROW_REGISTERS = """
+import numpy as np
+from kernels.numba_cpu import simd
+simd.register_bytes = lambda: {width}
+import kernels
+for d in (2, 3):
+    data = np.ones((1000, d), np.float32), np.zeros(1000, np.float32), np.zeros(d, np.float32), 0.0
+    result = kernels.bce_loss_grad(*data)
+    np.testing.assert_allclose([result.loss, *result.grad_w], [np.log(2)] + [0.5] * d, rtol=1e-6)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("width", [16, 32])
+def test_products_of_a_span_stay_in_range_in_narrow_registers(width, tmp_path):
+    done = problems.run_python(NARROW_REGISTERS.format(width=width), NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
 # A step
 
 
