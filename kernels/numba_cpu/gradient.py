@@ -424,6 +424,12 @@ def strided(X, stride, runs, length):
     return np.lib.stride_tricks.as_strided(X, (elements,), (X.itemsize,), writeable=False)
 
 
+def viewable(X):
+    """X or, if `flat` would copy it, a copy of which it makes views."""
+    data, _ = flat(X)
+    return X if np.may_share_memory(data, X) else data.reshape(X.shape)
+
+
 def loss_and_gradient(X, y, weight, theta, squared=False):
     """Sum of the losses, and of the gradients (d + 1,), the bias last, both float64: of the cross-entropy or, if
     `squared`, of the squared error, times the weight if that isn't None.

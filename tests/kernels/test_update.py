@@ -272,6 +272,21 @@ def test_layouts(d, dtype, backend):
         assert np.isnan(base).sum() == others  # what lies between strided parameters
 
 
+@pytest.mark.parametrize(("d", "kernel"), [(1, "run_one_feature"), (3, "run_features")])
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "negative", "fortran"])
+def test_data_is_copied_once_at_the_most(layout, d, kernel, monkeypatch):
+    """Not in every launch, which would take time that grows with the square of n."""
+    launched, run = [], getattr(update, kernel)
+    monkeypatch.setattr(update, kernel, lambda *args: launched.append(args) or run(*args))
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", 1000)
+    rng = np.random.default_rng(0)
+    X, y = (problems.layouts(a)[layout] for a in (rng.normal(size=(200, d)), rng.uniform(size=200)))
+    kernels.sgd_run_(X, y, np.zeros(d), np.zeros(1), lr=0.1, batch_size=4, epochs=3)
+    assert len(launched) > 3
+    data = [[arg.ctypes.data for arg in args if isinstance(arg, np.ndarray)][:2] for args in launched]
+    assert data == data[:1] * len(data)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("d", [1, 3])
 def test_parameters_may_be_parts_of_one_array(d, backend):
