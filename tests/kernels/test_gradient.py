@@ -102,6 +102,13 @@ def test_weights_of_any_size_count_by_their_ratios():
 # Layouts and kinds
 
 
+def records(X):
+    """X as a field of packed records: misaligned, rows apart by no multiple of an element."""
+    table = np.zeros(len(X), [("flag", np.uint8), ("X", X.dtype, X.shape[1:])])
+    table["X"] = X
+    return table["X"]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 @pytest.mark.parametrize(("n", "d"), [(70, 1), (70, 3), (17, 40), (1, 5)])
@@ -114,6 +121,7 @@ def test_layouts(n, d, dtype, backend):
         "some columns, fortran": np.asfortranarray(wide)[:, 1 : d + 1],
         "every second row": np.repeat(X, 2, axis=0)[::2],
         "some rows, fortran": np.asfortranarray(np.vstack([X, wide[:, :d]]))[:n],
+        "field of records": records(X),
         "broadcast row": np.broadcast_to(X[:1], X.shape),
         "broadcast value": np.broadcast_to(X[:1, :1], X.shape),
     }
