@@ -254,7 +254,7 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum
     run = Run(np.empty((kept, d), X.dtype), np.empty(kept, X.dtype), np.empty(kept, X.dtype))
     theta, velocity = padded(w, b, np.float64), np.zeros(d + 1)
     rates = lr, momentum, lr * weight_decay
-    settings = batch_size, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, history, *run
+    settings = batch_size, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, min(history, steps + 1), *run
     work = operations(batch_size, d)
     take_steps = run_large_batches if work >= LARGE_BATCH else run_small_batches
     y = read_only(y)

@@ -272,6 +272,24 @@ def test_layouts(d, dtype, backend):
         assert np.isnan(base).sum() == others  # what lies between strided parameters
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 3])
+def test_steps_that_are_kept_too_rarely_leave_no_history(d, backend):
+    """However rarely: the number needn't fit into 64 bits."""
+    result = kernels.sgd_run_(
+        np.ones((5, d)),
+        np.ones(5),
+        np.zeros(d),
+        np.zeros(1),
+        lr=1,
+        batch_size=2,
+        epochs=3,
+        history=2**64,
+        backend=backend,
+    )
+    assert [field.shape for field in result] == [(0, d), (0,), (0,)]
+
+
 @pytest.mark.parametrize(("d", "kernel"), [(1, "run_one_feature"), (3, "run_features")])
 @pytest.mark.parametrize("layout", ["contiguous", "strided", "negative", "fortran"])
 def test_data_is_copied_once_at_the_most(layout, d, kernel, monkeypatch):
