@@ -24,4 +24,5 @@ def on_tensors(*arrays):
 
 
 def viewable(array):
-    return array if array.flags.writeable and min(array.strides, default=0) >= 0 else array.copy()
+    views = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
+    return array if array.flags.writeable and views else array.copy()

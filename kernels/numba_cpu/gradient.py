@@ -53,7 +53,8 @@ WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
 AHEAD_BYTES = 16_384  # from a block to what is prefetched meanwhile, or the next block if that is further
 LABELS_AHEAD = 1_024
 SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
-SPAN = 512  # rows summed in the type of the parameters, so few that a lane's product of them can't overflow
+# rows summed in the type of the parameters: with at most 64 in a lane of float32, its product of them can't overflow
+SPAN = min(512, 16 * REGISTER)
 JOBS = 128  # in a launch, at the most
 JOB_OPERATIONS = 50_000  # multiply-adds in a job, at the least
 LAUNCH_OPERATIONS = 500_000_000  # multiply-adds in a launch: well under 0.1 s, so that Ctrl-C is answered
@@ -419,6 +420,12 @@ def strided(X, stride, runs, length):
     """All memory from the first to the last of `runs` runs of elements that begin `stride` bytes apart."""
     elements = (runs - 1) * stride // X.itemsize + length
     return np.lib.stride_tricks.as_strided(X, (elements,), (X.itemsize,), writeable=False)
+
+
+def viewable(X):
+    """X or, if `flat` would copy it, a copy of which it makes views."""
+    data, _ = flat(X)
+    return X if np.may_share_memory(data, X) else data.reshape(X.shape)
 
 
 def loss_and_gradient(X, y, weight, theta, squared=False):

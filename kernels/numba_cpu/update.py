@@ -20,6 +20,7 @@ from kernels.numba_cpu.gradient import (
     operations,
     padded,
     rows_in_block,
+    viewable,
 )
 from kernels.numba_cpu.launch import read_only, serial_kernel
 from kernels.numba_cpu.simd import Vector, absolute, fma, lane_numbers, load_where, select, splat, total
@@ -253,9 +254,12 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum
     run = Run(np.empty((kept, d), X.dtype), np.empty(kept, X.dtype), np.empty(kept, X.dtype))
     theta, velocity = padded(w, b, np.float64), np.zeros(d + 1)
     rates = lr, momentum, lr * weight_decay
-    settings = batch_size, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, history, *run
+    settings = batch_size, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, min(history, steps + 1), *run
     work = operations(batch_size, d)
     take_steps = run_large_batches if work >= LARGE_BATCH else run_small_batches
+    y = read_only(y)
+    if take_steps is run_small_batches and shuffle_seed is None:  # launches are short: none is to copy all the data
+        X = np.ascontiguousarray(X) if d == 1 else viewable(X)
     for order, first, last in launches(n, batch_size, epochs, shuffle_seed, max(1, LAUNCH_OPERATIONS // work)):
         failed = take_steps(X, y, order, first, last, *settings)
         w[:], b[0] = theta[:d], theta[d]

@@ -102,6 +102,13 @@ def test_weights_of_any_size_count_by_their_ratios():
 # Layouts and kinds
 
 
+def records(X):
+    """X as a field of packed records: misaligned, rows apart by no multiple of an element."""
+    table = np.zeros(len(X), [("flag", np.uint8), ("X", X.dtype, X.shape[1:])])
+    table["X"] = X
+    return table["X"]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 @pytest.mark.parametrize(("n", "d"), [(70, 1), (70, 3), (17, 40), (1, 5)])
@@ -114,6 +121,7 @@ def test_layouts(n, d, dtype, backend):
         "some columns, fortran": np.asfortranarray(wide)[:, 1 : d + 1],
         "every second row": np.repeat(X, 2, axis=0)[::2],
         "some rows, fortran": np.asfortranarray(np.vstack([X, wide[:, :d]]))[:n],
+        "field of records": records(X),
         "broadcast row": np.broadcast_to(X[:1], X.shape),
         "broadcast value": np.broadcast_to(X[:1, :1], X.shape),
     }
@@ -170,6 +178,27 @@ def test_same_bits_for_any_number_of_threads(dtype, n, d, order, monkeypatch):
     for other in results[1:]:
         for one, value in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(one, value)
+
+
+# Registers of other machines
+
+NARROW_REGISTERS = """
+import numpy as np
+from kernels.numba_cpu import simd
+simd.register_bytes = lambda: {width}
+import kernels
+for d in (2, 3):
+    data = np.ones((1000, d), np.float32), np.zeros(1000, np.float32), np.zeros(d, np.float32), 0.0
+    result = kernels.bce_loss_grad(*data)
+    np.testing.assert_allclose([result.loss, *result.grad_w], [np.log(2)] + [0.5] * d, rtol=1e-6)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("width", [16, 32])
+def test_products_of_a_span_stay_in_range_in_narrow_registers(width, tmp_path):
+    done = problems.run_python(NARROW_REGISTERS.format(width=width), NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
 
 
 # A step

@@ -274,6 +274,39 @@ def test_layouts(d, dtype, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("d", [1, 3])
+def test_steps_that_are_kept_too_rarely_leave_no_history(d, backend):
+    """However rarely: the number needn't fit into 64 bits."""
+    result = kernels.sgd_run_(
+        np.ones((5, d)),
+        np.ones(5),
+        np.zeros(d),
+        np.zeros(1),
+        lr=1,
+        batch_size=2,
+        epochs=3,
+        history=2**64,
+        backend=backend,
+    )
+    assert [field.shape for field in result] == [(0, d), (0,), (0,)]
+
+
+@pytest.mark.parametrize(("d", "kernel"), [(1, "run_one_feature"), (3, "run_features")])
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "negative", "fortran"])
+def test_data_is_copied_once_at_the_most(layout, d, kernel, monkeypatch):
+    """Not in every launch, which would take time that grows with the square of n."""
+    launched, run = [], getattr(update, kernel)
+    monkeypatch.setattr(update, kernel, lambda *args: launched.append(args) or run(*args))
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", 1000)
+    rng = np.random.default_rng(0)
+    X, y = (problems.layouts(a)[layout] for a in (rng.normal(size=(200, d)), rng.uniform(size=200)))
+    kernels.sgd_run_(X, y, np.zeros(d), np.zeros(1), lr=0.1, batch_size=4, epochs=3)
+    assert len(launched) > 3
+    data = [[arg.ctypes.data for arg in args if isinstance(arg, np.ndarray)][:2] for args in launched]
+    assert data == data[:1] * len(data)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 3])
 def test_parameters_may_be_parts_of_one_array(d, backend):
     problem = problems.sgd_problem(20, d)
     theta = np.concatenate([problem.w, problem.b, [77.0]])

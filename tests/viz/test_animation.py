@@ -1,6 +1,7 @@
 """The run as an animation."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,6 +40,14 @@ def test_every_step_has_its_model_and_its_path(history, surface, data):
         np.testing.assert_allclose(run.contour.path.get_xydata(), np.column_stack([w, b])[: step + 1])
         assert f"step {step} of 140" in run.figure.get_suptitle()
     assert run.steps[-1] == 140
+
+
+def test_titles_count_all_steps_of_a_thinned_history(history, surface, data):
+    thinned = SimpleNamespace(**vars(history) | {"w": history.w[4::5], "b": history.b[4::5], "every": 5})
+    thinned.full_loss = lambda: history.full_loss()[4::5]
+    run = animate(thinned, surface, data)
+    run.draw(3)
+    assert f"step 15 of 140: w = {history.w[14, 0]:.2f}" in run.figure.get_suptitle()
 
 
 def test_gif(history, surface, data, few_frames, tmp_path):
