@@ -84,7 +84,7 @@ def linear_bce(X, weight, bias, y):
 
     X             features (n, d), float32 or float64, tensor without gradient, on the CPU or one CUDA device
     weight, bias  (d,) or (1, d) and () or (1,), of the dtype of X
-    y             labels in [0, 1], (n,) or (n, 1), of any real dtype, without gradient
+    y             labels in [0, 1], (n,) or (n, 1), without gradient: float32, float64, integers or booleans
 
     Raises ValueError or TypeError that name a wrong argument, and NotImplementedError on double backward: the backward
     pass scales a gradient that the forward pass computed.

@@ -406,7 +406,7 @@ def flat(X):
         return strided(X, by_row, n, d), rows_layout(d, size, by_row // size)
     if by_row == size and by_column >= n * size and by_column % size == 0:
         return strided(X, by_column, d, n), Columns(by_column // size)
-    return read_only(np.ascontiguousarray(X).reshape(-1)), rows_layout(d, size, d)
+    return read_only(np.ascontiguousarray(X).reshape(-1)), Columns(n) if d == 1 else rows_layout(d, size, d)
 
 
 def rows_layout(d, size, stride):
@@ -422,7 +422,7 @@ def strided(X, stride, runs, length):
     return np.lib.stride_tricks.as_strided(X, (elements,), (X.itemsize,), writeable=False)
 
 
-def viewable(X):
+def flattenable(X):
     """X or, if `flat` would copy it, a copy of which it makes views."""
     data, _ = flat(X)
     return X if np.may_share_memory(data, X) else data.reshape(X.shape)

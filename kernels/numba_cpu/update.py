@@ -16,11 +16,11 @@ from kernels.numba_cpu.gradient import (
     SPARE,
     add_span,
     flat,
+    flattenable,
     loss_and_gradient,
     operations,
     padded,
     rows_in_block,
-    viewable,
 )
 from kernels.numba_cpu.launch import read_only, serial_kernel
 from kernels.numba_cpu.simd import Vector, absolute, fma, lane_numbers, load_where, select, splat, total
@@ -259,7 +259,7 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum
     take_steps = run_large_batches if work >= LARGE_BATCH else run_small_batches
     y = read_only(y)
     if take_steps is run_small_batches and shuffle_seed is None:  # launches are short: none is to copy all the data
-        X = np.ascontiguousarray(X) if d == 1 else viewable(X)
+        X = np.ascontiguousarray(X) if d == 1 else flattenable(X)
     for order, first, last in launches(n, batch_size, epochs, shuffle_seed, max(1, LAUNCH_OPERATIONS // work)):
         failed = take_steps(X, y, order, first, last, *settings)
         w[:], b[0] = theta[:d], theta[d]
