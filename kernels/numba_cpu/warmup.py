@@ -8,7 +8,7 @@ from kernels.progress import silent
 from kernels.samples import ArraySamples, summary_of
 from kernels.spectral import Interpolation, Tiling
 
-FEATURES = (1, 2, 3, 4, 8, 32)  # one for each layout of the data in memory
+FEATURES = (1, 2, 3, 4, 8, 32)  # one for each layout of the data in memory, by rows or of one column
 
 
 def compile_all():
@@ -18,8 +18,9 @@ def compile_all():
         for d in (1, 2):
             for n in (1, launch.SERIAL_WORK // 100):
                 compile_ensemble(dtype, d, n)
+        compile_run(np.zeros((2, 2), dtype, order="F"))
         for d in FEATURES:
-            compile_run(dtype, d)
+            compile_run(np.zeros((2, d), dtype))
             for n in (1, launch.SERIAL_WORK):
                 compile_gradient(dtype, n, d)
 
@@ -41,11 +42,12 @@ def compile_surface(dtype, points):
         surface.surface_on_plane(samples, summary_of(samples), *axes, outputs, *way, silent)
 
 
-def compile_run(dtype, d):
+def compile_run(X):
     """A run of one step."""
-    X, y, w, b = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros(d, dtype), np.zeros(1, dtype)
+    n, d = X.shape
+    y, w, b = np.zeros(n, X.dtype), np.zeros(d, X.dtype), np.zeros(1, X.dtype)
     settings = {"shuffle_seed": None, "momentum": 0.0, "weight_decay": 0.0, "history": 1, "progress": silent}
-    update.sgd_run_(X, y, w, b, lr=0.0, batch_size=1, epochs=1, loss="bce", **settings)
+    update.sgd_run_(X, y, w, b, lr=0.0, batch_size=n, epochs=1, loss="bce", **settings)
 
 
 def compile_ensemble(dtype, d, n):
