@@ -144,7 +144,7 @@ def loss_and_gradient(X, y, weight, theta, squared=False):
 def sums_of_piece(X, y, weight, theta, squared):
     """The same of what one launch takes."""
     n, d = X.shape
-    data, layout = flat(X)
+    data, layout = flat(X, theta.dtype)
     block = rows_in_block(X, layout)
     rows_in_job = max(-(-n // JOBS), JOB_OPERATIONS // operations(1, d))
     rows_in_job = -(-rows_in_job // block) * block

@@ -287,27 +287,28 @@ def add_columns(X, first, stride, rows, slopes, d, gradient):
         gradient[j] += total(sums)
 
 
-def flat(X):
-    """X (n, d) as one contiguous array, and its layout. A view, except of arrays in which neither rows nor columns are
-    contiguous."""
+def flat(X, precision):
+    """X (n, d) as one contiguous array, and its layout for arithmetic in a dtype. A view, except of arrays in which
+    neither rows nor columns are contiguous."""
     (n, d), size = X.shape, X.itemsize
     by_row, by_column = X.strides
     if X.flags.c_contiguous and d > 1:
-        return read_only(X.reshape(-1)), rows_layout(d, size, d)
+        return read_only(X.reshape(-1)), rows_layout(d, d, precision)
     if X.flags.f_contiguous:
         return read_only(X.T.reshape(-1)), Columns(n)
     if by_column == size and by_row >= d * size and by_row % size == 0:
-        return strided(X, by_row, n, d), rows_layout(d, size, by_row // size)
+        return strided(X, by_row, n, d), rows_layout(d, by_row // size, precision)
     if by_row == size and by_column >= n * size and by_column % size == 0:
         return strided(X, by_column, d, n), Columns(by_column // size)
-    return read_only(np.ascontiguousarray(X).reshape(-1)), Columns(n) if d == 1 else rows_layout(d, size, d)
+    return read_only(np.ascontiguousarray(X).reshape(-1)), Columns(n) if d == 1 else rows_layout(d, d, precision)
 
 
-def rows_layout(d, size, stride):
-    """The layout of rows of `d` elements of `size` bytes."""
-    if d == stride and d in PACKED and d * size < REGISTER:
+def rows_layout(d, stride, precision):
+    """The layout of rows of `d` elements."""
+    row = d * precision.itemsize
+    if d == stride and d in PACKED and row < REGISTER:
         return PACKED[d](stride)
-    return ShortRows(stride) if d * size < 2 * REGISTER else Rows(stride)
+    return ShortRows(stride) if row < 2 * REGISTER else Rows(stride)
 
 
 def strided(X, stride, runs, length):
@@ -318,7 +319,7 @@ def strided(X, stride, runs, length):
 
 def flattenable(X):
     """X or, if `flat` would copy it, a copy of which it makes views."""
-    data, _ = flat(X)
+    data, _ = flat(X, X.dtype)
     return X if np.may_share_memory(data, X) else data.reshape(X.shape)
 
 

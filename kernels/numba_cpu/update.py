@@ -186,7 +186,7 @@ def run_small_batches(X, y, order, first, last, batch_size, *settings):
     steps = begin, first, last, batch_size
     if d == 1:
         return run_one_feature(read_only(X[:, 0]), read_only(y), *steps, *settings)
-    data, layout = flat(X)
+    data, layout = flat(X, np.dtype(np.float64))
     return run_features(data, layout, rows_in_block(X, layout), read_only(y), *steps, *settings)
 
 
