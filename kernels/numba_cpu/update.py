@@ -11,18 +11,9 @@ import numpy as np
 from numba import njit, types
 
 from kernels.numba_cpu.elementary import exp_normal, log1p_scaled, sigmoid
-from kernels.numba_cpu.gradient import (
-    SPAN,
-    SPARE,
-    add_span,
-    flat,
-    flattenable,
-    loss_and_gradient,
-    operations,
-    padded,
-    rows_in_block,
-)
+from kernels.numba_cpu.gradient import SPAN, add_span, loss_and_gradient, operations
 from kernels.numba_cpu.launch import read_only, serial_kernel
+from kernels.numba_cpu.layouts import SPARE, flat, flattenable, padded, rows_in_block
 from kernels.numba_cpu.simd import Vector, absolute, fma, lane_numbers, load_where, select, splat, total
 from kernels.results import Run
 
@@ -195,7 +186,7 @@ def run_small_batches(X, y, order, first, last, batch_size, *settings):
     steps = begin, first, last, batch_size
     if d == 1:
         return run_one_feature(read_only(X[:, 0]), read_only(y), *steps, *settings)
-    data, layout = flat(X)
+    data, layout = flat(X, np.dtype(np.float64))
     return run_features(data, layout, rows_in_block(X, layout), read_only(y), *steps, *settings)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import kernels
-from kernels.numba_cpu import gradient, launch
+from kernels.numba_cpu import gradient, launch, layouts
 from tests import oracle, problems
 
 BACKENDS = ("numba", "reference")
@@ -138,7 +138,7 @@ def test_layouts(n, d, dtype, backend):
 def test_nothing_of_the_size_of_the_data_is_allocated(layout, monkeypatch):
     X = np.ones((5000, 12), order="F" if "fortran" in layout or layout == "F" else "C")
     X = X[:, 2:9] if "columns" in layout else X[::2] if "row" in layout else X
-    data, _ = gradient.flat(X)
+    data, _ = layouts.flat(X, X.dtype)
     assert np.shares_memory(data, X)
 
 

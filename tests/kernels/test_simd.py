@@ -405,6 +405,24 @@ def test_rows_are_read_where_the_mask_is_set_alone():
     same(out, np.pad(np.arange(20.0).reshape(4, 5), ((0, 0), (0, 3))))
 
 
+@pytest.mark.parametrize(("stored", "dtype"), [(d, d) for d in REALS] + [(types.float32, types.float64)], ids=str)
+def test_packed_rows(stored, dtype):
+    rows, columns = Vector(dtype, 8), Vector(dtype, 2)
+
+    @njit
+    def kernel(x, out, sums):
+        matrix = simd.load_packed_rows(rows, columns, x, 3)
+        simd.store(out, 0, matrix)
+        simd.store(sums, 0, simd.row_totals(rows, matrix))
+        sums[8] = simd.lanes_of(rows) + simd.lanes_of(simd.halved(rows))
+
+    x = problems.at_the_end_of_memory(np.random.default_rng(0).integers(-99, 99, 19).astype(numpy_dtype(stored)))
+    out, sums = np.full((8, 2), np.nan, numpy_dtype(dtype)), np.full(9, np.nan, numpy_dtype(dtype))
+    kernel(x, out, sums)
+    same(out, x[3:].reshape(8, 2).astype(out.dtype))
+    same(sums, np.append(out.sum(axis=1), sums.dtype.type(12)))
+
+
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_types_of_the_hosts_registers(dtype):
     @njit
