@@ -24,7 +24,7 @@ from kernels.numba_cpu.simd import (
     store_past_cache,
     store_where,
 )
-from kernels.planning import BAND, WRITE
+from kernels.planning import BAND
 
 PANEL = register_bytes() // 2  # columns multiplied together, of four registers; whole cache lines of float32 too
 COLUMNS = Vector(types.float64, PANEL)
@@ -33,6 +33,7 @@ ROWS = 4  # multiplied together
 BLOCK = 16 * PANEL  # columns of a block
 PAST_CACHE = 2**23  # bytes of a surface that is too large to stay in the caches
 OPERATIONS = 1_000_000_000  # of one launch, in multiply-adds: under 0.1 s, so that Ctrl-C is answered
+FIRST_TOUCH = 100  # what writing a cell costs at the worst, in multiply-adds: in memory that the system has yet to find
 
 
 @njit(forceinline=True)
@@ -138,7 +139,7 @@ def fill(values, basis_s, basis_t, out, floor):
     B = np.pad(basis_s.values, ((0, 0), (0, -columns % PANEL)))
     band_rows = min(basis_t.points, BAND)
     bands = -(-rows // band_rows)
-    at_once = max(1, OPERATIONS // (band_rows * columns * max(nodes_t, WRITE) + nodes_s * nodes_t * columns))
+    at_once = max(1, OPERATIONS // (band_rows * columns * max(nodes_t, FIRST_TOUCH) + nodes_s * nodes_t * columns))
     aligned = first_aligned_column(out) if out.nbytes > PAST_CACHE else -1
     for first in range(0, bands, at_once):
         last = min(first + at_once, bands)

@@ -475,12 +475,6 @@ print(json.dumps(found))
 
 
 LONG_PLANES = {  # plane, y, s, t, options
-    "interpolated": (
-        "np.zeros(200), rng.normal(size=200), rng.normal(size=200)",
-        "np.linspace(-3, 3, 12_000)",
-        "np.linspace(-3, 3, 12_000)",
-        {"method": "spectral"},
-    ),
     "nodes of many samples": (
         "rng.normal(size=(3, 1_000_000))",
         "np.linspace(-3, 3, 600)",
