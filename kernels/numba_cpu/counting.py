@@ -7,6 +7,7 @@ For given s the predicted class of a sample changes at most once along t, as rou
 import numpy as np
 from numba import njit, prange
 
+from kernels.numba_cpu.fresh import find_memory
 from kernels.numba_cpu.launch import launch, parallel_kernel
 from kernels.numba_cpu.parts import Work, groups, launches
 
@@ -56,6 +57,7 @@ def count(p, q, r, sign, weight, start, stop, s, t, first, last, steps):
 
 def accuracy(samples, s, t, summary, out, advance):
     """Writes the weighted share classified correctly to `out` (nt, ns); `t` is in any order."""
+    find_memory(out)  # a part of every row is written at once
     order = np.argsort(t, kind="stable")
     ascending = t[order]
     jobs = -(-len(s) // COLUMNS)

@@ -7,6 +7,7 @@ costs one multiply-add a node of t.
 
 import math
 
+import numba
 import numpy as np
 from numba import njit, prange, types
 
@@ -32,8 +33,8 @@ LANE_NUMBERS = Vector(types.int64, PANEL)
 ROWS = 4  # multiplied together
 BLOCK = 16 * PANEL  # columns of a block
 PAST_CACHE = 2**23  # bytes of a surface that is too large to stay in the caches
-OPERATIONS = 1_000_000_000  # of one launch, in multiply-adds: under 0.1 s, so that Ctrl-C is answered
-FIRST_TOUCH = 100  # what writing a cell costs at the worst, in multiply-adds: in memory that the system has yet to find
+OPERATIONS_PER_THREAD = 500_000_000  # in one launch, in multiply-adds: under 0.1 s, so that Ctrl-C is answered
+FIRST_TOUCH = 150  # what writing a cell costs at the worst, in multiply-adds: in memory that the system has yet to find
 
 
 @njit(forceinline=True)
@@ -138,8 +139,12 @@ def fill(values, basis_s, basis_t, out, floor):
     A = np.append(basis_t.values, np.zeros(ROWS))
     B = np.pad(basis_s.values, ((0, 0), (0, -columns % PANEL)))
     band_rows = min(basis_t.points, BAND)
+    work = operations(band_rows, columns, nodes_s, nodes_t)
+    while work > OPERATIONS_PER_THREAD and band_rows > ROWS and band_rows % 2 == 0:  # tiles stay of whole bands
+        band_rows //= 2
+        work = operations(band_rows, columns, nodes_s, nodes_t)
     bands = -(-rows // band_rows)
-    at_once = max(1, OPERATIONS // (band_rows * columns * max(nodes_t, FIRST_TOUCH) + nodes_s * nodes_t * columns))
+    at_once = max(1, OPERATIONS_PER_THREAD // work) * numba.get_num_threads()
     aligned = first_aligned_column(out) if out.nbytes > PAST_CACHE else -1
     for first in range(0, bands, at_once):
         last = min(first + at_once, bands)
@@ -148,6 +153,11 @@ def fill(values, basis_s, basis_t, out, floor):
             fill_bands, out.size * nodes_t, values.ravel(), values.shape[1], *tiles, band_rows, first, last, out,
             aligned, floor,
         )  # fmt: skip
+
+
+def operations(rows, columns, nodes_s, nodes_t):
+    """Multiply-adds of a band."""
+    return rows * columns * max(nodes_t, FIRST_TOUCH) + nodes_s * nodes_t * columns
 
 
 def first_aligned_column(out):

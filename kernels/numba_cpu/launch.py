@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from contextvars import ContextVar
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from kernels.numba_cpu.cache import cached
 
 # operations under which starting the threads costs more than it saves
 SERIAL_WORK = 100_000
+# what counts instead of it in this thread, if anything
+serial_work_here: ContextVar[float] = ContextVar("serial_work_here")
 
 
 class ParallelKernel(NamedTuple):
@@ -71,7 +74,7 @@ def read_only(array):
 
 def launch(kernel, work, *args):
     """Runs a parallel kernel; `work` is its rough number of vectorised operations."""
-    if Launches.forked or work < SERIAL_WORK:
+    if Launches.forked or work < serial_work_here.get(SERIAL_WORK):
         kernel.serial(*args)
     else:
         with Launches.lock:

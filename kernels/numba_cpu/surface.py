@@ -8,6 +8,7 @@ import numpy as np
 
 from kernels import compression, spectral
 from kernels.numba_cpu import bias_axis, counting, elementwise, general_plane, interpolate, moments
+from kernels.numba_cpu.fresh import LARGE, find_memory
 from kernels.numba_cpu.launch import launch
 from kernels.numba_cpu.parts import Work, groups, launches, samples_at_once
 from kernels.progress import counted
@@ -15,7 +16,7 @@ from kernels.progress import counted
 JOBS_PER_THREAD = 16
 EVALUATIONS_PER_THREAD = 50_000_000  # in one launch
 LOGARITHM = 60  # what finishing and writing a point costs, in evaluations
-SCATTERED = 2**20  # values that are interpolated before they are put in their places
+SCATTERED = 2**20  # values that are put in their places at once
 
 
 def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progress):
@@ -129,8 +130,10 @@ def add_losses(samples, summary, s, t, out, advance):
     if not out.flags.c_contiguous:  # the kernels are compiled for one layout
         surface = np.empty_like(out, order="C")
         add_losses(samples, summary, s, t, surface, advance)
-        out[:] = surface
+        copy(surface, out)
     elif summary.low[2] == summary.high[2]:
+        if out.strides[0] * bias_axis.TILE_ROWS >= LARGE:  # what a row of tiles is written to
+            find_memory(out)
         s, t, order = sorted_axes(s, t * summary.low[2])
         tiles = bias_axis.tiles_of_axis(t)
         jobs = -(-len(s) // bias_axis.COLUMNS) * len(tiles)
@@ -142,6 +145,13 @@ def add_losses(samples, summary, s, t, out, advance):
         jobs = len(grid[0]) * len(grid[1]) // general_plane.CELLS
         fields = "p", "q", "r", "sign", "distance"
         by_products(general_plane, fields, samples, summary, grid, jobs, out, order, advance)
+
+
+def copy(surface, out):
+    """In parts, so that Ctrl-C is answered."""
+    rows = max(1, SCATTERED // out.shape[1])
+    for first in range(0, len(out), rows):
+        out[first : first + rows] = surface[first : first + rows]
 
 
 def sorted_axes(s, t):

@@ -1,5 +1,6 @@
 """Interpolation in axes of any order and spacing, and to outputs of any layout and alignment."""
 
+import numba
 import numpy as np
 import pytest
 
@@ -91,7 +92,8 @@ def test_bands_of_any_height_write_their_own_rows(columns, points, dtype, monkey
     guarded = np.full(rows * columns + 2000, 77, dtype)
     out = guarded[1000:-1000].reshape(rows, columns)
     bands = []
-    monkeypatch.setattr(interpolate, "OPERATIONS", 1)
+    monkeypatch.setattr(interpolate, "operations", lambda *of_band: interpolate.OPERATIONS_PER_THREAD)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
     monkeypatch.setattr(interpolate, "launch", lambda kernel, work, *arguments: bands.append((kernel, arguments)))
     interpolate.fill(values, Basis(along_s, columns), Basis(along_t, points), out, -np.inf)
     assert len(bands) == tiles
@@ -102,3 +104,20 @@ def test_bands_of_any_height_write_their_own_rows(columns, points, dtype, monkey
     np.testing.assert_allclose(out, want, rtol=0, atol=4e-6 if dtype == np.float32 else 1e-13)
     out[:] = 77
     assert (guarded == 77).all()
+
+
+@pytest.mark.parametrize("points", [16, 64, 100])
+def test_same_bits_for_bands_of_any_height(points, monkeypatch):
+    """In tiles, and in one."""
+    rng = np.random.default_rng(points)
+    tiles, nodes = -(-100 // points), 5
+    values = interpolate.empty_values(tiles * nodes, nodes)
+    values[:] = rng.normal(size=values.shape)
+    bases = Basis(rng.normal(size=(nodes, 70)), 70), Basis(rng.normal(size=(nodes, 100)), points)
+    surfaces = []
+    for operations in (10**9, 200_000, 1):
+        monkeypatch.setattr(interpolate, "OPERATIONS_PER_THREAD", operations)
+        surfaces.append(np.empty((100, 70)))
+        interpolate.fill(values, *bases, surfaces[-1], -np.inf)
+    np.testing.assert_array_equal(surfaces[1], surfaces[0])
+    np.testing.assert_array_equal(surfaces[2], surfaces[0])

@@ -58,18 +58,18 @@ def test_numpy_users_load_neither_torch_nor_matplotlib():
 
 KERNELS = """
 import json, kernels
-from kernels.numba_cpu import bias_axis, cache, counting, elementwise, ensemble, general_plane, gradient
-from kernels.numba_cpu import interpolate, moments
-from kernels.numba_cpu import launch, update, warmup
+from kernels.numba_cpu import bias_axis, cache, counting, elementwise, ensemble, fresh, general_plane, gradient
+from kernels.numba_cpu import interpolate, launch, moments, update
 from numba.core.registry import CPUDispatcher
 
 def compiled_kernels():
     found = {}
-    for module in (bias_axis, counting, elementwise, ensemble, general_plane, gradient, interpolate, moments, update):
-        for name, value in vars(module).items():
+    surfaces = bias_axis, counting, elementwise, fresh, general_plane, interpolate, moments
+    for module in (*surfaces, ensemble, gradient, update):
+        for value in vars(module).values():
             for kernel in value if isinstance(value, launch.ParallelKernel) else [value]:
                 if isinstance(kernel, CPUDispatcher) and isinstance(kernel._cache, cache.KernelCache):
-                    found[kernel.__name__] = kernel
+                    found[f"{kernel.__module__}.{kernel.__name__}"] = kernel
     return found
 """
 
@@ -89,35 +89,52 @@ import numpy as np
 def signatures():
     return {name: len(kernel.signatures) for name, kernel in compiled_kernels().items()}
 
-kernels.warmup()
-before = signatures()
-update.LAUNCH_OPERATIONS = 1000
-for dtype, (points, order) in itertools.product((np.float32, np.float64), itertools.product((9, 300), "CFA")):
+def surfaces(dtype, points, order):
     x = np.linspace(-1, 1, 40, dtype=dtype)[::2]
-    y = (x > 0).astype(dtype)
+    y, axis = (x > 0).astype(dtype), np.linspace(-3, 3, points)[::-1]
     out = np.empty((2 * points, 2 * points), dtype, order="F" if order == "F" else "C")
     out = out[::2, ::2] if order == "A" else out[:points, :points].copy(order)
-    kernels.loss_surface(x, y, np.arange(points), np.arange(points), out=out)
+    line, plane = (0 * x, x, 1 + 0 * x), (x, x**2, x[::-1])
+    quantities = "loss", "mse", "accuracy", "gradient", "hessian"
+    for (p, q, r), method, tol in itertools.product((line, plane), ("direct", "spectral"), (1e-3, 1e-12)):
+        fields = kernels.LogitPlane(p.astype(dtype), q.astype(dtype), r.astype(dtype))
+        options = dict(method=method, tol=tol)
+        kernels.surface_on_plane(fields, y, axis, axis, out=out, **options)
+        for weight in None, y + 1:
+            kernels.surface_on_plane(fields, y, axis, axis, quantities=quantities, sample_weight=weight, **options)
+        kernels.surface_on_plane([(fields, y)] * 3, None, axis, axis, quantities=quantities, **options)
+
+def training(dtype, members):
+    x = np.linspace(-1, 1, 40, dtype=dtype)[::2]
+    y = (x > 0).astype(dtype)
     X = np.asfortranarray(np.column_stack([x, x]))
-    for data, batch_size in itertools.product((x[:, None], X, X[:, :1]), (3, 10**6)):
+    for data, batch_size in itertools.product((x[:, None], X, X[:, :1], X.copy("C")), (3, 10**6)):
         w, b = np.zeros(2 * data.shape[1], dtype)[::2], np.zeros(1, dtype)
         options = {"shuffle_seed": 0, "momentum": 0.5, "history": 2} if batch_size == 3 else {}
         kernels.sgd_run_(data, y, w, b, lr=1, batch_size=batch_size, epochs=2, **options)
-        w0, b0 = np.zeros((2 * points, data.shape[1]), dtype)[::2], np.zeros(points, dtype)
-        settings = dict(lr=1, batch_size=batch_size, epochs=points, history_of=range(points))
+        w0, b0 = np.zeros((2 * members, data.shape[1]), dtype)[::2], np.zeros(members, dtype)
+        settings = dict(lr=1, batch_size=batch_size, epochs=9, history_of=range(members))
         kernels.sgd_ensemble(data, y > 0, w0, b0, **settings)
-        for weight, repeats in itertools.product((None, np.ones(len(y))), (1, 10_000)):
-            more = np.repeat(data, repeats, axis=0), np.repeat(y, repeats)
-            weights = None if weight is None else np.repeat(weight, repeats)
-            kernels.bce_loss_grad(*more, w, b, sample_weight=weights)
+        for weight in None, np.ones(len(y)):
+            kernels.bce_loss_grad(data, y, w, b, sample_weight=weight)
+
+kernels.warmup()
+before = signatures()
+update.LAUNCH_OPERATIONS = update.LARGE_BATCH = 1000
+for launch.SERIAL_WORK, dtype in itertools.product((float("inf"), 0), (np.float32, np.float64)):
+    for points, order in itertools.product((9, 300), "CFA"):
+        surfaces(dtype, points, order)
+    training(dtype, 9)
 print(json.dumps([before, signatures()]))
 """
 )
 
 
 def test_nothing_compiles_after_warmup():
+    """On one thread and on all: warmup can't leave it to the size of its problems which of the two it compiles."""
     before, after = run_python(COUNT_AFTER_WARMUP)
     assert after == before
+    assert all(after.values()), after
 
 
 def test_a_second_process_loads_what_the_first_compiled():
@@ -412,31 +429,97 @@ INTERRUPT = """
 import json, signal, sys, time
 import numpy as np, kernels
 
-signal.signal(signal.SIGALRM, signal.default_int_handler)  # as SIGINT, at a known time
+TICK = 0.005
 kernels.warmup()
 rng = np.random.default_rng(0)
+dropped = 0
 
-def latencies(call, delays=(0.05, 0.1, 0.14, 0.19, 0.23, 0.31)):
-    '''Seconds from each signal to KeyboardInterrupt.'''
-    found = []
-    for delay in delays:
-        due = time.perf_counter() + delay
-        signal.setitimer(signal.ITIMER_REAL, delay, 1.0)  # again: Python drops what is raised in a __del__
-        try:
+def drop(unraisable):
+    global dropped
+    dropped += isinstance(unraisable.exc_value, KeyboardInterrupt)
+
+sys.unraisablehook = drop
+
+def clocks():
+    return np.array([time.perf_counter(), time.process_time()])
+
+def longest_wait(call, seconds):
+    '''Calls over and over until Ctrl-C, which comes after so many seconds; the longest that it would have had to wait.
+
+    A signal every TICK tells when Python could answer. Of wall-clock and processor time the less counts: the process
+    waits for nothing but a processor, so undisturbed it would have taken no more. Where Python itself drops the
+    exception, as it does in a `__del__`, it comes again.
+    '''
+    global dropped
+    dropped = raised = 0
+    last = clocks()
+    longest, due = 0.0, last[0] + seconds
+
+    def tick(*_):
+        nonlocal last, longest, due, raised
+        now = clocks()
+        longest, last = max(longest, min(now - last)), now
+        if now[0] > due:
+            due, raised = now[0] + 1, raised + 1
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
+    try:
+        while True:
             call()
-        except KeyboardInterrupt:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            found.append(time.perf_counter() - due)
-        else:
-            sys.exit("finished before Ctrl-C")
-    return found
+    except KeyboardInterrupt:
+        longest = max(longest, min(clocks() - last))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    assert raised - dropped == 1, "a KeyboardInterrupt was caught"
+    return longest
+
+def waits(call, check=lambda: True, seconds=1.0, rounds=5):
+    '''The longest wait of each round, up to the first that is short enough.'''
+    longest_wait(call, seconds)  # what it needs is loaded, and its memory found
+    found = []
+    while len(found) < rounds and min(found, default=1.0) > 0.2:
+        found.append(longest_wait(call, seconds))
+        assert check()
+    print(json.dumps(found))
 """
 
 
-def assert_prompt(latencies):
-    """Within 0.2 s; one of the six may have been held up by another process."""
-    print("latencies:", " ".join(f"{latency:.3f}" for latency in latencies))
-    assert sorted(latencies)[-2] <= 0.2
+def assert_prompt(waits):
+    """Within 0.2 s. What a call does it does in every round, so what isn't in all of them other processes did."""
+    assert min(waits) <= 0.2
+
+
+@pytest.mark.parametrize(("seconds", "passes"), [(0.02, True), (0.4, False)])
+def test_a_call_that_does_not_answer_would_be_noticed(seconds, passes):
+    calls = f"""
+import hashlib
+
+def hashed(iterations):
+    before = time.process_time()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", iterations)
+    return time.process_time() - before
+
+iterations = int(100_000 * {seconds} / min(hashed(100_000) for _ in range(3)))
+waits(lambda: hashed(iterations), seconds=0.1, rounds=2)
+"""
+    assert (min(run_python(INTERRUPT + calls)) <= 0.2) == passes
+
+
+def test_an_interrupt_that_python_drops_comes_again():
+    calls = """
+class Deaf:
+    def __del__(self):
+        while time.perf_counter() < end:
+            pass
+
+end = time.perf_counter() + 0.3
+held = [Deaf()]
+print(json.dumps([longest_wait(held.clear, 0.1)]))
+assert dropped == 1
+"""
+    assert_prompt(run_python(INTERRUPT + calls))
 
 
 HARD, SOFT = "(x > 0) * 1.0", "np.full(len(x), 0.3)"
@@ -467,10 +550,10 @@ y = {y}
 out = np.empty((len(b), len(w)))
 few = x[:100], y[:100], w[:500], b[:500]
 want = kernels.loss_surface(*few)
-kernels.loss_surface(*few, method="direct")
-found = latencies(lambda: kernels.loss_surface(x, y, w, b, out=out, method="direct"))
-assert (kernels.loss_surface(*few) == want).all()  # works as before
-print(json.dumps(found))
+waits(
+    lambda: kernels.loss_surface(x, y, w, b, out=out, method="direct"),
+    lambda: (kernels.loss_surface(*few) == want).all(),  # works as before
+)
 """
     assert_prompt(run_python(INTERRUPT + calls))
 
@@ -490,14 +573,14 @@ LONG_PLANES = {  # plane, y, s, t, options
     ),
     "counted": (
         "rng.normal(size=(3, 1_000_000))",
-        "np.linspace(-3, 3, 300)",
+        "np.linspace(-3, 3, 60)",
         "np.linspace(-3, 3, 2000)",
         {"quantities": "accuracy"},
     ),
     "sample by sample": (
         "rng.normal(size=(3, 1_000_000))",
         "np.linspace(-3, 3, 300)",
-        "np.linspace(-3, 3, 300)",
+        "np.linspace(-3, 3, 20)",
         {"quantities": ("mse", "hessian"), "method": "direct"},
     ),
 }
@@ -507,7 +590,7 @@ LONG_PLANES = {  # plane, y, s, t, options
 @pytest.mark.parametrize("streamed", [False, True], ids=["arrays", "stream"])
 @pytest.mark.parametrize("name", LONG_PLANES)
 def test_ctrl_c_in_surface_on_plane(name, streamed):
-    """Among the delays are those of planning, which looks at all samples too; streams are of ten blocks."""
+    """Planning too, which looks at all samples; streams are of ten blocks."""
     plane, s, t, options = LONG_PLANES[name]
     calls = f"""
 p, q, r = {plane}
@@ -518,19 +601,45 @@ size = -(-len(y) // 10)
 parts = [slice(first, first + size) for first in range(0, len(y), size)]
 blocks = [(kernels.LogitPlane(p[part], q[part], r[part]), y[part]) for part in parts], None
 samples = blocks if {streamed} else whole
-kernels.surface_on_plane(*whole, s[:3], t[:3], quantities=options.get("quantities", "loss"))
-kernels.surface_on_plane(*whole, s[::10], t[::10], **options)  # the same kernels, compiled before the first signal
 print(kernels.plan_surface(*whole, s, t, **options))
-
-def repeated():
-    while True:
-        kernels.surface_on_plane(*samples, s, t, **options)
-
-print(json.dumps(latencies(repeated, delays=[0.013 + 0.037 * k for k in range(16)])))
+kernels.surface_on_plane(*samples, s, t, **options)
+waits(lambda: kernels.surface_on_plane(*samples, s, t, **options), seconds=3.0)
 """
-    found = run_python(INTERRUPT + calls)
-    print("latencies:", " ".join(f"{latency:.3f}" for latency in found))
-    assert sorted(found)[-2] <= 0.2
+    assert_prompt(run_python(INTERRUPT + calls))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("options", [{}, {"method": "direct"}, {"quantities": "accuracy"}], ids=str)
+def test_ctrl_c_in_a_large_surface(options):
+    """1.15 GB of new memory in each call; which of it the system has yet to find, a test can't say."""
+    calls = f"""
+x = np.linspace(-1, 1, 20)
+plane, y = kernels.LogitPlane(0 * x, x, 1 + 0 * x), (x > 0.2) * 1.0
+axes = np.linspace(-15, 15, 12_000), np.linspace(-13, 13, 12_000)
+kernels.surface_on_plane(plane, y, *axes, **{options})
+waits(lambda: kernels.surface_on_plane(plane, y, *axes, **{options}), seconds=2.0)
+"""
+    assert_prompt(run_python(INTERRUPT + calls))
+
+
+FRESH = """
+import numpy as np
+from kernels.numba_cpu import fresh
+
+memory = np.full(3 * fresh.JOB * fresh.JOBS + 5 * fresh.PAGE + 1, 7, np.uint8)
+assert memory.size >= fresh.LARGE
+fresh.find_memory(memory)
+assert (memory[:: fresh.PAGE] == 0).all()
+memory[:: fresh.PAGE] = 7
+assert (memory == 7).all()
+fresh.find_memory(memory[::2])
+fresh.find_memory(memory[: fresh.LARGE - 1])
+assert (memory == 7).all()
+"""
+
+
+def test_memory_is_found_page_by_page():
+    run_python(FRESH)
 
 
 LONG_RUNS = {  # n, d, batch_size, epochs
@@ -571,10 +680,7 @@ def check():
     run = train(-(-done // per_epoch))
     return (run.w[done - 1] == w).all() and run.b[done - 1] == b[0]
 
-train(1)
-found = latencies(lambda: train(epochs, progress))
-assert np.isfinite(state["w"]).all() and check(), state
-print(json.dumps(found))
+waits(lambda: train(epochs, progress), check)
 """
     assert_prompt(run_python(INTERRUPT + calls, *LONG_RUNS[name]))
 
@@ -595,7 +701,7 @@ X = rng.normal(size=(n, d)).astype(np.float32)
 y = rng.integers(0, 2, n)
 w0, b0 = rng.normal(size=(k, d)).astype(np.float32), rng.normal(size=k).astype(np.float32)
 settings = dict(lr=0.3, batch_size=batch_size)
-print(json.dumps(latencies(lambda: kernels.sgd_ensemble(X, y, w0, b0, **settings, epochs=epochs))))
+waits(lambda: kernels.sgd_ensemble(X, y, w0, b0, **settings, epochs=epochs))
 """
     assert_prompt(run_python(INTERRUPT + calls, *LONG_ENSEMBLES[name]))
 
@@ -612,14 +718,7 @@ X = np.tile(X, (n // 1000, 1))
 y = (X[:, 0] > 0).astype(np.float32)
 w, b = np.zeros(d, np.float32), np.zeros(1, np.float32)
 
-def steps():
-    for _ in range(1000):
-        kernels.sgd_step_(X, y, w, b, lr=0.1)
-
-kernels.sgd_step_(X, y, w, b, lr=0.1)
-found = latencies(steps)
-assert np.isfinite(w).all() and np.isfinite(b).all()
-print(json.dumps(found))
+waits(lambda: kernels.sgd_step_(X, y, w, b, lr=0.1), lambda: np.isfinite(w).all() and np.isfinite(b).all())
 """
     assert_prompt(run_python(INTERRUPT + calls, *LONG_PASSES[name]))
 
