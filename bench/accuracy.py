@@ -9,7 +9,7 @@ from numba import njit
 
 from bench.report import ROOT
 from kernels.numba_cpu import elementary
-from kernels.numba_cpu.elementary import exp, exp_negative, exp_normal, exp_single, log1p_scaled, softplus
+from kernels.numba_cpu.elementary import exp, exp2, exp_negative, exp_normal, log1p_scaled, softplus
 from kernels.numba_cpu.simd import absolute, select
 from tests.ulp import LN2, OVERFLOW, applied, logarithmic, neighbours, uniform, worst_error
 
@@ -44,13 +44,15 @@ def sigmoid_of_pass(z):
 
 
 @njit
-def sigmoid_of_ensemble(z):
-    return 1.0 / (exp_normal(-z) + 1.0)
+def sigmoid_of_power(z):
+    _, above = exp2(-z)
+    return 1.0 / above
 
 
 @njit
-def sigmoid_of_ensemble_single(z):
-    return 1.0 / (exp_single(-z) + 1.0)
+def exp2_alone(z):
+    power, _ = exp2(z)
+    return power
 
 
 @njit
@@ -60,6 +62,14 @@ def log1p(h):
 
 def sigmoid(z):
     return 1 / (1 + mpmath.exp(-z))
+
+
+def power_of_two(z):
+    return mpmath.mpf(2) ** z
+
+
+def sigmoid_base_2(z):
+    return 1 / (1 + power_of_two(-z))
 
 
 def log_of_sum(z):
@@ -72,6 +82,11 @@ def between(low, high, dtype=np.float64):
     special = neighbours(np.append(changes, [low, high]).astype(dtype))
     points = np.concatenate([uniform(low, high, POINTS).astype(dtype), special])
     return points[(low <= points) & (points <= high)]
+
+
+def halfway(low, high, dtype=np.float64):
+    """The same of the reduction by whole numbers."""
+    return np.append(between(low, high, dtype), neighbours((np.arange(low, high, 4) + 0.5).astype(dtype)))
 
 
 def tiny(smallest, dtype=np.float64):
@@ -94,20 +109,32 @@ LARGEST = {
 LOWEST = {"[-746, -708], denormal results": between(-746.0, -708.0)}
 UNIT = {"[0, 1e-3], denormal too": np.abs(tiny(DENORMAL)), "[0, 1]": between(0.0, 1.0)}
 UNIT_32 = {"[0, 1e-3], denormal too": np.abs(tiny(DENORMAL_32, np.float32)), "[0, 1]": between(0.0, 1.0, np.float32)}
+POWERS = {
+    "±1e-3, denormal too": tiny(DENORMAL),
+    "[-1, 1]": between(-1.0, 1.0),
+    "[-1022, 1022]": halfway(-1022.0, 1022.0),
+}
+POWERS_32 = {
+    "±1e-3, denormal too": tiny(DENORMAL_32, np.float32),
+    "[-1, 1]": between(-1.0, 1.0, np.float32),
+    "[-32, 32]": halfway(-32.0, 32.0, np.float32),
+    "[-126, 126]": halfway(-126.0, 126.0, np.float32),
+}
 NEGATIVE_32 = {name: -np.abs(points) for name, points in NORMAL_32.items()}
 ROWS = (
     Row("exp", exp, "surfaces", mpmath.exp, NORMAL | LARGEST | LOWEST),
-    Row("exp", exp_normal, "passes, runs, ensembles", mpmath.exp, NORMAL),
+    Row("exp", exp_normal, "passes, runs", mpmath.exp, NORMAL),
     Row("exp of -|z|", exp_negative, "passes", mpmath.exp, NEGATIVE_32, np.float32),
-    Row("exp", exp_single, "ensembles", mpmath.exp, NORMAL_32, np.float32),
+    Row("2^z", exp2_alone, "ensembles", power_of_two, POWERS),
+    Row("2^z", exp2_alone, "ensembles", power_of_two, POWERS_32, np.float32),
     Row("log1p", log1p, "surfaces, passes, runs", mpmath.log1p, UNIT),
     Row("log1p", log1p, "weighted passes", mpmath.log1p, UNIT_32, np.float32),
-    Row("softplus", softplus, "surfaces, ensembles", log_of_sum, NORMAL | LOWEST),
+    Row("softplus", softplus, "surfaces", log_of_sum, NORMAL | LOWEST),
     Row("sigmoid", sigmoid_of_pass, "passes, runs", sigmoid, NORMAL),
     Row("sigmoid", elementary.sigmoid, "runs of one feature", sigmoid, NORMAL),
-    Row("sigmoid", sigmoid_of_ensemble, "ensembles", sigmoid, NORMAL),
+    Row("1 / (1 + 2^-z)", sigmoid_of_power, "ensembles", sigmoid_base_2, POWERS),
     Row("sigmoid", sigmoid_of_pass, "passes", sigmoid, NORMAL_32, np.float32),
-    Row("sigmoid", sigmoid_of_ensemble_single, "ensembles", sigmoid, NORMAL_32, np.float32),
+    Row("1 / (1 + 2^-z)", sigmoid_of_power, "ensembles", sigmoid_base_2, POWERS_32, np.float32),
 )
 
 

@@ -1,14 +1,16 @@
 """Elementary functions of vectors (`simd.Vector`), by argument reduction and polynomials: of float64 vectors, but for
-`exp_single`, of float32, and `exp_negative`, of either.
+`exp_single`, of float32, and `exp_negative` and `exp2`, of either.
 
 The polynomials interpolate at Chebyshev nodes in 200-bit arithmetic and are rounded to the type; errors against
 mpmath are tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynomials) and 11 (reduction).
 """
 
+from typing import Any, NamedTuple
+
 from numba import njit, types
 from numba.extending import overload
 
-from kernels.numba_cpu.simd import absolute, bits, fma, from_bits, select
+from kernels.numba_cpu.simd import absolute, bits, fma, from_bits, nearest, off_nearest, register_bytes, scaled, select
 
 LOG2_E = 1.4426950408889634
 LN2 = 0.6931471805599453
@@ -47,6 +49,21 @@ LN2_HIGH_32 = 0.693145751953125
 LN2_LOW_32 = 1.4286068203094173e-06
 ROUNDER_32 = 12582912.0
 EXP_TAIL_32 = (0.5, 0.16666578, 0.041666556, 0.008363173, 0.0013926176)
+# (2^f - 1) / f on |f| <= 1/2, lowest power first
+EXP2_TAIL_32 = (0.6931472, 0.2402265, 0.05550357, 0.009618082, 0.0013390891, 0.00015453183)
+EXP2_TAIL = (
+    0.6931471805599453,
+    0.24022650695910097,
+    0.0555041086648216,
+    0.009618129107606847,
+    0.0013333558146416914,
+    0.00015403530441806965,
+    1.5252733829873919e-05,
+    1.3215442544706668e-06,
+    1.0178062422810983e-07,
+    7.072594590341863e-09,
+    4.4549652041025053e-10,
+)
 # exp is 0 below and inf above
 EXP_LOWEST = -746.0
 EXP_HIGHEST = 710.0
@@ -123,6 +140,81 @@ def exp_single(x):
     tail = fma(fma(fma(fma(r, c6, c5), r, c4), r, c3), r, c2)
     mantissa = fma(fma(tail, r, 1.0), r, 1.0)
     return from_bits(bits(mantissa) + (bits(rounded) << 23))  # the low bits of `rounded` are the exponent
+
+
+@njit(forceinline=True)
+def exp2_tail_single(f):
+    """(2^f - 1) / f"""
+    c1, c2, c3, c4, c5, c6 = EXP2_TAIL_32
+    return fma(fma(fma(fma(fma(f, c6, c5), f, c4), f, c3), f, c2), f, c1)
+
+
+@njit(forceinline=True)
+def exp2_tail(f):
+    """The same by Estrin's scheme."""
+    c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 = EXP2_TAIL
+    f2 = f * f
+    f4 = f2 * f2
+    low = fma(fma(f, c4, c3), f2, fma(f, c2, c1))
+    middle = fma(fma(f, c8, c7), f2, fma(f, c6, c5))
+    high = fma(c11, f2, fma(f, c10, c9))
+    return fma(fma(high, f4, middle), f4, low)
+
+
+class Exp2(NamedTuple):
+    """What 2^x is made of in one precision: `most` is the last exponent, `digits` are those of a mantissa."""
+
+    tail: Any
+    most: float
+    rounder: float
+    bias: int
+    digits: int
+
+
+EXP2 = {
+    types.float32: Exp2(exp2_tail_single, 126.0, ROUNDER_32, 127, 23),
+    types.float64: Exp2(exp2_tail, 1022.0, ROUNDER, 1023, 52),
+}
+
+
+def exp2(x):
+    """2^x and 1 + 2^x, the latter rounded little more than once, in the precision of x; x is taken at 126 or 1022 for
+    anything beyond, and results below 2^-126 or 2^-1022 may be that."""
+
+
+def exp2_by_bits(x):
+    """The same without AVX-512."""
+
+
+@overload(exp2, jit_options={"forceinline": True})
+def exp2_of_type(x):
+    if register_bytes() < 64:
+        return lambda x: exp2_by_bits(x)
+    tail, most = EXP2[x.dtype][:2]
+
+    def by_scaling(x):
+        f, k = off_nearest(x), nearest(x)
+        k = select(k > most, most, k)
+        power, part, q = scaled(1.0, k), scaled(f, k), tail(f)
+        return fma(part, q, power), fma(part, q, 1.0) + power
+
+    return by_scaling
+
+
+@overload(exp2_by_bits, jit_options={"forceinline": True})
+def exp2_by_bits_of_type(x):
+    tail, most, rounder, bias, digits = EXP2[x.dtype]
+
+    def by_bits(x):
+        x = select(x > most, most, x)
+        x = select(x < -most, -most, x)
+        rounded = x + rounder  # whose low bits are the exponent
+        f = x - (rounded - rounder)
+        power, q = from_bits((bits(rounded) + bias) << digits), tail(f)
+        part = power * f
+        return fma(part, q, power), fma(part, q, 1.0) + power
+
+    return by_bits
 
 
 @njit(forceinline=True)

@@ -16,9 +16,21 @@ import numba
 import numpy as np
 from numba import njit, prange, types
 
-from kernels.numba_cpu.elementary import exp_normal, exp_single, softplus
+from kernels.numba_cpu.elementary import LOG2_E, exp2, exp_normal, log1p_scaled
 from kernels.numba_cpu.launch import launch, parallel_kernel
-from kernels.numba_cpu.simd import Vector, fma, lanes_set, load, register_bytes, select, splat, store
+from kernels.numba_cpu.products import EXPONENT_OFFSET, normalised, times
+from kernels.numba_cpu.simd import (
+    Vector,
+    absolute,
+    fma,
+    lanes_set,
+    load,
+    register_bytes,
+    select,
+    splat,
+    store,
+    to_float,
+)
 from kernels.progress import counted
 from kernels.results import Ensemble, Run
 
@@ -32,14 +44,18 @@ WIDE_PART = Vector(types.float64, PART)
 
 OPERATIONS_PER_THREAD = 500_000_000  # multiply-adds of one launch, of all lanes: well under 0.1 s, for Ctrl-C
 OPERATIONS_PER_SAMPLE = 25  # what a sigmoid costs, in multiply-adds
-OPERATIONS_PER_COST = 200  # what a cost in float64 does
+OPERATIONS_PER_COST = 100  # what a cost in float64 does
 PATH_BYTES = 2**24  # of the history in one launch
+SIDE_BY_SIDE = 4  # groups of one feature that a thread has at once: what a step waits for in one is done in another
+COST_BLOCK = 64  # samples that share a logarithm
 
 
 class Samples(NamedTuple):
-    """Signed rows (n, d + 1) and distances of the labels from their classes (n,), and what is minimised."""
+    """Signed rows (n, d + 1), the same times log2 e, distances of the labels from their classes (n,), and whether the
+    squared error is minimised."""
 
     rows: np.ndarray
+    powers: np.ndarray
     distance: np.ndarray
     squared: bool
 
@@ -48,10 +64,10 @@ class Samples(NamedTuple):
 
 
 @njit(forceinline=True)
-def push(exp, margin, distance, squared):
-    """Minus the derivative of a sample's cost by its margin."""
-    e = exp(margin)
-    s = 1.0 / (e + 1.0)
+def push(power, distance, squared):
+    """Minus the derivative of a sample's cost by its margin, the logarithm of 2^power."""
+    e, above = exp2(power)
+    s = 1.0 / above
     error = s - distance
     return error * (s * e * s * 2.0) if squared else error
 
@@ -76,15 +92,6 @@ def is_right(margin, sign):
 
 
 @njit(forceinline=True)
-def noted(numbers, reached, right, step):
-    """Notes the step for the models that are right in every sample now; returns which have yet to be."""
-    before = load(numbers, reached, 0)
-    after = select((before == -1) & right, step, before)
-    store(reached, 0, after)
-    return after == -1
-
-
-@njit(forceinline=True)
 def all_right_of_one(logit, w, b, checked, waiting):
     """Which of the `waiting` models are right in every sample: as z is monotone in x, those `checked` decide."""
     for i in range(checked.shape[0]):
@@ -94,50 +101,77 @@ def all_right_of_one(logit, w, b, checked, waiting):
 
 
 @njit(forceinline=True)
-def run_one_feature(members, numbers, exp, logit, samples, checked, settings, first, last, group):
-    """The run of a group with one feature, from sample number `first` to `last`, with the parameters in registers.
+def noted(numbers, reached, at, right, step):
+    """Notes the step for the models, from `at` on, that are right in every sample now; returns which have yet to be."""
+    before = load(numbers, reached, at)
+    after = select((before == -1) & right, step, before)
+    store(reached, at, after)
+    return after == -1
+
+
+@njit(forceinline=True)
+def some_waiting(numbers, logit, checked, reached, at, w, b, step):
+    """Notes the step where it is due, and whether models of the group have yet to be right."""
+    waiting = load(numbers, reached, at) == -1
+    right = all_right_of_one(logit, w, b, checked, waiting)
+    if lanes_set(right) > 0:
+        waiting = noted(numbers, reached, at, right, step)
+    return lanes_set(waiting) > 0
+
+
+@njit(forceinline=True)
+def run_one_feature(members, numbers, logit, samples, checked, settings, first, last, groups):
+    """The runs of some groups with one feature, side by side, from sample number `first` to `last`.
 
     `members` and `numbers` are the vectors of models and of their steps; `logit`, of w, x, b, has the sign that it has
-    in float64. Of the group, `state` (3, 2, lanes) holds w and b, what rounding took from them, and the gradient of a
+    in float64. Of each group, `state` (3, 2, lanes) holds w and b, what rounding took from them, and the gradient of a
     batch that isn't complete; `reached` (lanes,) the step at which every sample was right first, or -1. Parameters
     after each step go to `path` (1 + steps, 2, lanes), from its second entry on, as far as it has room.
     """
-    (rows, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
-    n, lanes = distance.size, reached.size
+    (rows, powers, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, groups
+    n, lanes, room = distance.size, reached.shape[1], path.shape[1]
     row = first % n
     begin = row // batch_size * batch_size
     step = first // n * ((n + batch_size - 1) // batch_size) + row // batch_size
-    w, w_lost, by_w = load(members, state, 0), load(members, state, 2 * lanes), load(members, state, 4 * lanes)
-    b, b_lost, by_b = load(members, state, lanes), load(members, state, 3 * lanes), load(members, state, 5 * lanes)
-    waiting = load(numbers, reached, 0) == -1
+    waiting = np.ones(SIDE_BY_SIDE, np.bool_)
+    if row == begin:
+        for g in range(state.shape[0]):
+            w, b = load(members, state, 6 * g * lanes), load(members, state, (6 * g + 1) * lanes)
+            waiting[g] = some_waiting(numbers, logit, checked, reached, g * lanes, w, b, step)
     kept = 1
-    while True:
-        if row == begin and lanes_set(waiting) > 0:
-            right = all_right_of_one(logit, w, b, checked, waiting)
-            if lanes_set(right) > 0:
-                waiting = noted(numbers, reached, right, step)
-        if first == last:
-            break
+    while first < last:
         end = min(begin + batch_size, n)
         stop = min(end, row + last - first)
-        for i in range(row, stop):
-            x, sign = rows[i, 0], rows[i, 1]
-            force = push(exp, fma(w, x, b * sign), distance[i], squared)
-            by_w, by_b = fma(force, x, by_w), fma(force, sign, by_b)
+        complete = stop == end
+        step += complete
+        for g in range(state.shape[0]):
+            at = 6 * g * lanes
+            w, b = load(members, state, at), load(members, state, at + lanes)
+            by_w, by_b = splat(members, 0.0), splat(members, 0.0)
+            if row > begin:
+                by_w, by_b = load(members, state, at + 4 * lanes), load(members, state, at + 5 * lanes)
+            for i in range(row, stop):
+                force = push(fma(w, powers[i, 0], b * powers[i, 1]), distance[i], squared)
+                by_w, by_b = fma(force, rows[i, 0], by_w), fma(force, rows[i, 1], by_b)
+            if complete:
+                w, w_lost = moved(w, load(members, state, at + 2 * lanes), by_w, lr / (end - begin))
+                b, b_lost = moved(b, load(members, state, at + 3 * lanes), by_b, lr / (end - begin))
+                store(state, at, w)
+                store(state, at + lanes, b)
+                store(state, at + 2 * lanes, w_lost)
+                store(state, at + 3 * lanes, b_lost)
+                if waiting[g]:
+                    waiting[g] = some_waiting(numbers, logit, checked, reached, g * lanes, w, b, step)
+                if kept < room:
+                    store(path, 2 * (g * room + kept) * lanes, w)
+                    store(path, (2 * (g * room + kept) + 1) * lanes, b)
+            else:
+                store(state, at + 4 * lanes, by_w)
+                store(state, at + 5 * lanes, by_b)
+        kept += complete
         first += stop - row
         row = stop if stop < n else 0
-        if stop == end:
-            step += 1
-            w, w_lost = moved(w, w_lost, by_w, lr / (end - begin))
-            b, b_lost = moved(b, b_lost, by_b, lr / (end - begin))
-            by_w, by_b = splat(members, 0.0), splat(members, 0.0)
-            begin = row
-            if kept < path.shape[0]:
-                store(path, 2 * kept * lanes, w)
-                store(path, (2 * kept + 1) * lanes, b)
-                kept += 1
-    for k, value in enumerate((w, b, w_lost, b_lost, by_w, by_b)):
-        store(state, k * lanes, value)
+        begin = row if complete else begin
 
 
 @njit(forceinline=True)
@@ -153,16 +187,21 @@ def wide_margin(wide, rows, i, theta, lane, lanes):
 def with_costs(cost, right, rows, distance, squared, start, stop, theta, lane):
     """Adds the costs of the samples [start, stop), and the number that is right, by `theta` (d + 1, lanes)."""
     size, lanes = theta.shape
-    for i in range(start, stop):
-        margin = wide_margin(WIDE_PART, rows, i, theta, lane, lanes)
-        right = right + select(is_right(margin, rows[i, size - 1]), 1.0, 0.0)
-        if squared:
-            error = 1.0 / (exp_normal(margin) + 1.0) - distance[i]
-            cost = fma(error, error, cost)
-        else:
-            cost = cost + softplus(-margin)
-            if distance[i] != 0.0:
-                cost = fma(margin, distance[i], cost)
+    for first in range(start, stop, COST_BLOCK):
+        product = splat(WIDE_PART, 0.0)
+        for i in range(first, min(first + COST_BLOCK, stop)):
+            margin = wide_margin(WIDE_PART, rows, i, theta, lane, lanes)
+            right = right + select(is_right(margin, rows[i, size - 1]), 1.0, 0.0)
+            if squared:
+                error = 1.0 / (exp_normal(margin) + 1.0) - distance[i]
+                cost = fma(error, error, cost)
+            else:
+                product = times(product, exp_normal(-absolute(margin)))
+                cost = cost + select(margin < 0.0, -margin, 0.0)
+                if distance[i] != 0.0:
+                    cost = fma(margin, distance[i], cost)
+        product, exponent = normalised(product, 0)
+        cost = cost + log1p_scaled(product, to_float(exponent - EXPONENT_OFFSET))
     return cost, right
 
 
@@ -186,12 +225,12 @@ def all_right(wide, rows, order, state, lanes, waiting):
 
 
 @njit(forceinline=True)
-def add_gradient(members, exp, rows, i, distance, squared, state, size, lanes):
+def add_gradient(members, rows, powers, i, distance, squared, state, size, lanes):
     """Adds the gradient of one sample to the third part of `state` (3, d + 1, lanes)."""
-    margin = splat(members, 0.0)
+    power = splat(members, 0.0)
     for j in range(size):
-        margin = fma(load(members, state, j * lanes), rows[i, j], margin)
-    force = push(exp, margin, distance[i], squared)
+        power = fma(load(members, state, j * lanes), powers[i, j], power)
+    force = push(power, distance[i], squared)
     for j in range(size):
         at = (2 * size + j) * lanes
         store(state, at, fma(force, rows[i, j], load(members, state, at)))
@@ -210,10 +249,10 @@ def take_step(members, rate, state, size, lanes):
 
 
 @njit(forceinline=True)
-def run_features(members, numbers, wide, exp, samples, order, settings, first, last, group):
+def run_features(members, numbers, wide, samples, order, settings, first, last, group):
     """As `run_one_feature` for any number of features, with the parameters in `state` (3, d + 1, lanes); `wide` are as
     many float64 as there are members."""
-    (rows, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
+    (rows, powers, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
     (n, size), lanes = rows.shape, reached.size
     row = first % n
     begin = row // batch_size * batch_size
@@ -224,13 +263,13 @@ def run_features(members, numbers, wide, exp, samples, order, settings, first, l
         if row == begin and lanes_set(waiting) > 0:
             right = all_right(wide, rows, order, state, lanes, waiting)
             if lanes_set(right) > 0:
-                waiting = noted(numbers, reached, right, step)
+                waiting = noted(numbers, reached, 0, right, step)
         if first == last:
             break
         end = min(begin + batch_size, n)
         stop = min(end, row + last - first)
         for i in range(row, stop):
-            add_gradient(members, exp, rows, i, distance, squared, state, size, lanes)
+            add_gradient(members, rows, powers, i, distance, squared, state, size, lanes)
         first += stop - row
         row = stop if stop < n else 0
         if stop == end:
@@ -247,31 +286,35 @@ def run_features(members, numbers, wide, exp, samples, order, settings, first, l
 
 
 @parallel_kernel
-def one_feature_single(rows, distance, squared, checked, batch_size, lr, first, last, state, reached, path):
-    for g in prange(state.shape[0]):
-        samples, settings, group = (rows, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
-        run_one_feature(SINGLE, SINGLE_STEPS, exp_single, fma, samples, checked, settings, first, last, group)
+def one_feature_single(rows, powers, distance, squared, checked, batch_size, lr, first, last, state, reached, path):
+    for job in prange((state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
+        some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
+        samples, settings = (rows, powers, distance, squared), (batch_size, lr)
+        groups = state[some], reached[some], path[some]
+        run_one_feature(SINGLE, SINGLE_STEPS, fma, samples, checked, settings, first, last, groups)
 
 
 @parallel_kernel
-def one_feature_double(rows, distance, squared, checked, batch_size, lr, first, last, state, reached, path):
-    for g in prange(state.shape[0]):
-        samples, settings, group = (rows, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
-        run_one_feature(DOUBLE, DOUBLE_STEPS, exp_normal, rounded_twice, samples, checked, settings, first, last, group)
+def one_feature_double(rows, powers, distance, squared, checked, batch_size, lr, first, last, state, reached, path):
+    for job in prange((state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
+        some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
+        samples, settings = (rows, powers, distance, squared), (batch_size, lr)
+        groups = state[some], reached[some], path[some]
+        run_one_feature(DOUBLE, DOUBLE_STEPS, rounded_twice, samples, checked, settings, first, last, groups)
 
 
 @parallel_kernel
-def features_single(rows, distance, squared, order, batch_size, lr, first, last, state, reached, path):
+def features_single(rows, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path):
     for g in prange(state.shape[0]):
-        samples, settings, group = (rows, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
-        run_features(SINGLE, SINGLE_STEPS, SINGLE_WIDE, exp_single, samples, order[g], settings, first, last, group)
+        samples, settings, group = (rows, powers, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
+        run_features(SINGLE, SINGLE_STEPS, SINGLE_WIDE, samples, order[g], settings, first, last, group)
 
 
 @parallel_kernel
-def features_double(rows, distance, squared, order, batch_size, lr, first, last, state, reached, path):
+def features_double(rows, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path):
     for g in prange(state.shape[0]):
-        samples, settings, group = (rows, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
-        run_features(DOUBLE, DOUBLE_STEPS, DOUBLE, exp_normal, samples, order[g], settings, first, last, group)
+        samples, settings, group = (rows, powers, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
+        run_features(DOUBLE, DOUBLE_STEPS, DOUBLE, samples, order[g], settings, first, last, group)
 
 
 @parallel_kernel
@@ -311,7 +354,9 @@ KERNELS = {"f": (one_feature_single, features_single), "d": (one_feature_double,
 def signed_samples(X, y, loss):
     sign = np.where(y > 0.5, 1, -1).astype(X.dtype)[:, None]
     rows = np.ascontiguousarray(np.hstack([sign * X, sign]))
-    return Samples(rows, np.where(y > 0.5, 1 - y, y), loss == "mse")
+    largest = np.finfo(X.dtype).max / LOG2_E  # what is beyond overflows in any step
+    powers = (LOG2_E * np.clip(rows, -largest, largest).astype(np.float64)).astype(X.dtype)
+    return Samples(rows, powers, np.where(y > 0.5, 1 - y, y), loss == "mse")
 
 
 def extremes(rows):
@@ -389,9 +434,9 @@ def keep(samples, batch_size, steps, path, history):
     """
     models = len(history.b)
     losses = np.empty((len(path), path.shape[1] - 1, path.shape[3]))
-    launch(
-        batch_losses, losses.size * batch_size * OPERATIONS_PER_COST, *samples, batch_size, steps.start, path, losses
-    )
+    rows, _, distance, squared = samples
+    work = losses.size * batch_size * OPERATIONS_PER_COST
+    launch(batch_losses, work, rows, distance, squared, batch_size, steps.start, path, losses)
     theta = from_lanes(path, models)
     theta[~np.isfinite(theta).all(axis=-1)] = np.nan
     history.w[:, steps], history.b[:, steps] = theta[:, 1:, :-1], theta[:, 1:, -1]
@@ -404,10 +449,11 @@ def costs(samples, theta):
     n, (groups, size, lanes) = len(samples.distance), theta.shape
     sums = np.zeros((groups, 2, lanes))
     each = 2 * size + OPERATIONS_PER_COST
-    at_once = samples_at_once(groups * lanes, each)
+    at_once = -(-samples_at_once(groups * lanes, each) // COST_BLOCK) * COST_BLOCK
+    rows, _, distance, squared = samples
     for first in range(0, n, at_once):
         last = min(first + at_once, n)
-        launch(add_costs, groups * lanes * (last - first) * each, *samples, first, last, theta, sums)
+        launch(add_costs, groups * lanes * (last - first) * each, rows, distance, squared, first, last, theta, sums)
     return sums / n
 
 

@@ -45,6 +45,7 @@ LLVM_SCALARS = {
 }
 CACHE_LINE = 64  # bytes
 LLVM_SUFFIX = {types.float32: "f32", types.float64: "f64"}
+AVX512_SUFFIX = {types.float32: "ps", types.float64: "pd"}
 SAME_SIZE_INT = {types.float32: types.int32, types.float64: types.int64}
 SAME_SIZE_FLOAT = {integer: real for real, integer in SAME_SIZE_INT.items()}
 
@@ -344,6 +345,46 @@ def to_float(typing, x):
     """Integers converted to floats of the same size."""
     reals = x.of(SAME_SIZE_FLOAT[x.dtype])
     return reals(x), lambda context, builder, sig, args: builder.sitofp(args[0], llvm_type(reals))
+
+
+@intrinsic
+def nearest(typing, x):
+    """The nearest whole number, the even one of two."""
+    return x(x), lambda context, builder, sig, args: call_llvm(builder, "rint", x, args)
+
+
+def call_avx512(builder, name, vector, x, second):
+    """Calls an AVX-512 intrinsic on each register of `x`; `second` is another vector, or a constant."""
+    lanes = 512 // vector.dtype.bitwidth
+    mask, mode, parts = ir.IntType(lanes)(-1), ir.IntType(32)(4), []
+    for first in range(0, vector.lanes, lanes):
+        some = range(first, first + lanes)
+        part = shuffled(builder, x, x, some)
+        other = shuffled(builder, second, second, some) if isinstance(second.type, ir.VectorType) else second
+        operands = [part, other, part.type(ir.Undefined), mask, mode]
+        function_type = ir.FunctionType(part.type, [operand.type for operand in operands])
+        full_name = f"llvm.x86.avx512.mask.{name}.{AVX512_SUFFIX[vector.dtype]}.512"
+        function = builder.module.globals.get(full_name) or ir.Function(builder.module, function_type, full_name)
+        parts.append(builder.call(function, operands))
+    return joined(builder, parts)
+
+
+@intrinsic
+def off_nearest(typing, x):
+    """x - nearest(x), but 0 of infinities. Only with AVX-512."""
+    to_nearest = ir.IntType(32)(0)
+    return x(x), lambda context, builder, sig, args: call_avx512(builder, "reduce", x, args[0], to_nearest)
+
+
+@intrinsic
+def scaled(typing, x, exponent):
+    """x 2^exponent for whole exponents, denormal numbers, 0 and infinity included. Only with AVX-512."""
+    vector = common_vector((x, exponent))
+
+    def emit(context, builder, sig, args):
+        return call_avx512(builder, "scalef", vector, *vectors_of(context, builder, sig, args, vector))
+
+    return vector(x, exponent), emit
 
 
 @intrinsic

@@ -3,9 +3,10 @@
 import mpmath
 import numpy as np
 import pytest
+from numba import njit
 
 from kernels.numba_cpu import elementary
-from tests import oracle
+from tests import oracle, problems
 from tests.ulp import LANES, LN2, OVERFLOW, SPECIAL, applied, logarithmic, neighbours, ulp_error, uniform, worst_error
 
 
@@ -76,6 +77,60 @@ def test_exp_single_is_held_at_87_and_keeps_nan():
     assert np.isnan(got).tolist() == np.isnan(x).tolist()
     assert len(set(got[:5])) == len(set(got[6:])) == 1
     np.testing.assert_allclose(got[[0, 6]], np.exp([87.0, -87.0]), rtol=1e-6)
+
+
+EXP2_RANGES = {
+    "near 0": lambda most, dtype: np.concatenate([[0.0, -0.0], logarithmic(float(np.finfo(dtype).tiny), 1e-3)]),
+    "up to 1": lambda most, dtype: uniform(-1, 1),
+    "up to all digits": lambda most, dtype: uniform(-60, 60),
+    "normal results": lambda most, dtype: uniform(-most, most),
+    "between whole numbers": lambda most, dtype: neighbours((np.arange(-most, most, most // 60) + 0.5).astype(dtype)),
+}
+MOST = {np.float32: 126, np.float64: 1022}
+
+
+def parts_of_exp2(name, dtype):
+    """2^x and 1 + 2^x as functions of arrays, by AVX-512 if the machine has it, or by bits."""
+    function = getattr(elementary, name)
+
+    @njit
+    def power(x):
+        return function(x)[0]
+
+    @njit
+    def above(x):
+        return function(x)[1]
+
+    return applied(power, dtype), applied(above, dtype)
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("where", EXP2_RANGES)
+@pytest.mark.parametrize("name", ["exp2", "exp2_by_bits"])
+def test_exp2(name, where, dtype):
+    """In ulp of the dtype."""
+    power, above = parts_of_exp2(name, dtype)
+    x = EXP2_RANGES[where](MOST[dtype], dtype).astype(dtype)
+    x = x[np.abs(x) <= MOST[dtype]]
+    assert worst(name, where, power(x), x, lambda v: mpmath.mpf(2) ** v) <= 1.2
+    assert worst(name + ", above", where, above(x), x, lambda v: 1 + mpmath.mpf(2) ** v) <= 1.3
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("name", ["exp2", "exp2_by_bits"])
+def test_exp2_beyond_the_normal_numbers(name, dtype):
+    """Held above, as good as 0 below; NaN stays."""
+    power, above = parts_of_exp2(name, dtype)
+    most, largest = MOST[dtype], np.finfo(dtype).max
+    x = np.array([most, most + 1, 2 * most, largest, np.inf, -most, -most - 1, -2 * most, -largest, -np.inf], dtype)
+    x = np.append(x, np.array([np.nan, 0.0], dtype))
+    for got, least in ((power(x), 0), (above(x), 1)):
+        assert np.isfinite(got[:10]).all()
+        assert (got[:5] >= 2.0**most).all()
+        assert (got[5:10] >= least).all()
+        assert (got[5:10] <= least + 2.0**-most).all()
+        assert np.isnan(got[10])
+        assert got[11] == 1 + least
 
 
 def test_exp_beyond_the_range(compiled):

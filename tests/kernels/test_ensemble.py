@@ -183,6 +183,53 @@ def test_members_that_diverge_stop_nobody(d, dtype, loss, backend):
         np.testing.assert_array_equal(np.isnan(ends.history.loss[:, 1:]), ~finite[:, :-1])
 
 
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2])
+def test_saturated_members_are_as_finite_as_runs(d, dtype, loss):
+    """Margins so large that their exponentials are 0 or infinite, of either sign, and infinite ones."""
+    top = float(np.finfo(dtype).max)
+    X = np.array([[1.0], [-1.0], [0.25], [-0.25], [0.5]] * 3, dtype).repeat(d, axis=1)
+    y = np.array([1, 0, 0, 1, 0.25] * 3)
+    scale = np.array([-1, -1e-3, 1e-3, 1]) * top
+    w0 = np.concatenate([scale, [-5000, -800, -100, -90, 90, 100, 800, 5000]])[:, None].repeat(d, axis=1).astype(dtype)
+    b0 = np.linspace(-300, 300, len(w0)).astype(dtype)
+    settings = {"lr": 0.5, "batch_size": 2, "epochs": 2, "loss": loss}
+    ends = kernels.sgd_ensemble(X, y, w0, b0, **settings)
+    for i in range(len(w0)):
+        w, b = w0[i].copy(), b0[i : i + 1].copy()
+        kernels.sgd_run_(X, y, w, b, **settings)
+        np.testing.assert_allclose(ends.w[i], w, rtol=4 * np.finfo(dtype).eps, atol=1e-6)
+        np.testing.assert_allclose(ends.b[i], b[0], rtol=4 * np.finfo(dtype).eps, atol=1e-6)
+        assert not np.isnan(ends.loss[i])
+
+
+NARROW_REGISTERS = """
+import numpy as np
+from kernels.numba_cpu import simd
+simd.register_bytes = lambda: {width}
+import kernels
+from tests import problems
+from tests.kernels.test_ensemble import assert_member, starts
+for dtype in (np.float32, np.float64):
+    for n, d in ((20, 1), (53, 2)):
+        X, y, *_ = problems.sgd_problem(n, d, dtype, soft=True)
+        w0, b0 = starts(40, d, dtype)
+        for loss in ("bce", "mse"):
+            settings = dict(lr=0.3, batch_size=3, epochs=4, loss=loss)
+            ends = kernels.sgd_ensemble(X, y, w0, b0, **settings, history_of=range(40))
+            for i in range(40):
+                assert_member(ends, i, X, y, w0, b0, **settings)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("width", [16, 32])
+def test_members_are_runs_in_narrow_registers(width, tmp_path):
+    done = problems.run_python(NARROW_REGISTERS.format(width=width), NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
 # Histories
 
 

@@ -424,6 +424,41 @@ def test_packed_rows(stored, dtype):
 
 
 @pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_nearest_whole_numbers(dtype):
+    vector = Vector(dtype, 16)
+
+    @njit
+    def kernel(x, out):
+        simd.store(out, 0, simd.nearest(simd.load(vector, x, 0)))
+
+    x = np.array([*SPECIAL, 0.5, 1.5, -0.5, 2.4999])[:16].astype(numpy_dtype(dtype))
+    out = np.zeros(16, x.dtype)
+    kernel(x, out)
+    same(out, np.rint(x))
+
+
+@pytest.mark.skipif(simd.register_bytes() < 64, reason="no AVX-512")
+@pytest.mark.parametrize("lanes", [16, 64])
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_remainders_and_scaling(dtype, lanes):
+    vector = Vector(dtype, lanes)
+
+    @njit
+    def kernel(x, exponent, out):
+        simd.store(out, 0, simd.off_nearest(simd.load(vector, x, 0)))
+        simd.store(out, lanes, simd.scaled(simd.load(vector, x, 0), simd.load(vector, exponent, 0)))
+
+    x = np.resize(np.array([*SPECIAL, 0.5, 1.5, -7.3], numpy_dtype(dtype)), lanes)
+    exponent = np.random.default_rng(0).integers(-160, 160, lanes).astype(x.dtype)
+    out = np.zeros((2, lanes), x.dtype)
+    kernel(x, exponent, out.reshape(-1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        remainder = np.where(np.isinf(x), 0, x - np.rint(x))
+        np.testing.assert_array_equal(out[0], remainder)
+        same(out[1], np.ldexp(x, exponent.astype(int)))
+
+
+@pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_types_of_the_hosts_registers(dtype):
     @njit
     def kernel(x, out, wide):
