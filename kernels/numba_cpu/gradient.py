@@ -1,40 +1,32 @@
 """Loss and gradient over all samples, reading the data once.
 
 A block of rows is small enough to stay in the cache while its logits, its residuals and its share of the gradient are
-computed. The arithmetic is in the type of the parameters; sums leave it for float64 every SPAN rows. With
-e = exp(-|z|), p = sigmoid(z) and 1 - p are 1 / (1 + e) and e / (1 + e), in one order or the other, and
-
-    loss = log(1 + e) + (1 - y) max(z, 0) + y max(-z, 0),    dloss/dz = p - y = (1 - y) p - y (1 - p),
-
-so nothing cancels; the logarithms of many samples are one logarithm of the product of their 1 + e. The data is cut
-into jobs by its shape alone, and their sums are added in order: the same bits for any number of threads.
+computed (`layouts`); rows that are not too long go in small groups (`groups`). The arithmetic is in the type of the
+parameters; sums leave it for float64 every SPAN rows or so. The data is cut into jobs by its shape alone, and their
+sums are added in order: the same bits for any number of threads.
 """
 
 import numpy as np
 from numba import njit, prange
+from numba.extending import overload
 
-from kernels.numba_cpu.elementary import exp_negative, log1p_scaled
+from kernels.numba_cpu.groups import add_groups, rows_of_group
 from kernels.numba_cpu.launch import launch, parallel_kernel, read_only
-from kernels.numba_cpu.layouts import REGISTER, SPARE, add_block, flat, logits_of_block, padded, rows_in_block
-from kernels.numba_cpu.products import EXPONENT_OFFSET, normalised, times
-from kernels.numba_cpu.simd import (
-    absolute,
-    lane_numbers,
-    load,
-    load_where,
-    prefetch,
-    registers_of,
-    select,
-    splat,
-    store,
-    to_float,
-    to_float64,
-    total,
+from kernels.numba_cpu.layouts import (
+    LABELS_AHEAD,
+    REGISTER,
+    SPARE,
+    add_block,
+    flat_in_groups,
+    logits_of_block,
+    padded,
+    rows_in_block,
 )
+from kernels.numba_cpu.residuals import MOST_FACTORS, no_sums, slopes_of, total_loss
+from kernels.numba_cpu.simd import lane_numbers, lanes_of, load, load_where, prefetch, registers_of, splat, store, total
 
-LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are prefetched
-# rows summed in the type of the parameters: with at most 64 in a lane of float32, its product of them can't overflow
-SPAN = min(512, 16 * REGISTER)
+# rows summed in the type of the parameters
+SPAN = min(512, MOST_FACTORS * REGISTER // 4)
 JOBS = 128  # in a launch, at the most
 JOB_OPERATIONS = 50_000  # multiply-adds in a job, at the least
 LAUNCH_OPERATIONS = 500_000_000  # multiply-adds in a launch: well under 0.1 s, so that Ctrl-C is answered
@@ -43,49 +35,17 @@ OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
 
 @njit(forceinline=True)
 def add_residuals(z, y, weight, first, rows, squared, sums):
-    """Replaces the logits z of `rows` samples from `first` by the derivatives of their losses.
-
-    Adds to the sums: the product of 1 + e (minus 1), what else there is of the losses, and the derivatives. A label
-    outside [0, 1] makes the derivative NaN.
-    """
+    """Replaces the logits z of `rows` samples from `first` by the derivatives of their losses, and adds to the sums."""
     samples, lanes = registers_of(z, 1), REGISTER // z.itemsize
-    product, losses, slopes = sums
     for row in range(0, rows, lanes):
         live = lane_numbers(samples) < rows - row
-        logit = load(samples, z, row)
-        label = load_where(samples, y, first + row, live)
+        label, share = load_where(samples, y, first + row, live), splat(samples, 1.0)
         prefetch(y, first + row + LABELS_AHEAD, 1)
-        other = 1.0 - label
-        e = exp_negative(-absolute(logit))
-        above = logit > 0.0
-        slope = (other * select(above, 1.0, e) - label * select(above, e, 1.0)) / (e + 1.0)
-        loss = select(above, other, -label) * logit
-        if squared:
-            loss = slope * slope
-            slope = slope * (e / ((e + 1.0) * (e + 1.0)) * 2.0)
-        elif weight.size > 0:
-            loss = loss + log1p_scaled(e, splat(samples, 0.0))
-        else:
-            product = times(product, select(live, e, 0.0))
         if weight.size > 0:
             share = load_where(samples, weight, first + row, live)
-            loss, slope = loss * share, slope * share
-        slope = select((label >= 0.0) & (other >= 0.0), slope, np.nan)
-        slope = select(live, slope, 0.0)
-        losses, slopes = losses + select(live, loss, 0.0), slopes + slope
+        slope, sums = slopes_of(load(samples, z, row), label, share, weight.size > 0, live, squared, sums)
         store(z, row, slope)
-    return product, losses, slopes
-
-
-@njit(forceinline=True)
-def no_sums(samples):
-    return splat(samples, 0.0), splat(samples, 0.0), splat(samples, 0.0)
-
-
-@njit(forceinline=True)
-def total_loss(product, losses):
-    product, exponent = normalised(to_float64(product), 0)
-    return total(losses) + total(log1p_scaled(product, to_float(exponent - EXPONENT_OFFSET)))
+    return sums
 
 
 @njit(forceinline=True)
@@ -106,19 +66,58 @@ def add_span(X, layout, y, weight, first, last, theta, squared, block, z, near, 
     return total_loss(product, losses)
 
 
+@njit(forceinline=True)
+def add_by_blocks(X, layout, y, weight, first, last, theta, squared, block, gradient):
+    """As `add_job`, a block of rows after the other."""
+    z, near = np.zeros(block + SPARE, theta.dtype), np.empty_like(theta)
+    loss = 0.0
+    for row in range(first, last, SPAN):
+        stop = min(row + SPAN, last)
+        loss += add_span(X, layout, y, weight, row, stop, theta, squared, block, z, near, gradient)
+    return loss
+
+
+@njit(forceinline=True)
+def add_by_groups(samples, X, layout, y, weight, first, last, theta, squared, gradient):
+    """As `add_job`, for the vector type `samples` of rows at a time."""
+    size, d = lanes_of(samples), gradient.size - 1
+    steps = (last - first + size - 1) // size + 2
+    room, near = np.zeros(3 * size, theta.dtype), np.empty_like(theta)
+    loss = 0.0
+    for step in range(0, steps, MOST_FACTORS):
+        stop = min(step + MOST_FACTORS, steps)
+        near[:] = 0.0
+        sums = add_groups(samples, X, layout, y, weight, first, last, step, stop, theta, d, squared, room, near)
+        product, losses, slopes = sums
+        gradient[:d] += near[:d]
+        gradient[d] += total(slopes)
+        loss += total_loss(product, losses)
+    return loss
+
+
+def add_job(X, layout, y, weight, first, last, theta, squared, block, gradient):
+    """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses."""
+
+
+@overload(add_job, jit_options={"forceinline": True})
+def add_job_by_layout(X, layout, y, weight, first, last, theta, squared, block, gradient):
+    samples = rows_of_group(layout, theta)
+    if samples is None:
+        return lambda X, layout, y, weight, first, last, theta, squared, block, gradient: add_by_blocks(
+            X, layout, y, weight, first, last, theta, squared, block, gradient
+        )
+    return lambda X, layout, y, weight, first, last, theta, squared, block, gradient: add_by_groups(
+        samples, X, layout, y, weight, first, last, theta, squared, gradient
+    )
+
+
 @parallel_kernel
 def add_jobs(X, layout, y, weight, theta, squared, block, rows_in_job, losses, gradients):
     """Losses and gradients of the jobs, each of so many consecutive samples. X is flat, as `layout` says. The room that
     each job needs is its own."""
     for job in prange(losses.size):
-        z, near = np.zeros(block + SPARE, theta.dtype), np.empty_like(theta)
-        gradient = gradients[job]
-        loss = 0.0
-        end = min((job + 1) * rows_in_job, y.size)
-        for first in range(job * rows_in_job, end, SPAN):
-            last = min(first + SPAN, end)
-            loss += add_span(X, layout, y, weight, first, last, theta, squared, block, z, near, gradient)
-        losses[job] = loss
+        first, last = job * rows_in_job, min((job + 1) * rows_in_job, y.size)
+        losses[job] = add_job(X, layout, y, weight, first, last, theta, squared, block, gradients[job])
 
 
 def loss_and_gradient(X, y, weight, theta, squared=False):
@@ -144,7 +143,7 @@ def loss_and_gradient(X, y, weight, theta, squared=False):
 def sums_of_piece(X, y, weight, theta, squared):
     """The same of what one launch takes."""
     n, d = X.shape
-    data, layout = flat(X, theta.dtype)
+    data, layout = flat_in_groups(X, theta.dtype)
     block = rows_in_block(X, layout)
     rows_in_job = max(-(-n // JOBS), JOB_OPERATIONS // operations(1, d))
     rows_in_job = -(-rows_in_job // block) * block

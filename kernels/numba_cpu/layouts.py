@@ -11,7 +11,6 @@ from numba.extending import overload
 
 from kernels.numba_cpu.launch import read_only
 from kernels.numba_cpu.simd import (
-    CACHE_LINE,
     Vector,
     column_totals,
     fma,
@@ -20,6 +19,7 @@ from kernels.numba_cpu.simd import (
     in_every_row,
     lane_numbers,
     lanes_of,
+    line_of,
     load,
     load_packed_rows,
     load_rows,
@@ -37,12 +37,20 @@ from kernels.numba_cpu.simd import (
 
 REGISTER = register_bytes()
 WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
-AHEAD_BYTES = 16_384  # from a block to what is prefetched meanwhile, or the next block if that is further
+AHEAD = 256  # cache lines from a block to what is prefetched meanwhile, or the next block if that is further
+LONG = 512  # bytes of a row
+LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are prefetched
 SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 
 
 class Rows(NamedTuple):
     """Features are next to one another; rows begin `stride` elements apart."""
+
+    stride: int
+
+
+class LongRows(NamedTuple):
+    """Rows of which a few fill the nearest cache."""
 
     stride: int
 
@@ -94,7 +102,12 @@ def packed_row(layout, theta):
 def logits_by_layout(X, row, layout, rows, theta, d, z):
     if features := packed_row(layout, theta):
         return lambda X, row, layout, rows, theta, d, z: logits_of_packed(features, X, row, rows, theta, d, z)
-    functions = {Rows: logits_of_rows, ShortRows: logits_of_short_rows, Columns: logits_of_columns}
+    functions = {
+        Rows: logits_of_rows,
+        LongRows: logits_of_rows,
+        ShortRows: logits_of_short_rows,
+        Columns: logits_of_columns,
+    }
     function = functions[layout.instance_class]
     return lambda X, row, layout, rows, theta, d, z: function(X, row, layout.stride, rows, theta, d, z)
 
@@ -103,13 +116,14 @@ def logits_by_layout(X, row, layout, rows, theta, d, z):
 def add_by_layout(X, row, layout, rows, slopes, d, gradient):
     if features := packed_row(layout, gradient):
         return lambda X, row, layout, rows, slopes, d, gradient: add_packed(features, X, row, rows, slopes, d, gradient)
-    function = {Rows: add_rows, ShortRows: add_short_rows, Columns: add_columns}[layout.instance_class]
+    functions = {Rows: add_rows, LongRows: add_rows, ShortRows: add_short_rows, Columns: add_columns}
+    function = functions[layout.instance_class]
     return lambda X, row, layout, rows, slopes, d, gradient: function(X, row, layout.stride, rows, slopes, d, gradient)
 
 
 # of a block: bytes, and the fewest and most rows. Rows are prefetched, columns are many short pieces.
 BLOCK = {
-    Rows: (16_384, 8, 128),
+    **dict.fromkeys((Rows, LongRows), (16_384, 8, 128)),
     ShortRows: (8_192, 16, 128),
     **dict.fromkeys(PACKED.values(), (8_192, 16, 256)),
     Columns: (131_072, 64, 512),
@@ -144,7 +158,7 @@ def logits_by(samples, features, X, first, stride, rows, theta, d, z):
             w = in_every_row(samples, load(features, theta, j))
             products = fma(load_rows(samples, features, X, start + j, stride), w, products)
             prefetch(X, ahead, 8)
-            ahead += 8 * CACHE_LINE // X.itemsize
+            ahead += 8 * line_of(X)
         if whole < d:
             w = in_every_row(samples, load(features, theta, whole))
             products = fma(load_rows_where(samples, features, X, start + whole, stride, live), w, products)
@@ -162,7 +176,7 @@ def logits_of_last(at_once, X, first, stride, rows, theta, d, z):
 @njit(forceinline=True)
 def elements_ahead(X, stride, rows):
     """How far from a block's start to prefetch: what follows the block, or further."""
-    return max(rows * stride, AHEAD_BYTES // X.itemsize)
+    return max(rows * stride, AHEAD * line_of(X))
 
 
 @njit(forceinline=True)
@@ -213,7 +227,7 @@ def add_features(features, X, start, stride, rows, slopes, live, gradient, j, ah
         sums = fma(x, in_every_column(features, load(samples, slopes, row)), sums)
         if live is None:
             prefetch(X, ahead, 4)
-            ahead += 4 * CACHE_LINE // X.itemsize
+            ahead += 4 * line_of(X)
     sum_of_rows = load(features, gradient, j) + column_totals(features, sums)
     for row in range(rows // at_once * at_once, rows):
         x = rows_where(resized(features, 1), features, X, start + row * stride, stride, live)
@@ -241,7 +255,7 @@ def logits_of_packed(features, X, first, rows, theta, d, z):
         start = (first + row) * d
         x = load_packed_rows(samples, features, X, start)
         store(z, row, row_totals(samples, x * w) + theta[d])
-        prefetch(X, start + AHEAD_BYTES // X.itemsize, 8)
+        prefetch(X, start + AHEAD * line_of(X), 8)
     logits_of_last(lanes, X, first, d, rows, theta, d, z)
 
 
@@ -301,6 +315,16 @@ def flat(X, precision):
     if by_row == size and by_column >= n * size and by_column % size == 0:
         return strided(X, by_column, d, n), Columns(by_column // size)
     return read_only(np.ascontiguousarray(X).reshape(-1)), Columns(n) if d == 1 else rows_layout(d, d, precision)
+
+
+def flat_in_groups(X, precision):
+    """As `flat`, for groups of rows: by columns if there are too few, by blocks if they are long."""
+    n, d = X.shape
+    if n < REGISTER // 4:
+        return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)
+    data, layout = flat(X, precision)
+    long = isinstance(layout, Rows) and d * precision.itemsize >= LONG
+    return data, LongRows(layout.stride) if long else layout
 
 
 def rows_layout(d, stride, precision):

@@ -459,6 +459,13 @@ def lanes_of(typing, vector):
     return types.intp(vector), lambda context, builder, sig, args: lanes
 
 
+@intrinsic
+def line_of(typing, array):
+    """How many elements of an array are in a cache line: a constant, which `itemsize` isn't to the compiler."""
+    elements = ir.IntType(types.intp.bitwidth)(CACHE_LINE * 8 // array.dtype.bitwidth)
+    return types.intp(array), lambda context, builder, sig, args: elements
+
+
 # Matrices row by row in one vector: element (r, c) is lane r * columns + c. The vector types `rows` and `columns` have
 # as many lanes as a column and a row have elements.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from kernels.compression import Line
 from kernels.numba_cpu import ensemble, fresh, gradient, launch, surface, update
+from kernels.numba_cpu.layouts import LONG, REGISTER
 from kernels.progress import silent
 from kernels.samples import ArraySamples, summary_of
 from kernels.spectral import Interpolation, Tiling
@@ -30,6 +31,7 @@ def compile_kernels():
         compile_run(np.zeros((2, 2), dtype, order="F"))
         for d in FEATURES:
             compile_run(np.zeros((2, d), dtype))
+        for d in (*FEATURES, LONG // dtype().itemsize):
             compile_gradient(dtype, d)
 
 
@@ -67,6 +69,7 @@ def compile_ensemble(dtype, d):
 
 def compile_gradient(dtype, d):
     """In the precision of the data and in that of runs."""
-    X, y = np.zeros((1, d), dtype), np.zeros(1, dtype)
+    n = REGISTER  # enough for groups of rows
+    X, y = np.zeros((n, d), dtype), np.zeros(n, dtype)
     for precision in {dtype, np.float64}:
         gradient.loss_and_gradient(X, y, None, np.zeros(d + 1, precision))

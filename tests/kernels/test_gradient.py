@@ -14,7 +14,7 @@ from tests import oracle, problems
 
 BACKENDS = ("numba", "reference")
 ROWS = (1, 2, 15, 16, 17, 63, 64, 65, 997)
-FEATURES = (1, 2, 7, 8, 30, 33, 128, 1000)
+FEATURES = (1, 2, 4, 7, 8, 16, 30, 33, 100, 128, 1000)
 NAN, INF = math.nan, math.inf
 
 

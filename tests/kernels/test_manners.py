@@ -117,6 +117,11 @@ def training(dtype, members):
         kernels.sgd_ensemble(data, y > 0, w0, b0, **settings)
         for weight in None, np.ones(len(y)):
             kernels.bce_loss_grad(data, y, w, b, sample_weight=weight)
+    for n, d in itertools.product((2, 40), (1, 2, 3, 4, 5, 8, 20, 64, 200)):
+        data, y, w, b = np.ones((n, d), dtype), np.ones(n, dtype), np.zeros(d, dtype), np.zeros(1, dtype)
+        kernels.bce_loss_grad(data, y, w, b)
+        for batch_size in (1, n):
+            kernels.sgd_run_(data, y, w, b, lr=1, batch_size=batch_size, epochs=1)
 
 kernels.warmup()
 before = signatures()
