@@ -34,7 +34,7 @@ def is_tensor(value):
 
 
 def on_card(value):
-    return is_tensor(value) and value.device.type == "cuda"
+    return type(value) is not np.ndarray and is_tensor(value) and value.device.type == "cuda"
 
 
 def like(value, array):
@@ -46,7 +46,9 @@ def like(value, array):
 
 def dtype_of(array):
     """The NumPy dtype of an array or tensor."""
-    return np.dtype(str(array.dtype).removeprefix("torch.")) if is_tensor(array) else array.dtype
+    if type(array) is np.ndarray or not is_tensor(array):
+        return array.dtype
+    return np.dtype(str(array.dtype).removeprefix("torch."))
 
 
 def cast(array, dtype):
@@ -58,6 +60,8 @@ def cast(array, dtype):
 
 def values_of(name, value):
     """The NumPy array of `array_of`, or a CUDA tensor itself."""
+    if type(value) is np.ndarray and value.dtype in FLOATS:
+        return value
     if not on_card(value):
         return array_of(name, value)
     check_tensor(name, value)
@@ -184,7 +188,7 @@ def axis(name, value):
 
 def parameter(name, value, shape, dtype):
     """Parameters that are updated in place: a writable array or tensor of exactly this shape and dtype."""
-    if not (is_tensor(value) or isinstance(value, np.ndarray)):
+    if not (isinstance(value, np.ndarray) or is_tensor(value)):
         raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor, as it is updated in place")
     array = values_of(name, value)
     if array.shape != shape:
@@ -204,7 +208,7 @@ def own_memory(w, b, X, y):
         return
     pairs = (("w", w, "X", X), ("w", w, "y", y), ("b", b, "X", X), ("b", b, "y", y), ("b", b, "w", w))
     for name, array, other, values in pairs:
-        if np.shares_memory(array, values):
+        if np.may_share_memory(array, values) and np.shares_memory(array, values):
             raise ValueError(f"{name} shares memory with {other}; accepted: an array of its own, as it is updated")
 
 

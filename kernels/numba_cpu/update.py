@@ -182,12 +182,12 @@ def run_small_batches(X, y, order, first, last, batch_size, *settings):
     begin = first % -(-n // batch_size) * batch_size
     if order is not None:
         rows = order[begin : begin + (last - first) * batch_size]
-        X, y, begin = X[rows], y[rows], 0
+        X, y, begin = X[rows], read_only(y[rows]), 0
     steps = begin, first, last, batch_size
     if d == 1:
-        return run_one_feature(read_only(X[:, 0]), read_only(y), *steps, *settings)
+        return run_one_feature(read_only(X[:, 0]), y, *steps, *settings)
     data, layout = flat(X, np.dtype(np.float64))
-    return run_features(data, layout, rows_in_block(X, layout), read_only(y), *steps, *settings)
+    return run_features(data, layout, rows_in_block(X, layout), y, *steps, *settings)
 
 
 def run_large_batches(
