@@ -36,7 +36,8 @@ OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
 @njit(forceinline=True)
 def add_residuals(z, y, weight, first, rows, squared, sums):
     """Replaces the logits z of `rows` samples from `first` by the derivatives of their losses, and adds to the sums."""
-    samples, lanes = registers_of(z, 1), REGISTER // z.itemsize
+    samples = registers_of(z, 1)
+    lanes = lanes_of(samples)
     for row in range(0, rows, lanes):
         live = lane_numbers(samples) < rows - row
         label, share = load_where(samples, y, first + row, live), splat(samples, 1.0)

@@ -8,7 +8,7 @@ the rows that it has of the group before.
 from numba import njit
 from numba.extending import overload
 
-from kernels.numba_cpu.layouts import LABELS_AHEAD, REGISTER, Columns, LongRows, packed_row
+from kernels.numba_cpu.layouts import LABELS_AHEAD, REGISTER, Columns, Fours, LongRows, Twos, packed_row
 from kernels.numba_cpu.residuals import no_sums, slopes_of
 from kernels.numba_cpu.simd import (
     Vector,
@@ -35,8 +35,9 @@ LOADED_ROWS = max(4, REGISTER // 8)  # of a group whose rows are loaded one by o
 
 
 def rows_of_group(layout, theta):
-    """The vector type of a group's logits; None where rows go by blocks."""
-    if layout.instance_class in (LongRows, Columns):
+    """The vector type of a group's logits; None for rows of which a few fill the nearest cache, or so short that
+    derivatives are most of the work: these go by blocks."""
+    if layout.instance_class in (LongRows, Columns, Twos, Fours):
         return None
     return Vector(theta.dtype, REGISTER * 8 // theta.dtype.bitwidth if packed_row(layout, theta) else LOADED_ROWS)
 

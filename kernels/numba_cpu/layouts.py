@@ -182,7 +182,8 @@ def elements_ahead(X, stride, rows):
 @njit(forceinline=True)
 def logit(X, index, theta, d):
     """x w + b of the row at flat `index`."""
-    features, lanes = registers_of(theta, 1), REGISTER // theta.itemsize
+    features = registers_of(theta, 1)
+    lanes = lanes_of(features)
     products = splat(features, 0.0)
     for j in range(0, d, lanes):
         x = load_where(features, X, index + j, lane_numbers(features) < d - j)
@@ -280,7 +281,8 @@ def add_packed(features, X, first, rows, slopes, d, gradient):
 @njit(forceinline=True)
 def logits_of_columns(X, first, stride, rows, theta, d, z):
     """As `logits_of_block`."""
-    samples, lanes = registers_of(theta, WIDE), WIDE * REGISTER // theta.itemsize
+    samples = registers_of(theta, WIDE)
+    lanes = lanes_of(samples)
     for row in range(0, rows, lanes):
         live = lane_numbers(samples) < rows - row
         sums = splat(samples, theta[d])
@@ -292,7 +294,8 @@ def logits_of_columns(X, first, stride, rows, theta, d, z):
 @njit(forceinline=True)
 def add_columns(X, first, stride, rows, slopes, d, gradient):
     """As `add_block`."""
-    samples, lanes = registers_of(slopes, WIDE), WIDE * REGISTER // slopes.itemsize
+    samples = registers_of(slopes, WIDE)
+    lanes = lanes_of(samples)
     for j in range(d):
         sums = splat(samples, 0.0)
         for row in range(0, rows, lanes):

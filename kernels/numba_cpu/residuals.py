@@ -39,15 +39,15 @@ def slopes_of(logit, label, share, weighted, live, squared, sums):
     above = logit > 0.0
     slope = (other * select(above, 1.0, e) - label * select(above, e, 1.0)) / (e + 1.0)
     loss = select(above, other, -label) * logit
-    if squared:
-        loss = slope * slope
-        slope = slope * (e / ((e + 1.0) * (e + 1.0)) * 2.0)
-    elif weighted:
-        loss = loss + log1p_scaled(e, e * 0.0)
+    if squared or weighted:
+        if squared:
+            loss = slope * slope
+            slope = slope * (e / ((e + 1.0) * (e + 1.0)) * 2.0)
+        else:
+            loss = loss + log1p_scaled(e, e * 0.0)
+        loss, slope = loss * share, slope * share
     else:
         product = times(product, select(live, e, 0.0))
-    if weighted:
-        loss, slope = loss * share, slope * share
     slope = select((label >= 0.0) & (other >= 0.0), slope, np.nan)
     slope = select(live, slope, 0.0)
     return slope, (product, losses + select(live, loss, 0.0), slopes + slope)
