@@ -25,9 +25,13 @@ def kernel(function, options=OPTIONS):
 
     @functools.wraps(function)
     def run(*tensors):
-        # sizes that are equal in the first call may differ in the next
-        with torch.no_grad(), symbolic.patch(use_duck_shape=False):
-            return compiled(*(tensor.data for tensor in tensors))  # as no views: what they are views of would count
+        # sizes that are equal in the first call may differ in the next; symbolic.patch takes several times as long
+        shared, symbolic.use_duck_shape = symbolic.use_duck_shape, False
+        try:
+            with torch.no_grad():
+                return compiled(*[tensor.data for tensor in tensors])  # as no views: what they are views of would count
+        finally:
+            symbolic.use_duck_shape = shared
 
     return run
 

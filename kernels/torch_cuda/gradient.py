@@ -10,8 +10,8 @@ import torch
 from kernels.torch_cuda.compiled import contracted
 
 # X of few features is read a column at a time, in one graph from the logits to the sums. That of more goes by blocks
-# small enough to be read twice from the cache: of long rows in a graph, of shorter ones, along which the loops of
-# Inductor are slow, by products of the library.
+# small enough to be read twice from the cache. The library makes the gradient of the slopes, and of short rows, along
+# which the loops of Inductor are slow, the logits; with long rows that aren't in the cache it is the slower.
 LONG_ROWS = {torch.float32: 16, torch.float64: 64}
 ROWS = 2**22  # read by columns at once: well under 0.1 s, so that Ctrl-C is answered
 MOST_ROWS = 2**18  # of a block
@@ -83,22 +83,21 @@ def sums_of_4(*arguments):
 BY_COLUMNS = {1: sums_of_1, 2: sums_of_2, 3: sums_of_3, 4: sums_of_4}
 
 
-@contracted
-def sums_of_logits(products, b, weighted, y, share):
-    """Loss (1,) and derivative by b (1,), float64, and derivatives by the logits products + b (n,)."""
-    losses, slopes = shared_out(products + b, y, share, weighted)
-    return total_of(losses), slopes, total_of(slopes)
+def of_logits(z, y, share, weighted):
+    """Loss (1,), derivatives by the logits z (n,) and their sum (1,); sums are float64."""
+    losses, slopes = shared_out(z, y, share, weighted)
+    loss, slope = (values.sum(dtype=torch.float64)[None] for values in (losses, slopes))
+    return loss, slopes, slope
 
 
 @contracted
-def sums_of_rows(w, b, weighted, X, y, share):
-    """Loss, derivatives by w (d,) and by b: (d + 2,) float64."""
-    losses, slopes = shared_out(X @ w + b, y, share, weighted)
-    return torch.cat([total_of(losses), (slopes @ X).double(), total_of(slopes)])
+def of_products(products, b, weighted, y, share):
+    return of_logits(products + b, y, share, weighted)
 
 
-def total_of(values):
-    return values.sum(dtype=torch.float64)[None]
+@contracted
+def of_rows(X, w, b, weighted, y, share):
+    return of_logits(X @ w + b, y, share, weighted)
 
 
 def by_columns(w, b, weighted, X, *samples):
@@ -106,7 +105,14 @@ def by_columns(w, b, weighted, X, *samples):
 
 
 def by_products(w, b, weighted, X, *samples):
-    loss, slopes, slope = sums_of_logits(X @ w, b, weighted, *samples)
+    return with_gradient(X, *of_products(X @ w, b, weighted, *samples))
+
+
+def by_rows(w, b, weighted, X, *samples):
+    return with_gradient(X, *of_rows(X, w, b, weighted, *samples))
+
+
+def with_gradient(X, loss, slopes, slope):
     return torch.cat([loss, slopes @ X, slope])
 
 
@@ -149,4 +155,4 @@ def way_of(X):
     if d in BY_COLUMNS and X.is_contiguous():
         return ROWS, by_columns
     rows = max(2, BLOCK_BYTES[X.device.type] // ((d + 4) * X.itemsize))
-    return (rows, sums_of_rows) if d >= LONG_ROWS[X.dtype] else (min(rows, MOST_ROWS), by_products)
+    return (rows, by_rows) if d >= LONG_ROWS[X.dtype] else (min(rows, MOST_ROWS), by_products)
