@@ -17,6 +17,11 @@ def ours(problem):
     return lambda: kernels.bce_loss_grad(*problem)
 
 
+def ours_by_torch(problem):
+    """The same with `backend="torch"`: graphs of torch.compile, here through Inductor's C++."""
+    return lambda: kernels.bce_loss_grad(*problem, backend="torch")
+
+
 def operator(problem):
     """kernels.linear_bce, forward and backward, under torch.autograd."""
     return under_autograd(problem, lambda X, y, w, b: kernels.linear_bce(X, w, b, y))
@@ -169,6 +174,7 @@ def values(loss, grad_w, grad_b):
 
 CONTENDERS = (
     Contender("kernels.bce_loss_grad", ours, 1e-12, 1e-5, compiles="disk"),
+    Contender("kernels.bce_loss_grad, backend torch", ours_by_torch, 1e-12, 1e-5, compiles="process"),
     Contender("kernels.linear_bce", operator, 1e-12, 1e-5, compiles="disk"),
     Contender("eager PyTorch, autograd", autograd, 1e-12, 5e-2),
     Contender("eager PyTorch, by hand", by_hand, 1e-12, 5e-2),

@@ -26,6 +26,11 @@ def ours_direct(grid):
     return lambda: kernels.loss_surface(grid.x, grid.y, grid.w, grid.b, method="direct")
 
 
+def ours_by_torch(grid):
+    """The same call with `backend="torch"`: graphs of torch.compile, here through Inductor's C++."""
+    return lambda: kernels.loss_surface(grid.x, grid.y, grid.w, grid.b, backend="torch")
+
+
 def reference(grid):
     """`kernels.reference.loss_surface`: float64, a row at a time."""
     return lambda: kernels.loss_surface(grid.x, grid.y, grid.w, grid.b, backend="reference")
@@ -144,6 +149,7 @@ CONTENDERS = (
     Contender("kernels.loss_surface", ours, 1e-12, 6e-8, compiles="disk"),
     Contender("kernels.loss_surface, out=", ours_into_out, 1e-12, 6e-8),
     Contender("kernels.loss_surface, direct", ours_direct, 1e-12, 6e-8),
+    Contender("kernels.loss_surface, backend torch", ours_by_torch, 1e-12, 6e-8, compiles="process"),
     Contender("eager PyTorch, reference", reference, 1e-12, 6e-8, most_points=2**20),
     Contender("eager PyTorch, as written", eager_plainly, 1e-12, 2e-6, most_points=2**20),
     Contender("eager PyTorch, strongest", eager, 1e-12, 2e-6, most_points=2**21),

@@ -42,14 +42,16 @@ def assert_pass(place, n, d, dtype, tolerance):
 def test_loss_and_gradient_of_any_size(place, one_graph, monkeypatch):
     from kernels.torch_cuda import gradient
 
-    for n, d in ((1, 2), (17, 30), (997, 7), (20_000, 3)):
+    for n, d in ((1, 3), (17, 30), (997, 7), (20_000, 3), (1, 70), (40, 80)):
         assert_pass(place, n, d, np.float64, 1e-14)
     monkeypatch.setattr(gradient, "BLOCK_BYTES", dict.fromkeys(gradient.BLOCK_BYTES, 5000))
-    assert_pass(place, 997, 7, np.float64, 1e-14)
+    monkeypatch.setattr(gradient, "ROWS", 83)
+    for d in (3, 7, 70):
+        assert_pass(place, 997, d, np.float64, 1e-14)  # with a last block of one sample
 
 
 def test_a_bias_may_be_a_number(place):
-    X, y, w, _ = problems.sgd_problem(30, 4)
+    X, y, w, _ = problems.sgd_problem(30, 3)
     for bias in (0.25, torch.tensor(0.25)):
         got = kernels.bce_loss_grad(*map(place, (X, y, w)), bias, backend="torch")
         for one, want in zip(host(got), truth(X, y, w, [0.25]), strict=True):
@@ -57,14 +59,32 @@ def test_a_bias_may_be_a_number(place):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("d", [1, 33])
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 33])
 def test_loss_and_gradient_of_float32(d, place, one_graph):
     for n in (2, 1003):
         assert_pass(place, n, d, np.float32, 3e-6)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("d", [1, 2, 4])
+def test_few_features(d, place, one_graph):
+    for n in (1, 1003):
+        assert_pass(place, n, d, np.float64, 1e-14)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("columns", [np.s_[:, :2], np.s_[:, ::2]])
+def test_features_apart_in_memory(columns, place, one_graph):
+    X, y, w, b = problems.sgd_problem(50, 4)
+    X, w = X[columns], w[:2]
+    for array in (place(X), place(np.asfortranarray(X))):
+        got = kernels.bce_loss_grad(array, *map(place, (y, w, b)), backend="torch")
+        for one, want in zip(host(got), truth(X, y, w, b), strict=True):
+            np.testing.assert_allclose(one, want, rtol=0, atol=1e-14)
+
+
 def test_a_step_is_in_place(place):
-    X, y, w, b = problems.sgd_problem(30, 4)
+    X, y, w, b = problems.sgd_problem(30, 3)
     loss, grad_w, grad_b = truth(X, y, w, b)
     data, parameters = [place(X), place(y)], [place(w.copy()), place(b.copy())]
     got = kernels.sgd_step_(*data, *parameters, lr=0.25, backend="torch")
