@@ -12,7 +12,7 @@ lab: $(INSTALLED)
 	$(RUN) -m logreg lab
 
 test: $(INSTALLED)
-	$(RUN) -m pytest -m "not long"
+	$(RUN) -m pytest -m "not long" -n 2 --dist worksteal
 
 test-long: $(INSTALLED)
 	$(RUN) -m pytest -m long
