@@ -13,6 +13,7 @@ from numba.extending import overload
 from kernels.numba_cpu.simd import absolute, bits, fma, from_bits, nearest, off_nearest, register_bytes, scaled, select
 
 LOG2_E = 1.4426950408889634
+LOG2_E_LOW = 2.0355273740931033e-17
 LN2 = 0.6931471805599453
 LN2_HIGH = 0.6931471805582987  # 33 bits, so that multiples up to 2^20 are exact (Cody and Waite)
 LN2_LOW = 1.6465949582897082e-12
@@ -218,12 +219,15 @@ def exp2_by_bits_of_type(x):
 
 
 @njit(forceinline=True)
-def sigmoid(x):
-    """1 / (1 + e^-x), 0 or 1 where |x| > 708: a short chain of operations, as nothing is clamped on the way."""
-    mantissa, exponent = exp_parts(-x)
-    s = 1.0 / fma(mantissa, power_of_two(exponent), 1.0)
-    s = select(x > 708.0, 1.0, s)
-    return select(x < -708.0, 0.0, s)
+def exp_in_range(x):
+    """e^x and 1 + e^x for |x| <= 708, by a short chain of operations."""
+    base_2 = x * LOG2_E
+    lost = fma(x, LOG2_E_LOW, fma(x, LOG2_E, -base_2))  # by rounding
+    k = nearest(base_2)
+    f = (base_2 - k) + lost
+    power, q = power_of_two(bits(k + ROUNDER)), exp2_tail(f)  # whose low bits are k
+    part = power * f
+    return fma(part, q, power), fma(part, q, 1.0) + power
 
 
 @njit(forceinline=True)

@@ -466,6 +466,17 @@ def line_of(typing, array):
     return types.intp(array), lambda context, builder, sig, args: elements
 
 
+@intrinsic
+def in_all_lanes(typing, x):
+    """For each lane of a vector, the vector that has it in all lanes."""
+
+    def emit(context, builder, sig, args):
+        each = [shuffled(builder, args[0], args[0], [lane] * x.lanes) for lane in range(x.lanes)]
+        return context.make_tuple(builder, sig.return_type, each)
+
+    return types.UniTuple(x, x.lanes)(x), emit
+
+
 # Matrices row by row in one vector: element (r, c) is lane r * columns + c. The vector types `rows` and `columns` have
 # as many lanes as a column and a row have elements.
 

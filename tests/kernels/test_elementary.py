@@ -230,10 +230,19 @@ def test_exp_negative_of_what_is_far_below(dtype):
     assert got[[0, 1, 3]].max() <= 2 * np.finfo(dtype).smallest_normal
 
 
-def test_sigmoid():
-    x = np.concatenate(
-        [uniform(-700, 50), logarithmic(1e-20, 1.0), [-800, 800, -1e300, 1e300, -np.inf, np.inf, np.nan]]
-    )
-    got = applied(elementary.sigmoid)(x)
-    np.testing.assert_array_equal(got[-7:], [0, 1, 0, 1, 0, 1, np.nan])
-    assert worst("sigmoid", "all", got[:-7], x[:-7], lambda v: 1 / (1 + mpmath.exp(-v))) <= 2
+@pytest.mark.parametrize("where", ["near 0", "up to 1", "normal results", "between multiples of ln 2"])
+def test_exp_in_range_and_the_sigmoid(where):
+    x, _ = EXP_RANGES[where]
+    x = x[np.abs(x) <= 708]
+
+    @njit(forceinline=True)
+    def power(x):
+        return elementary.exp_in_range(x)[0]
+
+    @njit(forceinline=True)
+    def sigmoid(x):
+        return 1.0 / elementary.exp_in_range(-x)[1]
+
+    assert worst("exp_in_range", where, applied(power)(x), x, mpmath.exp) <= 1.25
+    assert worst("sigmoid", where, applied(sigmoid)(x), x, lambda v: 1 / (1 + mpmath.exp(-v))) <= 2
+    assert np.isnan(applied(power)(np.array([np.nan]))).all()

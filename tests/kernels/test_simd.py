@@ -458,6 +458,22 @@ def test_remainders_and_scaling(dtype, lanes):
         same(out[1], np.ldexp(x, exponent.astype(int)))
 
 
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_each_lane_in_all_lanes(dtype, lanes):
+    vector = Vector(dtype, lanes)
+
+    @njit
+    def kernel(x, out):
+        for lane, everywhere in enumerate(simd.in_all_lanes(simd.load(vector, x, 0))):
+            simd.store(out, lane * lanes, everywhere)
+
+    x = np.arange(3, 3 + lanes).astype(numpy_dtype(dtype))
+    out = np.zeros((lanes, lanes), x.dtype)
+    kernel(x, out.reshape(-1))
+    same(out, np.repeat(x, lanes).reshape(lanes, lanes))
+
+
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_types_of_the_hosts_registers(dtype):
     @njit

@@ -450,6 +450,43 @@ def test_one_step_at_every_logit(label, d, loss):
         assert -w.sum() == pytest.approx(slope, rel=relative, abs=1e-307)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("loss", COSTS)
+def test_features_whose_products_overflow(loss, backend):
+    """The two samples of a batch cancel exactly, so the parameters and the losses stay what they are."""
+    X, y, w, b = np.full((6, 1), 1e160), np.array([0.0, 1.0] * 3), np.zeros(1), np.zeros(1)
+    history = kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=2, epochs=2, loss=loss, backend=backend)
+    assert (w.tolist(), b.tolist()) == ([0.0], [0.0])
+    np.testing.assert_array_almost_equal_nulp(history.loss, np.full(6, np.log(2) if loss == "bce" else 0.25))
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("batch_size", [1, 3, 4])
+@pytest.mark.parametrize("label", [0.0, 0.5, 1.0])
+def test_margins_far_out_of_range(label, batch_size, loss):
+    """Starts at which every logit is beyond 708, and comes back into range where the gradient is large."""
+    x = np.linspace(5, 9, 10)
+    for w0 in (-1000.0, 1000.0):
+        problem = problems.SGDProblem(x[:, None], np.full(10, label), np.array([w0]), np.array([0.25]))
+        settings = {"lr": 40.0, "batch_size": batch_size, "epochs": 3, "loss": loss}
+        want, *ends = run(problem, "reference", **settings)
+        got, *others = run(problem, "numba", **settings)
+        for one, other in zip([*got, *others], [*want, *ends], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-300)
+
+
+def test_an_epoch_has_the_same_bits_in_any_run():
+    for batch_size in (1, 2, 3, 4, 5):
+        problem = problems.sgd_problem(20, 1)
+        settings = {"lr": 0.3, "batch_size": batch_size}
+        want, *ends = run(problem, "numba", epochs=3, **settings)
+        first, w, b = run(problem, "numba", epochs=1, **settings)
+        rest, *others = run(problem._replace(w=w, b=b), "numba", epochs=2, **settings)
+        for one, other in zip(want, zip(first, rest, strict=True), strict=True):
+            np.testing.assert_array_equal(one, np.concatenate(other))
+        np.testing.assert_array_equal(ends, others)
+
+
 # Divergence
 
 
