@@ -27,7 +27,7 @@ from kernels.numba_cpu.simd import (
 
 LANES = 8
 SAMPLES, NUMBERS = Vector(types.float64, LANES), Vector(types.int64, LANES)
-FEW = 4
+FEW = 4  # a small batch is bound by the time to sum over lanes: the fewer the better
 FEW_SAMPLES, FEW_NUMBERS = Vector(types.float64, FEW), Vector(types.int64, FEW)
 REACH = 708.0  # of margins whose exponentials are normal numbers
 NO_MARGINS = np.full(FEW, np.nan)
