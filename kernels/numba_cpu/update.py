@@ -82,7 +82,8 @@ def run_small_batches(X, y, order, first, last, batch_size, *settings, ahead):
     n, d = X.shape
     begin = first % -(-n // batch_size) * batch_size
     if order is not None:
-        rows = order[begin : begin + (last - first + 1) * batch_size]  # margins are computed a batch ahead
+        batches = last - first + (d == 1)  # of one feature, margins are computed a batch ahead
+        rows = order[begin : begin + batches * batch_size]
         X, y, begin = X[rows], read_only(y[rows]), 0
     steps = begin, first, last, batch_size
     if d == 1:
