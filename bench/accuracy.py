@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from bench.report import ROOT
-from kernels.numba_cpu.elementary import exp, exp2, exp_negative, exp_normal, log1p_scaled, softplus
+from kernels.numba_cpu.elementary import exp, exp2, exp_negative, exp_normal, log1p_scaled, over_one_plus, softplus
 from kernels.numba_cpu.one_feature import sigmoid_in_range
 from kernels.numba_cpu.simd import absolute, select
 from tests.ulp import LN2, OVERFLOW, applied, logarithmic, neighbours, uniform, worst_error
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 @njit
 def sigmoid_of_pass(z):
     e = exp_negative(-absolute(z))
-    return select(z > 0.0, 1.0, e) / (e + 1.0)
+    return over_one_plus(e, select(z > 0.0, 1.0, e))
 
 
 @njit

@@ -256,3 +256,12 @@ def exp_negative(x):
 @overload(exp_negative, jit_options={"forceinline": True})
 def exp_negative_of_type(x):
     return (lambda x: exp_single(x)) if x.dtype == types.float32 else (lambda x: exp_normal(x))
+
+
+@njit(forceinline=True)
+def over_one_plus(e, numerator):
+    """numerator / (1 + e) for e in [0, 1]. Where 1 + e is near 1, its rounding would cost as much as the division's."""
+    whole = e + 1.0
+    excess = (whole - 1.0) - e
+    share = numerator / whole
+    return fma(share, excess, share)

@@ -10,7 +10,7 @@ so nothing cancels; the logarithms of many samples are one logarithm of the prod
 import numpy as np
 from numba import njit
 
-from kernels.numba_cpu.elementary import exp_negative, log1p_scaled
+from kernels.numba_cpu.elementary import exp_negative, log1p_scaled, over_one_plus
 from kernels.numba_cpu.products import EXPONENT_OFFSET, normalised, times
 from kernels.numba_cpu.simd import absolute, select, splat, to_float, to_float64, total
 
@@ -37,7 +37,7 @@ def slopes_of(logit, label, share, weighted, live, squared, sums):
     other = 1.0 - label
     e = exp_negative(-absolute(logit))
     above = logit > 0.0
-    slope = (other * select(above, 1.0, e) - label * select(above, e, 1.0)) / (e + 1.0)
+    slope = over_one_plus(e, other * select(above, 1.0, e) - label * select(above, e, 1.0))
     loss = select(above, other, -label) * logit
     if squared or weighted:
         if squared:

@@ -246,3 +246,27 @@ def test_exp_in_range_and_the_sigmoid(where):
     assert worst("exp_in_range", where, applied(power)(x), x, mpmath.exp) <= 1.25
     assert worst("sigmoid", where, applied(sigmoid)(x), x, lambda v: 1 / (1 + mpmath.exp(-v))) <= 2
     assert np.isnan(applied(power)(np.array([np.nan]))).all()
+
+
+@njit(forceinline=True)
+def sigmoid_of_pass(z):
+    e = elementary.exp_negative(-elementary.absolute(z))
+    return elementary.over_one_plus(e, elementary.select(z > 0.0, 1.0, e))
+
+
+@pytest.mark.parametrize("where", ["near 0", "up to 1", "normal results", "between multiples of ln 2"])
+def test_sigmoid_of_a_pass(where):
+    x, _ = EXP_RANGES[where]
+    x = np.append(x[np.abs(x) <= 708], [-7.624427696939503, -4.154446167677004])  # where rounding 1 + e costs most
+    assert worst("sigmoid", where, applied(sigmoid_of_pass)(x), x, lambda v: 1 / (1 + mpmath.exp(-v))) <= 2
+
+
+def test_sigmoid_of_a_pass_in_float32():
+    """At every 19th float of those whose result is neither 1/2 nor that of exp, against float64."""
+    first, last = np.array([2.0**-12, 40], np.float32).view(np.int32)
+    z = -np.append(np.arange(first, last, 19, dtype=np.int32).view(np.float32), np.float32([6.237699, 3.4594405]))
+    want = 1 / (1 + np.exp(-z.astype(np.float64)))
+    _, exponent = np.frexp(want)
+    error = np.abs(applied(sigmoid_of_pass, np.float32)(z) - want) / np.ldexp(1.0, exponent - 24)
+    print(f"{error.max():.4f} ulp at {z[error.argmax()]!r}")
+    assert error.max() <= 2
