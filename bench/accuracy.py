@@ -130,7 +130,7 @@ NEGATIVE_32 = {name: -np.abs(points) for name, points in NORMAL_32.items()}
 ROWS = (
     Row("exp", exp, "surfaces", mpmath.exp, NORMAL | LARGEST | LOWEST),
     Row("exp", exp_normal, "passes, runs", mpmath.exp, NORMAL),
-    Row("exp of -|z|", exp_negative, "passes", mpmath.exp, NEGATIVE_32, np.float32),
+    Row("exp of -\\|z\\|", exp_negative, "passes", mpmath.exp, NEGATIVE_32, np.float32),
     Row("2^z", exp2_alone, "ensembles", power_of_two, POWERS),
     Row("2^z", exp2_alone, "ensembles", power_of_two, POWERS_32, np.float32),
     Row("log1p", log1p, "surfaces, passes, runs", mpmath.log1p, UNIT),

@@ -140,8 +140,8 @@ def cases(result):
     """(workload, case, its entries) in the order of WORKLOADS."""
     for workload in WORKLOADS:
         entries = [entry for entry in result["benchmarks"] if entry["extra_info"]["workload"] == workload]
-        for case, rows in groupby(entries, lambda entry: entry["extra_info"]["case"]):
-            yield workload, case, list(rows)
+        for case in dict.fromkeys(entry["extra_info"]["case"] for entry in entries):
+            yield workload, case, [entry for entry in entries if entry["extra_info"]["case"] == case]
 
 
 def report(results):

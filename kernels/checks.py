@@ -90,7 +90,8 @@ def array_of(name, value):
     except ValueError as error:
         raise ValueError(f"{name} is not an array: {error}") from None
     if array.dtype.char not in "?bBhHiIlLqQfd":
-        raise TypeError(f"{name} has dtype {array.dtype}; accepted: real numbers, float32 or float64")
+        accepted = "float32, float64, integers or booleans"
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
@@ -212,6 +213,13 @@ def own_memory(w, b, X, y):
             raise ValueError(f"{name} shares memory with {other}; accepted: an array of its own, as it is updated")
 
 
+def written(*parameters):
+    """Tells autograd that these were written to, which it can't see where NumPy or a kernel writes."""
+    for value in parameters:
+        if is_tensor(value):
+            sys.modules["torch"].autograd.graph.increment_version(value)
+
+
 def starts(w0, b0, d, dtype):
     """Starts of k >= 1 runs, w0 (k, d) and b0 (k,), finite, of a given dtype."""
     w, b = values_of("w0", w0), values_of("b0", b0)
@@ -309,7 +317,7 @@ def quantities_of(value):
     names = (value,) if isinstance(value, str) else tuple(value) if hasattr(value, "__iter__") else ()
     known = all(isinstance(name, str) and name in QUANTITIES for name in names)
     if not names or not known or len(set(names)) < len(names):
-        raise ValueError(f"quantities is {value!r}; accepted: some of {', '.join(map(repr, QUANTITIES))}")
+        raise ValueError(f"quantities is {value!r}; accepted: some of {', '.join(map(repr, QUANTITIES))}, each once")
     return names
 
 

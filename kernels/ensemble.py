@@ -1,5 +1,7 @@
 """Training from many starts at once: the public function, its checks, and the choice of backend."""
 
+import numpy as np
+
 from kernels import checks
 from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
@@ -13,7 +15,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     y           labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
     w0, b0      starts, (k, d) and (k,), k >= 1, of the dtype of X; they stay as they are
     lr          learning rate, finite, >= 0
-    batch_size  samples a step, taken in order; the last batch of an epoch is averaged over its own length
+    batch_size  samples a step, at most all, taken in order; the last batch of an epoch is averaged over its own length
     epochs      passes over the data
     loss        "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
     history_of  members, from 0 to k - 1, whose every step is returned too
@@ -53,7 +55,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype)
     bodies = {"reference": reference_ensemble, "torch": torch_ensemble}
     body = bodies.get(backend) or numba_module("ensemble").sgd_ensemble
-    with reporter(progress) as report:
+    with reporter(progress) as report, np.errstate(over="ignore"):  # a loss may be beyond float32
         ends = body(X_array, y_array, *starts, **settings, progress=report)
     *fields, history = ends
     return Ensemble(*(checks.like(X, field) for field in fields), Run(*(checks.like(X, field) for field in history)))

@@ -66,7 +66,10 @@ def is_batches(X):
     """Whether X is batches (X, y) and not features: no array, no tensor, no nested list of numbers."""
     if checks.is_tensor(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
         return False
-    return not isinstance(X, (list, tuple)) or (len(X) > 0 and isinstance(X[0], tuple))
+    if not isinstance(X, (list, tuple)):
+        return True
+    first = X[0] if len(X) else None  # a list, if a DataLoader made it
+    return isinstance(first, tuple) or (isinstance(first, list) and len(first) > 0 and np.ndim(first[0]) == 2)
 
 
 class PlaneBlocks:

@@ -73,6 +73,7 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
     if not all(map(checks.is_finite, (loss, new_w, new_b))):
         raise FloatingPointError(f"sgd_step_: the loss or the step leaves the range of {dtype} (lr = {lr})")
     w_array[:], b_array[:] = new_w, new_b
+    checks.written(w, b)
     return checks.like(X, loss) if checks.is_tensor(X) else loss[()]
 
 
@@ -158,7 +159,7 @@ def sgd_run_(
     y             labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
     w, b          start, (d,) and (1,), of the dtype of X; they end as the trained parameters
     lr            learning rate, finite, >= 0
-    batch_size    samples a step; the last batch of an epoch is averaged over its own length
+    batch_size    samples a step, at most all; the last batch of an epoch is averaged over its own length
     epochs        passes over the data
     loss          "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
     shuffle_seed  None: samples in order; an integer >= 0: epoch e = 0, 1, ... takes them in the order of
@@ -201,7 +202,10 @@ def sgd_run_(
         checks.memory((steps // settings["history"], d + 2), dtype)
     body = {"reference": reference_run, "torch": torch_run}.get(backend, numba_run)
     with reporter(progress) as report:
-        run = body(X_array, y_array, *parameters, **settings, progress=report)
+        try:
+            run = body(X_array, y_array, *parameters, **settings, progress=report)
+        finally:
+            checks.written(w, b)
     return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else run
 
 

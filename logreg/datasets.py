@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kernels import checks
 from logreg.data import LabData
 
 NAMES = ("breast_cancer", "digits", "lab")
@@ -11,8 +12,9 @@ def load(name):
     """(x (n, d), y (n,)) float64: tumours, malignant 0 or benign 1; digits 0 and 1; or the lab's 20 points as they are.
 
     Columns of real data get mean 0 and standard deviation 1, constant ones 0. ValueError without scikit-learn, which
-    has the real data.
+    has the real data, or for another name.
     """
+    checks.one_of("name", name, NAMES)
     if name == "lab":
         x, y = LabData()[:]
         return x.numpy().astype(np.float64), y.numpy()[:, 0].astype(np.float64)

@@ -81,9 +81,11 @@ def parameters(model):
 
 
 def path_of(history):
-    """theta (steps + 1, d + 1) float64 along a History, from the start on."""
-    start = np.append(history.start_w, history.start_b)
-    return np.vstack([start, np.column_stack([history.w, history.b])]).astype(np.float64)
+    """theta (k + 2, d + 1) float64 along a History: at the start, after the k steps that were kept, and at the end if
+    that isn't the last of them."""
+    start, end = np.append(history.start_w, history.start_b), np.append(history.end_w, history.end_b)
+    path = np.vstack([start, np.column_stack([history.w, history.b]), end]).astype(np.float64)
+    return path[:-1] if len(history.b) * history.every == history.steps else path
 
 
 def given(directions, d):
@@ -117,7 +119,7 @@ def principal_components(path):
     variance = singular**2
     if len(variance) < 2 or variance[1] <= FLAT**2 * variance[0]:
         raise ValueError(
-            f"directions is 'pca' and the path of {len(path) - 1} steps keeps to a line or a point; "
+            f"directions is 'pca' and the path of {len(path)} points keeps to a line or a point; "
             "accepted: a path that turns"
         )
     shares = variance[:2] / variance.sum()

@@ -115,6 +115,9 @@ def check(settings):
     card_of(settings.device)
     checks.whole("resolution", settings.resolution, 2)
     checks.memory((settings.resolution, settings.resolution, 4), np.float64)
+    checks.rate("lr", settings.lr)
+    checks.whole("batch_size", settings.batch_size, 1)
+    checks.whole("epochs", settings.epochs, 0)
     if not 0 <= settings.seed < 2**63:
         raise ValueError(f"seed is {settings.seed}; accepted: an integer from 0 to 2^63 - 1")
     for name, value in (("start", settings.start[0]), ("start", settings.start[1]), ("lr", settings.lr)):
@@ -176,14 +179,12 @@ def table(trials):
 
 def table_line(trial):
     history, steps = trial.history, trial.history.steps_to_accuracy_1()
-    w, b = (history.w[-1, 0], history.b[-1]) if len(history.b) else (history.start_w[0], history.start_b)
-    loss = history.full_loss()[-1] if len(history.b) else history.start_loss
     return (
         trial.start,
         COST_NAMES[history.cost],
-        f"{w:.6g}",
-        f"{b:.6g}",
-        f"{loss:.3e}",
+        f"{history.end_w[0]:.6g}",
+        f"{history.end_b:.6g}",
+        f"{history.end_loss:.3e}",
         f"{trial.accuracy:.2f}",
         "never" if steps is None else str(steps),
         f"{trial.seconds * 1e6:.0f} us",

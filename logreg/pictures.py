@@ -35,7 +35,7 @@ def plans_of_cost(cost, surface, trial, data, window):
         (f"{cost}-surface", lambda: titled(plot_surface(surface), name)),
         (f"{cost}-contour", lambda: titled(plot_contour(surface, window=window), name)),
     ]
-    epochs = len(history.b) // history.steps_per_epoch
+    epochs = history.steps // history.steps_per_epoch
     if epochs == 0:
         return plans
     for epoch in sorted({max(1, round(epochs * k / PICTURES_A_RUN)) for k in range(1, PICTURES_A_RUN + 1)}):
@@ -57,9 +57,9 @@ def titled(plot, title):
 def draw_step(surface, history, data, window, run):
     """The data space with the model as it is now, beside the contour with the path so far."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
-    plot_data(data, history.w[-1], history.b[-1], ax=left)
+    plot_data(data, history.end_w, history.end_b, ax=left)
     plot_contour(surface, history, window=window, ax=right)
-    figure.suptitle(f"iteration {len(history.b)}, epoch {len(history.b) // history.steps_per_epoch}: {run}")
+    figure.suptitle(f"iteration {history.steps}, epoch {history.steps // history.steps_per_epoch}: {run}")
     return figure
 
 

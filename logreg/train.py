@@ -22,6 +22,8 @@ class History:
     w (k, d), b (k,)       parameters after each step that was kept: every step, or every `every`-th
     loss (k,)              minibatch loss before each of these steps
     start_w (d,), start_b  parameters before the first step
+    end_w (d,), end_b      parameters after the last step, whether it was kept or not
+    steps                  how many there were
     steps_per_epoch        steps that go once through the data
     cost                   what was minimised: "bce" or "mse"; weight decay is no part of it
     x (n, d), y (n,)       the data, in its own order
@@ -33,6 +35,9 @@ class History:
     loss: np.ndarray
     start_w: np.ndarray
     start_b: float
+    end_w: np.ndarray
+    end_b: float
+    steps: int
     steps_per_epoch: int
     cost: str
     x: np.ndarray
@@ -41,32 +46,41 @@ class History:
 
     def full_loss(self):
         """Loss on all the data after each step that was kept (k,), float64."""
-        return self._along_path(COSTS[self.cost][0])[1:]
+        return self._mean_of(COSTS[self.cost][0], self.w, self.b)
 
     @property
     def start_loss(self):
         """Loss on all the data before the first step."""
-        return float(self._along_path(COSTS[self.cost][0], steps=0)[0])
+        return self._mean_of(COSTS[self.cost][0], self.start_w[None], [self.start_b]).item()
+
+    @property
+    def end_loss(self):
+        """Loss on all the data after the last step."""
+        return self._mean_of(COSTS[self.cost][0], self.end_w[None], [self.end_b]).item()
 
     def full_accuracy(self):
         """Share of all the samples that are classified correctly after each step that was kept (k,), float64."""
-        return self._along_path(is_correct)[1:]
+        return self._mean_of(is_correct, self.w, self.b)
 
     def steps_to_accuracy_1(self):
         """The first step, 0 being the start, at which every sample is classified correctly; None if there is none.
         Steps that were not kept are not looked at."""
-        perfect = np.flatnonzero(self._along_path(is_correct) == 1)
+        start = self._mean_of(is_correct, self.start_w[None], [self.start_b])
+        perfect = np.flatnonzero(np.append(start, self.full_accuracy()) == 1)
         return int(perfect[0]) * self.every if len(perfect) else None
 
     def until(self, steps):
-        """The history of the first `steps` steps."""
-        kept = checks.whole("steps", steps, 0) // max(1, self.every)
-        return replace(self, w=self.w[:kept], b=self.b[:kept], loss=self.loss[:kept])
+        """The history of the first `steps` steps, which ends with the last of them that was kept, or at the start."""
+        if checks.whole("steps", steps, 0) >= self.steps:
+            return self
+        kept = steps // self.every if self.every else 0
+        end_w, end_b = (self.w[kept - 1], float(self.b[kept - 1])) if kept else (self.start_w, self.start_b)
+        part = {"w": self.w[:kept], "b": self.b[:kept], "loss": self.loss[:kept]}
+        return replace(self, **part, end_w=end_w, end_b=end_b, steps=kept * self.every)
 
-    def _along_path(self, function, steps=None):
-        """Mean over the data of function(z, y), before the first step and after each of the first `steps`."""
-        w = torch.from_numpy(np.concatenate([self.start_w[None], self.w[:steps]]).astype(np.float64))
-        b = torch.from_numpy(np.append(self.start_b, self.b[:steps]).astype(np.float64))
+    def _mean_of(self, function, w, b):
+        """Mean over the data of function(z, y) with each of the parameters w (k, d), b (k,)."""
+        w, b = torch.from_numpy(np.asarray(w, np.float64)), torch.from_numpy(np.asarray(b, np.float64))
         x, y = torch.from_numpy(self.x.astype(np.float64)), torch.from_numpy(self.y.astype(np.float64))
         at_once = max(1, LOGITS_AT_ONCE // len(y))
         means = [
@@ -89,16 +103,32 @@ def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, histo
     `kernels.sgd_run_`, also `shuffle_seed`, `momentum`, `weight_decay`, `backend` and `progress`; `device` is None,
     "cpu", or a CUDA device to train on, with model and data on the CPU before and after. Returns a History.
 
-    Raises what `kernels.sgd_run_` raises; ValueError for another device, TypeError for another model.
+    Raises what `kernels.sgd_run_` raises; ValueError for another device, TypeError for another model or one of another
+    dtype.
     """
     card = card_of(device)
     layer = linear_layer(model)
     x, y = samples(data)
     w, b = layer.weight.detach()[0], layer.bias.detach()
-    start_w, start_b = checks.array_of("the model's weight", w).copy(), float(checks.array_of("the model's bias", b)[0])
+    start_w, start_b = copies_of(w, b)
+    check_features(x, len(start_w))
+    if start_w.dtype != x.dtype:
+        raise TypeError(f"model has parameters of {start_w.dtype}; accepted: {x.dtype}, the dtype of data x")
     settings |= {"lr": lr, "batch_size": batch_size, "epochs": epochs, "loss": loss, "history": history}
     run = sgd_run_(x, y, w, b, **settings) if card is None else run_on(card, x, y, w, b, settings)
-    return History(*run, start_w, start_b, -(-len(y) // batch_size), loss, x.copy(), y.copy(), history)
+    per_epoch = -(-len(y) // batch_size)
+    steps = {"steps": epochs * per_epoch, "steps_per_epoch": per_epoch, "every": history}
+    return History(*run, start_w, start_b, *copies_of(w, b), **steps, cost=loss, x=x.copy(), y=y.copy())
+
+
+def copies_of(w, b):
+    """The weights (d,) and the bias of a model, as they are now."""
+    return checks.array_of("the model's weight", w).copy(), float(checks.array_of("the model's bias", b)[0])
+
+
+def check_features(x, d):
+    if x.ndim == 2 and x.shape[1] != d:
+        raise ValueError(f"data x has {x.shape[1]} features; accepted: {d}, as the model has weights")
 
 
 def accuracy(model, data):
@@ -107,8 +137,7 @@ def accuracy(model, data):
     x, y = samples(data)
     x, y = checks.features("data x", x), checks.labels(y, len(x), np.float64)
     w, b = (checks.array_of("the model", part).astype(np.float64) for part in (layer.weight[0], layer.bias))
-    if len(w) != x.shape[1]:
-        raise ValueError(f"data x has {x.shape[1]} features; accepted: {len(w)}, as the model has weights")
+    check_features(x, len(w))
     return float(np.mean(is_correct(x.astype(np.float64) @ w + b, y)))
 
 

@@ -11,7 +11,7 @@ from matplotlib.animation import FuncAnimation, HTMLWriter
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .inputs import read_data, read_path, read_surface, scalar
+from .inputs import read_data, read_path, read_surface, step_numbers
 from .surface import PATH_COLOR, ContourPlot, plot_contour
 from .training import DataPlot, plot_data
 
@@ -58,9 +58,10 @@ class RunAnimation(NamedTuple):
 def animate(history, surface, data):
     """Animate a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
 
-    `history` and `surface` are as in `plot_contour`; `history` also has `every` if it holds not every step but every
-    so many. `data` is as in `plot_data`. At most 50 steps are shown, evenly spaced from the start to the last, which
-    stays for a while. Returns `RunAnimation`, on a new figure; its `save` writes a `.gif` or an `.html`.
+    `history` and `surface` are as in `plot_contour`; a history that doesn't hold every step also has `every`, the steps
+    from one to the next, and, if it leaves out the last, `steps`, `end_w (1,)`, `end_b` and `end_loss`. `data` is as in
+    `plot_data`. At most 50 steps are shown, evenly spaced from the start to the last, which stays for a while. Returns
+    `RunAnimation`, on a new figure; its `save` writes a `.gif` or an `.html`.
 
     Raises what `plot_contour` and `plot_data` raise.
     """
@@ -68,7 +69,7 @@ def animate(history, surface, data):
     read_surface(surface)
     x, _ = read_data(data)
     steps = shown_steps(len(path.s) - 1)
-    every = max(1, int(scalar("history.every", getattr(history, "every", 1))))
+    numbers = step_numbers(history, len(history.b))
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
     model = plot_data(data, path.s[-1], path.t[-1], ax=left)
     contour = plot_contour(surface, history, ax=right)
@@ -91,7 +92,7 @@ def animate(history, surface, data):
         boundary.set(xdata=[-b / w] * 2 if w else [np.nan] * 2)
         contour.path.set_data(path.s[: step + 1], path.t[: step + 1])
         now.set_data([w], [b])
-        title.set_text(f"step {step * every} of {steps[-1] * every}: w = {w:.2f}, b = {b:.2f}")
+        title.set_text(f"step {numbers[step]} of {numbers[-1]}: w = {w:.2f}, b = {b:.2f}")
 
     return RunAnimation(figure, steps, draw, model, contour)
 

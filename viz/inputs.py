@@ -94,7 +94,8 @@ def read_surface(surface):
 
 
 def read_path(history):
-    """The `Path` of a history with `w (steps, 1)`, `b (steps,)`, `start_w (1,)` and `start_b`.
+    """The `Path` of a history with `w (steps, 1)`, `b (steps,)`, `start_w (1,)` and `start_b`; one that leaves out the
+    last step has `end_w (1,)` and `end_b`.
 
     TypeError if an attribute is missing, ValueError for more than one weight or shapes that disagree.
     """
@@ -104,17 +105,35 @@ def read_path(history):
         raise ValueError(f"history.w must be (steps, 1): only one weight can be drawn against b, got {w.shape}")
     if b.shape != w.shape[:1]:
         raise ValueError(f"history.b must be (steps,) = {w.shape[:1]}, got {b.shape}")
-    start_w, start_b = scalar("history.start_w", history.start_w), scalar("history.start_b", history.start_b)
-    return Path(np.append(start_w, w), np.append(start_b, b))
+    ends = ("start", "end") if leaves_out_the_end(history, len(b)) else ("start",)
+    (first_w, *last_w), (first_b, *last_b) = (
+        [scalar(f"history.{end}_{name}", getattr(history, f"{end}_{name}")) for end in ends] for name in "wb"
+    )
+    return Path(np.hstack([first_w, w[:, 0], last_w]), np.hstack([first_b, b, last_b]))
 
 
-def read_full_loss(history, path):
-    """The full-data loss along `path`, start included, `(steps + 1,)`; ValueError if `full_loss()` isn't `(steps,)`."""
-    start = scalar("history.start_loss", history.start_loss)
+def step_numbers(history, kept):
+    """The steps of the points of `read_path`, of which `kept` were kept."""
+    numbers = np.arange(kept + 1) * max(1, int(scalar("history.every", getattr(history, "every", 1))))
+    return np.append(numbers, history.steps) if leaves_out_the_end(history, kept) else numbers
+
+
+def leaves_out_the_end(history, kept):
+    """Whether a history that kept so many steps, one of `every`, had more `steps`; by default it keeps all."""
+    if not hasattr(history, "steps"):
+        return False
+    require("history", history, ("every", "end_w", "end_b", "end_loss"))
+    return scalar("history.steps", history.steps) > kept * scalar("history.every", history.every)
+
+
+def read_full_loss(history):
+    """The full-data loss along `path`, start and end included; ValueError if `full_loss()` isn't `(steps,)`."""
+    start, kept = scalar("history.start_loss", history.start_loss), len(history.b)
     loss = finite_array("history.full_loss()", history.full_loss())
-    if loss.shape != path.s[1:].shape:
-        raise ValueError(f"history.full_loss() must be (steps,) = {path.s[1:].shape}, got {loss.shape}")
-    return np.append(start, loss)
+    if loss.shape != (kept,):
+        raise ValueError(f"history.full_loss() must be (steps,) = {(kept,)}, got {loss.shape}")
+    end = [scalar("history.end_loss", history.end_loss)] if leaves_out_the_end(history, kept) else []
+    return np.hstack([start, loss, end])
 
 
 def read_starts(study):
@@ -146,9 +165,15 @@ def read_starts(study):
 def read_data(data):
     """`x`, `y`, both `(n,)`, from anything whose `data[:]` gives x and y of n elements each, a tuple included.
 
-    ValueError for no data, more than one feature, lengths that disagree or labels outside [0, 1].
+    TypeError for other data. ValueError for no data, more than one feature, lengths that disagree or labels outside
+    [0, 1].
     """
-    x, y = (finite_array(f"data {name}", values) for name, values in zip("xy", data[:], strict=True))
+    try:
+        x, y = data[:]
+    except Exception:
+        kind = type(data).__name__
+        raise TypeError(f"data must give x and y by data[:], as a tuple (x, y) does; got {kind}") from None
+    x, y = finite_array("data x", x), finite_array("data y", y)
     for name, values in (("x", x), ("y", y)):
         if values.size == 0 or values.shape not in ((values.size,), (values.size, 1)):
             raise ValueError(f"data {name} must be (n, 1) or (n,) with n >= 1, got {values.shape}")

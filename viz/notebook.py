@@ -53,9 +53,10 @@ class plot_error_surfaces:
     def __init__(self, w_range, b_range, X, Y, n_samples=30, go=True):
         from kernels import loss_surface
 
-        if not (w_range > 0 and b_range > 0 and n_samples >= 2):
+        if not (0 < w_range < np.inf and 0 < b_range < np.inf and n_samples >= 2):
             raise ValueError(
-                f"w_range and b_range must be positive and n_samples at least 2, got {w_range}, {b_range}, {n_samples}"
+                "w_range and b_range must be positive and finite and n_samples at least 2, got "
+                f"{w_range}, {b_range}, {n_samples}"
             )
         self.x, self.y = to_numpy(X), to_numpy(Y)
         w, b = np.linspace(-w_range, w_range, n_samples), np.linspace(-b_range, b_range, n_samples)

@@ -23,7 +23,8 @@ def read_plane_surface(surface, quantity):
     l2 = scalar("surface.l2", surface.l2)
     if quantity == "hessian":
         Z = condition_number(_values(surface, quantity, (len(t), len(s))))
-        label = "condition number of the Hessian" + ("" if np.isfinite(Z).all() else "; grey: above $10^9$")
+        too_large = "" if np.isfinite(Z).all() else "; grey: above $10^9$"
+        label = f"condition number of the Hessian in this plane{too_large}"
         return Grid(s, t, Z, label, "st", (first, second))
     name = "loss" if quantity == "gradient" else quantity
     Z = _values(surface, name, (len(t), len(s)))

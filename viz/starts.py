@@ -52,6 +52,8 @@ def plot_starts(study, *, marks=None):
     disagree, no starts, starts outside their window, or values that aren't finite.
     """
     starts = read_starts(study)
+    if not (marks is None or isinstance(marks, dict)):
+        raise TypeError(f"marks must be {{name: (w, b)}} or None, got {type(marks).__name__}")
     points = [] if marks is None else [(name, scalar(name, w), scalar(name, b)) for name, (w, b) in marks.items()]
     size = 5 * len(starts.steps) + 1.6, 5.2
     figure, row = plt.subplots(1, len(starts.steps), figsize=size, layout="constrained", sharex=True, sharey=True)
@@ -65,7 +67,7 @@ def plot_starts(study, *, marks=None):
         ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
         ax.set_title(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {_percent(share)} of the starts")
     next(iter(axes.values())).set_ylabel("bias b at the start")
-    label = f"steps until every sample is right (of {starts.total_steps:,})"
+    label = f"steps until every sample is right (of {starts.total_steps:,}; none counts as 1)"
     colorbar = figure.colorbar(ScalarMappable(norm, CMAP), ax=list(axes.values()), label=label, format="%.0f")
     colorbar.set_ticks(_round_steps(norm.vmax), minor=False)
     colorbar.minorticks_off()

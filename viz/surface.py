@@ -88,7 +88,7 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
     if history is not None and _is_plane(surface):
         raise ValueError("history can't be drawn on the surface of a plane; plot_contour draws its projection")
     path = None if history is None else read_path(history)
-    height = None if history is None else read_full_loss(history, path)
+    height = None if history is None else read_full_loss(history)
     ax = _axes_3d(ax)
     drawn = _draw_wireframe(ax, grid) if wireframe else _draw_surface(ax, grid)
     ax.set(zlabel=grid.label, xlim=_ends(grid.s), ylim=_ends(grid.t))

@@ -30,6 +30,7 @@ SAMPLES, NUMBERS = Vector(types.float64, LANES), Vector(types.int64, LANES)
 FEW = 4  # a small batch is bound by the time to sum over lanes: the fewer the better
 FEW_SAMPLES, FEW_NUMBERS = Vector(types.float64, FEW), Vector(types.int64, FEW)
 REACH = 708.0  # of margins whose exponentials are normal numbers
+MOST_CANCELLED = 16.0  # by how much the terms of a margin may shrink in a step that it is followed through
 NO_MARGINS = np.full(FEW, np.nan)
 
 
@@ -59,6 +60,13 @@ def sigmoid_in_range(m):
 
 
 @njit(forceinline=True)
+def sigmoid_anywhere(m):
+    """The same of any m: below the range s is 0, however large the features that it is multiplied by."""
+    e, s = sigmoid_in_range(in_range(m))
+    return e, select(m < -REACH, 0.0, s)
+
+
+@njit(forceinline=True)
 def slopes_of(e, s, distance, squared):
     """The derivatives of the losses by m, in two parts: they are the first less the second, known before s."""
     if squared:
@@ -80,7 +88,7 @@ def sums_of_batch(X, y, start, stop, w, b, weight, squared):
     for n in range(start, stop, LANES):
         x, sign, distance, weights = read_samples(SAMPLES, NUMBERS, X, y, n, stop, weight)
         m = fma(x, w, b) * sign
-        e, s = sigmoid_in_range(in_range(m))
+        e, s = sigmoid_anywhere(m)
         slope, known = slopes_of(e, s, distance, squared)
         losses = losses + select(absolute(sign) > 0.0, losses_of(m, e, s, distance, squared), 0.0)
         grad_w = grad_w + fma(slope, x * weights, -(known * (x * weights)))
@@ -141,7 +149,8 @@ def run_batches(X, y, steps, rates, squared, largest, theta, velocity, history):
 def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, history, ahead):
     """The same for at most FEW samples a batch. A step is a chain of operations, each waiting for the one before, so
     margins don't wait for w and b: they follow from the last slopes and from products of the samples. The first of an
-    epoch do wait, so that an epoch has the same bits in any run."""
+    epoch do wait, so that an epoch has the same bits in any run, and those do that would keep the rounding of much
+    larger parameters."""
     (begin, first, last, batch_size), (every, ws, bs, losses) = steps, history
     n = y.size
     lr, momentum, decay = rates
@@ -151,11 +160,9 @@ def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, hi
     share = 1.0 / (end - begin)
     x, sign, distance, weights = read_samples(FEW_SAMPLES, FEW_NUMBERS, X, y, begin, end, lr * share)
     m = load(FEW_SAMPLES, ahead, 0)
-    inside = m
     if lanes_set(absolute(m) < REACH) < FEW:
         m = fma(x, w, b) * sign
-        inside = in_range(m)
-    e, s = sigmoid_in_range(inside)
+    e, s = sigmoid_anywhere(m)
     for step in range(first, last):
         begin = end if end < n else 0
         end = min(begin + batch_size, n)
@@ -164,7 +171,7 @@ def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, hi
         slope, known = slopes_of(e, s, distance, squared)
         moved_w, moved_b = momentum * moved_w + decay * w, momentum * moved_b + decay * b
         w, b = w - moved_w, b - moved_b
-        next_m = fma(following[0], w, b) * following[1]
+        next_m, before = fma(following[0], w, b) * following[1], terms_of(following, w, b)
         next_m = after_step(next_m, -known, x, weights, following)
         next_m = after_step(next_m, slope, x, weights, following)
         by_w = total(fma(slope, x * weights, -(known * (x * weights))))
@@ -172,11 +179,12 @@ def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, hi
         w, b, moved_w, moved_b = w - by_w, b - by_b, moved_w + by_w, moved_b + by_b
         if not (abs(w) <= largest and abs(b) <= largest):
             return step
-        inside = next_m
-        if begin == 0 or lanes_set(absolute(next_m) < REACH) < FEW:  # or products overflowed
+        alike = MOST_CANCELLED * terms_of(following, w, b) >= before
+        if begin > 0 and lanes_set(alike & (absolute(next_m) < REACH)) == FEW:
+            next_e, next_s = sigmoid_in_range(next_m)
+        else:  # or products overflowed
             next_m = fma(following[0], w, b) * following[1]
-            inside = in_range(next_m)
-        next_e, next_s = sigmoid_in_range(inside)
+            next_e, next_s = sigmoid_anywhere(next_m)
         theta[0], theta[1] = w, b
         wait -= 1
         if wait == 0:
@@ -188,6 +196,13 @@ def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, hi
     velocity[0], velocity[1] = moved_w, moved_b
     store(ahead, 0, m if begin > 0 else splat(FEW_SAMPLES, np.nan))
     return -1
+
+
+@njit(forceinline=True)
+def terms_of(samples, w, b):
+    """|w x| + |b|, 0 without a sample: the rounding of a margin is relative to it."""
+    x, sign = samples[:2]
+    return fma(absolute(x), abs(w), absolute(sign) * abs(b))
 
 
 @njit(forceinline=True)

@@ -5,6 +5,8 @@ Arithmetic is in the dtype of the data, sums over blocks in float64. With e = ex
 are 1 / (1 + e) and e / (1 + e), and nothing cancels.
 """
 
+import math
+
 import torch
 
 from kernels.torch_cuda.compiled import contracted
@@ -44,10 +46,10 @@ def log1p(e):
 
 def shared_out(z, y, share, weighted):
     """Losses of logits z (n,) and derivatives by them, each times `share` (n,), or 1 unless `weighted` (): one graph
-    does for either."""
+    does for either. A label outside [0, 1] makes its derivative NaN."""
     losses, slopes = costs_and_slopes(z, y, squared=False)
     own = torch.where(weighted, share, 1.0)
-    return losses * own, slopes * own
+    return losses * own, torch.where((y >= 0) & (y <= 1), slopes * own, math.nan)
 
 
 def column_sums(w, b, weighted, x, y, share, d):

@@ -87,6 +87,7 @@ def add_tiles(
             else:
                 above += tl.where(inside, e, 0.0) * (1 + above)
                 costs += tl.where(inside, hinge, 0.0)
+            slope = tl.where((label >= 0) & (label <= 1), slope, float("nan"))
             slope = tl.where(inside, slope, 0.0)
             slopes += slope
             products += slope[:, None] * x

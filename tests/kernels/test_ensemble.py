@@ -112,6 +112,14 @@ def test_lab_start_that_loses_accuracy_again():
     assert np.count_nonzero(~correct[9:]) == 43
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_losses_beyond_the_range_of_float32_are_infinite(backend):
+    w0, b0 = np.full((1, 1), 3e38, np.float32), np.zeros(1, np.float32)
+    settings = {"lr": 0.0, "batch_size": 1, "epochs": 1, "history_of": [0], "backend": backend}
+    ends = kernels.sgd_ensemble(np.full((1, 1), 10, np.float32), np.zeros(1), w0, b0, **settings)
+    assert (ends.w.item(), ends.loss.item(), ends.history.loss.item()) == (w0.item(), np.inf, np.inf)
+
+
 @pytest.mark.parametrize("d", [1, 3])
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 @pytest.mark.parametrize("labels", ["separable", "mirrored", "ones", "zeros", "noisy"])

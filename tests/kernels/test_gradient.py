@@ -284,10 +284,11 @@ def test_wrong_steps_leave_the_parameters(name, value, error, message, backend):
             np.testing.assert_array_equal(arguments[key], good)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("d", [1, 5, 40])
-def test_whatever_is_not_finite_is_found(d, order, dtype):
+def test_whatever_is_not_finite_is_found(d, order, dtype, backend):
     """Wherever it stands, with logits so large that its residual would be 0, or with a weight of 0."""
     n = 150
     b, w = np.array([-100], dtype), np.zeros(d, dtype)
@@ -295,7 +296,7 @@ def test_whatever_is_not_finite_is_found(d, order, dtype):
         X = np.zeros((n, d), dtype, order)
         X[row, -1] = value
         weight = with_value(np.ones(n), row, 0)
-        for options in ({}, {"sample_weight": weight}):
+        for options in ({"backend": backend}, {"backend": backend, "sample_weight": weight}):
             with pytest.raises(ValueError, match=rf"X\[{row}, {d - 1}\] is "):
                 kernels.bce_loss_grad(X, np.zeros(n, dtype), w, b, **options)
             with pytest.raises(ValueError, match=rf"y\[{row}\] is "):

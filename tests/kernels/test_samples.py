@@ -51,9 +51,11 @@ def test_blocks_of_any_size(size, method):
 
 def test_data_loaders():
     loader = DataLoader(TensorDataset(torch.from_numpy(X), torch.from_numpy(Y)[:, None]), batch_size=100, shuffle=True)
-    surface = surface_on_plane(logit_plane(loader, *THETAS), None, S, T, quantities=QUANTITIES)
-    assert all(isinstance(getattr(surface, name), torch.Tensor) for name in QUANTITIES)
-    assert_same(surface, surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES))
+    for batches in (loader, list(loader)):
+        surface = surface_on_plane(logit_plane(batches, *THETAS), None, S, T, quantities=QUANTITIES)
+        assert all(isinstance(getattr(surface, name), torch.Tensor) for name in QUANTITIES)
+        assert_same(surface, surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES))
+    np.testing.assert_array_equal(logit_plane(X[:3].tolist(), *THETAS).offset, logit_plane(X[:3], *THETAS).offset)
 
 
 def test_arrays_in_several_blocks(monkeypatch):

@@ -358,6 +358,24 @@ def test_numpy_data_may_train_tensors_and_tensors_arrays():
     np.testing.assert_array_equal(w, want.w[-1])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("update", ["step", "run", "run that diverges"])
+def test_autograd_knows_that_parameters_changed(update, backend):
+    X, y, w, b = (torch.from_numpy(v.copy()) for v in problems.sgd_problem(20, 2))
+    w.requires_grad_()
+    loss = (w**3).sum() + b
+    if update == "step":
+        kernels.sgd_step_(X, y, w, b, lr=0.3, backend=backend)
+    elif update == "run":
+        kernels.sgd_run_(X, y, w, b, lr=0.3, batch_size=3, epochs=2, backend=backend)
+    else:
+        with pytest.raises(FloatingPointError):
+            kernels.sgd_run_(X, y, w, b, lr=1e308, batch_size=3, epochs=2, weight_decay=1e300, backend=backend)
+    assert b._version > 0
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.sum().backward()
+
+
 # However the run is split into launches
 
 
@@ -473,6 +491,31 @@ def test_margins_far_out_of_range(label, batch_size, loss):
         got, *others = run(problem, "numba", **settings)
         for one, other in zip([*got, *others], [*want, *ends], strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("scale", [1e4, 1e8, 1e16])
+def test_margins_after_parameters_that_cancel(scale, batch_size):
+    """The first step takes w and b from `scale` to exactly 0, where the loss of the second is log 2."""
+    X, y = np.array([[-3.5]] * batch_size + [[0.801]]), np.zeros(batch_size + 1)
+    X[1:batch_size:2] = -7.25
+    w, b = np.array([X[:batch_size].mean() * scale]), np.array([scale])  # logits are so large that slopes are 1
+    history = kernels.sgd_run_(X, y, w, b, lr=scale, batch_size=batch_size, epochs=1)
+    assert (history.w[0, 0], history.b[0]) == (0.0, 0.0)
+    assert history.loss[1] == pytest.approx(np.log(2), rel=1e-15)
+    assert w[0] == pytest.approx(-0.801 * scale / 2, rel=1e-15)
+    assert b[0] == pytest.approx(-scale / 2, rel=1e-15)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("batch_size", [1, 3, 5])
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_saturated_slopes_of_huge_features_are_zero(label, batch_size, backend):
+    X, y = np.full((10, 1), 1e300 if label else -1e300), np.full(10, label)
+    w, b = np.ones(1), np.zeros(1)
+    history = kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=batch_size, epochs=2, backend=backend)
+    assert (w.tolist(), b.tolist()) == ([1.0], [0.0])
+    assert history.loss.max() <= 1e-307
 
 
 def test_an_epoch_has_the_same_bits_in_any_run():

@@ -197,10 +197,10 @@ def test_components_need_a_path_that_turns(wide, model, history):
     with pytest.raises(ValueError, match="'pca' and model is a LogisticRegression; accepted: the History"):
         directions_of(model, wide, "pca")
     for steps in (0, 1):
-        with pytest.raises(ValueError, match=f"path of {steps} steps keeps to a line"):
+        with pytest.raises(ValueError, match=f"path of {steps + 1} points keeps to a line"):
             directions_of(history.until(steps), wide, "pca")
     line = np.outer(np.arange(9.0), np.arange(1.0, 5.0)) + 1e3
-    with pytest.raises(ValueError, match="path of 8 steps keeps to a line"):
+    with pytest.raises(ValueError, match="path of 9 points keeps to a line"):
         principal_components(line)
 
 

@@ -49,6 +49,12 @@ def test_real_data_without_scikit_learn(monkeypatch):
     assert len(datasets.load("lab")[1]) == 20
 
 
+@pytest.mark.parametrize("name", ["iris", "", None])
+def test_unknown_data(name):
+    with pytest.raises(ValueError, match=r"name is .*; accepted: 'breast_cancer', 'digits', 'lab'"):
+        datasets.load(name)
+
+
 def test_start_is_that_of_the_seed():
     weights = [seeded_model(3, seed).linear.weight.tolist() for seed in (1, 1, 2)]
     assert weights[0] == weights[1] != weights[2]

@@ -23,7 +23,9 @@ def history_of(points, cost="bce"):
     """A history that starts at the first of points (w, b) and visits the others, one step an epoch."""
     x, y = (part.numpy() for part in LabData()[:])
     path = np.array(points, dtype=np.float32)
-    return History(path[1:, :1], path[1:, 1], np.ones(len(path) - 1), path[0, :1], path[0, 1], 1, cost, x, y[:, 0])
+    ends = path[0, :1], path[0, 1], path[-1, :1], path[-1, 1]
+    steps = len(path) - 1
+    return History(path[1:, :1], path[1:, 1], np.ones(steps), *ends, steps, 1, cost, x, y[:, 0])
 
 
 def trial_of(*accuracies, cost="bce", name="somewhere"):

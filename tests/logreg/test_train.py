@@ -11,7 +11,8 @@ from torch.nn.utils.parametrizations import weight_norm
 
 import kernels
 import kernels.numba_cpu.update
-from logreg import LabData, LogisticRegression, accuracy, train
+from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
+from logreg.directions import path_of
 from logreg.eager import train_eagerly
 from tests import oracle, problems
 
@@ -294,6 +295,25 @@ def test_no_history(model_at):
     assert [p.item() for p in parameters(model)] == [whole.w[-1, 0], whole.b[-1]]
 
 
+@pytest.mark.parametrize("every", [0, 3, 9, 10**6])
+def test_a_history_knows_the_end_that_it_did_not_keep(every, model_at):
+    whole, model = train(model_at(5, 10), LabData(), **LAB_RUN), model_at(5, 10)
+    thin = train(model, LabData(), **LAB_RUN, history=every)
+    assert (thin.steps, thin.end_w, thin.end_b) == (700, whole.w[-1], whole.b[-1])
+    assert [p.item() for p in parameters(model)] == [thin.end_w[0], thin.end_b]
+    assert thin.end_loss == pytest.approx(whole.full_loss()[-1], rel=1e-12)
+    assert thin.until(700) is thin
+    part = thin.until(32)
+    kept = 32 // every * every if every else 0
+    assert (part.steps, part.end_b) == (kept, whole.b[kept - 1] if kept else 10)
+    center = LossSurface.around(thin, LabData(), extent=1, resolution=3).plane.center
+    np.testing.assert_array_equal(center, [whole.w[-1, 0], whole.b[-1]])
+    path = path_of(thin)
+    assert len(path) == 1 + len(thin.b) + 1
+    np.testing.assert_array_equal(path[-1], center)
+    np.testing.assert_array_equal(path_of(part)[-1], [part.end_w[0], part.end_b])
+
+
 @pytest.mark.parametrize("at_once", [1, 50, 1000, 10_000])
 def test_long_histories_in_chunks(at_once, seeded_history, monkeypatch):
     history = seeded_history.until(70)
@@ -309,8 +329,8 @@ def test_long_histories_in_chunks(at_once, seeded_history, monkeypatch):
     monkeypatch.setattr(module, "LOGITS_AT_ONCE", at_once)
     np.testing.assert_allclose(history.full_loss(), whole[0], rtol=1e-14)
     np.testing.assert_array_equal(history.full_accuracy(), whole[1])
-    assert sum(steps for steps, _ in shapes) == 71
-    assert max(steps for steps, _ in shapes) == min(71, max(1, at_once // 20))
+    assert sum(steps for steps, _ in shapes) == 70
+    assert max(steps for steps, _ in shapes) == min(70, max(1, at_once // 20))
     assert history.steps_to_accuracy_1() == whole[2] == 10
 
 
@@ -472,3 +492,11 @@ def test_history_too_long_for_memory(model_at):
 @pytest.mark.parametrize("device", [None, "cpu", torch.device("cpu")], ids=str)
 def test_devices(device, model_at):
     assert len(train(model_at(5, 10), LabData(), lr=2, batch_size=3, epochs=1, device=device).b) == 7
+
+
+def test_model_and_data_must_fit():
+    x, y = LabData()[:]
+    with pytest.raises(TypeError, match="model has parameters of float32; accepted: float64, the dtype of data x"):
+        train(LogisticRegression(1), (x.double(), y), **LAB_RUN)
+    with pytest.raises(ValueError, match="data x has 1 features; accepted: 3, as the model has weights"):
+        train(LogisticRegression(3), (x, y), **LAB_RUN)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from viz import animate, animation
+from viz import animate, animation, plot_surface
 
 
 @pytest.fixture
@@ -48,6 +48,26 @@ def test_titles_count_all_steps_of_a_thinned_history(history, surface, data):
     run = animate(thinned, surface, data)
     run.draw(3)
     assert f"step 15 of 140: w = {history.w[14, 0]:.2f}" in run.figure.get_suptitle()
+
+
+@pytest.mark.parametrize("every", [0, 9, 141])
+def test_the_end_is_shown_where_it_was_not_kept(every, history, surface, data):
+    kept = slice(every - 1, None, every) if every else slice(0)
+    end = {"steps": 140, "end_w": history.w[-1], "end_b": history.b[-1], "end_loss": history.full_loss()[-1]}
+    fields = {
+        "w": history.w[kept],
+        "b": history.b[kept],
+        "every": every,
+        "full_loss": lambda: history.full_loss()[kept],
+    }
+    thin = SimpleNamespace(**vars(history) | fields | end)
+    run = animate(thin, surface, data)
+    run.draw(run.steps[-1])
+    assert f"step 140 of 140: w = {history.w[-1, 0]:.2f}" in run.figure.get_suptitle()
+    plot = plot_surface(surface, thin)
+    assert plot.end.get_data_3d() == (history.w[-1, 0], history.b[-1], history.full_loss()[-1])
+    with pytest.raises(TypeError, match="lacks end_w"):
+        animate(SimpleNamespace(**vars(history), steps=140, every=1, end_b=0, end_loss=0), surface, data)
 
 
 def test_gif(history, surface, data, few_frames, tmp_path):

@@ -143,7 +143,7 @@ def test_drawing_before_recording_is_refused(lab, call):
 
 @pytest.mark.parametrize(("w_range", "b_range", "n_samples"), [(0, 13, 30), (15, -13, 30), (15, 13, 1)])
 def test_bad_ranges_are_refused(lab, w_range, b_range, n_samples):
-    with pytest.raises(ValueError, match="w_range and b_range must be positive and n_samples at least 2"):
+    with pytest.raises(ValueError, match="w_range and b_range must be positive and finite and n_samples at least 2"):
         plot_error_surfaces(w_range, b_range, *lab, n_samples=n_samples)
 
 

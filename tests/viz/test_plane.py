@@ -68,7 +68,7 @@ def test_axes_are_labelled(quantity, plane_surface):
             "mse": "mean squared error",
             "accuracy": "accuracy",
             "gradient": "mean cross-entropy (nats)\nlines: steepest descent",
-            "hessian": "condition number of the Hessian",
+            "hessian": "condition number of the Hessian in this plane",
         }[quantity]
     )
     plot.figure.canvas.draw()
@@ -181,7 +181,7 @@ def test_singular_cells_are_grey(plane_surface):
     hessian[:, :10] = 0
     plot = plot_contour(changed(plane_surface, hessian=hessian), quantity="hessian")
     assert plot.contours.extend == "max"
-    assert plot.colorbar.ax.get_ylabel() == "condition number of the Hessian; grey: above $10^9$"
+    assert plot.colorbar.ax.get_ylabel() == "condition number of the Hessian in this plane; grey: above $10^9$"
     plot.figure.canvas.draw()
     pixels = np.asarray(plot.figure.canvas.buffer_rgba())[..., :3].reshape(-1, 3)
     grey = np.mean(np.all(pixels == 211, axis=1))
