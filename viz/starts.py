@@ -67,7 +67,7 @@ def plot_starts(study, *, marks=None):
         ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
         ax.set_title(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {_percent(share)} of the starts")
     next(iter(axes.values())).set_ylabel("bias b at the start")
-    label = f"steps until every sample is right (of {starts.total_steps:,}; none counts as 1)"
+    label = f"steps until every sample is right (of {starts.total_steps:,}; 0 drawn as 1)"
     colorbar = figure.colorbar(ScalarMappable(norm, CMAP), ax=list(axes.values()), label=label, format="%.0f")
     colorbar.set_ticks(_round_steps(norm.vmax), minor=False)
     colorbar.minorticks_off()

@@ -80,6 +80,15 @@ def test_against_the_oracle(dtype, device):
             oracle.assert_pass_close(means(device, *arrays, share), oracle.mean_loss_grad(*arrays, share), dtype)
 
 
+@pytest.mark.parametrize("label", [-1e-30, 1.0001, 2.0, math.nan])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_labels_out_of_range_make_the_gradient_nan(weighted, label, device):
+    (X, y, w, b), weight = problem_of(300, 3, np.float32)
+    y[123] = label
+    result = means(device, X, y, w, b, weight if weighted else None)
+    assert np.isnan([*result.grad_w, result.grad_b]).all()
+
+
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 def test_logits_of_any_size(dtype, device):
     """Of weights 0: tails keep their digits, and nothing overflows."""
