@@ -122,17 +122,17 @@ def summary_row(workload, case, entries):
     ours = next((name for name in OURS if name in times), None)
     others = [entry["extra_info"] for entry in entries if not entry["extra_info"]["contender"].startswith("kernels")]
     peers = [info["contender"] for info in others if info["error"] is not None]
-    floors = [info["contender"] for info in others if info["error"] is None]
+    floors = [entry for entry in entries if entry["extra_info"]["error"] is None]
     if ours is None or not others:
         return None
-    fastest = min(peers or floors, key=times.get)
+    fastest = min(peers or [entry["extra_info"]["contender"] for entry in floors], key=times.get)
     ratio = significant(times[fastest] / times[ours])
     plain = next((name for name in EAGER if name in peers), None)
     eager = significant(times[plain] / times[ours]) if plain else ""
     memory = {entry["extra_info"]["contender"]: entry["extra_info"].get("extra_bytes") for entry in entries}
     if memory[ours]:
         eager += f", memory {significant(memory[plain] / memory[ours])}"
-    floor = significant(min(times[name] for name in floors) / times[ours]) if peers and floors else ""
+    floor = significant(min(over(times[ours], entry) for entry in floors)) if peers and floors else ""
     return f"| {workload} | {case} | {si(times[ours], 's')} | {fastest} | {ratio} | {eager} | {floor} |"
 
 
@@ -166,8 +166,9 @@ def heading(result):
         f"{machine['cpu']}, {machine['threads']} threads, {machine['system']}; {versions}; {result['datetime'][:10]}, "
         f"commit {commit['id'][:9]}{changed}. Times are medians, each taken after the result was compared with the "
         "oracle in the same run; the error is the largest found, relative. The first call includes compiling, with "
-        "nothing cached. A floor moves the data and computes nothing. Memory is by how much the resident memory of a "
-        "process rises in a call, at the peak. \\* timed on a part of the work, and scaled."
+        "nothing cached. A floor moves the data and computes nothing; that of loss and gradient is divided by ours in "
+        "calls that take turns. Memory is by how much the resident memory of a process rises in a call, at the peak. "
+        "\\* timed on a part of the work, and scaled."
     )
 
 
@@ -188,7 +189,7 @@ def row(entry, ours):
         info["contender"],
         si(median(entry), "s") + scaled,
         si(entry["stats"]["min"] * info["scaled_by"], "s") + scaled,
-        significant(median(entry) / ours) if ours else "",
+        significant(over(ours, entry)) if ours else "",
         si(info["work"] / median(entry)) if computes or info["unit"] == "B" else "",
         f"{info['error']:.0e}" if computes else "",
         si(info["first_call_s"], "s") if info["first_call_s"] else "",
@@ -200,6 +201,11 @@ def row(entry, ours):
 def median(entry):
     """Seconds for the whole work."""
     return entry["stats"]["median"] * entry["extra_info"]["scaled_by"]
+
+
+def over(ours, entry):
+    """The time of a contender divided by ours: of calls that took turns, if that was measured."""
+    return entry["extra_info"].get("over_ours", median(entry) / ours)
 
 
 def si(value, unit=""):

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from bench.gradients import CONTENDERS, STEP, STEPS
-from bench.timing import ALL_THREADS, check_and_time
+from bench.gradients import CONTENDERS, STEP, STEPS, ours, read
+from bench.timing import ALL_THREADS, check_and_time, ratio_in_turns
 from bench.workloads import full_pass, pass_error, step_error
 
 CASES = [(d, np.float32, "C") for d in (1, 8, 32, 128, 1024)]
@@ -28,7 +28,10 @@ def test_gradient(benchmark, problems, d, dtype, order, contender):
         problems.clear()
         problem = full_pass(d, dtype)
         problems[d, dtype, order] = problem._replace(X=np.asarray(problem.X, order=order))
-    measure(benchmark, contender, problems[d, dtype, order], "Loss and gradient", pass_error)
+    problem = problems[d, dtype, order]
+    measure(benchmark, contender, problem, "Loss and gradient", pass_error)
+    if contender.prepare is read:
+        benchmark.extra_info["over_ours"] = ratio_in_turns(read(problem), ours(problem), ALL_THREADS)
 
 
 @pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.prepare.__name__)

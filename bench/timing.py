@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ WARM_UP = 1.0  # seconds
 SECONDS = 0.6  # spent on the rounds of one contender
 SHORTEST_ROUND = 1e-4  # seconds, far above what the timer resolves
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 300
+TURNS = 100
 
 
 class Contender(NamedTuple):
@@ -106,6 +108,14 @@ def repeat(benchmark, run):
     iterations = max(1, math.ceil(SHORTEST_ROUND / once))
     rounds = min(MOST_ROUNDS, max(FEWEST_ROUNDS, int(SECONDS / (once * iterations))))
     benchmark.pedantic(run, rounds=rounds, iterations=iterations)
+
+
+def ratio_in_turns(run, other, threads):
+    """Median of the time of one call over that of the other after it: memory is faster at some times than at others."""
+    with thread_count(threads):
+        for _ in range(TURNS // 10):
+            run(), other()
+        return statistics.median(seconds_of(run) / seconds_of(other) for _ in range(TURNS))
 
 
 def seconds_of(run):
