@@ -166,9 +166,9 @@ def heading(result):
         f"{machine['cpu']}, {machine['threads']} threads, {machine['system']}; {versions}; {result['datetime'][:10]}, "
         f"commit {commit['id'][:9]}{changed}. Times are medians, each taken after the result was compared with the "
         "oracle in the same run; the error is the largest found, relative. The first call includes compiling, with "
-        "nothing cached. A floor moves the data and computes nothing; that of loss and gradient is divided by ours in "
-        "calls that take turns. Memory is by how much the resident memory of a process rises in a call, at the peak. "
-        "\\* timed on a part of the work, and scaled."
+        "nothing cached. A floor moves the data and computes nothing; that of loss and gradient of many samples is "
+        "divided by ours in calls that take turns. Memory is by how much the resident memory of a process rises in a "
+        "call, at the peak. \\* timed on a part of the work, and scaled."
     )
 
 

@@ -213,11 +213,22 @@ def own_memory(w, b, X, y):
             raise ValueError(f"{name} shares memory with {other}; accepted: an array of its own, as it is updated")
 
 
-def written(*parameters):
-    """Tells autograd that these were written to, which it can't see where NumPy or a kernel writes."""
-    for value in parameters:
-        if is_tensor(value):
-            sys.modules["torch"].autograd.graph.increment_version(value)
+def nothing():
+    pass
+
+
+def watch(w, b):
+    """A function that tells autograd which of these have changed since, which it can't see where NumPy writes."""
+    if isinstance(w, np.ndarray) and isinstance(b, np.ndarray):
+        return nothing
+    before = [(value, value.detach().clone()) for value in (w, b) if is_tensor(value) and not on_card(value)]
+
+    def tell():
+        for value, values in before:
+            if not values.equal(value):
+                sys.modules["torch"].autograd.graph.increment_version(value)
+
+    return tell
 
 
 def starts(w0, b0, d, dtype):

@@ -1,7 +1,5 @@
 """Training from many starts at once: the public function, its checks, and the choice of backend."""
 
-import numpy as np
-
 from kernels import checks
 from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
@@ -55,7 +53,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype)
     bodies = {"reference": reference_ensemble, "torch": torch_ensemble}
     body = bodies.get(backend) or numba_module("ensemble").sgd_ensemble
-    with reporter(progress) as report, np.errstate(over="ignore"):  # a loss may be beyond float32
+    with reporter(progress) as report:
         ends = body(X_array, y_array, *starts, **settings, progress=report)
     *fields, history = ends
     return Ensemble(*(checks.like(X, field) for field in fields), Run(*(checks.like(X, field) for field in history)))

@@ -72,8 +72,9 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
         loss, new_w, new_b = (np.asarray(value, dtype) for value in (loss, *moved))
     if not all(map(checks.is_finite, (loss, new_w, new_b))):
         raise FloatingPointError(f"sgd_step_: the loss or the step leaves the range of {dtype} (lr = {lr})")
+    tell = checks.watch(w, b)
     w_array[:], b_array[:] = new_w, new_b
-    checks.written(w, b)
+    tell()
     return checks.like(X, loss) if checks.is_tensor(X) else loss[()]
 
 
@@ -201,11 +202,12 @@ def sgd_run_(
     if settings["history"]:
         checks.memory((steps // settings["history"], d + 2), dtype)
     body = {"reference": reference_run, "torch": torch_run}.get(backend, numba_run)
+    tell = checks.watch(w, b)
     with reporter(progress) as report:
         try:
             run = body(X_array, y_array, *parameters, **settings, progress=report)
         finally:
-            checks.written(w, b)
+            tell()
     return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else run
 
 

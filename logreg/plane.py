@@ -60,8 +60,9 @@ class PlaneSurface:
     def project(self, history):
         """Where the path of a History, its start included, lies on the plane: Projection(s, t, distance, outside).
 
-        s, t, distance are (steps + 1,), of the steps that were kept and the last: the nearest points of the plane, and
-        how far from it the path is; `outside` is the share of the path's variance at right angles to the plane.
+        s, t, distance are those of the points of the path, its start, the steps that were kept and its end: the nearest
+        points of the plane, and how far from it the path is; `outside` is the share of the path's variance at right
+        angles to the plane.
         """
         path, size = path_of(history), len(self.plane.center)
         if path.shape[1] != size:

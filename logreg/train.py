@@ -116,8 +116,8 @@ def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, histo
         raise TypeError(f"model has parameters of {start_w.dtype}; accepted: {x.dtype}, the dtype of data x")
     settings |= {"lr": lr, "batch_size": batch_size, "epochs": epochs, "loss": loss, "history": history}
     run = sgd_run_(x, y, w, b, **settings) if card is None else run_on(card, x, y, w, b, settings)
-    per_epoch = -(-len(y) // batch_size)
-    steps = {"steps": epochs * per_epoch, "steps_per_epoch": per_epoch, "every": history}
+    per_epoch = -(-len(y) // int(batch_size))
+    steps = {"steps": int(epochs) * per_epoch, "steps_per_epoch": per_epoch, "every": int(history)}
     return History(*run, start_w, start_b, *copies_of(w, b), **steps, cost=loss, x=x.copy(), y=y.copy())
 
 

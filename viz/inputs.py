@@ -120,10 +120,11 @@ def step_numbers(history, kept):
 
 def leaves_out_the_end(history, kept):
     """Whether a history that kept so many steps, one of `every`, had more `steps`; by default it keeps all."""
-    if not hasattr(history, "steps"):
+    every = scalar("history.every", getattr(history, "every", 1))
+    if scalar("history.steps", getattr(history, "steps", 0)) <= kept * every:
         return False
-    require("history", history, ("every", "end_w", "end_b", "end_loss"))
-    return scalar("history.steps", history.steps) > kept * scalar("history.every", history.every)
+    require("history", history, ("end_w", "end_b", "end_loss"))
+    return True
 
 
 def read_full_loss(history):
@@ -170,7 +171,7 @@ def read_data(data):
     """
     try:
         x, y = data[:]
-    except Exception:
+    except (TypeError, ValueError, LookupError):
         kind = type(data).__name__
         raise TypeError(f"data must give x and y by data[:], as a tuple (x, y) does; got {kind}") from None
     x, y = finite_array("data x", x), finite_array("data y", y)

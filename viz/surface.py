@@ -74,7 +74,8 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
 
     `surface` has `w (nw,)`, `b (nb,)`, `Z (nb, nw)`, `loss` ("bce" or "mse") and `minimum (w, b, loss)`. At most 80
     grid lines per side are drawn, both ends included. `history` has `w (steps, 1)`, `b (steps,)`, `start_w`, `start_b`
-    and the height of the path: `start_loss` and `full_loss()`, the full-data loss after each step, `(steps,)`. What
+    and the height of the path: `start_loss` and `full_loss()`, the full-data loss after each step, `(steps,)`; one that
+    holds a step of `every` and not the last of its `steps` also has `end_w`, `end_b` and `end_loss`. What
     lies outside the grid is left out, with a note. `ax` is a 3-D Axes or None for a new figure.
 
     A plane's `surface` has `s`, `t`, `plane` and the quantity, "loss", "mse" or "accuracy" `(nt, ns)`. A path is not

@@ -250,12 +250,14 @@ def softplus(z):
 
 
 def exp_negative(x):
-    """e^x for x <= 0 in the precision of x; where it is denormal, the smallest normal number or near it."""
+    """e^x for x <= 0 in the precision of x; 0 below -87 or -708, as what it is multiplied by may be large."""
 
 
 @overload(exp_negative, jit_options={"forceinline": True})
 def exp_negative_of_type(x):
-    return (lambda x: exp_single(x)) if x.dtype == types.float32 else (lambda x: exp_normal(x))
+    if x.dtype == types.float32:
+        return lambda x: select(x < -87.0, 0.0, exp_single(x))
+    return lambda x: select(x < -708.0, 0.0, exp_normal(x))
 
 
 @njit(forceinline=True)

@@ -427,6 +427,7 @@ def train(samples, start, batch_size, lr, epochs, history, advance):
     return state[:, 0].copy(), reached
 
 
+@np.errstate(over="ignore")  # a loss may be beyond float32
 def keep(samples, batch_size, steps, path, history):
     """Writes the steps of a launch to `history`, from `path` (groups, steps + 1, d + 1, lanes), the state before first.
 
@@ -457,6 +458,7 @@ def costs(samples, theta):
     return sums / n
 
 
+@np.errstate(over="ignore")
 def write_ends(samples, theta, reached, ends):
     """Writes what models have come to, from their lanes, which it may change, to `ends`, an Ensemble of them."""
     means = costs(samples, theta)

@@ -30,7 +30,7 @@ SAMPLES, NUMBERS = Vector(types.float64, LANES), Vector(types.int64, LANES)
 FEW = 4  # a small batch is bound by the time to sum over lanes: the fewer the better
 FEW_SAMPLES, FEW_NUMBERS = Vector(types.float64, FEW), Vector(types.int64, FEW)
 REACH = 708.0  # of margins whose exponentials are normal numbers
-MOST_CANCELLED = 16.0  # by how much the terms of a margin may shrink in a step that it is followed through
+MOST_CANCELLED = 2.0  # by how much terms may shrink to those of a margin that follows from them
 NO_MARGINS = np.full(FEW, np.nan)
 
 
@@ -61,9 +61,10 @@ def sigmoid_in_range(m):
 
 @njit(forceinline=True)
 def sigmoid_anywhere(m):
-    """The same of any m: below the range s is 0, however large the features that it is multiplied by."""
+    """The same of any m: beyond the range the smaller of e^-m and s is 0, as features that it is multiplied by may be
+    large."""
     e, s = sigmoid_in_range(in_range(m))
-    return e, select(m < -REACH, 0.0, s)
+    return select(m > REACH, 0.0, e), select(m < -REACH, 0.0, s)
 
 
 @njit(forceinline=True)
@@ -149,8 +150,8 @@ def run_batches(X, y, steps, rates, squared, largest, theta, velocity, history):
 def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, history, ahead):
     """The same for at most FEW samples a batch. A step is a chain of operations, each waiting for the one before, so
     margins don't wait for w and b: they follow from the last slopes and from products of the samples. The first of an
-    epoch do wait, so that an epoch has the same bits in any run, and those do that would keep the rounding of much
-    larger parameters."""
+    epoch do wait, so that an epoch has the same bits in any run, and those do that would keep the rounding of
+    larger terms."""
     (begin, first, last, batch_size), (every, ws, bs, losses) = steps, history
     n = y.size
     lr, momentum, decay = rates
@@ -179,7 +180,9 @@ def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, hi
         w, b, moved_w, moved_b = w - by_w, b - by_b, moved_w + by_w, moved_b + by_b
         if not (abs(w) <= largest and abs(b) <= largest):
             return step
-        alike = MOST_CANCELLED * terms_of(following, w, b) >= before
+        moved = (absolute(slope) + absolute(known)) * absolute(weights)
+        terms = before + terms_of(following, total(moved * absolute(x)), total(moved))
+        alike = MOST_CANCELLED * terms_of(following, w, b) >= terms
         if begin > 0 and lanes_set(alike & (absolute(next_m) < REACH)) == FEW:
             next_e, next_s = sigmoid_in_range(next_m)
         else:  # or products overflowed

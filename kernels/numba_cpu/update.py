@@ -110,7 +110,9 @@ def run_large_batches(
         theta[: d + 1] = moved
         if every and (step + 1) % every == 0:
             kept = step // every
-            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss / (end - begin)
+            ws[kept], bs[kept] = theta[:d], theta[d]
+            with np.errstate(over="ignore"):  # it may be beyond float32
+                losses[kept] = loss / (end - begin)
     return -1
 
 

@@ -226,8 +226,7 @@ def test_exp_negative_of_float32(low, high):
 def test_exp_negative_of_what_is_far_below(dtype):
     got = applied(elementary.exp_negative, dtype)(np.array([-1e4, -np.inf, np.nan, -800], dtype))
     assert np.isnan(got[2])
-    assert (got[[0, 1, 3]] > 0).all()
-    assert got[[0, 1, 3]].max() <= 2 * np.finfo(dtype).smallest_normal
+    assert got[[0, 1, 3]].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("where", ["near 0", "up to 1", "normal results", "between multiples of ln 2"])

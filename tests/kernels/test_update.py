@@ -359,7 +359,7 @@ def test_numpy_data_may_train_tensors_and_tensors_arrays():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("update", ["step", "run", "run that diverges"])
+@pytest.mark.parametrize("update", ["step", "run", "run that diverges", "none"])
 def test_autograd_knows_that_parameters_changed(update, backend):
     X, y, w, b = (torch.from_numpy(v.copy()) for v in problems.sgd_problem(20, 2))
     w.requires_grad_()
@@ -368,9 +368,15 @@ def test_autograd_knows_that_parameters_changed(update, backend):
         kernels.sgd_step_(X, y, w, b, lr=0.3, backend=backend)
     elif update == "run":
         kernels.sgd_run_(X, y, w, b, lr=0.3, batch_size=3, epochs=2, backend=backend)
+    elif update == "none":
+        with pytest.raises(ValueError, match="y"):
+            kernels.sgd_run_(X, y + 2, w, b, lr=0.3, batch_size=3, epochs=2, backend=backend)
+        kernels.sgd_run_(X, y, w, b, lr=0.3, batch_size=3, epochs=0, backend=backend)
+        loss.sum().backward()
+        return
     else:
         with pytest.raises(FloatingPointError):
-            kernels.sgd_run_(X, y, w, b, lr=1e308, batch_size=3, epochs=2, weight_decay=1e300, backend=backend)
+            kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=3, epochs=2, weight_decay=1e160, backend=backend)
     assert b._version > 0
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.sum().backward()
@@ -507,15 +513,41 @@ def test_margins_after_parameters_that_cancel(scale, batch_size):
     assert b[0] == pytest.approx(-scale / 2, rel=1e-15)
 
 
+@pytest.mark.parametrize(("x", "y"), [((1e6, -1e6), 0.0), ((30, -30), 1.0), ((119.578, 1068.649, 241.417), 0.5)])
+def test_gradients_that_cancel_leave_the_weight_at_zero(x, y):
+    """However large the terms are that cancel: followed through them, margins would grow from their rounding."""
+    X = np.tile(np.array(x, np.float64), 2)[:, None]
+    problem = problems.SGDProblem(X, np.full(len(X), y), np.zeros(1), np.full(1, float(y != 0.5)))
+    settings = {"lr": 1.0, "batch_size": 2, "epochs": 20}
+    (want, *ends), (got, *others) = run(problem, "reference", **settings), run(problem, "numba", **settings)
+    for one, other in zip([*got, *others], [*want, *ends], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    assert not got.w.any()
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("loss", COSTS)
 @pytest.mark.parametrize("batch_size", [1, 3, 5])
+@pytest.mark.parametrize("d", [1, 3, 40])
 @pytest.mark.parametrize("label", [0.0, 1.0])
-def test_saturated_slopes_of_huge_features_are_zero(label, batch_size, backend):
-    X, y = np.full((10, 1), 1e300 if label else -1e300), np.full(10, label)
-    w, b = np.ones(1), np.zeros(1)
-    history = kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=batch_size, epochs=2, backend=backend)
-    assert (w.tolist(), b.tolist()) == ([1.0], [0.0])
-    assert history.loss.max() <= 1e-307
+def test_saturated_slopes_of_huge_features_are_zero(label, d, batch_size, loss, backend):
+    """Of samples that are right; by the squared error of those that are wrong too."""
+    for sign in (1, -1) if loss == "mse" else (1,):
+        X, y = np.full((10, d), sign * (1e300 if label else -1e300)), np.full(10, label)
+        w, b = np.full(d, 1 / d), np.zeros(1)
+        settings = {"lr": 1.0, "batch_size": batch_size, "epochs": 2, "loss": loss, "backend": backend}
+        history = kernels.sgd_run_(X, y, w, b, **settings)
+        assert (w.tolist(), b.tolist()) == ([1 / d] * d, [0.0])
+        if sign > 0:
+            assert history.loss.max() <= 1e-307
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2, 8, 40])
+def test_a_pass_over_saturated_samples_of_huge_features_has_no_gradient(d, dtype):
+    X = np.full((50, d), np.finfo(dtype).max / 4, dtype)
+    loss, grad_w, grad_b = kernels.bce_loss_grad(X, np.ones(50, dtype), np.full(d, 1 / d, dtype), 0.0)
+    assert (loss, grad_w.any(), grad_b) == (0, False, 0)
 
 
 def test_an_epoch_has_the_same_bits_in_any_run():

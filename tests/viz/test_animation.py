@@ -67,7 +67,8 @@ def test_the_end_is_shown_where_it_was_not_kept(every, history, surface, data):
     plot = plot_surface(surface, thin)
     assert plot.end.get_data_3d() == (history.w[-1, 0], history.b[-1], history.full_loss()[-1])
     with pytest.raises(TypeError, match="lacks end_w"):
-        animate(SimpleNamespace(**vars(history), steps=140, every=1, end_b=0, end_loss=0), surface, data)
+        animate(SimpleNamespace(**vars(history), steps=141, end_b=0, end_loss=0), surface, data)
+    animate(SimpleNamespace(**vars(history), steps=140), surface, data)
 
 
 def test_gif(history, surface, data, few_frames, tmp_path):
