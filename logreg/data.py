@@ -41,7 +41,7 @@ def samples(data):
     """
     try:
         x, y = data[:]
-    except (TypeError, ValueError, LookupError):
+    except (TypeError, ValueError, LookupError, NotImplementedError):
         kind = type(data).__name__
         raise TypeError(f"data is a {kind}; accepted: a data set or a tuple, of which data[:] is (x, y)") from None
     x, y = checks.float_array("data x", x), checks.array_of("data y", y)

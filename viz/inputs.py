@@ -171,7 +171,7 @@ def read_data(data):
     """
     try:
         x, y = data[:]
-    except (TypeError, ValueError, LookupError):
+    except (TypeError, ValueError, LookupError, NotImplementedError):
         kind = type(data).__name__
         raise TypeError(f"data must give x and y by data[:], as a tuple (x, y) does; got {kind}") from None
     x, y = finite_array("data x", x), finite_array("data y", y)
