@@ -2,8 +2,10 @@
 
 import os
 import platform
+import subprocess
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 
 import cpuinfo
 import pytest
@@ -13,6 +15,7 @@ import kernels
 from bench.timing import ALL_THREADS
 
 PACKAGES = ("numpy", "numba", "llvmlite", "torch", "pytest-benchmark")
+WRITTEN = (":!bench/results", ":!docs", ":!README.md")  # by a benchmark or from its results
 STATISTICS = ("min", "median", "max", "stddev", "rounds", "iterations")
 
 
@@ -46,6 +49,13 @@ def pytest_benchmark_generate_machine_info(config):
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
     }
+
+
+def pytest_benchmark_update_commit_info(config, commit_info):
+    """Results that an earlier benchmark wrote don't change what is measured."""
+    command = ["git", "status", "--porcelain", "--", ".", *WRITTEN]
+    changes = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+    commit_info["dirty"] = bool(changes.stdout)
 
 
 def pytest_benchmark_update_json(config, benchmarks, output_json):

@@ -31,7 +31,7 @@ from kernels.numba_cpu.simd import (
 )
 
 FETCHED = 128  # cache lines from a group to what is prefetched meanwhile
-LOADED_ROWS = max(4, REGISTER // 8)  # of a group whose rows are loaded one by one, a multiple of four
+LOADED_ROWS = 8  # of a group whose rows are loaded one by one, at the most
 
 
 def rows_of_group(layout, theta):
@@ -39,7 +39,8 @@ def rows_of_group(layout, theta):
     derivatives are most of the work: these go by blocks."""
     if layout.instance_class in (LongRows, Columns, Twos, Fours):
         return None
-    return Vector(theta.dtype, REGISTER * 8 // theta.dtype.bitwidth if packed_row(layout, theta) else LOADED_ROWS)
+    lanes = REGISTER * 8 // theta.dtype.bitwidth
+    return Vector(theta.dtype, lanes if packed_row(layout, theta) else max(4, min(LOADED_ROWS, lanes)))
 
 
 def add_groups(samples, X, layout, y, weight, first, last, step, stop, theta, d, squared, room, near):
