@@ -53,9 +53,10 @@ def pytest_benchmark_generate_machine_info(config):
 
 def pytest_benchmark_update_commit_info(config, commit_info):
     """Results that an earlier benchmark wrote don't change what is measured."""
-    command = ["git", "status", "--porcelain", "--", ".", *WRITTEN]
-    changes = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
-    commit_info["dirty"] = bool(changes.stdout)
+    if commit_info["id"] not in ("unknown", "unversioned"):
+        command = ["git", "status", "--porcelain", "--untracked-files=all", "--", ".", *WRITTEN]
+        changes = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, check=True).stdout
+        commit_info["dirty"] = bool(changes)
 
 
 def pytest_benchmark_update_json(config, benchmarks, output_json):

@@ -40,6 +40,7 @@ WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
 AHEAD = 256  # cache lines from a block to what is prefetched meanwhile, or the next block if that is further
 LONG = 512  # bytes of a row
 LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are prefetched
+TERMS = 64  # of a logit by columns in one sum, so that rounding doesn't grow with the number of features
 SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 
 
@@ -286,8 +287,13 @@ def logits_of_columns(X, first, stride, rows, theta, d, z):
     for row in range(0, rows, lanes):
         live = lane_numbers(samples) < rows - row
         sums = splat(samples, theta[d])
-        for j in range(d):
+        for j in range(min(d, TERMS)):
             sums = fma(load_where(samples, X, first + j * stride + row, live), theta[j], sums)
+        for start in range(TERMS, d, TERMS):
+            near = splat(samples, 0.0)
+            for j in range(start, min(start + TERMS, d)):
+                near = fma(load_where(samples, X, first + j * stride + row, live), theta[j], near)
+            sums = sums + near
         store(z, row, sums)
 
 

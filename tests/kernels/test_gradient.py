@@ -46,6 +46,17 @@ def test_against_the_oracle(dtype, d, n):
                 oracle.assert_pass_close(kernels.bce_loss_grad(data, y, w, b, sample_weight=share), expected, dtype)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n", [4, 7, 129])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_rounding_does_not_grow_with_the_number_of_features(dtype, n, order):
+    rng = np.random.default_rng(n)
+    d = 20_000
+    X, w, b = rng.random((n, d)), 4.0 * rng.random(d) / d, np.array([-2.0])  # terms that don't cancel
+    X, w, b, y = X.astype(dtype, order), w.astype(dtype), b.astype(dtype), (np.arange(n) % 2).astype(dtype)
+    assert_right(kernels.bce_loss_grad(X, y, w, b), X, y, w, b)
+
+
 @pytest.mark.parametrize("d", [1, 3, 40])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_reference_against_the_oracle(weighted, d):
