@@ -31,7 +31,7 @@ from kernels.numba_cpu.simd import (
 )
 
 FETCHED = 128  # cache lines from a group to what is prefetched meanwhile
-LOADED_ROWS = 8  # of a group whose rows are loaded one by one, at the most
+LOADED_ROWS = 8  # of a group whose rows are loaded one by one, at the most; at least the four that go at once
 
 
 def rows_of_group(layout, theta):

@@ -40,7 +40,7 @@ WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
 AHEAD = 256  # cache lines from a block to what is prefetched meanwhile, or the next block if that is further
 LONG = 512  # bytes of a row
 LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are prefetched
-TERMS = 64  # of a logit by columns in one sum, so that rounding doesn't grow with the number of features
+TERMS = 64  # of a logit by columns in one sum, so that rounding hardly grows with the number of features
 SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 
 
