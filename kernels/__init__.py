@@ -11,6 +11,8 @@ from kernels.results import Ensemble, LogitPlane, LossGrad, Plan, Run, Surface
 from kernels.surface import logit_plane, loss_surface, plan_surface, surface_on_plane
 from kernels.update import bce_loss_grad, linear_bce, sgd_run_, sgd_step_
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Ensemble",
     "LogitPlane",

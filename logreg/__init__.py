@@ -1,5 +1,10 @@
 """The lab on compiled kernels: data, model, training, loss surfaces."""
 
+import kernels
+from logreg.clash import require_ours
+
+require_ours(kernels, "loss_surface")
+
 from logreg.data import LabData, lab_data
 from logreg.model import LogisticRegression
 from logreg.plane import PlaneSurface

@@ -5,6 +5,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from tqdm import tqdm
 
+import viz
+from logreg.clash import require_ours
+
+require_ours(viz, "plot_contour")
+
 from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface
 
 PICTURES_A_RUN = 5

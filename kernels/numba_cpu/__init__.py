@@ -1,0 +1,4 @@
+"""The kernels on NumPy arrays, compiled by Numba for the CPU.
+
+Files, names and arguments are those of `kernels.torch_cuda`, with arrays for tensors.
+"""
