@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from kernels import checks
+from tests import interpreter
 
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported, by `kernels.torch_cuda` if not before
+INTERPRETED = os.environ.get("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1") == "1"
+if INTERPRETED:
+    interpreter.use()
 
 PLACES = ("numpy", "tensors", pytest.param("cuda", marks=pytest.mark.cuda))
 
@@ -33,15 +35,17 @@ def card(request, monkeypatch):
     """Takes NumPy arrays to a card, or to the CPU, where Triton's interpreter stands in for it."""
     pytest.importorskip("triton", reason="Triton is not installed")
     if request.param == "interpreted":
+        if not INTERPRETED:
+            pytest.skip("Triton compiles for a card; TRITON_INTERPRET=1 has it interpret")
         monkeypatch.setattr(checks, "on_card", checks.is_tensor)
     with_triton(monkeypatch, True)
     return on_device("cuda" if request.param == "cuda" else "cpu")
 
 
 def with_triton(monkeypatch, whether):
-    from kernels.torch_cuda import ensemble, update
+    from kernels.torch_cuda import ensemble, gradient, interpolate, surface, update
 
-    for module in (ensemble, update):
+    for module in (ensemble, gradient, interpolate, surface, update):
         monkeypatch.setattr(module, "has_triton", lambda X: whether)
 
 

@@ -1,0 +1,28 @@
+"""Triton's interpreter: kernels on CPU tensors, with versions of PyTorch, Triton and NumPy that don't get on in it."""
+
+import os
+from importlib.util import find_spec
+
+import torch
+
+
+def use():
+    """Has this process interpret what is written in Triton. To be called before Triton and the kernels are imported."""
+    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported
+    torch.library.wrap_triton = lambda kernel: kernel  # that of PyTorch 2.11 refuses an interpreted function
+    if find_spec("triton"):
+        import triton
+
+        if tuple(map(int, triton.__version__.split(".")[:2])) < (3, 7):
+            triton.runtime.interpreter._patch_lang_tensor = with_index(triton.runtime.interpreter._patch_lang_tensor)
+
+
+def with_index(patch):
+    """`patch`, which says how interpreted tensors behave, with bounds of loops, arrays of one element, made integers:
+    int(array) isn't a way to do so from NumPy 2.5 on, and warns in earlier ones."""
+
+    def patch_with_index(tensor, scope):
+        patch(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: self.handle.data.item())
+
+    return patch_with_index
