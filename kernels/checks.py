@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kernels.backends import torch_module
 from kernels.results import LogitPlane
 
 BACKENDS = ("numba", "torch", "reference")
@@ -20,6 +21,7 @@ COSTS = ("bce", "mse")
 METHODS = ("auto", "direct", "spectral")
 QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian": (3,)}  # and their leading axes
 TENSOR_DTYPES = {f"torch.{name}" for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")}
+NUMBERS = "float32, float64, integers or booleans"
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}  # of this machine's byte order
 MANY = 10_000
 MOST_STEPS = 2**50  # years
@@ -35,6 +37,11 @@ def is_tensor(value):
 
 def on_card(value):
     return type(value) is not np.ndarray and is_tensor(value) and value.device.type == "cuda"
+
+
+def card_of(sources):
+    """The first tensor on a card, or None."""
+    return next(filter(on_card, sources), None)
 
 
 def like(value, array):
@@ -58,30 +65,32 @@ def cast(array, dtype):
     return array.astype(dtype, copy=False)
 
 
-def values_of(name, value):
+def values_of(name, value, accepted=NUMBERS):
     """The NumPy array of `array_of`, or a CUDA tensor itself."""
     if type(value) is np.ndarray and value.dtype in FLOATS:
         return value
     if not on_card(value):
-        return array_of(name, value)
-    check_tensor(name, value)
+        return array_of(name, value, accepted)
+    check_tensor(name, value, accepted)
     return value.detach()
 
 
-def check_tensor(name, value):
-    if str(value.dtype) not in TENSOR_DTYPES or str(value.layout) != "torch.strided":
-        kind = f"dtype {value.dtype} and layout {value.layout}"
-        raise TypeError(f"{name} has {kind}; accepted: real numbers, float32 or float64, strided, not sparse")
+def check_tensor(name, value, accepted):
+    if str(value.layout) != "torch.strided":
+        raise TypeError(f"{name} has layout {value.layout}; accepted: torch.strided, not sparse")
+    if str(value.dtype) not in TENSOR_DTYPES:
+        raise TypeError(f"{name} has dtype {value.dtype}; accepted: {accepted}")
 
 
-def array_of(name, value):
-    """The NumPy array that holds the values of an array, a CPU tensor or a sequence of numbers."""
+def array_of(name, value, accepted=NUMBERS):
+    """The NumPy array that holds the values of an array, a CPU tensor or a sequence of numbers. `accepted` is what an
+    error says of dtypes."""
     if type(value) is np.ndarray and value.dtype in FLOATS:
         return value
     if is_tensor(value):
         if value.device.type != "cpu":
             raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
-        check_tensor(name, value)
+        check_tensor(name, value, accepted)
         value = value.detach().numpy()
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; accepted: one whose values all count")
@@ -90,15 +99,15 @@ def array_of(name, value):
     except ValueError as error:
         raise ValueError(f"{name} is not an array: {error}") from None
     if array.dtype.char not in "?bBhHiIlLqQfd":
-        accepted = "float32, float64, integers or booleans"
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def float_array(name, value):
-    array = values_of(name, value)
+    accepted = "float32 or float64"
+    array = values_of(name, value, accepted)
     if dtype_of(array).kind != "f":
-        raise TypeError(f"{name} has dtype {array.dtype}; accepted: float32 or float64")
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
     return array
 
 
@@ -191,16 +200,21 @@ def parameter(name, value, shape, dtype):
     """Parameters that are updated in place: a writable array or tensor of exactly this shape and dtype."""
     if not (isinstance(value, np.ndarray) or is_tensor(value)):
         raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor, as it is updated in place")
-    array = values_of(name, value)
+    accepted = that_of_X(dtype)
+    array = values_of(name, value, accepted)
     if array.shape != shape:
         raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: {shape}")
     if dtype_of(array) != dtype:
-        raise TypeError(f"{name} has dtype {array.dtype}; accepted: {np.dtype(dtype)}, the dtype of X")
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
     check_native(name, value)
     if not (on_card(array) or array.flags.writeable):
         raise ValueError(f"{name} is read-only; accepted: a writable array, as it is updated in place")
     check_finite(name, array)
     return array
+
+
+def that_of_X(dtype):
+    return f"{np.dtype(dtype)}, the dtype of X"
 
 
 def own_memory(w, b, X, y):
@@ -233,14 +247,15 @@ def watch(w, b):
 
 def starts(w0, b0, d, dtype):
     """Starts of k >= 1 runs, w0 (k, d) and b0 (k,), finite, of a given dtype."""
-    w, b = values_of("w0", w0), values_of("b0", b0)
+    accepted = that_of_X(dtype)
+    w, b = values_of("w0", w0, accepted), values_of("b0", b0, accepted)
     if w.ndim != 2 or w.shape[1] != d or len(w) == 0:
         raise ValueError(f"w0 has shape {tuple(w.shape)}; accepted: (k, {d}) with k >= 1")
     if b.shape != (len(w),):
         raise ValueError(f"b0 has shape {tuple(b.shape)}; accepted: ({len(w)},), one bias for each start")
     for name, array in (("w0", w), ("b0", b)):
         if dtype_of(array) != dtype:
-            raise TypeError(f"{name} has dtype {array.dtype}; accepted: {np.dtype(dtype)}, the dtype of X")
+            raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
         check_finite(name, array)
     return w, b
 
@@ -394,11 +409,21 @@ def backend(value, **arrays):
     for name, device in devices.items():
         if chosen != "torch":
             raise ValueError(f"{name} is on device {device}; accepted by backend {chosen!r}: NumPy arrays, CPU tensors")
+        check_device(name, device)
         for other, array in arrays.items():
             where = array.device if is_tensor(array) else "cpu"
             if where != device and np.ndim(array):
                 raise ValueError(f"{other} is on device {where}; accepted: {device}, as {name}")
     return chosen
+
+
+def check_device(name, device):
+    """Refuses a CUDA device that nothing can be compiled for."""
+    if device.type == "cuda" and not torch_module("devices").can_compile(device):
+        raise ValueError(
+            f"{name} is on device {device}; accepted: one of compute capability 7.0 or more, with Triton installed, or "
+            'the CPU, where backend="reference" compiles nothing'
+        )
 
 
 def one_of(name, value, accepted):
@@ -411,7 +436,7 @@ def outputs_of(value, quantities, grid, dtype, sources):
     """{quantity: the array that it is written to}, the caller's or, if there is memory for them, new ones."""
     shapes = {name: (*QUANTITIES[name], *grid) for name in quantities}
     if value is None:
-        memory((sum(map(math.prod, shapes.values())),) if len(shapes) > 1 else shapes[quantities[0]], dtype)
+        memory((sum(map(math.prod, shapes.values())),) if len(shapes) > 1 else shapes[quantities[0]], dtype, sources)
         return {name: empty(shape, dtype, sources) for name, shape in shapes.items()}
     given = value if isinstance(value, dict) else dict.fromkeys(quantities[:1], value)
     if set(given) != set(quantities):
@@ -428,7 +453,7 @@ def outputs_of(value, quantities, grid, dtype, sources):
 
 def empty(shape, dtype, sources):
     """A new array, or a tensor on the card where the sources are."""
-    card = next(filter(on_card, sources), None)
+    card = card_of(sources)
     return np.empty(shape, dtype) if card is None else card.new_empty(shape, dtype=cast(card[:0], dtype).dtype)
 
 
@@ -436,7 +461,7 @@ def output(name, value, shape, dtype, sources):
     """The caller's array to write to."""
     if not (is_tensor(value) or isinstance(value, np.ndarray)):
         raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor")
-    array = values_of(name, value)
+    array = values_of(name, value, np.dtype(dtype))
     if array.shape != shape or dtype_of(array) != dtype:
         raise ValueError(f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} {shape}")
     check_native(name, value)
@@ -455,13 +480,24 @@ def share_memory(array, source):
     return np.may_share_memory(array, source)
 
 
-def memory(shape, dtype):
-    """Fails before anything is allocated where an array doesn't fit into the memory that is free."""
+def memory(shape, dtype, sources=()):
+    """Fails before anything is allocated where an array doesn't fit into the memory that is free: the card's if sources
+    are on one, else the system's."""
     wanted = math.prod(shape) * np.dtype(dtype).itemsize
-    if wanted > SURELY_FREE and wanted > (free := free_memory()):
+    if wanted <= SURELY_FREE:
+        return
+    card = card_of(sources)
+    free, where = (free_memory(), "") if card is None else (free_on_card(card.device), f" on {card.device}")
+    if wanted > free:
         raise MemoryError(
-            f"an array {shape} of {np.dtype(dtype)} takes {wanted / 1e9:.1f} GB; free: {free / 1e9:.1f} GB"
+            f"an array {shape} of {np.dtype(dtype)} takes {wanted / 1e9:.1f} GB; free{where}: {free / 1e9:.1f} GB"
         )
+
+
+def free_on_card(device):
+    """Bytes that torch can allocate on a CUDA device: what is free there, and what torch has and doesn't use."""
+    cuda = sys.modules["torch"].cuda
+    return cuda.mem_get_info(device)[0] + cuda.memory_reserved(device) - cuda.memory_allocated(device)
 
 
 def free_memory():

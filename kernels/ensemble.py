@@ -50,7 +50,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
         "history_of": checks.members("history_of", history_of, k),
     }
     steps = checks.steps_of(settings["epochs"], n, settings["batch_size"])
-    checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype)
+    checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype, [X_array])
     bodies = {"reference": reference_ensemble, "torch": torch_ensemble}
     body = bodies.get(backend) or numba_module("ensemble").sgd_ensemble
     with reporter(progress) as report:
@@ -62,7 +62,9 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
 def reference_ensemble(X, y, w0, b0, *, progress, **settings):
     from kernels import reference
 
-    *fields, history = reference.sgd_ensemble(*on_tensors(X, y, w0, b0), **settings)
+    # Products of matrices are rounded differently where they lie differently in memory.
+    tensors = [tensor.contiguous() for tensor in on_tensors(X, y, w0, b0)]
+    *fields, history = reference.sgd_ensemble(*tensors, **settings)
     steps = (len(b0) + len(history.b)) * history.b.shape[1]
     if steps:
         progress(steps, steps)

@@ -151,6 +151,7 @@ def plan_surface(plane, y, s, t, *, quantities=("loss",), sample_weight=None, me
     checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
     samples = samples_of(plane, y, sample_weight)
+    checks.backend(None, **samples.named)
     summary = summary_of(samples)
     checks.logits(summary.low, summary.high, *axes)
     return planning.choose(samples, summary, *axes, names, method, tol).plan

@@ -32,7 +32,7 @@ def bce_loss_grad(X, y, w, b, *, sample_weight=None, backend=None):
     X_array, y_array, weight = data_of(X, y, sample_weight)
     dtype, d = checks.dtype_of(X_array), X_array.shape[1]
     w_array = checks.coefficients("w", w, [(d,)], dtype)
-    b_array = checks.like(X_array, checks.coefficients("b", b, [(), (1,)], dtype))  # on the card, if it is a number
+    b_array = beside(X_array, checks.coefficients("b", b, [(), (1,)], dtype))
     result = mean_loss_grad(X_array, y_array, w_array, b_array, weight, backend)
     if checks.is_tensor(X_array):
         return LossGrad(*(checks.cast(value, dtype) for value in result))
@@ -109,6 +109,11 @@ def data_of(X, y, sample_weight):
         _, exponent = math.frexp(weight.max())
         weight = np.ldexp(weight, -exponent).astype(dtype)  # the largest below 1
     return X_array, y_array, weight
+
+
+def beside(X, b):
+    """A bias (1,) where X is. A number is filled in there: no CUDA graph could capture a copy of it."""
+    return X.new_full((1,), b.item()) if checks.is_tensor(X) and not checks.is_tensor(b) else b
 
 
 def mean_loss_grad(X, y, w, b, weight, backend):
@@ -200,7 +205,7 @@ def sgd_run_(
     steps = checks.steps_of(settings["epochs"], n, settings["batch_size"])
     settings["history"] = min(settings["history"], steps + 1)
     if settings["history"]:
-        checks.memory((steps // settings["history"], d + 2), dtype)
+        checks.memory((steps // settings["history"], d + 2), dtype, [X_array])
     body = {"reference": reference_run, "torch": torch_run}.get(backend, numba_run)
     tell = checks.watch(w, b)
     with reporter(progress) as report:

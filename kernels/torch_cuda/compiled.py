@@ -1,6 +1,8 @@
 """Compiling a function once for all sizes."""
 
 import functools
+import inspect
+import types
 import warnings
 
 import torch
@@ -17,34 +19,80 @@ INLINED = dict.fromkeys(("realize_reads_threshold", "realize_acc_reads_threshold
 VECTORS = {"cpp.enable_floating_point_contract_flag": "fast", "cpp.enable_tiling_heuristics": False}
 # On a card the sizes of the first call would say in how many parts later ones are summed: of a small grid in many.
 WHOLE_SUMS = {"split_reductions": False}
+SUGGESTIONS = "hint_override" in inspect.signature(torch._dynamo.mark_dynamic).parameters  # not before torch 2.9
 
 
-def kernel(function, options=OPTIONS):
-    """`function` of tensors, compiled at its first call for their dtypes and device, and for any sizes above 1."""
-    compiled = torch.compile(function, fullgraph=True, dynamic=True, options=options)
+def kernel(function, options=OPTIONS, likely=()):
+    """`function` of tensors, compiled at its first call for their dtypes and device, and for any sizes above 1.
+
+    `likely` are shapes of the tensors, or of the first of them, by which blocks and the parts of sums are chosen for a
+    card; None is a size that is always the same. Without them the sizes of the first call choose, for all others.
+    """
+    variants = {}
 
     @functools.wraps(function)
     def run(*tensors):
+        variant = tensors[0].device, tensors[0].dtype, *map(layout_of, tensors)
+        plain = [tensor.data for tensor in tensors]  # as no views: what they are views of would count
+        compiled = variants.get(variant)
+        if compiled is None:
+            compiled = torch.compile(copy_of(function), fullgraph=True, dynamic=True, options=options)
+            if tensors[0].is_cuda and SUGGESTIONS:
+                suggest(plain, likely)
         # sizes that are equal in the first call may differ in the next; symbolic.patch takes several times as long
         shared, symbolic.use_duck_shape = symbolic.use_duck_shape, False
         try:
             with torch.no_grad():
-                return compiled(*[tensor.data for tensor in tensors])  # as no views: what they are views of would count
+                result = compiled(*plain)
         finally:
             symbolic.use_duck_shape = shared
+        variants[variant] = compiled
+        return result
 
     return run
 
 
-def inlined(function):
+def layout_of(tensor):
+    """What a variant of a graph is compiled for. On a card also whether a tensor begins where 16 bytes do: by a graph
+    compiled for one that does, another one would be copied before each call."""
+    aligned = not tensor.is_cuda or tensor.storage_offset() * tensor.itemsize % 16 == 0
+    return 1 in tensor.shape, tensor.is_contiguous(), aligned
+
+
+def copy_of(function):
+    """The function with code of its own: Dynamo counts by code what it compiles, and refuses more than 8 variants."""
+    return types.FunctionType(function.__code__.replace(), function.__globals__, closure=function.__closure__)
+
+
+def suggest(tensors, likely):
+    """Has the next compilation reckon with likely shapes; not where a size of 1 or indices of 64 bits are compiled for
+    themselves."""
+    sizes = [
+        (tensor, dimension, size)
+        for tensor, shape in zip(tensors, likely, strict=False)
+        for dimension, size in enumerate(shape)
+        if size is not None
+    ]
+    if all(tensor.shape[dimension] > 1 and span_of(tensor) < 2**31 for tensor, dimension, _ in sizes):
+        for tensor, dimension, size in sizes:
+            torch._dynamo.mark_dynamic(tensor, dimension, hint_override=size)
+
+
+def span_of(tensor):
+    """Values in memory from the first to the last: of a few rows of a matrix in columns nearly all of it."""
+    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+
+
+def inlined(function, likely=()):
     """A kernel without arrays that it doesn't return: Inductor would write to memory what takes many operations."""
-    return kernel(function, OPTIONS | INLINED | WHOLE_SUMS)
+    return kernel(function, OPTIONS | INLINED | WHOLE_SUMS, likely)
 
 
-def contracted(function):
+def contracted(function, likely=()):
     """A kernel without such arrays, and with fused multiply-adds on the CPU."""
     known = set(torch._inductor.list_options())
-    return kernel(function, OPTIONS | INLINED | {name: value for name, value in VECTORS.items() if name in known})
+    vectors = {name: value for name, value in VECTORS.items() if name in known}
+    return kernel(function, OPTIONS | INLINED | vectors, likely)
 
 
 def whole(size):

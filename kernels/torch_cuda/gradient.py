@@ -5,11 +5,13 @@ Arithmetic is in the dtype of the data, sums over blocks in float64. With e = ex
 are 1 / (1 + e) and e / (1 + e), and nothing cancels.
 """
 
+import functools
 import math
 
 import torch
 
 from kernels.torch_cuda.compiled import contracted
+from kernels.torch_cuda.devices import has_triton
 
 # X of few features is read a column at a time, in one graph from the logits to the sums. That of more goes by blocks
 # small enough to be read twice from the cache. The library makes the gradient of the slopes, and of short rows, along
@@ -18,6 +20,10 @@ LONG_ROWS = {torch.float32: 16, torch.float64: 64}
 ROWS = 2**22  # read by columns at once: well under 0.1 s, so that Ctrl-C is answered
 MOST_ROWS = 2**18  # of a block
 BLOCK_BYTES = {"cpu": 2**23, "cuda": 2**25}  # of X and the values that each row has besides
+# Rows by which a graph's blocks on a card are chosen (not measured): of fewer, a sum would have fewer parts than the
+# card has multiprocessors. And rows and columns of a block of long rows, of BLOCK_BYTES.
+LIKELY_ROWS = 2**22
+LIKELY_BLOCK = 2**15, 2**8
 TERMS = {torch.float32: 7, torch.float64: 16}  # of the series of the logarithm
 
 
@@ -62,22 +68,28 @@ def column_sums(w, b, weighted, x, y, share, d):
     return torch.stack([v.sum(dtype=torch.float64) for v in (losses, *(slopes * column for column in columns), slopes)])
 
 
-@contracted
+def of_columns(d):
+    """Makes a kernel of `column_sums` with all its tensors."""
+    n = LIKELY_ROWS
+    return functools.partial(contracted, likely=((None,), (None,), (), (n * d,), (n,), (n,)))
+
+
+@of_columns(1)
 def sums_of_1(*arguments):
     return column_sums(*arguments, d=1)
 
 
-@contracted
+@of_columns(2)
 def sums_of_2(*arguments):
     return column_sums(*arguments, d=2)
 
 
-@contracted
+@of_columns(3)
 def sums_of_3(*arguments):
     return column_sums(*arguments, d=3)
 
 
-@contracted
+@of_columns(4)
 def sums_of_4(*arguments):
     return column_sums(*arguments, d=4)
 
@@ -92,12 +104,12 @@ def of_logits(z, y, share, weighted):
     return loss, slopes, slope
 
 
-@contracted
+@functools.partial(contracted, likely=((LIKELY_ROWS,), (None,), (), (LIKELY_ROWS,), (LIKELY_ROWS,)))
 def of_products(products, b, weighted, y, share):
     return of_logits(products + b, y, share, weighted)
 
 
-@contracted
+@functools.partial(contracted, likely=(LIKELY_BLOCK, LIKELY_BLOCK[1:], (None,), (), LIKELY_BLOCK[:1], LIKELY_BLOCK[:1]))
 def of_rows(X, w, b, weighted, y, share):
     return of_logits(X @ w + b, y, share, weighted)
 
@@ -127,12 +139,11 @@ def loss_and_gradient(X, y, w, b, weight):
 
 def sums(X, y, w, b, share):
     """Loss, gradient by w (d,) and by b, each times `share` (n,) or 1, summed over the samples: (d + 2,) float64."""
-    if X.device.type == "cuda":
-        from kernels.torch_cuda import one_pass  # Triton comes with PyTorch for CUDA
+    if has_triton(X):
+        from kernels.torch_cuda import one_pass
 
         if one_pass.takes(X):
-            with torch.cuda.device(X.device):
-                return one_pass.sums(X, y, w, b, share)
+            return one_pass.sums(X, y, w, b, share)
     return sums_of_blocks(X, y, w, b, share)
 
 

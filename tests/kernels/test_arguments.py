@@ -1,12 +1,14 @@
 """Wrong arguments: an error that names the argument and says what is accepted; nothing is written before it."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 
 import kernels
+from kernels import checks
 
 BACKENDS = ("numba", "reference")
 N = 6
@@ -224,6 +226,26 @@ def test_surfaces_that_cannot_fit_fail_before_allocating(backend):
         surface(backend, w=axis, b=axis)
     with pytest.raises(MemoryError, match=r"float32 takes 4000\.0 GB"):
         surface(backend, x=X1.astype(np.float32), w=axis, b=axis)
+
+
+def test_results_on_a_card_need_its_memory(monkeypatch):
+    """Free for others, or for torch, as the driver and torch say; the system isn't asked."""
+    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    monkeypatch.setattr(checks, "free_memory", lambda: pytest.fail("the system was asked"))
+    memory = {"mem_get_info": (10**8, 8 * 10**10), "memory_reserved": 10**8, "memory_allocated": 4 * 10**7}
+    for name, value in memory.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    x, axis = torch.from_numpy(X1.copy()), np.zeros(5000)
+    X, y, w, b = x[:, None], torch.zeros(len(x)).double(), torch.zeros(1).double(), torch.zeros(1).double()
+    with pytest.raises(MemoryError, match=r"\(5000, 5000\) of float64 takes 0\.2 GB; free on cpu: 0\.2 GB"):
+        kernels.loss_surface(x, y, axis, axis)
+    with pytest.raises(MemoryError, match="GB; free on cpu"):
+        kernels.sgd_run_(X, y, w, b, lr=0.1, batch_size=1, epochs=10**7)
+    with pytest.raises(MemoryError, match="GB; free on cpu"):
+        kernels.sgd_ensemble(X, y, w.expand(10**7, 1), b.expand(10**7), lr=0.1, batch_size=1, epochs=1)
+    for values, fits in ((20_000_000, True), (20_000_001, False)):  # 160 MB: what is free, and 60 of torch's
+        with nullcontext() if fits else pytest.raises(MemoryError):
+            checks.memory((values,), np.float64, [X1, x])
 
 
 @pytest.mark.parametrize("tol", [np.float32(1e-6), np.float64(1e-6), np.int64(0), 0, 1e-13])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, surface_on_plane
+from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, planning, surface_on_plane
 from tests.oracle import QUANTITIES, assert_surface_close
 from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
 
@@ -86,6 +86,21 @@ def test_auto_takes_the_cheaper_method_and_says_why():
     assert 0 < large.bound <= 1e-12
     assert "multiply-adds" in large.reason
     assert surface_on_plane(lab, y, *lab_window(30)).plan == small
+
+
+def test_plans_do_not_depend_on_those_before():
+    """The same as with none kept, and another one for other samples, axes, quantities or tolerance."""
+
+    def plan(scale=0.1, points=300, spread=3.0, names=("loss",), tol=1e-12):
+        problem, axis = plane(50, scale), np.linspace(-spread, spread, points)
+        options = {"quantities": names, "tol": tol, "method": "spectral"}
+        return plan_surface(LogitPlane(*problem.plane), problem.y, axis, axis[::2], **options)
+
+    cases = {}, {"scale": 0.2}, {"points": 301}, {"spread": 2.9}, {"names": ("hessian",)}, {"tol": 1e-9}
+    plans = [plan(**case) for case in (*cases, *cases)]
+    alone = [planning.kept_ways.cache_clear() or plan(**case) for case in cases]
+    assert plans == [*alone, *alone]
+    assert len({(plan.bound, plan.reason) for plan in alone}) == len(cases)
 
 
 def test_a_window_too_wide_falls_back_to_direct():
