@@ -84,9 +84,9 @@ def pieces(block):
 
 
 def distance(fields, k, line):
-    """The most by which field k differs from that of the line."""
+    """The most by which field k of arrays, or tensors wherever they are, differs from that of the line."""
     along = (fields[line.field] - line.middle[line.field]) * (line.direction[k] / line.direction[line.field])
-    return abs(fields[k] - line.middle[k] - along).max()
+    return float(abs(fields[k] - line.middle[k] - along).max())
 
 
 def nodes_of_line(moments, line, by_class):

@@ -1,5 +1,9 @@
-"""Which method evaluates a surface: by shapes and data alone, so that it is the same everywhere."""
+"""Which method evaluates a surface: by shapes and data alone, so that it is the same everywhere.
 
+Costs are those of the CPU wherever the samples are, or a plan on a card would be another one.
+"""
+
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +24,8 @@ SPECTRAL_AT_LEAST = 60_000_000
 WORTH_TWO_STEPS = 200  # cost of a node: interpolating it takes about as much
 CLEARLY = 2  # direct evaluation is exact: interpolation has to be this much cheaper
 BAND = 256  # rows that are interpolated along s at once, at the most
+KEPT = 16  # lists of ways to interpolate, each of which takes about a millisecond
+MOST_KEPT = 2**15  # points of both axes of such a list, which are kept and compared
 
 
 class Chosen(NamedTuple):
@@ -59,13 +65,23 @@ def direct(reason):
 
 
 def interpolated(summary, s, t, names, tol, evaluation):
-    """[(cost, interpolation, None)] of every way to interpolate what costs `evaluation` at a node."""
+    """((cost, interpolation, None), ...) of every way to interpolate what costs `evaluation` at a node."""
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
+    ways = kept_ways if len(s) + len(t) <= MOST_KEPT else ways_of
+    return ways(s.tobytes(), t.tobytes(), tuple(names), sizes, tol, evaluation)
+
+
+def ways_of(s, t, names, sizes, tol, evaluation):
+    """The same of axes in bytes."""
+    s, t = np.frombuffer(s), np.frombuffer(t)
     ways = [spectral.interpolations]
     if evaluation > WORTH_TWO_STEPS:
         ways.append(spectral.interpolations_in_two_steps)
     found = [interpolation for way in ways for interpolation in way(s, t, names, sizes, tol)]
-    return [(cost_of(interpolation, s, t, names, evaluation), interpolation, None) for interpolation in found]
+    return tuple((cost_of(interpolation, s, t, names, evaluation), interpolation, None) for interpolation in found)
+
+
+kept_ways = functools.lru_cache(KEPT)(ways_of)
 
 
 def compressed(samples, summary, s, t, names, tol, evaluation):

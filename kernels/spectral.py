@@ -200,9 +200,14 @@ def basis_of_points(axis, tiling):
 
 def steps(s, t, interpolation):
     """[(Basis along s, Basis along t)] by which values are interpolated one after the other, over ascending axes."""
-    found = [(basis_of_points(s, interpolation.s), basis_of_points(t, interpolation.t))]
-    if interpolation.s.across:
-        found.insert(0, (basis_of_nodes(s, interpolation.s), basis_of_nodes(t, interpolation.t)))
+    return list(zip(steps_along(s, interpolation.s), steps_along(t, interpolation.t), strict=True))
+
+
+def steps_along(axis, tiling):
+    """[Basis] of the same along an ascending axis."""
+    found = [basis_of_points(axis, tiling)]
+    if tiling.across:
+        found.insert(0, basis_of_nodes(axis, tiling))
     return found
 
 

@@ -1,24 +1,30 @@
-"""Surfaces by torch.compile, on the device of the samples.
+"""Surfaces on the device of the samples, by torch.compile and, on a card, by Triton.
 
 The unweighted loss goes by products, whose factors are kept from overflow, everything else sample by sample. All but
 accuracy may be interpolated, from samples that may be compressed.
 """
 
+import math
+
 import numpy as np
 import torch
 
-from kernels import compression, spectral
+from kernels import compression
 from kernels.checks import QUANTITIES
 from kernels.progress import counted
-from kernels.torch_cuda import terms
+from kernels.torch_cuda import interpolate, terms
 from kernels.torch_cuda.compiled import padded, whole
+from kernels.torch_cuda.devices import has_triton
 
-# By device: evaluations in one launch, and values in a table of the samples at the points of an axis. On the CPU a
-# launch is well under 0.1 s, so that Ctrl-C is answered, and a table stays in the cache.
-EVALUATIONS = {"cpu": 2**25, "cuda": 2**33}
+# By device: evaluations and samples in one launch, values in a table of the samples at the points of s, and samples of
+# which moments are taken at once. A launch is well under 0.1 s, so that Ctrl-C is answered; on the CPU a table stays in
+# the cache; on a card evaluations are below 2^31, from where on a graph is compiled anew, for 64-bit indices.
+EVALUATIONS = {"cpu": 2**25, "cuda": 2**30}
+MOST_SAMPLES = {"cpu": 2**12, "cuda": 2**17}
 TABLE = {"cpu": 2**16, "cuda": 2**22}
-MOST_SAMPLES = 2**12  # in one launch
-MOMENT_SAMPLES = 2**14  # at once
+MOMENT_SAMPLES = {"cpu": 2**14, "cuda": 2**17}
+MOMENT_PARTS = 16  # into which those are cut: each moment of a part is a sum by threads of its own
+TABLE_OF_ROWS = 2**22  # values in a table at the points of t, 32 MB
 
 
 def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progress):
@@ -36,9 +42,9 @@ def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progr
     if not smooth:
         evaluate(samples, summary, s, t, samples.weighted, direct, counted(progress, evaluations))
         return
-    s_order, t_order = np.argsort(s, kind="stable"), np.argsort(t, kind="stable")
-    axes = s[s_order], t[t_order]
-    at = tuple(spectral.evaluated_at(axis, tiling) for axis, tiling in zip(axes, interpolation[:2], strict=True))
+    device = next(iter(smooth.values())).device
+    axes = [interpolate.axis_of(*axis, device) for axis in zip((s, t), interpolation[:2], strict=True)]
+    at = [axis.nodes for axis in axes]
     n = summary.n if line is None else 2 * line.nodes
     evaluations += n * len(at[0]) * len(at[1]) * len(smooth) + (0 if line is None else summary.n)
     advance = counted(progress, evaluations)
@@ -50,11 +56,10 @@ def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progr
         evaluate(samples, summary, *at, samples.weighted, values, advance)
     else:
         evaluate_compressed(samples, summary, *at, values, line, advance)
-    steps = spectral.steps(*axes, interpolation)
     for name, out in smooth.items():
-        floor = 0.0 if name in ("loss", "mse") else -np.inf
+        floor = 0.0 if name in ("loss", "mse") else -math.inf
         for node_values, surface in zip(surfaces(values[name]), surfaces(out), strict=True):
-            fill(node_values, steps, surface, (t_order, s_order), floor)
+            interpolate.fill(node_values, *axes, surface, floor)
 
 
 def surfaces(values):
@@ -91,11 +96,12 @@ def largest_margin(summary, s, t):
 
 
 def samples_at_once(summary, s, device):
-    return min(MOST_SAMPLES, whole(max(1, TABLE[device.type] // whole(len(s)))), whole(summary.n))
+    return min(MOST_SAMPLES[device.type], whole(max(1, TABLE[device.type] // whole(len(s)))), whole(summary.n))
 
 
 def rows_at_once(summary, s, device):
-    return whole(max(1, EVALUATIONS[device.type] // (samples_at_once(summary, s, device) * whole(len(s)))))
+    n = samples_at_once(summary, s, device)
+    return whole(max(1, min(EVALUATIONS[device.type] // (n * whole(len(s))), TABLE_OF_ROWS // n)))
 
 
 def rows_within(margins, rows):
@@ -150,7 +156,10 @@ def add_products(total, of_samples, s, t):
     n, p, q, r = of_samples
     a, b = logits(p, q, s).exp_(), logits(None, r, t).exp_()
     a[n:] = 0.0
-    terms.add_products(total, by_factors(a), by_factors(b))
+    if has_triton(total):
+        triton_module().add_products(total, a, b)
+    else:
+        terms.add_products(total, by_factors(a), by_factors(b))
 
 
 def add_hinged_products(total, of_samples, s, t, centre):
@@ -159,7 +168,17 @@ def add_hinged_products(total, of_samples, s, t, centre):
     u, v = logits(p + centre * r, q, s), logits(None, r, t - centre)
     a, b, a_inverse, b_inverse = u.exp(), v.exp(), (-u).exp_(), (-v).exp_()
     a[n:], a_inverse[n:] = 0.0, 0.0
-    terms.add_hinged_products(total, *map(by_factors, (u, v, a, b, a_inverse, b_inverse)))
+    tables = u, v, a, b, a_inverse, b_inverse
+    if has_triton(total):
+        triton_module().add_hinged_products(total, *tables)
+    else:
+        terms.add_hinged_products(total, *map(by_factors, tables))
+
+
+def triton_module():
+    from kernels.torch_cuda import triton_surface
+
+    return triton_surface
 
 
 def sums_over(s, t, rows, components, device):
@@ -224,57 +243,22 @@ def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
 def compressed(samples, line, device, advance):
     """The Block that replaces the samples, and the mean-squared error sum_n weight y (1 - y) that it lacks."""
     degrees = torch.arange(whole(line.nodes), dtype=torch.float64, device=device)
-    moments, softness = degrees.new_zeros(2, len(degrees)), degrees.new_zeros(())
+    moments, softness = degrees.new_zeros(2, len(degrees), MOMENT_PARTS), degrees.new_zeros(())
     for block in samples:
         field, y, weight = (on(device, values) for values in (block[line.field], block.y, block.weight))
         xi = ((field - line.middle[line.field]) / line.direction[line.field]).clamp(-1.0, 1.0)
         share = torch.ones_like(y) if weight is None else weight
-        masses = torch.stack([share * (1 - y), share * y], dim=1)
+        angles, masses = xi.acos(), torch.stack([share * (1 - y), share * y], dim=1)
         softness += (masses[:, 1] * (1 - y)).sum()
-        for start in range(0, len(y), MOMENT_SAMPLES):
-            some = slice(start, min(start + MOMENT_SAMPLES, len(y)))
-            length = whole(some.stop - start)
-            add = padded(xi[some], length), padded(masses[some], length).T.contiguous()
-            terms.add_moments(moments, degrees, *add)
+        at_once = MOMENT_SAMPLES[device.type]
+        for start in range(0, len(y), at_once):
+            some = slice(start, min(start + at_once, len(y)))
+            length = MOMENT_PARTS * whole(-(-(some.stop - some.start) // MOMENT_PARTS))
+            parts = padded(angles[some], length), padded(masses[some], length).T.contiguous()
+            terms.add_moments(moments, degrees, *(part.unflatten(-1, (MOMENT_PARTS, -1)) for part in parts))
             advance(some.stop - start)
+    moments = moments.sum(-1)
     return compression.nodes_of_line(moments[:, : line.nodes].cpu().numpy(), line, by_class=True), float(softness)
-
-
-# Interpolation
-
-
-def fill(values, steps, out, order, floor):
-    """Interpolates node values (nodes of t, nodes of s) to a surface (nt, ns) of ascending axes.
-
-    Its rows and columns are written where `order` says.
-    """
-    for basis_s, basis_t in steps:
-        along_s = along_axis(basis_s, values.T).T
-        values = along_axis(basis_t, along_s)
-    rows, columns = order
-    if (np.diff(rows) > 0).all() and (np.diff(columns) > 0).all():
-        torch.clamp(values, min=floor, out=out)  # the only pass over the surface after the product
-    else:
-        at = (torch.from_numpy(which).to(out.device) for which in (rows[:, None], columns))
-        out[tuple(at)] = values.clamp_(min=floor).to(out.dtype)
-
-
-def along_axis(basis, values):
-    """Interpolates values (all nodes, columns) to (points, columns), each tile from its own nodes."""
-    weights = on(values.device, basis.values)
-    nodes, points = weights.shape
-    tiles, rest = divmod(points, basis.points)
-    out = values.new_empty(points, values.shape[1])
-    if tiles:
-        of_tiles = weights[:, : points - rest].reshape(nodes, tiles, basis.points)
-        torch.bmm(
-            of_tiles.permute(1, 2, 0),
-            values[: tiles * nodes].reshape(tiles, nodes, -1),
-            out=out[: points - rest].view(tiles, basis.points, -1),
-        )
-    if rest:
-        torch.matmul(weights[:, points - rest :].T, values[tiles * nodes :], out=out[points - rest :])
-    return out
 
 
 # Planes

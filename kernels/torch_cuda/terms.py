@@ -17,6 +17,10 @@ LOG2_E = math.log2(math.e)
 FACTORS = MULTIPLE  # of a product of 1 + e^m
 MOST_MARGIN = 80.0  # so many factors 1 + e^m of it are far from overflow
 MOST_EXPONENT = 700.0  # e to it, or to minus it, neither overflows nor underflows
+# Samples, rows and columns, and samples and nodes, by which a graph's blocks on a card are chosen; not measured. Above
+# 2**31 evaluations indices would have 64 bits.
+LIKELY_GRID = 2**10, 2**10, 2**10
+LIKELY_MOMENTS = 2**14, 2**9
 MOST_OFF_CENTRE = 30.0  # of larger margins: what underflows, times e to it, is still below all that counts
 
 
@@ -59,7 +63,13 @@ def sigmoids(u, v, sign, distance):
     return e, torch.where(m > 0, 1.0, e) / (1.0 + e) - distance[:, None, None]
 
 
-@inlined
+def of_grid(function):
+    """A kernel of `total` (components, nt, ns), u, v and five values of each sample (n,)."""
+    n, nt, ns = LIKELY_GRID
+    return inlined(function, ((None, nt, ns), (n, ns), (n, nt), *[(n,)] * 5))
+
+
+@of_grid
 def add_losses(total, u, v, sign, distance, weight, q, r):
     m = margins(u, v, sign)
     off = distance[:, None, None]
@@ -67,13 +77,13 @@ def add_losses(total, u, v, sign, distance, weight, q, r):
     total.add_((loss * weight[:, None, None]).sum(0))
 
 
-@inlined
+@of_grid
 def add_squared_errors(total, u, v, sign, distance, weight, q, r):
     _, error = sigmoids(u, v, sign, distance)
     total.add_((error * error * weight[:, None, None]).sum(0))
 
 
-@inlined
+@of_grid
 def add_gradients(total, u, v, sign, distance, weight, q, r):
     _, error = sigmoids(u, v, sign, distance)
     slope = error * (sign * weight)[:, None, None]
@@ -81,7 +91,7 @@ def add_gradients(total, u, v, sign, distance, weight, q, r):
     total[1].add_((slope * r[:, None, None]).sum(0))
 
 
-@inlined
+@of_grid
 def add_hessians(total, u, v, sign, distance, weight, q, r):
     e, _ = sigmoids(u, v, sign, distance)
     curvature = e / ((1.0 + e) * (1.0 + e)) * weight[:, None, None]
@@ -91,7 +101,7 @@ def add_hessians(total, u, v, sign, distance, weight, q, r):
     total[2].add_((along_t * r[:, None, None]).sum(0))
 
 
-@inlined
+@of_grid
 def add_correct(total, u, v, sign, distance, weight, q, r):
     predicted = u[:, None, :] + v[:, :, None] > 0
     correct = predicted == (sign < 0)[:, None, None]
@@ -107,8 +117,15 @@ ADDING = {
 }
 
 
-@inlined
-def add_moments(total, degrees, xi, masses):
-    """Adds sum_n mass_n T_j(xi_n), of the Chebyshev polynomials of these degrees, to `total` (2, nodes)."""
-    polynomials = torch.cos(degrees[:, None] * torch.acos(xi))
-    total.add_((polynomials * masses[:, None, :]).sum(-1))
+def of_moments(function):
+    """A kernel of `total` (2, nodes, parts), degrees, angles (parts, n) and masses (2, parts, n)."""
+    n, nodes = LIKELY_MOMENTS
+    return inlined(function, ((None, nodes), (nodes,), (None, n), (None, None, n)))
+
+
+@of_moments
+def add_moments(total, degrees, angles, masses):
+    """Adds sum_n mass_n T_j(xi_n), of the Chebyshev polynomials of these degrees, to `total` (2, nodes, parts), with
+    xi = cos(angle) from angles (parts, n) and masses (2, parts, n)."""
+    polynomials = torch.cos(degrees[:, None, None] * angles)
+    total.add_((polynomials * masses[:, None]).sum(-1))

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import LogitPlane, checks, logit_plane, loss_surface, plan_surface, surface_on_plane
+from kernels import LogitPlane, checks, logit_plane, loss_surface, plan_surface, spectral, surface_on_plane
+from kernels.torch_cuda import interpolate, terms
+from kernels.torch_cuda import surface as body
 from tests.oracle import QUANTITIES, assert_surface_close
-from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
+from tests.problems import DTYPES, lab_data, lab_window, layouts, one_feature, plane, surface_problems
 
 FEW = ("loss", "accuracy")  # each quantity takes a graph
 LINE = one_feature(3000, 0.3, labels="soft")
@@ -45,34 +47,118 @@ def test_every_quantity_of_many_problems(place, one_graph):
 @pytest.mark.parametrize("labels", ["noisy", "soft"])
 @pytest.mark.parametrize("scale", [3.0, 30.0, 300.0, 1e4])
 def test_large_margins_go_by_products_too(scale, labels, place, one_graph, monkeypatch):
-    from kernels.torch_cuda import surface as body
-
     problem, t = one_feature(30, scale, labels=labels), np.linspace(-30, 40, 500)
     monkeypatch.delattr(body, "evaluate_singly")
     assert_close(evaluate(problem, place, t=t, method="direct"), problem, ("loss",), cells=64)
 
 
-@pytest.mark.parametrize("shape", [(31, 33), (200, 65), (257, 520)])
-def test_spectral_keeps_its_bound(shape, place, one_graph):
-    problem, rng = plane(50, 0.3), np.random.default_rng(0)
-    s, t = (rng.permutation(np.linspace(-3, 3, points)) for points in shape)
-    surface = evaluate(problem, place, s, t, method="spectral")
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of NumPy, which interprets
+@pytest.mark.parametrize("labels", ["separable", "noisy", "soft"])
+@pytest.mark.parametrize(("scale", "n"), [(1.0, 1), (3.0, 100), (30.0, 7), (300.0, 30)])
+def test_products_by_triton(n, scale, labels, card, monkeypatch):
+    """Grids that aren't whole tiles, among them a point."""
+    monkeypatch.delattr(terms, "add_products")
+    monkeypatch.delattr(terms, "add_hinged_products")
+    monkeypatch.delattr(body, "evaluate_singly")
+    for problem in (one_feature(n, scale, labels=labels), plane(n, min(scale, 10.0), np.float32, labels=labels)):
+        for s, t in ((problem.s[:1], problem.t[:1]), (problem.s, np.linspace(-4, 5, 37))):
+            assert_close(evaluate(problem, card, s, t, method="direct"), problem, ("loss",), cells=16)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of NumPy, which interprets
+@pytest.mark.parametrize("order", ["ascending", "shuffled"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_interpolated_by_triton(dtype, order, card, monkeypatch):
+    monkeypatch.delattr(terms, "add_products")
+    problem, rng = plane(50, 0.3, dtype), np.random.default_rng(0)
+    for shape in ((31, 33), (200, 65), (300, 200)):
+        s, t = (np.linspace(-3, 3, points) for points in shape)
+        if order == "shuffled":
+            s, t = rng.permutation(s), rng.permutation(t)
+        surface = evaluate(problem, card, s, t, method="spectral")
+        assert surface.plan.method == "spectral"
+        assert_close(surface, problem, ("loss",), cells=16)
+
+
+@pytest.mark.parametrize("name", ["loss", "gradient"])  # held to be at least 0, and not
+@pytest.mark.parametrize("order", ["ascending", "shuffled"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_spectral_keeps_its_bound(dtype, order, name, place, one_graph):
+    problem, rng = plane(50, 0.3, dtype), np.random.default_rng(0)
+    for shape in ((31, 33), (200, 65), (257, 520)):
+        s, t = (np.linspace(-3, 3, points) for points in shape)
+        if order == "shuffled":
+            s, t = rng.permutation(s), rng.permutation(t)
+        surface = evaluate(problem, place, s, t, quantities=(name,), method="spectral")
+        assert surface.plan.method == "spectral"
+        assert_close(surface, problem, (name,), cells=16)
+
+
+def test_many_samples_of_a_plane(place, one_graph, monkeypatch):
+    """Looked at for whether they are on a line, where they are: as tensors on a card, no tensor is an array here."""
+    problem, s = plane(6000, 0.3), np.linspace(-3, 3, 300)
+
+    def refuse(tensor, *arguments):
+        raise TypeError("can't convert a tensor to numpy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.Tensor, "__array__", refuse)
+        surface = evaluate(problem, place, s, s[:200], method="spectral")
     assert surface.plan.method == "spectral"
-    assert_close(surface, problem, ("loss",), cells=32)
+    assert_close(surface, problem, ("loss",))
+
+
+def test_bases_of_an_axis_are_kept(monkeypatch):
+    """To the same bits, by points and tiling: few of them, and no large ones."""
+    made, steps_along = [], spectral.steps_along
+    monkeypatch.setattr(spectral, "steps_along", lambda *axis: made.append(axis) or steps_along(*axis))
+    interpolate.kept_axis.cache_clear()
+    s, t, problem = np.linspace(-3, 3, 200), np.linspace(-3, 3, 65), plane(50, 0.3)
+
+    def loss(s, t):
+        return evaluate(problem, lambda array: array, s, t, method="spectral").loss
+
+    want = loss(s, t)
+    for axes, expected, count in (
+        ((s.copy(), t), want, 2),
+        ((s[::-1], t), want[:, ::-1], 3),
+        ((s, t[::-1].copy()), want[::-1], 4),
+        ((s, t), want, 4),
+    ):
+        np.testing.assert_array_equal(loss(*axes), expected)
+        assert len(made) == count
+    loss(np.nextafter(s, 9), t)
+    assert len(made) == 5
+    monkeypatch.setattr(interpolate, "MOST_KEPT", 0)
+    np.testing.assert_array_equal(loss(s, t), want)
+    assert len(made) == 7
+
+
+def test_axes_that_are_kept_are_not_written_to():
+    axis = interpolate.axis_of(np.linspace(0, 1, 50), spectral.Tiling(32, 4, 9), torch.device("cpu"))
+    with pytest.raises(ValueError, match="read-only"):
+        axis.nodes[0] = 1.0
+    copies = [(step.values.clone(), step.points) for step in axis.steps]
+    for dtype in (torch.float32, torch.float64):
+        out = torch.full((50, 50), torch.nan, dtype=dtype)
+        interpolate.fill(torch.ones(9, 9).double(), axis, axis, out, 0.0)
+        np.testing.assert_allclose(out, 1.0, rtol=2e-7)
+    assert all(values.equal(step.values) for (values, _), step in zip(copies, axis.steps, strict=True))
 
 
 @pytest.mark.long
-def test_samples_on_a_line_are_compressed(place, one_graph):
+def test_samples_on_a_line_are_compressed(place, one_graph, monkeypatch):
+    """By moments of all of them at once, and of some after others."""
     names = ("loss", "mse", "gradient", "hessian")
     s, t = np.linspace(-3, 3, 300), np.linspace(-2, 2, 200)
-    surface = evaluate(LINE, place, s, t, quantities=names, method="spectral")
-    assert "compressed" in surface.plan.reason
-    assert_close(surface, LINE, names)
+    for at_once in (3000, 700):
+        monkeypatch.setattr(body, "MOMENT_SAMPLES", dict.fromkeys(body.MOMENT_SAMPLES, at_once))
+        surface = evaluate(LINE, place, s, t, quantities=names, method="spectral")
+        assert "compressed" in surface.plan.reason
+        assert_close(surface, LINE, names)
 
 
 def test_more_samples_than_a_launch_takes(place, one_graph, monkeypatch):
-    from kernels.torch_cuda import surface as body
-
     for table, evaluations in ((2**9, 2**12), (2**8, 2**15)):
         monkeypatch.setattr(body, "TABLE", dict.fromkeys(body.TABLE, table))
         monkeypatch.setattr(body, "EVALUATIONS", dict.fromkeys(body.EVALUATIONS, evaluations))
