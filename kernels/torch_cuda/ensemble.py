@@ -11,10 +11,13 @@ import torch
 from kernels.progress import counted
 from kernels.results import Ensemble, Run
 from kernels.torch_cuda.compiled import kernel, padded
+from kernels.torch_cuda.devices import has_triton
 from kernels.torch_cuda.gradient import costs_and_slopes
-from kernels.torch_cuda.update import batches, has_triton
+from kernels.torch_cuda.update import batches
 
 LOGITS = {"cpu": 2**20, "cuda": 2**26}  # of members and samples, at once
+# Members, samples in a batch and in all, features by which a graph's blocks on a card are chosen; not measured.
+LIKELY = 2**14, 2**5, 2**10, 2**5
 FEW_FEATURES = 16  # the parameters of more don't fit the registers of a card
 
 
@@ -51,12 +54,18 @@ def all_right(theta, X, classes):
     return ((logits(theta, X) > 0) == classes).all(1)
 
 
-@kernel
+def step(function):
+    """A kernel that is `taken` with all its tensors."""
+    k, m, n, d = LIKELY
+    return kernel(function, likely=((m, d), (m,), (m,), (k, d + 1), (None,), (), (n, d), (n,), (k,)))
+
+
+@step
 def take_cross_entropy(*step):
     return taken(*step, squared=False)
 
 
-@kernel
+@step
 def take_squared_error(*step):
     return taken(*step, squared=True)
 
@@ -70,12 +79,18 @@ def add_costs(total, theta, X, y, share, squared):
     total.add_(torch.stack([(costs * share).sum(1), torch.where(right, share, 0.0).sum(1)]))
 
 
-@kernel
+def sums(function):
+    """A kernel that is `add_costs` with all its tensors."""
+    k, _, n, d = LIKELY
+    return kernel(function, likely=((None, k), (k, d + 1), (n, d), (n,), (n,)))
+
+
+@sums
 def add_cross_entropy(*costs):
     add_costs(*costs, squared=False)
 
 
-@kernel
+@sums
 def add_squared_error(*costs):
     add_costs(*costs, squared=True)
 

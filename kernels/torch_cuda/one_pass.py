@@ -14,9 +14,11 @@ import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
 TILE_BYTES = 2**13  # 16 registers of a thread, and 16 for its part of the gradient
-MOST_ROWS = 2**8  # of a tile, as labels and logits take registers too
+LABELS = 16  # bytes of those of a thread, as labels, logits and what is made of them take registers too
 WARPS = 4
-PROGRAMS = 3  # of a multiprocessor: all fit at once with 168 registers a thread, which no tile needs
+# Of a multiprocessor, all at once: with 168 registers a thread, which are enough for every tile (of 1 to 2048 features;
+# at most 24 bytes are spilled, by one of 500 float64 with weights; Triton 3.6 and 3.9, compute capability 9.0).
+PROGRAMS = 3
 CHUNK = 32  # tiles: 1 + a <= 2**CHUNK, within float32
 
 
@@ -37,7 +39,131 @@ def exponential_hinge_and_slope(z, y):
     return e, tl.where(z > 0, 1 - y, y) * tl.abs(z), (1 - y) * p - y * not_p
 
 
+# A tile is a tuple of GROUPS tiles (ROWS, WIDTH), next to each other: each has two dimensions, so that every Triton
+# gives a row to WIDTH / at_once lanes. Of one of three dimensions the order was its own, and 32 lanes shared a row.
+
+
 @triton.jit
+def row_of(w, d: tl.constexpr, GROUPS: tl.constexpr, WIDTH: tl.constexpr):
+    """`w` (d,) in groups (1, WIDTH), with zeros behind."""
+    found = ()
+    for k in tl.static_range(GROUPS):
+        column = k * WIDTH + tl.arange(0, WIDTH)[None, :]
+        found = found + (tl.load(w + column, column < d, 0.0),)
+    return found
+
+
+@triton.jit
+def tile_of_zeros(rows: tl.constexpr, dtype: tl.constexpr, GROUPS: tl.constexpr, WIDTH: tl.constexpr):
+    found = ()
+    for _ in tl.static_range(GROUPS):
+        found = found + (tl.zeros([rows, WIDTH], dtype),)
+    return found
+
+
+@triton.jit
+def tile_at(place, inside, d: tl.constexpr, WHOLE: tl.constexpr, GROUPS: tl.constexpr, WIDTH: tl.constexpr):
+    """The rows that begin at `place` (ROWS,), those that are `inside`, or all if WHOLE: masks of rows would keep lanes
+    from loading several at once."""
+    found = ()
+    for k in tl.static_range(GROUPS):
+        column = k * WIDTH + tl.arange(0, WIDTH)[None, :]
+        if not WHOLE:
+            found = found + (tl.load(place[:, None] + column, inside[:, None] & (column < d), 0.0),)
+        elif (k + 1) * WIDTH > d:
+            found = found + (tl.load(place[:, None] + column, column < d, 0.0),)
+        else:
+            found = found + (tl.load(place[:, None] + column),)
+    return found
+
+
+@triton.jit
+def column_at(place, inside, WHOLE: tl.constexpr):
+    if WHOLE:
+        found = tl.load(place)
+    else:
+        found = tl.load(place, inside, 0.0)
+    return found
+
+
+@triton.jit
+def dot(x, weights, GROUPS: tl.constexpr):
+    """The products of a tile's rows with one."""
+    products = x[0] * weights[0]
+    for k in tl.static_range(1, GROUPS):
+        products += x[k] * weights[k]
+    return tl.sum(products, 1)
+
+
+@triton.jit
+def with_products(products, slope, x, GROUPS: tl.constexpr):
+    total = ()
+    for k in tl.static_range(GROUPS):
+        total = total + (products[k] + slope[:, None] * x[k],)
+    return total
+
+
+@triton.jit
+def with_rows(gradient, products, GROUPS: tl.constexpr):
+    total = ()
+    for k in tl.static_range(GROUPS):
+        total = total + (gradient[k] + tl.sum(products[k], 0, keep_dims=True).to(tl.float64),)
+    return total
+
+
+@triton.jit
+def no_sums(dtype: tl.constexpr, ROWS: tl.constexpr, GROUPS: tl.constexpr, WIDTH: tl.constexpr):
+    """Sums of a chunk: each row's products with its slopes, 1 + what the logarithm is taken of, costs, slopes."""
+    none = tl.zeros([ROWS], dtype)
+    return tile_of_zeros(ROWS, dtype, GROUPS, WIDTH), none, none, none
+
+
+@triton.jit
+def with_tile(
+    sums,
+    X,
+    y,
+    share,
+    weights,
+    bias,
+    rows,
+    n,
+    d: tl.constexpr,
+    stride: tl.constexpr,
+    WEIGHTED: tl.constexpr,
+    WHOLE: tl.constexpr,
+    GROUPS: tl.constexpr,
+    WIDTH: tl.constexpr,
+):
+    """Adds the tile of these rows (ROWS,), of which those below n exist, to the sums of a chunk."""
+    products, above, costs, slopes = sums
+    inside = rows < n
+    x = tile_at(X + rows * stride, inside, d, WHOLE, GROUPS, WIDTH)
+    label = column_at(y + rows, inside, WHOLE)
+    e, hinge, slope = exponential_hinge_and_slope(dot(x, weights, GROUPS) + bias, label)
+    slope = tl.where((label >= 0) & (label <= 1), slope, float("nan"))
+    if not WHOLE:
+        e, hinge, slope = tl.where(inside, e, 0.0), tl.where(inside, hinge, 0.0), tl.where(inside, slope, 0.0)
+    if WEIGHTED:
+        own = column_at(share + rows, inside, WHOLE)
+        costs += own * (log1p(e) + hinge)
+        slope *= own
+    else:
+        above += e * (1 + above)
+        costs += hinge
+    return with_products(products, slope, x, GROUPS), above, costs, slopes + slope
+
+
+@triton.jit
+def with_chunk(totals, sums, GROUPS: tl.constexpr):
+    """Adds the sums of a chunk to those of a program, float64: of the rows their losses and slopes."""
+    gradient, loss, slope = totals
+    products, above, costs, slopes = sums
+    loss += (costs + log1p(above)).to(tl.float64)
+    return with_rows(gradient, products, GROUPS), loss, slope + slopes.to(tl.float64)
+
+
+@triton.jit(do_not_specialize=["n"], do_not_specialize_on_alignment=["totals", "y", "share", "w", "b"])
 def add_tiles(
     totals,
     X,
@@ -58,46 +184,33 @@ def add_tiles(
     """Writes loss and gradient by w (d,) and by b, summed over the tiles of a program, to its row of `totals`
     (programs, d + 2), float64.
 
-    Rows of X (n, d) are contiguous, one every `stride`; y and share (n,) too, which is read if WEIGHTED. A tile is
-    (GROUPS, ROWS, WIDTH) of GROUPS * WIDTH >= d columns.
+    Rows of X (n, d) are contiguous, one every `stride`; y and share (n,) too, which is read if WEIGHTED. A tile has
+    ROWS of them, in GROUPS of WIDTH columns; the last one, if rows are missing, is loaded apart.
     """
     dtype: tl.constexpr = X.dtype.element_ty
-    program, programs = tl.program_id(0), tl.num_programs(0)
-    columns = tl.arange(0, GROUPS)[:, None] * WIDTH + tl.arange(0, WIDTH)
-    used = columns < d
-    weights, bias = tl.load(w + columns, mask=used, other=0.0), tl.load(b)
-    gradient = tl.zeros([GROUPS, WIDTH], tl.float64)
-    loss, slope_sum = tl.zeros([ROWS], tl.float64), tl.zeros([ROWS], tl.float64)
-    tiles = tl.cdiv(n, ROWS)
+    program, programs = tl.program_id(0).to(tl.int64), tl.num_programs(0)
+    weights, bias = row_of(w, d, GROUPS, WIDTH), tl.load(b)
+    none = tl.zeros([ROWS], tl.float64)
+    found = tile_of_zeros(1, tl.float64, GROUPS, WIDTH), none, none
+    n = n.to(tl.int64)  # n + ROWS, or a tile's number + CHUNK * programs, may be beyond 32 bits
+    rows, tiles = tl.arange(0, ROWS), n // ROWS
     for start in range(program, tiles, CHUNK * programs):
-        products = tl.zeros([GROUPS, ROWS, WIDTH], dtype)
-        above, costs, slopes = tl.zeros([ROWS], dtype), tl.zeros([ROWS], dtype), tl.zeros([ROWS], dtype)
+        sums = no_sums(dtype, ROWS, GROUPS, WIDTH)
         for tile in tl.range(start, tl.minimum(start + CHUNK * programs, tiles), programs, num_stages=STAGES):
-            rows = tile * ROWS + tl.arange(0, ROWS).to(tl.int64)
-            inside = rows < n
-            places = (rows * stride)[:, None] + columns[:, None, :]
-            x = tl.load(X + places, mask=inside[:, None] & used[:, None, :], other=0.0)
-            label = tl.load(y + rows, mask=inside, other=0.0)
-            z = tl.sum(tl.sum(x * weights[:, None, :], 0), 1) + bias
-            e, hinge, slope = exponential_hinge_and_slope(z, label)
-            if WEIGHTED:
-                own = tl.load(share + rows, mask=inside, other=0.0)
-                costs += tl.where(inside, own * (log1p(e) + hinge), 0.0)
-                slope *= own
-            else:
-                above += tl.where(inside, e, 0.0) * (1 + above)
-                costs += tl.where(inside, hinge, 0.0)
-            slope = tl.where((label >= 0) & (label <= 1), slope, float("nan"))
-            slope = tl.where(inside, slope, 0.0)
-            slopes += slope
-            products += slope[:, None] * x
-        gradient += tl.sum(products, 1).to(tl.float64)
-        loss += (costs + log1p(above)).to(tl.float64)
-        slope_sum += slopes.to(tl.float64)
+            at = tile * ROWS + rows
+            sums = with_tile(sums, X, y, share, weights, bias, at, n, d, stride, WEIGHTED, True, GROUPS, WIDTH)
+        found = with_chunk(found, sums, GROUPS)
+    if (tiles * ROWS < n) & (tiles % programs == program):
+        at, sums = tiles * ROWS + rows, no_sums(dtype, ROWS, GROUPS, WIDTH)
+        sums = with_tile(sums, X, y, share, weights, bias, at, n, d, stride, WEIGHTED, False, GROUPS, WIDTH)
+        found = with_chunk(found, sums, GROUPS)
+    gradient, loss, slope = found
     total = totals + program * (d + 2)
     tl.store(total, tl.sum(loss))
-    tl.store(total + 1 + columns, gradient, mask=used)
-    tl.store(total + 1 + d, tl.sum(slope_sum))
+    for k in tl.static_range(GROUPS):
+        column = k * WIDTH + tl.arange(0, WIDTH)[None, :]
+        tl.store(total + 1 + column, gradient[k], column < d)
+    tl.store(total + 1 + d, tl.sum(slope))
 
 
 def takes(X):
@@ -106,20 +219,22 @@ def takes(X):
     return d * X.itemsize <= TILE_BYTES and (d == 1 or X.stride(1) == 1)
 
 
-def tile_of(d, stride, itemsize):
-    """ROWS, GROUPS, WIDTH and STAGES for data of d features.
+def tile_of(d, stride, offset, itemsize):
+    """ROWS, GROUPS, WIDTH and STAGES for data of d features that begin `offset` elements after where 16 bytes do.
 
     Lanes with a part of the same row all compute its sigmoid, and add up its logit: there should be few, each with
     several groups of columns. But next to each other they should have 32 to 64 bytes, and every thread some row.
     """
     columns = triton.next_power_of_2(d)
-    rows = min(MOST_ROWS, TILE_BYTES // (columns * itemsize))
-    at_once = math.gcd(d, stride, 16 // itemsize)  # that a lane loads
+    rows = TILE_BYTES // (columns * itemsize)
+    at_once = math.gcd(d, stride, 16 // itemsize) if offset * itemsize % 16 == 0 else 1  # that a lane loads
     most = 4 if at_once * itemsize == 16 else 8
     lanes = max(2, min(most, columns * itemsize // 16), 32 * WARPS // rows)
+    rows = min(rows, 32 * WARPS * LABELS // (lanes * itemsize))
     width = min(columns, lanes * at_once)
-    in_flight = max(2, min(8, 3 * TILE_BYTES // (rows * (columns + 1) * itemsize)))
-    return rows, columns // width, width, 1 + in_flight
+    groups = triton.cdiv(d, width)
+    in_flight = max(2, min(8, 3 * TILE_BYTES // (rows * (groups * width + 1) * itemsize)))
+    return rows, groups, width, 1 + in_flight
 
 
 @triton_op("logreg_kernels::loss_and_gradient_sums", mutates_args=())
@@ -128,13 +243,14 @@ def sums(
 ) -> torch.Tensor:
     """Loss and gradient by w (d,) and by b (1,), each times `share` (n,), summed over the samples: (d + 2,) float64."""
     n, d = X.shape
-    rows, groups, width, stages = tile_of(d, X.stride(0), X.itemsize)
-    programs = min(triton.cdiv(n, rows), PROGRAMS * multiprocessors(X.device))
+    rows, groups, width, stages = tile_of(d, X.stride(0), X.storage_offset(), X.itemsize)
+    programs = max(1, min(triton.cdiv(n, rows), PROGRAMS * multiprocessors(X.device)))
     totals = X.new_empty(programs, d + 2, dtype=torch.float64)
     labels = y.contiguous()
     arrays = totals, X, labels, labels if share is None else share.contiguous(), w.contiguous(), b
     sizes = n, d, X.stride(0), share is not None, rows, groups, width, stages, CHUNK
-    wrap_triton(add_tiles)[(programs,)](*arrays, *sizes, num_warps=WARPS)
+    with torch.cuda.device_of(X):
+        wrap_triton(add_tiles)[(programs,)](*arrays, *sizes, num_warps=WARPS)
     return totals.sum(0)
 
 

@@ -23,7 +23,10 @@ OPERATIONS = 2**35  # multiply-adds of one launch, about 0.1 s: in between Ctrl-
 OPERATIONS_PER_SAMPLE = 25  # what a sigmoid costs, in multiply-adds
 OPERATIONS_PER_COST = 200  # what a cost in float64 does
 LEAST_MEMBERS = 2**16  # fewer don't keep a card busy, and take as long
-OPTIONS = {"num_warps": 1, "enable_fp_fusion": False}
+# Of a program: two members to a thread, whose chains overlap, where their parameters leave room for that.
+MEMBERS, MEMBERS_OF_MANY_PARAMETERS = 64, 32
+FEW_PARAMETERS = 8
+WARPS = 1
 
 
 # One member to a lane: `theta` and what else has a value for each parameter are tuples of `D` vectors
@@ -272,7 +275,9 @@ def launch_run(
     tensors = rows, distance, known, lr, state, reached, path, losses
     sizes = n, len(known), batch_size, k, first, last
     members = members_of_program(size)
-    wrap_triton(run_members)[(triton.cdiv(k, members),)](*tensors, *sizes, size, squared, keep, members, **OPTIONS)
+    grid = (triton.cdiv(k, members),)
+    with torch.cuda.device_of(rows):
+        wrap_triton(run_members)[grid](*tensors, *sizes, size, squared, keep, members, **options())
 
 
 @triton_op("logreg_kernels::add_costs", mutates_args=("sums",))
@@ -289,12 +294,18 @@ def launch_costs(
     size, k = theta.shape
     members = members_of_program(size)
     tensors = rows, distance, theta, sums
-    wrap_triton(add_costs)[(triton.cdiv(k, members),)](*tensors, k, first, last, size, squared, members, **OPTIONS)
+    grid = (triton.cdiv(k, members),)
+    with torch.cuda.device_of(rows):
+        wrap_triton(add_costs)[grid](*tensors, k, first, last, size, squared, members, **options())
 
 
 def members_of_program(size):
-    """Two members in a thread, whose chains overlap, where their parameters leave room for that."""
-    return 64 if size <= 8 else 32
+    return MEMBERS if size <= FEW_PARAMETERS else MEMBERS_OF_MANY_PARAMETERS
+
+
+def options():
+    """How the kernels are compiled: every operation rounded."""
+    return {"num_warps": WARPS, "enable_fp_fusion": False}
 
 
 # Launches
@@ -375,13 +386,12 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, prog
     samples, settings = signed_samples(X, y), (lr, batch_size, epochs, squared)
     start = torch.cat([w0.T, b0[None]])
     advance = counted(progress, (k + m) * steps)
-    with torch.cuda.device_of(X):
-        theta, reached = train(samples, start, settings, None, advance)
-        value, accuracy = costs(samples, theta, squared).to(dtype)
-        history = Run(X.new_empty(m, steps, d), *X.new_empty(2, m, steps))
-        if m:
-            chosen = torch.from_numpy(np.asarray(history_of)).to(X.device)
-            train(samples, start[:, chosen], settings, history, advance)
+    theta, reached = train(samples, start, settings, None, advance)
+    value, accuracy = costs(samples, theta, squared).to(dtype)
+    history = Run(X.new_empty(m, steps, d), *X.new_empty(2, m, steps))
+    if m:
+        chosen = torch.from_numpy(np.asarray(history_of)).to(X.device)
+        train(samples, start[:, chosen], settings, history, advance)
     diverged = ~theta.isfinite().all(0)
     *w, b, value, accuracy = (field.masked_fill(diverged, torch.nan) for field in (*theta, value, accuracy))
     return Ensemble(torch.stack(w, dim=1), b, value, accuracy, reached.masked_fill(diverged, -1), history)

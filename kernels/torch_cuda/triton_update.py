@@ -10,10 +10,15 @@ import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
 from kernels.results import Run
+from kernels.torch_cuda.looks import Look, one_behind
 from kernels.torch_cuda.update import check
 
-TILE = 2**12  # values of X at once
-VALUES = 2**22  # of X, or rows, in one launch, well under 0.1 s: in between Ctrl-C is answered
+# Values of X at once: of twice as many, 568 bytes of a thread's registers are spilled, of these at most 40 (Triton 3.6
+# and 3.9, compute capability 9.0).
+TILE = 2**11
+# Of one launch, so that it takes well under 0.1 s (an estimate, from no card): in between Ctrl-C is answered.
+VALUES = 2**22  # of X
+STEPS = 2**15
 
 
 @triton.jit
@@ -35,7 +40,12 @@ def costs_and_slopes(z, y, SQUARED: tl.constexpr):
     return cost, slope
 
 
-@triton.jit(do_not_specialize=["n", "d", "batch_size", "first", "last", "every"])
+SIZES = ["n", "d", "batch_size", "first", "last", "every"]  # compiled once for all
+# And wherever they begin: rows of any length and batches of any size leave nothing of it to rely on.
+ARRAYS = ["X", "y", "order", "rates", "theta", "velocity", "status", "path"]
+
+
+@triton.jit(do_not_specialize=SIZES, do_not_specialize_on_alignment=ARRAYS)
 def run_steps(
     X,
     y,
@@ -69,6 +79,7 @@ def run_steps(
     w, b = tl.load(theta + column, real, 0.0), tl.load(theta + d)
     moving_w, moving_b = tl.load(velocity + column, real, 0.0), tl.load(velocity + d)
     failed = tl.load(status)
+    n = n.to(tl.int64)  # the end of a batch may be beyond 32 bits
     begin, place = first % tl.cdiv(n, batch_size) * batch_size, order
     wait = tl.where(every > 0, every - first % tl.maximum(every, 1), 0)
     for step in range(first, last):
@@ -78,7 +89,7 @@ def run_steps(
         for start in range(begin, end, ROWS):
             at = start + tl.arange(0, ROWS)
             live = at < end
-            row = tl.load(place + at, live, 0) if SHUFFLED else at.to(tl.int64)
+            row = tl.load(place + at, live, 0) if SHUFFLED else at
             label = tl.load(y + row, live, 0.0).to(tl.float64)
             inside = live[:, None] & real[None, :]
             x = tl.load(X + row[:, None] * d + column[None, :], inside, 0.0).to(tl.float64)
@@ -135,7 +146,8 @@ def launch(
     tensors = X, y, order, rates, theta, velocity, status, path
     sizes = n, d, batch_size, first, last, every
     warps = max(1, min(8, rows * columns // 128))
-    wrap_triton(run_steps)[(1,)](*tensors, *sizes, squared, order.numel() > 0, rows, columns, num_warps=warps)
+    with torch.cuda.device_of(X):
+        wrap_triton(run_steps)[(1,)](*tensors, *sizes, squared, order.numel() > 0, rows, columns, num_warps=warps)
 
 
 def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
@@ -147,32 +159,42 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum
     velocity, status = torch.zeros_like(theta), torch.zeros(1, dtype=torch.int64, device=X.device)
     rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max])
     data = X.contiguous(), y.contiguous()
+
+    def queued():
+        for order, first, last in launches(X, batch_size, epochs, shuffle_seed):
+            kept = path[first // history :] if history else path
+            launch(*data, order, rates, theta, velocity, status, kept, batch_size, first, last, history, loss == "mse")
+            yield Look(status), last
+
     try:
-        with torch.cuda.device_of(X):
-            for order, first, last in launches(n, d, batch_size, epochs, shuffle_seed):
-                kept = path[first // history :] if history else path
-                at = torch.from_numpy(order).to(X.device)
-                launch(*data, at, rates, theta, velocity, status, kept, batch_size, first, last, history, loss == "mse")
-                check(int(status), steps, X.dtype, lr)
-                progress(last, steps)
+        for look, last in one_behind(queued()):
+            check(*look.tolist(), steps, X.dtype, lr)
+            progress(last, steps)
     finally:
         w.copy_(theta[:-1])
         b.copy_(theta[-1:])
     return Run(path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous())
 
 
-def launches(n, d, batch_size, epochs, shuffle_seed):
-    """(order, first, last): the steps of each launch, and the orders (epochs, n) of the samples in its epochs, which
-    are whole ones; empty where samples are in order."""
+def launches(X, batch_size, epochs, shuffle_seed):
+    """(order, first, last): the steps of each launch, and the orders (epochs, n) of the samples from the epoch of the
+    first on; empty where samples are in order. Of shuffled epochs a launch takes whole ones, or a part of one."""
+    n, d = X.shape
     per_epoch = -(-n // batch_size)
-    steps = epochs * per_epoch
-    if shuffle_seed is None:
-        at_once = max(1, VALUES // (batch_size * d))
-        for first in range(0, steps, at_once):
-            yield np.empty((0, n), np.int64), first, min(first + at_once, steps)
-    else:
-        at_once = max(1, VALUES // (n * d))
-        for first in range(0, epochs, at_once):
-            some = range(first, min(first + at_once, epochs))
-            order = np.stack([np.random.default_rng([shuffle_seed, epoch]).permutation(n) for epoch in some])
-            yield order, some.start * per_epoch, some.stop * per_epoch
+    at_once = max(1, min(STEPS, VALUES // (batch_size * d)))
+    together = epochs if shuffle_seed is None else max(1, at_once // per_epoch)
+    for epoch in range(0, epochs, max(1, together)):
+        some = range(epoch, min(epoch + together, epochs))
+        order = orders(X, [] if shuffle_seed is None else some, shuffle_seed)
+        end = some.stop * per_epoch
+        for first in range(some.start * per_epoch, end, at_once):
+            yield order, first, min(first + at_once, end)
+
+
+def orders(X, epochs, shuffle_seed):
+    """Those of the samples in these epochs (epochs, n), where X is, without waiting for its device."""
+    pinned = X.is_cuda and len(epochs) > 0
+    order = torch.empty(len(epochs), len(X), dtype=torch.int64, device="cpu", pin_memory=pinned)
+    for row, epoch in zip(order.numpy(), epochs, strict=True):
+        row[:] = np.random.default_rng([shuffle_seed, epoch]).permutation(len(X))
+    return order.to(X.device, non_blocking=True)

@@ -5,19 +5,21 @@ Parameters and sums are float64 whatever the dtype of the data. A step that woul
 taken, nor are those after it; its number is looked at from time to time.
 """
 
-from importlib.util import find_spec
-
 import numpy as np
 import torch
 
 from kernels.results import Run
 from kernels.torch_cuda.compiled import kernel, padded
+from kernels.torch_cuda.devices import has_triton
 from kernels.torch_cuda.gradient import costs_and_slopes
 
-STEPS = 64  # from one look at the device to the next
+# From one look at the device to the next, of which Ctrl-C waits: well under 0.1 s (an estimate, from no card).
+STEPS = 64
+VALUES = 2**32  # of X
 # Of X: values in a batch, and columns, that one processor of a card is quicker with than a launch for each step.
 SMALL_BATCH = 2**15
 FEW_COLUMNS = 2**10
+LIKELY_BATCH = 2**16, 2**6  # the shape of one by which a graph's blocks on a card are chosen; not measured
 
 
 def sgd_step_(w, b, loss, grad_w, grad_b, lr):
@@ -54,12 +56,18 @@ def taken(X, y, share, theta, velocity, rates, status, squared):
     return torch.cat([after, loss[None]])
 
 
-@kernel
+def step(function):
+    """A kernel that is `taken` with all its tensors."""
+    m, d = LIKELY_BATCH
+    return kernel(function, likely=((m, d), (m,), (m,), (d + 1,), (d + 1,)))
+
+
+@step
 def take_cross_entropy(*step):
     return taken(*step, squared=False)
 
 
-@kernel
+@step
 def take_squared_error(*step):
     return taken(*step, squared=True)
 
@@ -88,11 +96,6 @@ def batches_of_epochs(X, y, size, epochs, shuffle_seed):
             yield from batches(X, y, torch.from_numpy(order).to(X.device), size)
 
 
-def has_triton(X):
-    """Whether kernels written in Triton can take X."""
-    return X.is_cuda and find_spec("triton") is not None
-
-
 def sgd_run_(X, y, w, b, *, batch_size, **settings):
     """`kernels.sgd_run_` on checked tensors: X (n, d), y (n,), w (d,) and b (1,) of one dtype; batch_size <= n."""
     d = X.shape[1]
@@ -112,12 +115,13 @@ def run_by_graphs_(
     theta = torch.cat([w, b]).double()
     velocity, status = torch.zeros_like(theta), theta.new_zeros(2)
     rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max])
+    at_once = max(1, min(STEPS, VALUES // (batch_size * d)))
     try:
         for step, batch in enumerate(batches_of_epochs(X, y, batch_size, epochs, shuffle_seed), start=1):
             record = TAKE[loss](*batch, theta, velocity, rates, status)
             if history and step % history == 0:
                 path[step // history - 1] = record
-            if step % STEPS == 0 or step == steps:
+            if step % at_once == 0 or step == steps:
                 check(int(status[1]), steps, X.dtype, lr)
                 progress(step, steps)
     finally:

@@ -1,17 +1,14 @@
 """The Triton kernel of loss and gradient: its values, and what it is compiled to.
 
-`make test-cuda` runs it on a card. Without one it needs a package that PyTorch for CPUs comes without: after
-`pip install --target DIR triton`, `TRITON_INTERPRET=1 PYTHONPATH=DIR .venv/bin/python -m pytest
-tests/kernels/test_one_pass.py` runs it on CPU tensors, and compiles it for a card of compute capability 9.0.
+`make card` runs it on a card. Without one it runs on CPU tensors, in Triton's interpreter, and is compiled for a
+card of compute capability 9.0.
 """
 
 import json
 import math
 import os
 import re
-import subprocess
-import tempfile
-from pathlib import Path
+import sys
 
 import numpy as np
 import pytest
@@ -22,7 +19,7 @@ from kernels import checks
 from kernels.results import LossGrad
 from tests import oracle, problems
 
-triton = pytest.importorskip("triton", reason="no Triton: tests/kernels/test_one_pass.py says how to install it")
+triton = pytest.importorskip("triton", reason="Triton is not installed")
 
 from kernels.torch_cuda import gradient, one_pass  # noqa: E402
 
@@ -39,17 +36,12 @@ PLACES = (
 )
 SHAPES = ((1, 1), (2, 5), (300, 1), (997, 3), (1025, 2), (1000, 7), (3000, 8), (777, 33), (129, 128), (40, 1000))
 MOST_REGISTERS = 2**16 // (32 * one_pass.WARPS * one_pass.PROGRAMS)
-CASES = (  # d, dtype, weighted
-    *((d, "fp32", False) for d in (1, 3, 8, 33, 128, 2048)),
-    *((d, "fp64", True) for d in (3, 8, 1024)),
-)
+MOST_SHARED = 227 * 2**10 // one_pass.PROGRAMS
 
 
 @pytest.fixture(params=PLACES)
-def device(request, monkeypatch):
+def device(request):
     """Where tensors have to be."""
-    if request.param == "cpu":
-        monkeypatch.setattr(one_pass, "wrap_triton", lambda kernel: kernel)  # PyTorch wraps what is compiled
     return request.param
 
 
@@ -141,12 +133,34 @@ def test_layouts(device):
         assert one_pass.takes(data)
         data.copy_(torch.as_tensor(X))
         np.testing.assert_allclose(sums(device, data, *columns), want, rtol=1e-13)
+    starts_late = [torch.as_tensor(v, device=device) for v in (X, y, w, b, weight)]
+    starts_late = [torch.cat([v.new_zeros(1), v.flatten()])[1:].view(v.shape) for v in starts_late]
+    np.testing.assert_allclose(sums(device, *starts_late), want, rtol=1e-13)
     assert not one_pass.takes(wide.T)
     assert not one_pass.takes(wide.new_empty(1, 1025))
     column = wide[:, :1].copy_(torch.as_tensor(problem_of(1000, 1, np.float64)[0][0]))
     assert one_pass.takes(column)
     (x, *others), _ = problem_of(1000, 1, np.float64)
     np.testing.assert_allclose(sums(device, column, *others, None), sums(device, x, *others, None), rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [2**31 - 1, 2**31 + 1])
+def test_rows_beyond_32_bits(n, device, tmp_path, monkeypatch):
+    """The last row counts, in a launch of so many programs that each has two tiles or three."""
+    if device == "cuda":
+        pytest.skip("has a test of its own")
+    from triton.runtime import interpreter
+
+    tiles = n // one_pass.tile_of(1, 1, 0, 4)[0]
+    programs = tiles // 2
+    many = interpreter.TensorHandle(np.array([programs], np.int32), triton.language.int32)
+    monkeypatch.setattr(interpreter.InterpreterBuilder, "create_get_num_programs", lambda self, axis: many)
+    monkeypatch.setattr(interpreter.GridExecutor, "_restore_args_dev", lambda *_: None)  # would copy all to itself
+    # files of zeros that take no memory, nor the disk's
+    x, y = (torch.from_file(str(tmp_path / name), shared=True, size=n) for name in ("x", "y"))
+    x[-1] = 1.0
+    monkeypatch.setattr(one_pass, "PROGRAMS", tiles % programs + 1)  # the last of those that run has the last tile
+    assert one_pass.sums(x[:, None], y, torch.zeros(1), torch.zeros(1), None)[1] == 0.5
 
 
 @pytest.mark.parametrize("dtype", problems.DTYPES)
@@ -166,6 +180,10 @@ def test_public_functions(dtype, device, monkeypatch):
     kernels.sgd_step_(*data, *stepped, lr=1.0)
     for got, v, slope in zip(stepped, (w, b), (gradient_of_w, gradient_of_b), strict=True):
         np.testing.assert_allclose(got.cpu(), v - slope, **close)
+    for labels in (data[1] > 0.5, (data[1] > 0.5).long()[:, None]):
+        got = kernels.bce_loss_grad(data[0], labels, *start)
+        want = kernels.bce_loss_grad(data[0], (data[1] > 0.5).to(data[0].dtype), *start)
+        assert all(one.equal(other) for one, other in zip(got, want, strict=True))
     leaves = [v.clone().requires_grad_() for v in start]
     value = kernels.linear_bce(data[0], *leaves, data[1])
     value.backward()
@@ -182,6 +200,35 @@ def test_columns_that_are_contiguous_go_by_blocks_on_a_card():
     got = kernels.bce_loss_grad(columns, *(torch.as_tensor(v, device="cuda") for v in (y, w, b)))
     result = LossGrad(*(v.cpu().numpy() for v in got))
     oracle.assert_pass_close(result, oracle.mean_loss_grad(X, y, w, b), X.dtype, ulps=8)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("n", [2**31 - 1, 2**31 + 1])
+def test_about_two_to_the_31_rows_on_a_card(n):
+    x, y, w, b = (torch.zeros(size, device="cuda") for size in (n, n, 1, 1))
+    x[-1] = 1.0
+    assert one_pass.sums(x[:, None], y, w, b, None)[1:].tolist() == [0.5, n / 2]
+
+
+@pytest.mark.cuda
+def test_calls_can_be_captured_on_a_card():
+    """In a CUDA graph, which computes anew from what is in the tensors when it is replayed."""
+    (X, y, w, b), _ = problem_of(300, 5, np.float64)
+    X, y, w, b = (torch.as_tensor(v, device="cuda") for v in (X, y, w, b))
+
+    def call():
+        stepped = w.clone(), b.clone()
+        return *kernels.bce_loss_grad(X, y, w, 0.25), kernels.sgd_step_(X, y, *stepped, lr=0.1), *stepped
+
+    call()  # compiles
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = call()
+    X.mul_(-0.5)
+    graph.replay()
+    for got, want in zip(captured, call(), strict=True):
+        torch.testing.assert_close(got, want, rtol=0, atol=0)
 
 
 @pytest.mark.cuda
@@ -206,48 +253,78 @@ def test_composes_with_torch_compile_on_a_card():
 
 # What it is compiled to
 
+SIZES = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 30, 32, 33, 64, 100, 128, 129, 256, 500, 512, 1000, 1024, 1025, 2000, 2048)
+FEW = (  # d, stride, offset, dtype, weighted
+    *((d, d, 0, "float32", True) for d in (1, 17, 33, 128)),
+    *((d, d, 0, "float64", False) for d in (3, 16)),
+    (16, 20, 0, "float32", False),
+    (12, 13, 0, "float32", True),
+    (16, 16, 1, "float64", True),
+)
+ALL = [
+    (d, d + more, offset, dtype, weighted)
+    for d in SIZES
+    for dtype, most in (("float32", 2048), ("float64", 1024))
+    for more, offset, weighted in ((0, 0, False), (0, 0, True), (3, 0, True), (0, 1, True))
+    if d <= most
+]
 
-def compile_for_hopper(d, dtype, weighted):
-    """PTX of the kernel, and what it uses of a multiprocessor."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
 
-    arrays = {"totals": "*fp64"} | dict.fromkeys(("X", "y", "share", "w", "b"), f"*{dtype}")
-    tile = one_pass.tile_of(d, d, int(dtype[2:]) // 8)
-    constants = dict(zip(("ROWS", "GROUPS", "WIDTH", "STAGES"), tile, strict=True))
-    constants |= {"d": d, "stride": d, "WEIGHTED": weighted, "CHUNK": one_pass.CHUNK}
-    place = one_pass.add_tiles.arg_names.index
-    source = ASTSource(
-        one_pass.add_tiles,
-        arrays | {"n": "i32"} | dict.fromkeys(constants, "constexpr"),
-        {(place(name),): value for name, value in constants.items()},
-        {(place(name),): [["tt.divisibility", 16]] for name in (*arrays, "n")},
+def compiled_for(d, stride, offset, dtype, weighted, n=5000):
+    from tests import hopper
+
+    dtype = getattr(torch, dtype)
+    X = torch.empty(n * stride + offset, dtype=dtype).as_strided((n, d), (stride, 1), offset)
+    y, w, b = (torch.empty(size, dtype=dtype) for size in (n, d, 1))
+    with hopper.compiling(one_pass) as found:
+        one_pass.sums(X, y, w, b, y if weighted else None)
+    return found[0]
+
+
+def print_compiled(cases):
+    """Of each case what it uses of a multiprocessor, the sizes of its copies and how many exponentials it has."""
+    for case in cases:
+        found = compiled_for(*case)
+        sizes = re.findall(r"cp\.async\.\w+\.shared\.global \[.*?\], \[.*?\], (0x\w+)", found.ptx)
+        facts = found.registers, found.stack, found.shared, [int(size, 16) for size in set(sizes)]
+        print(json.dumps([case, *facts, found.ptx.count("ex2.approx")]))
+
+
+def in_a_process_that_compiles(source):
+    source = f"from tests.kernels import test_one_pass\n{source}"
+    done = problems.run_python(
+        source, TRITON_INTERPRET="0", PYTHONPATH=os.pathsep.join([os.getcwd(), *sys.path]), timeout=1200
     )
-    options = {"num_warps": one_pass.WARPS}
-    asm = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options).asm
-    tool = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(asm["cubin"])
-        file.flush()
-        done = subprocess.run([tool, "-res-usage", file.name], capture_output=True, text=True, check=True)
-    return asm["ptx"], done.stdout
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def print_compiled():
-    for case in CASES:
-        print(json.dumps([case, *compile_for_hopper(*case)]))
+@pytest.mark.parametrize("cases", ["FEW", pytest.param("ALL", marks=pytest.mark.long)])
+def test_compiled_for_hopper(cases):
+    """All programs of a multiprocessor fit at once, next to nothing is spilled; lanes load 16 bytes
+    where rows allow it, and no more of them share a row than its tile means to."""
+    found = in_a_process_that_compiles(f"test_one_pass.print_compiled(test_one_pass.{cases})")
+    assert len(found) == len(FEW if cases == "FEW" else ALL)
+    for case, registers, stack, shared, copies, exponentials in found:
+        d, stride, offset, dtype, _ = case
+        itemsize = int(dtype[5:]) // 8
+        rows, _, width, _ = one_pass.tile_of(d, stride, offset, itemsize)
+        at_once = math.gcd(d, stride, 16 // itemsize) if offset == 0 else 1
+        assert registers <= MOST_REGISTERS, case
+        assert stack <= 24, case  # bytes
+        assert shared <= MOST_SHARED, case
+        assert d == 1 or at_once * itemsize in copies, case
+        if dtype == "float32":
+            lanes = max(1, width // at_once)
+            of_a_thread = max(1, rows * lanes // (32 * one_pass.WARPS))
+            assert 0 < exponentials <= of_a_thread + 4, case  # the last tile has more lanes to a row
 
 
-def test_compiled_for_hopper():
-    """Registers are enough for all programs of a multiprocessor at once; lanes load 16 bytes where rows allow it."""
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    source = "from tests.kernels.test_one_pass import print_compiled; print_compiled()"
-    done = problems.run_python(source, TRITON_INTERPRET="0", PYTHONPATH=path)
-    assert done.returncode == 0
-    for line in done.stdout.splitlines():
-        (d, dtype, _), ptx, usage = json.loads(line)
-        registers, stack = map(int, re.search(r"REG:(\d+) STACK:(\d+)", usage).groups())
-        assert registers <= MOST_REGISTERS, line
-        assert stack <= 16, line  # bytes spilled
-        if d * int(dtype[2:]) % 128 == 0:
-            assert re.search(r"cp\.async\.cg\.shared\.global \[.*\], 0x10", ptx), line
+def print_kernels():
+    """How many there are for what the library may be given."""
+    kernels = {compiled_for(17, 17, 0, "float32", False, n).ptx for n in (1, 2, 15, 16, 17, 4096, 5000)}
+    print(len(kernels))
+
+
+def test_one_kernel_for_any_number_of_rows():
+    assert in_a_process_that_compiles("test_one_pass.print_kernels()") == [1]

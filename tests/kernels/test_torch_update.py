@@ -100,6 +100,17 @@ def test_runs_of_any_size(place, one_graph):
             assert_run(place, n, d, batch_size, "bce", options)
 
 
+def test_the_device_is_looked_at_after_few_steps_of_large_batches(place, monkeypatch):
+    from kernels.torch_cuda import update
+
+    monkeypatch.setattr(update, "VALUES", 65)
+    seen = []
+    X, y, w, b = map(place, problems.sgd_problem(40, 3))
+    settings = {"lr": 0.1, "batch_size": 5, "epochs": 2, "backend": "torch"}
+    kernels.sgd_run_(X, y, w, b, **settings, progress=lambda done, _: seen.append(done))
+    assert seen == [4, 8, 12, 16]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("d", [1, 7])
 @pytest.mark.parametrize("loss", ["bce", "mse"])
@@ -147,3 +158,33 @@ def test_values_on_a_card_are_not_looked_at(monkeypatch):
     assert kernels.bce_loss_grad(X, y, w, b).loss.isnan()
     assert kernels.sgd_step_(X, y, w, b, lr=0.1).isnan()
     assert (w.equal(before[0]), b.equal(before[1])) == (True, True)
+
+
+def test_nothing_waits_for_a_card(monkeypatch):
+    """So that CUDA graphs can capture a call: no value comes to the host, nor goes from its memory; the bias as well
+    may be a number."""
+
+    def refuse(*_):
+        raise AssertionError("a CUDA tensor's value is looked at, or an array copied")
+
+    X, y, w, b = (torch.from_numpy(v) for v in problems.sgd_problem(50, 3))
+    weight = torch.rand(50, dtype=X.dtype)
+
+    def call():
+        stepped = w.clone(), b.clone()
+        loss, grad_w, _ = kernels.bce_loss_grad(X, y, w, 0.25, sample_weight=weight)
+        return loss, grad_w, kernels.sgd_step_(X, y, *stepped, lr=0.1), kernels.linear_bce(X, w, b, y), stepped
+
+    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    call()  # compiles, which looks at values
+    monkeypatch.setattr(torch, "from_numpy", refuse)
+    for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__"):
+        monkeypatch.setattr(torch.Tensor, name, refuse)
+    loss, grad_w, *results, stepped = call()
+    monkeypatch.undo()
+    want = truth(*(v.numpy() for v in (X, y, w)), [0.25], weight.numpy())
+    assert loss.item() == pytest.approx(want[0], rel=1e-13)
+    np.testing.assert_allclose(grad_w, want[1], rtol=0, atol=1e-14)
+    want = truth(*(v.numpy() for v in (X, y, w, b)))
+    assert [v.item() for v in results] == pytest.approx([want[0]] * 2, rel=1e-13)
+    np.testing.assert_allclose(stepped[0], w.numpy() - 0.1 * want[1], rtol=0, atol=1e-14)

@@ -1,10 +1,13 @@
 """Training by Triton, held to the contract of every backend: in its interpreter, and on a card."""
 
+import json
 import os
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import torch
 
 import kernels
 from tests import oracle, problems
@@ -100,37 +103,177 @@ def test_divergence_names_the_step_and_keeps_the_last_parameters(card):
     np.testing.assert_allclose(host(arrays[2:])[0], path[0][-1], rtol=1e-12)
 
 
-COMPILE = """
-from triton import compile
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
+def test_orders_of_a_launch_are_drawn_while_the_device_is_at_the_one_before(card, monkeypatch):
+    """Launches have few steps, whatever their size; the next one is there before anything waits for the last."""
+    from kernels.torch_cuda import triton_update
 
-from kernels.torch_cuda import triton_ensemble, triton_update
+    happened, launch, orders = [], triton_update.launch, triton_update.orders
+    monkeypatch.setattr(triton_update, "STEPS", 12)
+    monkeypatch.setattr(triton_update, "launch", lambda *a: (happened.append("launch"), launch(*a)))
+    monkeypatch.setattr(triton_update, "orders", lambda *a: (happened.append(("orders", len(a[1]))), orders(*a))[1])
+    X, y, w, b = map(card, problems.sgd_problem(20, 1))
+    settings = {"lr": 0.1, "batch_size": 4, "epochs": 5, "shuffle_seed": 1, "backend": "torch"}
+    kernels.sgd_run_(X, y, w, b, **settings, progress=lambda done, _: happened.append(done))
+    drawn = ("orders", 2), "launch"
+    assert happened == [*drawn, *drawn, 10, ("orders", 1), "launch", 20, 25]
 
-def assembly(kernel, pointers, default, options, **constants):
-    names = kernel.arg_names
-    types = dict.fromkeys(names[: names.index("n" if "n" in names else "k")], default) | pointers
-    types = {name: "constexpr" if name in constants else types.get(name, "i32") for name in names}
-    return compile(ASTSource(kernel, types, constants), GPUTarget("cuda", 90, 32), options).asm
 
-wide = {"lr": "*fp64", "losses": "*fp64", "sums": "*fp64", "reached": "*i64"}
-members = {"D": 4, "SQUARED": False, "MEMBERS": 64}
-train = assembly(
-    triton_ensemble.run_members, wide, "*fp32", triton_ensemble.OPTIONS, **members, KEEP=False
-)
-assert "fma.rn.f32" in train["ptx"] and "fma.rn.f64" not in train["ptx"], "the class goes by contracted operations"
-costs = assembly(triton_ensemble.add_costs, wide, "*fp32", triton_ensemble.OPTIONS, **members)
-state = dict.fromkeys(("rates", "theta", "velocity"), "*fp64") | {"order": "*i64", "status": "*i64"}
-run = assembly(
-    triton_update.run_steps, state, "*fp32", {}, SQUARED=False, SHUFFLED=True, ROWS=32, COLUMNS=32
-)
-print(*(len(code["cubin"]) > 0 for code in (train, costs, run)))
+@pytest.mark.parametrize("seed", [None, 5])
+def test_an_epoch_of_many_steps_takes_several_launches(seed, card, monkeypatch):
+    from kernels.torch_cuda import triton_update
+
+    monkeypatch.setattr(triton_update, "STEPS", 3)
+    seen = []
+    kept = {"history": 2, "momentum": 0.5}
+    assert_run(card, 23, 2, 3, "bce", {"shuffle_seed": seed} | kept)
+    X, y, w, b = map(card, problems.sgd_problem(23, 2))
+    settings = {"lr": 0.1, "batch_size": 3, "epochs": 2, "shuffle_seed": seed, "backend": "torch"}
+    kernels.sgd_run_(X, y, w, b, **settings, progress=lambda done, _: seen.append(done))
+    assert seen == ([3, 6, 9, 12, 15, 16] if seed is None else [3, 6, 8, 11, 14, 16])
+
+
+def test_launches_are_short_whatever_the_batch():
+    from kernels.torch_cuda import triton_update
+
+    X = torch.empty(20, 1)
+    for batch_size in (1, 3, 20):
+        for seed in (None, 0):
+            _, first, last = next(triton_update.launches(X, batch_size, 20_000, seed))
+            assert 2**14 < last - first <= triton_update.STEPS
+
+
+@pytest.mark.parametrize("operator", ["sums", "launch", "launch_run", "launch_costs", "add_products", "fill"])
+def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch):
+    """Also where an operator is called directly, while another device is the current one."""
+    from kernels.torch_cuda import one_pass, triton_ensemble, triton_interpolate, triton_surface, triton_update
+
+    modules = {"sums": one_pass, "launch": triton_update, "add_products": triton_surface, "fill": triton_interpolate}
+    module = modules.get(operator, triton_ensemble)
+    happened = []
+
+    @contextmanager
+    def device_of(tensor):
+        happened.append(tensor)
+        yield
+        happened.append("left")
+
+    launcher = type("Launcher", (), {"__getitem__": lambda self, grid: lambda *a, **o: happened.append("launched")})()
+    monkeypatch.setattr(torch.cuda, "device_of", device_of)
+    monkeypatch.setattr(module, "wrap_triton", lambda kernel: launcher)
+    X, k = torch.zeros(4, 3), torch.zeros(2, 3, 5)
+    v, whole = torch.zeros(4, dtype=torch.float64), torch.zeros(5, dtype=torch.int64)
+    call = {
+        "sums": lambda: one_pass.sums(X, v, v[:3], v[:1], None),
+        "launch": lambda: triton_update.launch(X, v, whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, False),
+        "launch_run": lambda: triton_ensemble.launch_run(X, v, X, v[:1], k, whole, k[:0], v[:0], 2, 0, 2, False, False),
+        "launch_costs": lambda: triton_ensemble.launch_costs(X, v, k[0], k[1], 0, 4, False),
+        "add_products": lambda: triton_surface.add_products(X[None], torch.zeros(8, 3), torch.zeros(8, 4)),
+        "fill": lambda: triton_interpolate.fill(X, X, X.T, 4, whole, whole, True, 0.0),
+    }[operator]
+    call()
+    assert happened[0].data_ptr() == X.data_ptr()
+    assert happened[1:] == ["launched", "left"]
+
+
+def test_orders_are_drawn_on_the_host_wherever_tensors_are_made():
+    """As they are after torch.set_default_device: what is pinned is memory of the host."""
+    from kernels.torch_cuda import triton_update
+
+    X = torch.zeros(7, 2)
+    with torch.device("meta"):
+        order = triton_update.orders(X, [0, 1], 3)
+    want = [np.random.default_rng([3, epoch]).permutation(7) for epoch in (0, 1)]
+    np.testing.assert_array_equal(order.numpy(), want)
+
+
+RUN_STEPS = """
+import json
+import torch
+from tests import hopper
+from kernels.torch_cuda import triton_update
+
+def used(d, batch_size, dtype, squared, shuffled, offset=0):
+    n, dtype = batch_size + 5, getattr(torch, dtype)
+    X, y = (torch.empty(size + offset, dtype=dtype)[offset:] for size in (n * d, n))
+    theta, order = torch.empty(d + 1, dtype=torch.float64), torch.empty(2 * shuffled, n, dtype=torch.int64)
+    rates, status, path = theta.new_empty(4), torch.empty(1, dtype=torch.int64), torch.empty(4, d + 2, dtype=dtype)
+    state = rates, theta, theta.clone(), status, path.view(-1)[offset * (d + 2) :].view(-1, d + 2)
+    with hopper.compiling(triton_update) as found:
+        triton_update.launch(X.view(n, d), y, order, *state, batch_size, 0, 8, 1, squared)
+    return found[0]
+
+for case in {cases}:
+    print(json.dumps([case, *used(*case)[1:4]]))
+print(json.dumps(len({{used(9, 3, "float32", False, True, offset).ptx for offset in (0, 1)}})))
 """
+FEW = [(1, 4096, "float32", False, False), (30, 1024, "float32", True, True), (1024, 32, "float64", False, False)]
+ALL = [
+    (d, min(2**15 // d, 4096), dtype, squared, shuffled)
+    for d in (1, 2, 7, 30, 64, 128, 200, 512, 784, 1000, 1024)
+    for dtype in ("float32", "float64")
+    for squared in (False, True)
+    for shuffled in (False, True)
+]
 
 
-@pytest.mark.long
-def test_compiles_for_a_card():
-    """Ahead of time, without one."""
-    pytest.importorskip("triton", reason="Triton is not installed")
-    done = problems.run_python(COMPILE, PYTHONPATH=os.pathsep.join(sys.path), TRITON_INTERPRET="0")
-    assert done.stdout == "True True True\n"
+@pytest.mark.parametrize("cases", [FEW, pytest.param(ALL, marks=pytest.mark.long)], ids=["few", "all"])
+def test_registers_of_runs(cases):
+    """Next to nothing is spilled; where arrays begin makes no other kernel."""
+    path = os.pathsep.join([os.getcwd(), *sys.path])
+    done = problems.run_python(RUN_STEPS.format(cases=cases), PYTHONPATH=path, TRITON_INTERPRET="0", timeout=600)
+    assert done.returncode == 0
+    *found, kernels_of_offsets = map(json.loads, done.stdout.splitlines())
+    assert len(found) == len(cases)
+    for case, _, stack, shared in found:
+        assert stack <= 40, case
+        assert shared <= 2**14, case
+    assert kernels_of_offsets == 1
+
+
+RUN_MEMBERS = """
+import json
+import torch
+from tests import hopper
+from kernels.torch_cuda import triton_ensemble
+
+def used(d, dtype, squared, keep):
+    dtype, n, k = getattr(torch, dtype), 20, 100
+    rows, distance = torch.empty(n, d + 1, dtype=dtype), torch.empty(n, dtype=dtype)
+    state, reached = torch.empty(2, d + 1, k, dtype=dtype), torch.empty(k, dtype=torch.int64)
+    path, losses = torch.empty(3 * keep, d + 1, k, dtype=dtype), torch.empty(3 * keep, k, dtype=torch.float64)
+    run = rows, distance, rows, losses.new_empty(1), state, reached, path, losses
+    with hopper.compiling(triton_ensemble) as found:
+        triton_ensemble.launch_run(*run, 3, 0, 3, squared, keep)
+        triton_ensemble.launch_costs(rows, distance, state[0], losses.new_empty(2, k), 0, n, squared)
+    return found
+
+for case in {cases}:
+    for kernel in used(*case):
+        fused = [fma in kernel.ptx for fma in ("fma.rn.f32", "fma.rn.f64")]
+        print(json.dumps([case, *kernel[:4], fused]))
+"""
+FEW_MEMBERS = [(1, "float32", False, False), (3, "float32", False, True)]
+ALL_MEMBERS = [
+    (d, dtype, squared, keep)
+    for d in (1, 2, 7, 8, 16)
+    for dtype in ("float32", "float64")
+    for squared in (False, True)
+    for keep in (False, True)
+]
+
+
+@pytest.mark.parametrize("cases", [FEW_MEMBERS, pytest.param(ALL_MEMBERS, marks=pytest.mark.long)], ids=["few", "all"])
+def test_registers_of_members(cases):
+    """Parameters stay in registers, next to nothing is spilled; the class doesn't go by contracted operations, which in
+    float64 only exponentials have."""
+    path = os.pathsep.join([os.getcwd(), *sys.path])
+    done = problems.run_python(RUN_MEMBERS.format(cases=cases), PYTHONPATH=path, TRITON_INTERPRET="0", timeout=900)
+    assert done.returncode == 0
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == 2 * len(cases)
+    for (d, dtype, squared, keep), name, _, stack, shared, fused in found:
+        case = name, d, dtype, squared, keep
+        assert stack <= 24, case
+        assert shared <= 2**10, case
+        if name == "run_members" and dtype == "float32" and not keep:
+            assert fused == [True, False], case
