@@ -1,12 +1,16 @@
-# Each target sets up .venv by itself, but those for a CUDA device: they take the machine's own python3, with PyTorch
-# and pytest, and install nothing. PIP_ARGS goes to every pip install, e.g. an index of CPU-only builds of torch.
+# Each target sets up .venv by itself, but `make card`: it takes the machine's own python3, with PyTorch and pytest, and
+# installs nothing. PIP_ARGS goes to every pip install, e.g. an index of CPU-only builds of torch.
+# `make test-card-versions PYTHON=python3.12` has an environment of its own, .venv-card.
 PYTHON ?= python3
 PIP_ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
+CARD_VENV := .venv-card
+CARD_RUN := $(CARD_VENV)/bin/python
+CARD_INSTALLED := $(CARD_VENV)/installed
 
-.PHONY: lab test test-long test-cuda bench bench-cuda lint clean
+.PHONY: lab test test-long test-card-versions bench card publish lint clean
 
 lab: $(INSTALLED)
 	$(RUN) -m logreg lab
@@ -15,7 +19,7 @@ test: $(INSTALLED)
 	$(RUN) -m pytest -m "not long" -n 2 --dist worksteal
 
 test-long: $(INSTALLED)
-	$(RUN) -m pytest -m long
+	$(RUN) -m pytest -m long -n 2 --dist worksteal
 
 # `make bench BENCH="plane run"` runs some of them; the report reads the last results of each.
 BENCH ?= surface plane run options gradient loop ensemble
@@ -28,12 +32,21 @@ bench: $(INSTALLED)
 	$(RUN) -m bench.plots
 	$(RUN) -m bench.accuracy
 
-test-cuda:
-	$(PYTHON) -m pytest -m cuda tests/kernels/test_torch_surface.py tests/kernels/test_torch_update.py \
-		tests/kernels/test_torch_ensemble.py tests/kernels/test_one_pass.py tests/kernels/test_triton.py
+# What runs on a card, tested without one, with a card machine's versions of everything.
+test-card-versions: $(CARD_INSTALLED)
+	$(CARD_RUN) -m pytest -m "not cuda" -n 2 --dist worksteal @tests/cuda.txt
 
-bench-cuda:
-	$(PYTHON) -m bench.cuda
+# `make card OUT=DIR` on a machine with one; `make card CARD=cpu OUT=DIR` goes the same way on any. CARD_ARGS: more
+# options of bench.card, e.g. "--skip-done DIR". `make publish OUT=DIR` takes the results of a card into the tables.
+CARD ?= cuda
+OUT ?= out/card
+CARD_ARGS ?=
+
+card: $(if $(filter cpu,$(CARD)),$(INSTALLED))
+	$(if $(filter cpu,$(CARD)),$(RUN),$(PYTHON)) -m bench.card --out "$(OUT)" --device $(CARD) $(CARD_ARGS)
+
+publish: $(INSTALLED)
+	$(RUN) -m bench.card.publish "$(OUT)"
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .
@@ -41,10 +54,15 @@ lint: $(INSTALLED)
 	$(RUN) -m mypy
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(CARD_VENV) build dist *.egg-info
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet -c constraints.txt $(PIP_ARGS) torch
 	$(RUN) -m pip install --quiet -c constraints.txt $(PIP_ARGS) --editable ".[test,bench,lint]"
 	touch $(INSTALLED)
+
+$(CARD_INSTALLED): constraints-card.txt
+	$(PYTHON) -m venv $(CARD_VENV)
+	$(CARD_RUN) -m pip install --quiet $(PIP_ARGS) -r constraints-card.txt
+	touch $(CARD_INSTALLED)

@@ -4,13 +4,18 @@
 import argparse
 import json
 import re
+import sys
 from itertools import groupby
 from pathlib import Path
+
+from bench.card import report as card
+from bench.card.journal import Journal
+from bench.numbers import si, significant
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
 FILES = ("surface", "plane", "run", "options", "gradient", "loop", "ensemble")  # as they are to be read
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
+CARD = "card.jsonl"  # of the results: those of `bench.card`
 # as they are to be read
 WORKLOADS = (
     "Lab surface",
@@ -62,26 +67,38 @@ EAGER = (
     "eager PyTorch, torch.optim.SGD",
 )
 NOISY = 1.5
-PREFIXES = {1e9: "G", 1e6: "M", 1e3: "k", 1.0: "", 1e-3: "m", 1e-6: "µ", 1e-9: "n"}
 NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch"}
 
 
 def main():
+    options = parsed()
+    try:
+        results = read_results(options.results)
+        write(results, Journal(options.results / CARD).lines(), options.readme, options.tables)
+    except (OSError, ValueError, LookupError) as error:
+        sys.exit(f"bench.report: {type(error).__name__}: {error}")
+    for entry in [entry for result in results for entry in result["benchmarks"]]:
+        if entry["stats"]["median"] > NOISY * entry["stats"]["min"]:
+            print(f"the machine was busy: the median is far above the fastest in {entry['group']}, {entry['name']}")
+
+
+def parsed(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON files")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--tables", type=Path, default=ROOT / "docs" / "benchmarks.md")
-    options = parser.parse_args()
-    try:
-        results = read_results(options.results)
-        readme = options.readme.read_text(encoding="utf-8")
-        options.readme.write_text(replaced(readme, summary(results)), encoding="utf-8")
-        options.tables.write_text(f"# Benchmarks\n\n{report(results)}\n", encoding="utf-8")
-    except (OSError, ValueError, LookupError) as error:
-        parser.exit(1, f"{parser.prog}: {type(error).__name__}: {error}\n")
-    for entry in [entry for result in results for entry in result["benchmarks"]]:
-        if entry["stats"]["median"] > NOISY * entry["stats"]["min"]:
-            print(f"the machine was busy: the median is far above the fastest in {entry['group']}, {entry['name']}")
+    return parser.parse_args(arguments)
+
+
+def write(results, of_card, readme, tables):
+    """Puts results, and lines of a card's if there are any, into the README and the tables."""
+    text, parts = replaced(readme.read_text(encoding="utf-8"), "results", summary(results)), [report(results)]
+    if of_card:
+        short, long = card.published(of_card)
+        text = replaced(text, "card", short)
+        parts.append(f"## On a card\n\n{long}")
+    readme.write_text(text, encoding="utf-8")
+    tables.write_text("\n\n".join(["# Benchmarks", *parts]) + "\n", encoding="utf-8")
 
 
 def read_results(folder):
@@ -93,12 +110,13 @@ def read_results(folder):
     return found
 
 
-def replaced(readme, text):
-    """The README with `text` between its markers."""
-    if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(END) < readme.index(BEGIN):
-        raise ValueError(f"the README needs one line {BEGIN} and, below it, one line {END}")
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}"
+def replaced(readme, name, text):
+    """The README with `text` between the markers of this name."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if readme.count(begin) != 1 or readme.count(end) != 1 or readme.index(end) < readme.index(begin):
+        raise ValueError(f"the README needs one line {begin} and, below it, one line {end}")
+    before, rest = readme.split(begin)
+    return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
 
 
 def summary(results):
@@ -206,18 +224,6 @@ def median(entry):
 def over(ours, entry):
     """The time of a contender divided by ours: of calls that took turns, if that was measured."""
     return entry["extra_info"].get("over_ours", median(entry) / ours)
-
-
-def si(value, unit=""):
-    """Three digits and a prefix: 1.52 ms, 13.8 G."""
-    scale = next((scale for scale in PREFIXES if value >= 0.9995 * scale), 1e-9)
-    return f"{significant(value / scale)} {PREFIXES[scale]}{unit}".rstrip()
-
-
-def significant(value):
-    """Three significant digits, without an exponent."""
-    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:,.{digits}f}" if value >= 0.0995 else f"{value:.2g}"
 
 
 if __name__ == "__main__":
