@@ -131,14 +131,16 @@ def only_run(options):
         options.error(f"{results} exists; accepted: --skip-done {options.out}, or another folder for --out")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
-        with (options.out / "log.txt").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            previous = options.skip_done and options.skip_done / RESULTS
-            yield continued(results, previous, options.where), Log(options.out / "log.txt")
-    except BlockingIOError:
-        options.error(f"argument --out: another run writes to {options.out}")
+        lock = (options.out / "log.txt").open("a")
     except OSError as error:
         options.error(f"argument --out: {error}")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            options.error(f"argument --out: another run writes to {options.out}")
+        previous = options.skip_done and options.skip_done / RESULTS
+        yield continued(results, previous, options.where), Log(options.out / "log.txt")
 
 
 def environment(options, journal):
