@@ -360,6 +360,13 @@ def weights(value, n):
     return array
 
 
+def pos_weight(value):
+    """The weight of the positive class, a float, finite, >= 0, from a number or an array of one; or None."""
+    if getattr(value, "shape", None) == (1,):  # as torch.nn.BCEWithLogitsLoss takes it
+        value = value[0]
+    return None if value is None else rate("pos_weight", value)
+
+
 def column(name, value, n, dtype):
     """One field (n,) of a plane, finite, of a given dtype."""
     array = float_array(name, value)
