@@ -5,6 +5,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
+from .display import Display
 from .inputs import read_data, to_numpy
 from .surface import plot_contour, plot_surface
 from .training import plot_data
@@ -25,91 +26,151 @@ class _Surface(NamedTuple):
 
 
 class _Recorded(NamedTuple):
-    """A history whose start is the first pair recorded, the class never seeing the parameters before a step."""
+    """A history of recorded pairs, the first of them its start; the losses are those over the data `x`, `y`."""
 
     w: np.ndarray
     b: np.ndarray
     start_w: float
     start_b: float
-    start_loss: float
-    losses: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    loss: str
+
+    @property
+    def start_loss(self):
+        return self._loss_at(self.start_w, self.start_b)
 
     def full_loss(self):
-        return self.losses
+        return np.array([self._loss_at(w, b) for w, b in zip(self.w[:, 0], self.b, strict=True)])
+
+    def _loss_at(self, w, b):
+        return _mean_loss(w * self.x + b, self.y, self.loss)
 
 
 class plot_error_surfaces:
-    """The mean cross-entropy of logistic regression over (w, b) and the path that training takes on it.
+    """The loss of logistic regression over (w, b) and the path that training takes on it.
 
-    `X`, `Y` are `(n, 1)` or `(n,)`, arrays or tensors, kept as NumPy arrays in `x`, `y`. `w`, `b`, `Z` are float64
-    meshgrids `(n_samples, n_samples)` over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS` list what
-    was recorded, and `n` counts it. Unless `go` is false the surface and its contours are drawn. Each drawing makes
-    new pyplot figures, never calls `plt.show`, and takes the path's height from the loss over all of X and Y.
+    `X`, `Y` are `(n, 1)` or `(n,)`, arrays or tensors, kept as NumPy arrays in `x`, `y`. `loss` is what is drawn, "bce",
+    the mean cross-entropy, or "mse", the mean squared error of the probabilities. `w`, `b`, `Z` are float64 meshgrids
+    `(n_samples, n_samples)` over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS` list what was recorded,
+    and `n` counts it. Unless `go` is false the surface and its contours are drawn.
 
-    ValueError for a range that isn't positive, fewer than 2 samples per axis, or data that isn't one feature and
-    labels in [0, 1].
+    A picture is shown as soon as it is drawn, below the cell of a notebook or in a window, one of each kind, that lasts
+    until the program ends; nothing waits. Pyplot has none of these figures, so what comes next in a cell doesn't draw
+    on them. `figures` holds the latest: "surface", "contour", "iteration", "final surface", "final contour".
+
+    The path's height is the loss over all of X and Y. Its first point is marked as the first recorded: it is the start
+    only if `set_para_loss` was called before training too, else the end of the first step. Steps whose parameters
+    aren't finite are left out of it, and the title counts them.
+
+    ValueError for a range that isn't positive, fewer than 2 samples per axis, another loss, or data that isn't one
+    feature and labels in [0, 1].
     """
 
-    def __init__(self, w_range, b_range, X, Y, n_samples=30, go=True):
-        from kernels import loss_surface
+    def __init__(self, w_range, b_range, X, Y, n_samples=30, go=True, *, loss="bce"):
+        from kernels import LogitPlane, checks, surface_on_plane
 
         if not (0 < w_range < np.inf and 0 < b_range < np.inf and n_samples >= 2):
             raise ValueError(
                 "w_range and b_range must be positive and finite and n_samples at least 2, got "
                 f"{w_range}, {b_range}, {n_samples}"
             )
+        self._loss = checks.one_of("loss", loss, checks.COSTS)
         self.x, self.y = to_numpy(X), to_numpy(Y)
         w, b = np.linspace(-w_range, w_range, n_samples), np.linspace(-b_range, b_range, n_samples)
         self.w, self.b = np.meshgrid(w, b)
-        self.Z = loss_surface(*read_data((self.x, self.y)), w, b)
+        x, y = read_data((self.x, self.y))
+        quantity = {"bce": "loss", "mse": "mse"}[loss]
+        plane = LogitPlane(np.zeros_like(x), x, np.ones_like(x))
+        self.Z = getattr(surface_on_plane(plane, y, w, b, quantities=(quantity,)), quantity)
         self.W, self.B, self.LOSS = [], [], []
         self.n = 0
+        self._display = Display()
         if go:
-            plot_surface(self._surface()).ax.set_title("Loss Surface")
-            plot_contour(self._surface()).ax.set_title("Loss Surface Contour")
+            self._draw_surface("surface").set_title("Loss Surface")
+            self._draw_contour("contour").set_title("Loss Surface Contour")
+            self._display.show("surface", "contour")
+
+    @property
+    def figures(self):
+        """The latest figure of each kind, by its name."""
+        return self._display.figures
 
     def set_para_loss(self, model, loss):
-        """Record the weight and the bias, the first two of `model.parameters()`, and `loss` as it is given."""
-        weight, bias = (parameter.item() for parameter in list(model.parameters())[:2])
+        """Record the weight and the bias, the first two of `model.parameters()`, and `loss` as it is given.
+
+        Only a tensor that requires a gradient is detached, as a graph needn't be kept and can't be plotted. ValueError,
+        and nothing recorded, if the first two parameters aren't of one element each.
+        """
+        parameters = list(model.parameters())[:2]
+        if [parameter.numel() for parameter in parameters] != [1, 1]:
+            shapes = [tuple(parameter.shape) for parameter in parameters]
+            raise ValueError(f"model must begin with one weight and one bias, got parameters of shapes {shapes}")
+        weight, bias = (parameter.item() for parameter in parameters)
         self.W.append(weight)
         self.B.append(bias)
-        self.LOSS.append(loss)
+        self.LOSS.append(loss.detach() if getattr(loss, "requires_grad", False) else loss)
         self.n += 1
+
+    get_stuff = set_para_loss  # as copies of 2018 call it
 
     def final_plot(self):
         """Draw the surface as a wireframe and, in a second figure, as contours, each with the recorded path.
 
         ValueError if nothing was recorded.
         """
-        path = self._path("final_plot")
-        plot_surface(self._surface(), path, wireframe=True)
-        plot_contour(self._surface(), path)
+        steps, path = self._finite_path("final_plot")
+        for ax in self._draw_surface("final surface", path, wireframe=True), self._draw_contour("final contour", path):
+            ax.set_title(self._how_many_are_left_out(steps))
+        self._display.show("final surface", "final contour")
 
     def plot_ps(self):
-        """Draw the data with the latest model beside the contours with the path so far, in a new figure.
+        """Draw the data with the latest model whose parameters are finite beside the contours with the path so far.
 
         ValueError if nothing was recorded.
         """
-        path = self._path("plot_ps")
-        figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
-        figure.get_layout_engine().set(wspace=0.06)
-        plot_data((self.x, self.y), self.W[-1], self.B[-1], ax=left)
-        plot_contour(self._surface(), path, ax=right)
-        left.set_title(f"Data Space Iteration: {self.n}")
-        right.set_title(f"Loss Surface Contour Iteration: {self.n}")
+        steps, path = self._finite_path("plot_ps")
+        left, right = self._display.new_figure("iteration", 12, 4.8).subplots(1, 2)
+        if path is None:
+            left.set_title("Data Space: no finite model")
+            left.set_axis_off()
+        else:
+            latest = steps[-1]
+            plot_data((self.x, self.y), self.W[latest], self.B[latest], ax=left)
+            left.set_title(f"Data Space Iteration: {latest + 1}")
+        _mark_first_recorded(plot_contour(self._surface(), path, ax=right))
+        titles = f"Loss Surface Contour Iteration: {self.n}", self._how_many_are_left_out(steps)
+        right.set_title("\n".join(filter(None, titles)))
+        self._display.show("iteration")
+
+    def _draw_surface(self, name, path=None, **style):
+        ax = self._display.new_figure(name, 7, 5.5).add_subplot(projection="3d")
+        return _mark_first_recorded(plot_surface(self._surface(), path, ax=ax, **style))
+
+    def _draw_contour(self, name, path=None):
+        ax = self._display.new_figure(name, 6.4, 4.8).add_subplot()
+        return _mark_first_recorded(plot_contour(self._surface(), path, ax=ax))
 
     def _surface(self):
         w, b = self.w[0], self.b[:, 0]
         row, column = np.unravel_index(self.Z.argmin(), self.Z.shape)
-        return _Surface(w, b, self.Z, "bce", _Minimum(w[column], b[row], self.Z[row, column]))
+        return _Surface(w, b, self.Z, self._loss, _Minimum(w[column], b[row], self.Z[row, column]))
 
-    def _path(self, caller):
+    def _finite_path(self, caller):
+        """Indices of the steps at which no logit overflows, and these steps as a history, None if there are none."""
         if not self.W:
             raise ValueError(f"{caller} needs a recorded step: call set_para_loss(model, loss) after a training step")
         x, y = read_data((self.x, self.y))
-        losses = np.array([_mean_cross_entropy(w * x + b, y) for w, b in zip(self.W, self.B, strict=True)])
         W, B = np.array(self.W), np.array(self.B)
-        return _Recorded(W[1:, None], B[1:], W[0], B[0], losses[0], losses[1:])
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps = np.flatnonzero(np.isfinite(len(x) * (np.abs(W) * np.abs(x).max() + np.abs(B))))
+        if len(steps) == 0:
+            return steps, None
+        W, B = W[steps], B[steps]
+        return steps, _Recorded(W[1:, None], B[1:], W[0], B[0], x, y, self._loss)
+
+    def _how_many_are_left_out(self, steps):
+        return "" if len(steps) == self.n else f"{self.n - len(steps)} of {self.n} recorded steps not finite"
 
 
 def PlotStuff(X, Y, model, epoch, leg=True):
@@ -125,6 +186,18 @@ def PlotStuff(X, Y, model, epoch, leg=True):
     return curve, labels
 
 
-def _mean_cross_entropy(z, y):
-    """Cross-entropy of logits `z (n,)` against labels `y (n,)`, from logits so that it never saturates."""
-    return np.mean(y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z))
+def _mark_first_recorded(drawn):
+    """The Axes of a drawing whose path begins with the first pair recorded, which needn't be the start of training."""
+    if drawn.start is not None:
+        label = drawn.start.get_label()
+        drawn.start.set_label("first recorded")
+        next(text for text in drawn.legend.get_texts() if text.get_text() == label).set_text("first recorded")
+    return drawn.ax
+
+
+def _mean_loss(z, y, loss):
+    """The loss of logits `z (n,)` against labels `y (n,)`, from logits so that it never saturates."""
+    if_1, if_0 = np.logaddexp(0, -z), np.logaddexp(0, z)  # the cross-entropy, -log of the label's probability
+    if loss == "bce":
+        return np.mean(y * if_1 + (1 - y) * if_0)
+    return np.mean(((1 - y) * np.exp(-if_1) - y * np.exp(-if_0)) ** 2)

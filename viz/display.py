@@ -1,0 +1,46 @@
+"""Shows figures as soon as they are drawn, without pyplot's knowing of them."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.backend_bases import FigureManagerBase
+
+BELOW_THE_CELL = "inline", "ipympl", "widget"  # in the names of backends whose pictures IPython displays
+UNNUMBERED = 0  # pyplot numbers its own figures from 1
+
+
+class Display:
+    """The latest figure of each name, `figures`, and at most one window for each.
+
+    Pyplot closes none of these figures, counts none and draws on none.
+    """
+
+    def __init__(self):
+        self.figures = {}
+        self._open = {}
+
+    def new_figure(self, name, width, height):
+        """An empty figure of that size in inches, in place of the last one of that name."""
+        if name in self._open:
+            self._open.pop(name).destroy()
+        manager = plt.new_figure_manager(UNNUMBERED, figsize=(width, height), layout="tight")
+        manager.set_window_title(name)
+        manager.canvas.mpl_connect("close_event", lambda event: self._forget(name, manager))
+        self._open[name] = manager
+        self.figures[name] = manager.canvas.figure
+        return self.figures[name]
+
+    def show(self, *names):
+        """Displays figures below the running cell of a notebook or in windows, where there are any; waits for nothing."""
+        notebook = any(part in mpl.get_backend().lower() for part in BELOW_THE_CELL)
+        for manager in (self._open[name] for name in names):
+            if notebook:
+                from IPython.display import display
+
+                display(manager.canvas.figure)
+            elif type(manager).show is not FigureManagerBase.show:
+                manager.show()
+                manager.canvas.flush_events()
+
+    def _forget(self, name, manager):
+        if self._open.get(name) is manager:
+            del self._open[name]
