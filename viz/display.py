@@ -30,7 +30,7 @@ class Display:
         return self.figures[name]
 
     def show(self, *names):
-        """Displays figures below the running cell of a notebook or in windows, where there are any; waits for nothing."""
+        """Displays figures below the cell of a notebook or in windows, where there are any, and waits for nothing."""
         notebook = any(part in mpl.get_backend().lower() for part in BELOW_THE_CELL)
         for manager in (self._open[name] for name in names):
             if notebook:

@@ -50,18 +50,19 @@ class _Recorded(NamedTuple):
 class plot_error_surfaces:
     """The loss of logistic regression over (w, b) and the path that training takes on it.
 
-    `X`, `Y` are `(n, 1)` or `(n,)`, arrays or tensors, kept as NumPy arrays in `x`, `y`. `loss` is what is drawn, "bce",
-    the mean cross-entropy, or "mse", the mean squared error of the probabilities. `w`, `b`, `Z` are float64 meshgrids
+    `X`, `Y` are `(n, 1)` or `(n,)`, arrays or tensors, kept as NumPy arrays in `x`, `y`. The loss is the mean
+    cross-entropy, or with `loss="mse"` the mean squared error of the probabilities. `w`, `b`, `Z` are float64 meshgrids
     `(n_samples, n_samples)` over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS` list what was recorded,
     and `n` counts it. Unless `go` is false the surface and its contours are drawn.
 
-    A picture is shown as soon as it is drawn, below the cell of a notebook or in a window, one of each kind, that lasts
-    until the program ends; nothing waits. Pyplot has none of these figures, so what comes next in a cell doesn't draw
-    on them. `figures` holds the latest: "surface", "contour", "iteration", "final surface", "final contour".
+    A picture is shown as soon as it is drawn, below the cell of a notebook or in a window, one for each kind, which
+    lasts until the program ends; nothing waits. Pyplot has none of these figures, so what a cell plots next isn't drawn
+    on them. `figures` holds the latest of each kind: "surface", "contour", "iteration", "final surface",
+    "final contour".
 
-    The path's height is the loss over all of X and Y. Its first point is marked as the first recorded: it is the start
-    only if `set_para_loss` was called before training too, else the end of the first step. Steps whose parameters
-    aren't finite are left out of it, and the title counts them.
+    The path's height is the loss over all of X and Y. Its first point is marked as the first recorded: the start, if
+    `set_para_loss` was called before training too, else what the first step led to. Steps whose parameters aren't
+    finite are left out of it, and the title counts them.
 
     ValueError for a range that isn't positive, fewer than 2 samples per axis, another loss, or data that isn't one
     feature and labels in [0, 1].
