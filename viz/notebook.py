@@ -56,9 +56,9 @@ class plot_error_surfaces:
     and `n` counts it. Unless `go` is false the surface and its contours are drawn.
 
     A picture is shown as soon as it is drawn, below the cell of a notebook or in a window, one for each kind, which
-    lasts until the program ends; nothing waits. Pyplot has none of these figures, so what a cell plots next isn't drawn
-    on them. `figures` holds the latest of each kind: "surface", "contour", "iteration", "final surface",
-    "final contour".
+    stays until the program ends; nothing waits. Pyplot has none of these figures: what a cell plots next isn't drawn on
+    them, and `plt.show` doesn't wait for them. `figures` holds the latest of each kind: "surface", "contour",
+    "iteration", "final surface", "final contour".
 
     The path's height is the loss over all of X and Y. Its first point is marked as the first recorded: the start, if
     `set_para_loss` was called before training too, else what the first step led to. Steps whose parameters aren't
@@ -77,8 +77,9 @@ class plot_error_surfaces:
                 f"{w_range}, {b_range}, {n_samples}"
             )
         self._loss = checks.one_of("loss", loss, checks.COSTS)
+        points = checks.whole("n_samples", n_samples, 2)
         self.x, self.y = to_numpy(X), to_numpy(Y)
-        w, b = np.linspace(-w_range, w_range, n_samples), np.linspace(-b_range, b_range, n_samples)
+        w, b = np.linspace(-w_range, w_range, points), np.linspace(-b_range, b_range, points)
         self.w, self.b = np.meshgrid(w, b)
         x, y = read_data((self.x, self.y))
         quantity = {"bce": "loss", "mse": "mse"}[loss]
@@ -181,7 +182,7 @@ def PlotStuff(X, Y, model, epoch, leg=True):
     """
     ax = plt.gca()
     (curve,) = ax.plot(to_numpy(X), to_numpy(model(X)), label=f"epoch {epoch}")
-    (labels,) = ax.plot(to_numpy(X), to_numpy(Y), color="black", linewidth=1, marker=".")
+    (labels,) = ax.plot(to_numpy(X), to_numpy(Y), color=plt.rcParams["text.color"], linewidth=1, marker=".")
     if leg:
         ax.legend()
     return curve, labels

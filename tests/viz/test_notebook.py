@@ -13,6 +13,7 @@ import pytest
 import torch
 from matplotlib.backend_bases import CloseEvent, FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from torch import nn
 
 from logreg import LabData
@@ -231,7 +232,9 @@ def test_iterations_are_drawn_so_far(lab, model):
 @pytest.mark.parametrize("before_training", [True, False])
 def test_the_first_mark_is_not_called_the_start(lab, model, before_training):
     surface = plot_error_surfaces(15, 13, *lab, go=False)
-    record(surface, model, *[(5, 10)] * before_training, (6.8, 8), (7, 6))
+    if before_training:
+        surface.set_para_loss(model, None)
+    record(surface, model, (6.8, 8), (7, 6))
     surface.plot_ps()
     surface.final_plot()
     for ax in axes_with_path(surface):
@@ -240,6 +243,7 @@ def test_the_first_mark_is_not_called_the_start(lab, model, before_training):
         assert "start" not in {*marks, *texts}
         assert "first recorded" in texts
         np.testing.assert_array_equal(marks["first recorded"], [surface.W[:1], surface.B[:1]])
+    np.testing.assert_array_equal(plt.plot(surface.LOSS)[0].get_ydata(), [np.nan] * before_training + [1, 1])
 
 
 def test_the_window_is_kept_when_the_path_leaves(lab, model):
@@ -401,6 +405,12 @@ def test_bad_ranges_are_refused(lab, w_range, b_range, n_samples):
         plot_error_surfaces(w_range, b_range, *lab, n_samples=n_samples)
 
 
+@pytest.mark.parametrize("n_samples", [30.5, True])
+def test_points_that_are_no_number_of_them_are_refused(lab, n_samples):
+    with pytest.raises((TypeError, ValueError), match="n_samples"):
+        plot_error_surfaces(15, 13, *lab, n_samples=n_samples)
+
+
 def test_data_of_two_features_are_refused(lab):
     X, Y = lab
     with pytest.raises(ValueError, match=r"data x must be \(n, 1\) or \(n,\)"):
@@ -423,3 +433,19 @@ def test_plot_stuff_draws_on_the_current_axes(lab, model):
     np.testing.assert_array_equal(curve.get_ydata(), model(X).detach().numpy().ravel())
     np.testing.assert_array_equal(drawn_labels.get_ydata(), Y.numpy().ravel())
     assert len(plt.get_fignums()) == 1
+
+
+@pytest.mark.parametrize("style", ["default", *plt.style.available])
+def test_plot_stuff_can_be_seen_under_every_style(lab, model, style):
+    with plt.style.context(style):
+        _, ax = plt.subplots()
+        _, labels = PlotStuff(*lab, model, 0)
+        light, dark = sorted(map(luminance, (labels.get_color(), ax.get_facecolor())), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def luminance(color):
+    """Relative luminance as WCAG 2.1 has it."""
+    srgb = np.array(to_rgb(color))
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
