@@ -12,7 +12,7 @@ import numpy as np
 
 
 def weigh_positive(y, weight, pos_weight):
-    """Labels and weights (n,), float64, that stand for labels `y`, weights or None, and the weight of the positive class.
+    """Labels and weights (n,), float64, that stand for labels `y`, weights or None, and that of the positive class.
 
     The weight by which a mean is divided is not among them: it is that of the samples as they were.
     """
