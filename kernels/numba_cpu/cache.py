@@ -8,7 +8,10 @@ any failure means compiling again.
 import functools
 import hashlib
 import os
+import sys
 import tempfile
+import warnings
+from importlib import resources
 from pathlib import Path
 
 import llvmlite
@@ -18,25 +21,53 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 from numba.core.sigutils import normalize_signature
 from numba.misc.appdirs import AppDirs
 
+from kernels.numba_cpu import target
+
 PACKAGE = Path(__file__).parent
 
 
 @functools.cache
 def fingerprint():
-    """Changes with any source of the kernels and with the compiler's version."""
-    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    for source in sorted(PACKAGE.glob("*.py")):
+    """Changes with any source of the kernels, with the compiler's version and with what it compiles for."""
+    compiler = numba.__version__, llvmlite.__version__, *target.processor(), target.settings()
+    digest = hashlib.sha256(repr(compiler).encode())
+    for source in sources():
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
+def sources():
+    """The modules of this package, also where it is in an archive or has bytecode only."""
+    files = [file for file in resources.files(__package__).iterdir() if file.name.endswith((".py", ".pyc"))]
+    return sorted(files, key=lambda file: file.name)
+
+
 @functools.cache
 def cache_directory():
-    """The first place that holds this version's kernels or can be written to; None if there is none."""
+    """The first place that holds this version's kernels or can be written to; if there is none, None and a warning."""
+    directories = [root / f"kernels-{fingerprint()}" for root in roots()]
+    found = next(filter(exists, directories), None) or next(filter(is_writable, directories), None)
+    if found is None:
+        warn_of_compiling(*directories)
+    return found
+
+
+def roots():
+    if config.CACHE_DIR:
+        return [Path(config.CACHE_DIR).absolute()]
     user_cache = Path(AppDirs(appname="logreg-kernels", appauthor=False).user_cache_dir)
-    roots = [Path(config.CACHE_DIR)] if config.CACHE_DIR else [PACKAGE / "__pycache__", user_cache]
-    directories = [root / f"kernels-{fingerprint()}" for root in roots]
-    return next(filter(exists, directories), None) or next(filter(is_writable, directories), None)
+    return [PACKAGE / "__pycache__", *([user_cache] if user_cache.is_absolute() else [])]  # it isn't without a home
+
+
+@functools.cache
+def warn_of_compiling(*directories):
+    places = " nor in ".join(map(str, directories))
+    warnings.warn(
+        f"compiled kernels can't be kept in {places}, so every process compiles them anew: set NUMBA_CACHE_DIR to a "
+        "folder that can be written to",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def exists(directory):
@@ -65,13 +96,15 @@ class Locator(_CacheLocator):
     def get_disambiguator(self):
         return "kernel"
 
-    @classmethod
-    def from_function(cls, py_func, py_file):
-        return cls()
-
 
 class CacheImpl(CompileResultCacheImpl):
-    _locator_classes: list = [Locator]  # noqa: RUF012  (as Numba declares it)
+    def __init__(self, py_func):  # Numba's own looks for other places, those of NUMBA_CACHE_LOCATOR_CLASSES among them
+        self._locator = Locator()
+        module = py_func.__module__.rpartition(".")[2]
+        self._filename_base = self.get_filename_base(f"{module}.{py_func.__qualname__}", getattr(sys, "abiflags", ""))
+
+    def check_cachable(self, result):  # NUMBA_OPT=0 leaves addresses in the code that are of this process
+        return not result.library.has_dynamic_globals
 
 
 class KernelCache(FunctionCache):
@@ -98,6 +131,7 @@ class KernelCache(FunctionCache):
             super().save_overload(sig, data)
         except OSError:
             self.disable()
+            warn_of_compiling(self.cache_path)
 
 
 def cached(dispatcher):

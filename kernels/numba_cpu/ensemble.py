@@ -12,12 +12,11 @@ that is sure to have its sign.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba import njit, prange, types
 
 from kernels.numba_cpu.elementary import LOG2_E, exp2, exp_normal, log1p_scaled
-from kernels.numba_cpu.launch import launch, parallel_kernel
+from kernels.numba_cpu.launch import launch, parallel_kernel, threads
 from kernels.numba_cpu.products import EXPONENT_OFFSET, normalised, times
 from kernels.numba_cpu.simd import (
     Vector,
@@ -386,13 +385,13 @@ def operations(size):
 
 def samples_at_once(models, operations):
     """How many samples a launch of all threads may take for each of so many models."""
-    return max(1, OPERATIONS_PER_THREAD * numba.get_num_threads() // (models * operations))
+    return max(1, OPERATIONS_PER_THREAD * threads() // (models * operations))
 
 
 def models_at_once(samples, epochs):
     """How many models a launch of all threads may take through the whole run: whole groups for every thread."""
     n, size = samples.rows.shape
-    fair = LANES[samples.rows.dtype.char] * numba.get_num_threads()
+    fair = LANES[samples.rows.dtype.char] * threads()
     return max(1, samples_at_once(fair, operations(size)) // max(1, epochs * n)) * fair
 
 

@@ -7,11 +7,10 @@ costs one multiply-add a node of t.
 
 import math
 
-import numba
 import numpy as np
 from numba import njit, prange, types
 
-from kernels.numba_cpu.launch import launch, parallel_kernel
+from kernels.numba_cpu.launch import launch, parallel_kernel, threads
 from kernels.numba_cpu.simd import (
     Vector,
     fence,
@@ -144,7 +143,7 @@ def fill(values, basis_s, basis_t, out, floor):
         band_rows //= 2
         work = operations(band_rows, columns, nodes_s, nodes_t)
     bands = -(-rows // band_rows)
-    at_once = max(1, OPERATIONS_PER_THREAD // work) * numba.get_num_threads()
+    at_once = max(1, OPERATIONS_PER_THREAD // work) * threads()
     aligned = first_aligned_column(out) if out.nbytes > PAST_CACHE else -1
     for first in range(0, bands, at_once):
         last = min(first + at_once, bands)

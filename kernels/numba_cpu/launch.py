@@ -1,12 +1,13 @@
 """Compiling kernels, and launching them on all threads or on one."""
 
+import ctypes
 import os
-import sys
 import threading
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numba import njit
 
@@ -16,6 +17,8 @@ from kernels.numba_cpu.cache import cached
 SERIAL_WORK = 100_000
 # what counts instead of it in this thread, if anything
 serial_work_here: ContextVar[float] = ContextVar("serial_work_here")
+# values of NUMBA_THREADING_LAYER with which OpenMP is never loaded
+WITHOUT_OPENMP = {"forksafe", "safe", "tbb", "workqueue"}
 
 
 class ParallelKernel(NamedTuple):
@@ -32,7 +35,7 @@ class Launches:
     lock = threading.Lock()
     # threads don't survive a fork, and OpenMP's runtime kills a child that starts them again
     forked = False
-    # starting Numba's threads changes how many torch uses, where both have the same OpenMP runtime
+    # starting Numba's threads changes how many OpenMP has, and torch with it
     started = False
 
 
@@ -78,17 +81,43 @@ def launch(kernel, work, *args):
         kernel.serial(*args)
     else:
         with Launches.lock:
-            if Launches.started:
-                kernel.parallel(*args)
-            else:
-                first_launch(kernel, *args)
+            if not Launches.started:
+                start_threads()
+            kernel.parallel(*args)
 
 
-def first_launch(kernel, *args):
-    """Starts Numba's threads, and leaves torch's number of threads as it was."""
-    torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch else None
-    kernel.parallel(*args)
+def start_threads():
+    """Starts Numba's, and leaves OpenMP's number of threads as it was: torch goes by it, imported before or after."""
+    openmp = openmp_runtime()
+    count = openmp.omp_get_max_threads() if openmp else None
+    try:
+        numba.get_num_threads()
+    finally:
+        if openmp:
+            openmp.omp_set_num_threads(count)
     Launches.started = True
-    if torch and torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+
+
+def openmp_runtime():
+    """That of Numba's threads, or None if they can't be OpenMP's."""
+    if str(numba.config.THREADING_LAYER).lower() in WITHOUT_OPENMP:
+        return None
+    try:
+        from numba.np.ufunc import omppool
+    except ImportError:
+        return None
+    runtime = ctypes.CDLL(omppool.__file__)
+    return runtime if hasattr(runtime, "omp_set_num_threads") else None
+
+
+def threads():
+    """How many threads a launch has. Numba's own answer would start them."""
+    return numba.get_num_threads() if have_started() else numba.config.NUMBA_NUM_THREADS
+
+
+def have_started():
+    try:
+        numba.threading_layer()
+    except ValueError:
+        return False
+    return True

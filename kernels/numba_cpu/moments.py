@@ -1,11 +1,10 @@
 """Chebyshev moments of samples along a feature: one pass, two multiply-adds a sample and moment."""
 
-import numba
 import numpy as np
 from numba import njit, prange, types
 
 from kernels import compression
-from kernels.numba_cpu.launch import launch, parallel_kernel, read_only
+from kernels.numba_cpu.launch import launch, parallel_kernel, read_only, threads
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, store, total
 from kernels.samples import check_passes
 
@@ -96,7 +95,7 @@ def compressed(samples, n, line, by_class, advance):
     samples, n in all.
     """
     moments, softness, seen = np.zeros((2, line.nodes)), 0.0, 0
-    at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * JOB)) * numba.get_num_threads()
+    at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * JOB)) * threads()
     along = line.middle[line.field], line.direction[line.field] or 1.0
     for block in samples:
         field, y = read_only(block[line.field]), read_only(block.y)

@@ -6,10 +6,9 @@ kept while the samples go by, so what is streamed is read once for all of these.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from kernels.numba_cpu.launch import read_only
+from kernels.numba_cpu.launch import read_only, threads
 from kernels.samples import check_passes, filled
 
 HELD = 2**26
@@ -68,13 +67,13 @@ def samples_at_once(work):
 
 def jobs_at_once(work, n):
     most = work.evaluations // (work.cells * (n + work.finish))
-    return max(work.jobs_per_thread, most) * numba.get_num_threads()
+    return max(work.jobs_per_thread, most) * threads()
 
 
 def groups(work, jobs, n):
     """(first, last) of the jobs whose sums are kept together."""
     at_once, room = jobs_at_once(work, n), HELD // work.held
-    size = room // at_once * at_once if room > at_once else max(numba.get_num_threads(), room)
+    size = room // at_once * at_once if room > at_once else max(threads(), room)
     return [(first, min(first + size, jobs)) for first in range(0, jobs, size)]
 
 

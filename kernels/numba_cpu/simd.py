@@ -11,13 +11,14 @@ carries fast-math flags, so NaN, infinities and rounding tricks behave as writte
 import functools
 import operator
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
 from numba.core.errors import TypingError
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, register_model
+
+from kernels.numba_cpu.target import processor
 
 
 class Vector(types.Type):
@@ -62,9 +63,9 @@ def llvm_type(vector):
 
 @functools.cache
 def register_bytes():
-    """Width of the host's widest vector registers."""
-    features = llvmlite.binding.get_host_cpu_features()
-    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+    """Width of the widest vector registers of the processor that kernels are compiled for."""
+    features = processor().features.split(",")
+    return 64 if "+avx512f" in features else 32 if "+avx2" in features else 16
 
 
 def broadcast(builder, scalar, lanes):

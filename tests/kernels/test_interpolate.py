@@ -1,6 +1,5 @@
 """Interpolation in axes of any order and spacing, and to outputs of any layout and alignment."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -93,7 +92,7 @@ def test_bands_of_any_height_write_their_own_rows(columns, points, dtype, monkey
     out = guarded[1000:-1000].reshape(rows, columns)
     bands = []
     monkeypatch.setattr(interpolate, "operations", lambda *of_band: interpolate.OPERATIONS_PER_THREAD)
-    monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(interpolate, "threads", lambda: 1)
     monkeypatch.setattr(interpolate, "launch", lambda kernel, work, *arguments: bands.append((kernel, arguments)))
     interpolate.fill(values, Basis(along_s, columns), Basis(along_t, points), out, -np.inf)
     assert len(bands) == tiles
