@@ -2,15 +2,33 @@
 
 import functools
 import inspect
+import os
 import types
 import warnings
 
 import torch
 import torch.fx.experimental._config as symbolic
 
+
+def cache_error(error):
+    remedy = "set TORCHINDUCTOR_CACHE_DIR to a folder that can be written to"
+    return RuntimeError(f"torch.compile can't keep what it compiles: {error}; {remedy}")
+
+
+def make_cache():
+    """Importing Inductor makes the folder too, but where that fails it leaves half of torch imported."""
+    try:
+        os.makedirs(os.environ.get("TORCHINDUCTOR_CACHE_DIR", os.curdir), exist_ok=True)
+    except OSError as error:
+        raise cache_error(error) from error
+
+
+make_cache()
 with warnings.catch_warnings():  # torch deprecates parts of itself that it uses here
     warnings.simplefilter("ignore")
     import torch._inductor.compile_fx
+    from torch._dynamo.exc import BackendCompilerFailed
+    from torch._inductor.exc import InvalidCxxCompiler
 
 MULTIPLE = 8  # sizes that vary are padded to two or more of it, as torch.compile takes sizes 0 and 1 for constants
 OPTIONS = {"cpp.dynamic_threads": True}  # as many as torch has when it runs
@@ -44,12 +62,25 @@ def kernel(function, options=OPTIONS, likely=()):
         try:
             with torch.no_grad():
                 result = compiled(*plain)
+        except (BackendCompilerFailed, OSError) as error:
+            explain(error)
+            raise
         finally:
             symbolic.use_duck_shape = shared
         variants[variant] = compiled
         return result
 
     return run
+
+
+def explain(error):
+    """Raises RuntimeError with what a user can do about an error of torch.compile, if that is known."""
+    cause = getattr(error, "inner_exception", error)
+    if isinstance(cause, InvalidCxxCompiler):
+        says = "backend 'torch' needs a C++ compiler on the CPU: set CXX to one, or use backend 'numba'"
+        raise RuntimeError(says) from error
+    if isinstance(cause, OSError):
+        raise cache_error(cause) from error
 
 
 def layout_of(tensor):
