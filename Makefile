@@ -9,8 +9,11 @@ INSTALLED := $(VENV)/installed
 CARD_VENV := .venv-card
 CARD_RUN := $(CARD_VENV)/bin/python
 CARD_INSTALLED := $(CARD_VENV)/installed
+LOWEST_VENV := .venv-lowest
+LOWEST_RUN := $(LOWEST_VENV)/bin/python
+LOWEST_INSTALLED := $(LOWEST_VENV)/installed
 
-.PHONY: lab test test-long test-card-versions bench card publish lint clean
+.PHONY: lab test test-long test-card-versions test-lowest test-environments bench card publish lint clean
 
 lab: $(INSTALLED)
 	$(RUN) -m logreg lab
@@ -36,6 +39,19 @@ bench: $(INSTALLED)
 test-card-versions: $(CARD_INSTALLED)
 	$(CARD_RUN) -m pytest -m "not cuda" -n 2 --dist worksteal @tests/cuda.txt
 
+# Every public function with the oldest versions that are allowed, on Python 3.11 or 3.12. The oldest torch, 2.6.0, comes
+# from the package index as a build for CUDA, of gigabytes, so it has to be asked for: `make test-lowest TORCH=2.6.0`.
+TORCH ?= $(patsubst torch==%,%,$(filter torch==%,$(shell cat constraints.txt)))
+
+test-lowest: $(LOWEST_INSTALLED)
+	PYTHONPATH=. $(LOWEST_RUN) tests/smoke.py $(LOWEST_VENV)
+
+# Wheel and sdist outside a checkout, under other Pythons too where they are found.
+PYTHONS ?= 3.12 3.13 3.14
+
+test-environments: $(INSTALLED)
+	$(RUN) tests/environments.py $(PYTHONS)
+
 # `make card OUT=DIR` on a machine with one; `make card CARD=cpu OUT=DIR` goes the same way on any. CARD_ARGS: more
 # options of bench.card, e.g. "--skip-done DIR". `make publish OUT=DIR` takes the results of a card into the tables.
 CARD ?= cuda
@@ -54,7 +70,7 @@ lint: $(INSTALLED)
 	$(RUN) -m mypy
 
 clean:
-	rm -rf $(VENV) $(CARD_VENV) build dist *.egg-info
+	rm -rf $(VENV) $(CARD_VENV) $(LOWEST_VENV) build dist *.egg-info
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -66,3 +82,8 @@ $(CARD_INSTALLED): constraints-card.txt
 	$(PYTHON) -m venv $(CARD_VENV)
 	$(CARD_RUN) -m pip install --quiet $(PIP_ARGS) -r constraints-card.txt
 	touch $(CARD_INSTALLED)
+
+$(LOWEST_INSTALLED): constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST_VENV)
+	$(LOWEST_RUN) -m pip install --quiet $(PIP_ARGS) -r constraints-lowest.txt torch==$(TORCH)
+	touch $(LOWEST_INSTALLED)

@@ -106,8 +106,9 @@ def openmp_runtime():
         from numba.np.ufunc import omppool
     except ImportError:
         return None
-    runtime = ctypes.CDLL(omppool.__file__)
-    return runtime if hasattr(runtime, "omp_set_num_threads") else None
+    # as the linker looks for it: torch's comes before the one that Numba is linked to
+    runtimes = ctypes.CDLL(None), ctypes.CDLL(omppool.__file__)
+    return next((runtime for runtime in runtimes if hasattr(runtime, "omp_set_num_threads")), None)
 
 
 def threads():

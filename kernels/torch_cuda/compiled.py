@@ -28,6 +28,7 @@ with warnings.catch_warnings():  # torch deprecates parts of itself that it uses
     warnings.simplefilter("ignore")
     import torch._inductor.compile_fx
     from torch._dynamo.exc import BackendCompilerFailed
+    from torch._inductor.codecache import cache_dir
     from torch._inductor.exc import InvalidCxxCompiler
 
 MULTIPLE = 8  # sizes that vary are padded to two or more of it, as torch.compile takes sizes 0 and 1 for constants
@@ -79,7 +80,7 @@ def explain(error):
     if isinstance(cause, InvalidCxxCompiler):
         says = "backend 'torch' needs a C++ compiler on the CPU: set CXX to one, or use backend 'numba'"
         raise RuntimeError(says) from error
-    if isinstance(cause, OSError):
+    if isinstance(cause, OSError) and str(cause.filename or cache_dir()).startswith(cache_dir()):
         raise cache_error(cause) from error
 
 

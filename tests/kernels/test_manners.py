@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -928,6 +929,18 @@ def test_a_cache_directory_that_is_a_file(tmp_path):
 def test_an_impossible_cache_directory_does_not_break_the_import(part, tmp_path):
     (tmp_path / "file").touch()
     run_python("import kernels.numba_cpu.update", NUMBA_CACHE_DIR=str(tmp_path / part))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "float64")])
+def test_processes_that_compile_at_once(dtypes, tmp_path):
+    """The same kernel, for the same types and for others: all are right, and the cache can be used afterwards."""
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    with ThreadPoolExecutor(len(dtypes)) as processes:
+        assert len(list(processes.map(lambda dtype: train(dtype, **environment), dtypes))) == 2
+    for dtype in dtypes:
+        train(dtype, **environment)
+        assert train(dtype, **environment) == (1, 0)
 
 
 @pytest.mark.long
