@@ -1,11 +1,10 @@
 """Quantities over a plane of parameter space: interpolated where that pays, direct where they are faint."""
 
-import math
 from numbers import Real
 
 import numpy as np
 
-from kernels import LogitPlane, surface_on_plane
+from kernels import LogitPlane, checks, surface_on_plane
 from kernels.results import Surface
 from logreg.devices import host, moved
 
@@ -76,5 +75,7 @@ def add_penalty(surface, l2, plane):
 
 
 def check_penalty(l2):
-    if not (isinstance(l2, Real) and not isinstance(l2, bool) and 0 <= l2 < math.inf):
+    """The penalty as a float, finite and >= 0."""
+    if not isinstance(l2, Real) or isinstance(l2, bool):
         raise ValueError(f"l2 is {l2!r}; accepted: a finite number >= 0")
+    return checks.rate("l2", l2)

@@ -1,71 +1,128 @@
 """Arrays in npz files with a description: written whole or not at all, read without trust."""
 
+import io
 import json
 import math
 import os
+import re
 import zipfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
-LONGEST_ABOUT = 10_000  # bytes
+from kernels.wholefile import name_of, regular_mode, whole_file
+
+ABOUT = "about"
+LONGEST_ABOUT = 2_500  # characters
+LONGEST_HEADER = 1_000  # bytes
+LONGEST_DIRECTORY = 2**17  # bytes, that of an archive
 READ_AT_ONCE = 2**24
+MAGIC = b"\x93NUMPY\x01\x00"
+HEADER = re.compile(
+    rb"\{'descr': '([<>|=]?\w{1,10})', 'fortran_order': False, "
+    rb"'shape': \((|\d{1,18},|\d{1,18}(?:, \d{1,18}){1,7})\), \} *\n"
+)
+FLOAT64 = "<f8"
+
+
+class Sparing(io.BufferedReader):
+    """A file of which no read takes more than `most` bytes: a directory of any length is read at once."""
+
+    most = LONGEST_DIRECTORY
+
+    def read(self, size=-1):
+        data = super().read(self.most + 1 if size is None or size < 0 else min(size, self.most + 1))
+        if len(data) > self.most:
+            raise ValueError(f"{self.most} bytes don't hold its directory")
+        return data
 
 
 def write(path, about, arrays):
-    """Writes {name: float64 array} and the description, what JSON can hold; an old file stays until all is written."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent} is not a folder: {path} can't be saved there")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays, about=np.array(json.dumps(about)))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Writes {name: float64 array} and the description, what JSON can hold, as `whole_file` does."""
+    text = json.dumps(about, allow_nan=False)
+    check_length(text)
+    with whole_file(path) as file:
+        np.savez(file, **{name: np.ascontiguousarray(array) for name, array in arrays.items()}, about=np.array(text))
 
 
 @contextmanager
 def opened(path, kind):
-    """The archive at `path`; whatever reading it raises becomes a ValueError that says it is not a saved `kind`."""
-    with open(path, "rb") as file:
+    """The archive at `path`, no larger than its file; whatever reading it raises becomes a ValueError that says it is
+    not a saved `kind`. OSError for what is no regular file."""
+    name = name_of(path)
+    regular_mode(name)  # before a FIFO is opened, which waits for who writes to it
+    with Sparing(io.FileIO(name)) as file:
         try:
             with zipfile.ZipFile(file) as archive:
+                check_members(archive.infolist(), os.fstat(file.fileno()).st_size)
+                file.most = READ_AT_ONCE
                 yield archive
         except MemoryError:
             raise
         except Exception as error:  # whatever a file that is something else makes the readers raise
-            raise ValueError(f"{os.fspath(path)} is not a saved {kind}: {error}") from None
+            raise ValueError(f"{name} is not a saved {kind}: {error}") from None
 
 
-def member_of(archive, name):
-    member = archive.getinfo(f"{name}.npy")
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{name} is compressed")
-    return member
+def check_members(members, size):
+    """Refuses members that hold more than the file has bytes, as compressed or overlapping ones can."""
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{member.filename} is compressed")
+    if sum(member.file_size for member in members) > size:
+        raise ValueError("its members are larger than the file")
+
+
+def check_names(names, expected):
+    """Refuses all but the members that are expected, each once."""
+    if sorted(names) != sorted(expected):
+        raise ValueError(f"it holds {', '.join(sorted(names))}; accepted: {', '.join(sorted(expected))}")
+
+
+def names_in(archive):
+    """The names of the arrays and of the description, as often as they are there."""
+    return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def shapes_in(archive, names):
+    """{name: shape} of float64 arrays, by headers as NumPy writes them and the sizes that belong to these."""
+    return {name: stored_shape(archive, name) for name in names}
+
+
+def shapes_of(arrays):
+    """{name: shape} of arrays that are to be written, float64 all of them."""
+    for name, array in arrays.items():
+        kind = f"{array.dtype} array" if isinstance(array, np.ndarray) else type(array).__name__
+        if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray) or array.dtype != np.float64:
+            raise TypeError(f"{name} is a {kind}; accepted: a float64 array")
+    return {name: array.shape for name, array in arrays.items()}
 
 
 def stored_shape(archive, name):
-    """The shape of a float64 array, by a header of the version that NumPy writes and the size that belongs to it."""
-    member = member_of(archive, name)
+    member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as file:
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError(f"{name} is of another npy version")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype != np.float64 or fortran or math.prod(shape) * 8 != member.file_size - file.tell():
-            raise ValueError(f"{name} is {dtype} {shape} in {member.file_size} bytes")
+        dtype, shape, length = read_header(file)
+    if dtype != FLOAT64 or math.prod(shape) * 8 != member.file_size - length:
+        raise ValueError(f"{name} is {dtype} {shape} in {member.file_size} bytes")
     return shape
+
+
+def read_header(file):
+    """The dtype, the shape and the length of the header of an npy file of version 1.0 in C order. It is matched and not
+    evaluated."""
+    start = file.read(len(MAGIC) + 2)
+    length = int.from_bytes(start[len(MAGIC) :], "little")
+    found = HEADER.fullmatch(file.read(min(length, LONGEST_HEADER)))
+    if start[: len(MAGIC)] != MAGIC or found is None:
+        raise ValueError(f"{file.name} has a header that isn't NumPy's")
+    shape = tuple(int(number) for number in re.findall(rb"\d+", found[2]))
+    return found[1].decode(), shape, len(start) + length
 
 
 def read_array(archive, name, shape):
     array = np.empty(shape)
     memory = array.reshape(-1).view(np.uint8)
-    with archive.open(member_of(archive, name)) as file:
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
+    with archive.open(f"{name}.npy") as file:
+        read_header(file)
         for start in range(0, memory.size, READ_AT_ONCE):
             part = memory[start : start + READ_AT_ONCE]
             part[:] = np.frombuffer(file.read(part.size), np.uint8)
@@ -73,8 +130,26 @@ def read_array(archive, name, shape):
 
 
 def read_about(archive):
-    member = member_of(archive, "about")
-    if member.file_size > LONGEST_ABOUT:
-        raise ValueError(f"its description has {member.file_size} bytes")
+    member = archive.getinfo(f"{ABOUT}.npy")
     with archive.open(member) as file:
-        return json.loads(str(np.lib.format.read_array(file, allow_pickle=False)))
+        dtype, shape, length = read_header(file)
+        size = member.file_size - length
+        if dtype != f"<U{size // 4}" or shape != () or size % 4:
+            raise ValueError(f"its description is {dtype} {shape} in {member.file_size} bytes")
+        text = file.read(4 * LONGEST_ABOUT + 4).decode("utf-32-le")
+    check_length(text)
+    return json.loads(text)
+
+
+def check_range(name, array, high=math.inf):
+    """Refuses values that are not finite, negative, or above `high`."""
+    for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
+        if not (0 <= array.item(index) <= high and array.item(index) < math.inf):
+            place = [int(i) for i in np.unravel_index(index, array.shape)]
+            within = "values >= 0" if high == math.inf else f"values in [0, {high:g}]"
+            raise ValueError(f"{name}{place} is {array.item(index)}; accepted: finite {within}")
+
+
+def check_length(text):
+    if len(text) > LONGEST_ABOUT:
+        raise ValueError(f"its description has more than {LONGEST_ABOUT} characters")

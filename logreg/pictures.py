@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 from tqdm import tqdm
 
 import viz
+from kernels.wholefile import whole_file
 from logreg.clash import require_ours
 
 require_ours(viz, "plot_contour")
@@ -119,11 +120,9 @@ def draw_animation(trial, surface, data, out):
 
 def save(figure, path):
     """Writes the picture, whole or not at all, and closes the figure."""
-    unfinished = path.with_suffix(".unfinished")
     try:
-        figure.savefig(unfinished, dpi=DPI, format="png")
-        unfinished.replace(path)
+        with whole_file(path) as file:
+            figure.savefig(file, dpi=DPI, format="png")
     finally:
-        unfinished.unlink(missing_ok=True)
         plt.close(figure)
     return path

@@ -1,5 +1,6 @@
 """The result of `LossSurface.around`: quantities over a plane of parameter space, saved, loaded, projected on."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,51 +71,76 @@ class PlaneSurface:
         return project(self.plane, path)
 
     def save(self, path):
-        """Writes everything to `path` as npz, all or nothing; `LossSurface.load` reads it."""
+        """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it."""
         arrays = {"s": self.s, "t": self.t, **{name: getattr(self.plane, name) for name in VECTORS}}
         arrays |= {name: getattr(self, name) for name in checks.QUANTITIES if getattr(self, name) is not None}
         about = {"format": FORMAT, "l2": self.l2, "plan": self.plan, "labels": self.plane.labels}
-        files.write(path, about | {"explained": self.plane.explained}, arrays)
+        about = check_about(about | {"explained": self.plane.explained})
+        check_layout(files.shapes_of(arrays))
+        check_values(arrays)
+        files.write(path, about, arrays)
 
 
 def is_plane_surface(archive):
-    return "center.npy" in archive.namelist()
+    return "center" in files.names_in(archive)
 
 
 def read_plane_surface(archive):
     """The PlaneSurface of an archive; sizes are checked before arrays are read."""
-    names = {name.removesuffix(".npy") for name in archive.namelist()}
-    quantities = [name for name in checks.QUANTITIES if name in names]
-    shapes = {name: files.stored_shape(archive, name) for name in ("s", "t", *VECTORS, *quantities)}
-    (ns,), (nt,), (size,) = (shapes[name] for name in ("s", "t", "center"))
-    wanted = dict.fromkeys(VECTORS, (size,)) | {name: (*checks.QUANTITIES[name], nt, ns) for name in quantities}
-    if any(shapes[name] != shape for name, shape in wanted.items()) or ns * nt == 0 or size < 2 or not quantities:
+    found = files.names_in(archive)
+    names = ("s", "t", *VECTORS, *(name for name in checks.QUANTITIES if name in found))
+    files.check_names(found, (*names, files.ABOUT))
+    shapes, about = files.shapes_in(archive, names), check_about(files.read_about(archive))
+    check_layout(shapes)
+    checks.memory((sum(map(math.prod, shapes.values())),), np.float64)
+    arrays = {name: files.read_array(archive, name, shape) for name, shape in shapes.items()}
+    check_values(arrays)
+    plane = Plane(*(arrays.pop(name) for name in VECTORS), about["labels"], about["explained"])
+    values = {name: arrays.get(name) for name in checks.QUANTITIES}
+    return PlaneSurface(arrays["s"], arrays["t"], plane, **values, l2=about["l2"], plan=about["plan"])
+
+
+def check_layout(shapes):
+    """Refuses arrays that don't fit together."""
+    quantities = [name for name in checks.QUANTITIES if name in shapes]
+    grid, size = (*shapes["t"], *shapes["s"]), shapes["center"]
+    wanted = dict.fromkeys(VECTORS, size) | {name: (*checks.QUANTITIES[name], *grid) for name in quantities}
+    vectors = len(shapes["s"]) == len(shapes["t"]) == len(size) == 1
+    if not vectors or math.prod(grid) == 0 or size[0] < 2 or not quantities:
         raise ValueError(f"its arrays don't fit together: {shapes}")
-    about = files.read_about(archive)
+    if any(shapes[name] != shape for name, shape in wanted.items()):
+        raise ValueError(f"its arrays don't fit together: {shapes}")
+
+
+def check_values(arrays):
+    """Refuses axes and vectors that are not finite, quantities that can't be. Derivatives may overflow."""
+    for name in ("s", "t", *VECTORS):
+        checks.check_finite(name, arrays[name])
+    for name in ("loss", "mse", "accuracy"):
+        if name in arrays:
+            files.check_range(name, arrays[name], 1.0 if name == "accuracy" else math.inf)
+    for name in ("gradient", "hessian"):
+        if name in arrays and np.isnan(arrays[name].min()):
+            raise ValueError(f"{name} has a NaN; accepted: numbers")
+
+
+def check_about(about):
+    """The description with its entries as a PlaneSurface has them; ValueError or TypeError for another one."""
     if about["format"] != FORMAT:
         raise ValueError(f"its format is {about['format']}; accepted: {FORMAT}")
-    labels, explained = described(about)
-    check_penalty(about["l2"])
-    plan = plan_of(*about["plan"])
-    components = sum(int(np.prod(checks.QUANTITIES[name])) for name in quantities)
-    checks.memory((components * nt * ns + 3 * size + nt + ns,), np.float64)
-    arrays = {name: files.read_array(archive, name, shape) for name, shape in shapes.items()}
-    if not all(np.isfinite(arrays[name]).all() for name in ("s", "t", *VECTORS)):
-        raise ValueError("its axes or directions are not finite")
-    plane = Plane(*(arrays.pop(name) for name in VECTORS), labels, explained)
-    values = {name: arrays.get(name) for name in checks.QUANTITIES}
-    return PlaneSurface(arrays["s"], arrays["t"], plane, **values, l2=about["l2"], plan=plan)
-
-
-def described(about):
-    """Two labels, and two shares or None."""
     first, second = about["labels"]
+    if not (isinstance(first, str) and isinstance(second, str)):
+        raise ValueError(f"its labels are {about['labels']}; accepted: two texts")
     explained = None if about["explained"] is None else tuple(map(float, about["explained"]))
-    if not (isinstance(first, str) and isinstance(second, str) and (explained is None or len(explained) == 2)):
-        raise ValueError(f"it says {about}; accepted: two labels, and two shares or null")
-    return (first, second), explained
+    if explained is not None and not (len(explained) == 2 and all(0 <= share <= 1 for share in explained)):
+        raise ValueError(f"its shares are {about['explained']}; accepted: two from 0 to 1, or none")
+    entries = {"labels": (first, second), "explained": explained}
+    return about | entries | {"l2": check_penalty(about["l2"]), "plan": check_plan(*about["plan"])}
 
 
-def plan_of(method, nodes, bound, reason):
+def check_plan(method, nodes, bound, reason):
     checks.one_of("method", method, checks.METHODS[1:])
-    return Plan(method, None if nodes is None else (int(nodes[0]), int(nodes[1])), float(bound), str(reason))
+    pair = None if nodes is None else tuple(checks.whole("nodes", number, 1) for number in nodes)
+    if not (pair is None or len(pair) == 2) or not isinstance(reason, str):
+        raise ValueError(f"its plan is {(method, nodes, bound, reason)}; accepted: a pair of nodes or none, a reason")
+    return Plan(method, pair, checks.rate("bound", bound), reason)

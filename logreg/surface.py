@@ -15,6 +15,7 @@ from logreg.evaluation import add_penalty, check_penalty, evaluate
 from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
 
 FORMAT = 1
+ARRAYS = ("w", "b", "Z")
 
 
 class Minimum(NamedTuple):
@@ -44,8 +45,8 @@ class LossSurface:
         """The surface of one-feature data over a window.
 
         `data[:]` gives x (n, 1) or (n,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for
-        (-r, r). `resolution` is the number of points of both axes, or a pair (of w, of b). `loss` is "bce" or "mse".
-        `device` is where it is computed: None, "cpu" or a CUDA device.
+        (-r, r). `resolution` is the number of points of both axes, or a pair (of w, of b); a single point is the middle
+        of the window. `loss` is "bce" or "mse". `device` is where it is computed: None, "cpu" or a CUDA device.
         Raises ValueError or TypeError that name a wrong argument.
         """
         card = card_of(device)
@@ -72,7 +73,7 @@ class LossSurface:
                     (s, t): two vectors (d + 1,), not parallel, of any length
         extent      the window in units of the directions, all but the last of which have length 1: (low, high) or r for
                     (-r, r), for both axes, or a pair of these with at least one (low, high): ((-1, 2), 3)
-        resolution  number of points of both axes, or a pair (of s, of t)
+        resolution  number of points of both axes, or a pair (of s, of t); one point is the middle of the window
         quantities  of "loss", "mse", "accuracy", "gradient" and "hessian"
         l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised
         device      where it is computed: None, "cpu" or a CUDA device
@@ -86,7 +87,7 @@ class LossSurface:
         x = checks.features("data x", x).astype(np.float64, copy=False)
         y = checks.labels(y, len(x), np.float64)
         names = checks.quantities_of(quantities)
-        check_penalty(l2)
+        l2 = check_penalty(l2)
         windows = extent if is_pair_of_windows(extent) else (extent, extent)
         s, t = (axis("extent", *window) for window in zip(windows, pair_of_points(resolution), strict=True))
         plane = plane_around(model, x, y, directions, l2, seed)
@@ -94,7 +95,7 @@ class LossSurface:
         surface = evaluate(logits, y, s, t, names, card)
         add_penalty(surface, l2, plane)
         values = {name: getattr(surface, name) for name in checks.QUANTITIES}
-        return PlaneSurface(s, t, plane, **values, l2=float(l2), plan=surface.plan)
+        return PlaneSurface(s, t, plane, **values, l2=l2, plan=surface.plan)
 
     @property
     def minimum(self):
@@ -103,15 +104,26 @@ class LossSurface:
         return Minimum(float(self.w[column]), float(self.b[row]), float(self.Z[row, column]))
 
     def save(self, path):
-        """Writes the surface to `path` as npz with a description, all or nothing: an old file stays until then."""
-        files.write(path, {"format": FORMAT, "loss": self.loss}, {"w": self.w, "b": self.b, "Z": self.Z})
+        """Writes the surface to `path`, text, bytes or an os.PathLike, as npz with a description.
+
+        All or nothing: an old file stays until all is on the disk, and of several writers the last one's file stands,
+        whole. A link is followed; of hard links the others keep the old file; the mode of an old file is kept. A killed
+        process leaves at the most a file `.saving-*` to be deleted.
+
+        Raises TypeError or ValueError for a surface that `load` would refuse; OSError for a `path` that is taken by a
+        folder, a device or a FIFO, which stays, and for what the system can't write.
+        """
+        arrays, about = {"w": self.w, "b": self.b, "Z": self.Z}, {"format": FORMAT, "loss": self.loss}
+        check_layout(files.shapes_of(arrays), about)
+        check_values(**arrays)
+        files.write(path, about, arrays)
 
     @classmethod
     def load(cls, path):
         """What `save` wrote: a LossSurface, or a PlaneSurface where it came from `around`.
 
-        Sizes are checked before arrays are read, and nothing is unpickled. ValueError for any other file, MemoryError
-        for a surface that can't fit into the memory that is free.
+        Sizes are checked before arrays are read, and nothing is unpickled or evaluated. ValueError for any other file,
+        OSError for what is no regular file, MemoryError for a surface that can't fit into the memory that is free.
         """
         with files.opened(path, "LossSurface") as archive:
             return read_plane_surface(archive) if is_plane_surface(archive) else cls(*read_surface(archive))
@@ -119,18 +131,29 @@ class LossSurface:
 
 def read_surface(archive):
     """w, b, Z and the name of the loss."""
-    shapes = {name: files.stored_shape(archive, name) for name in ("w", "b", "Z")}
-    (nw,), (nb,) = shapes["w"], shapes["b"]
-    if shapes["Z"] != (nb, nw) or nw * nb == 0:
+    files.check_names(files.names_in(archive), (*ARRAYS, files.ABOUT))
+    shapes, about = files.shapes_in(archive, ARRAYS), files.read_about(archive)
+    check_layout(shapes, about)
+    checks.memory((sum(map(math.prod, shapes.values())),), np.float64)
+    arrays = {name: files.read_array(archive, name, shape) for name, shape in shapes.items()}
+    check_values(**arrays)
+    return *arrays.values(), about["loss"]
+
+
+def check_layout(shapes, about):
+    """Refuses arrays that don't fit together, and another description."""
+    sizes = [len(shape) for shape in shapes.values()]
+    if sizes != [1, 1, 2] or shapes["Z"] != shapes["b"] + shapes["w"] or math.prod(shapes["Z"]) == 0:
         raise ValueError(f"its arrays don't fit together: {shapes}")
-    about = files.read_about(archive)
-    if about["format"] != FORMAT or about["loss"] not in checks.COSTS:
-        raise ValueError(f"it says {about}; accepted: format {FORMAT} and a loss of {checks.COSTS}")
-    checks.memory((nb + 1, nw + 1), np.float64)
-    w, b, Z = (files.read_array(archive, name, shape) for name, shape in shapes.items())
-    if not (np.isfinite(w).all() and np.isfinite(b).all()):
-        raise ValueError("its axes are not finite")
-    return w, b, Z, about["loss"]
+    if about["format"] != FORMAT:
+        raise ValueError(f"its format is {about['format']}; accepted: {FORMAT}")
+    checks.one_of("loss", about["loss"], checks.COSTS)
+
+
+def check_values(w, b, Z):
+    checks.check_finite("w", w)
+    checks.check_finite("b", b)
+    files.check_range("Z", Z)
 
 
 def loss_over(x, y, w, b, loss, card):
@@ -155,8 +178,10 @@ def is_pair_of_windows(extent):
 
 
 def axis(name, window, points):
-    """`points` evenly spaced values over a window."""
-    return np.linspace(*interval(name, window), checks.whole("resolution", points, 1))
+    """`points` evenly spaced values over a window; of one point, its middle."""
+    low, high = interval(name, window)
+    points = checks.whole("resolution", points, 1)
+    return np.array([low + (high - low) / 2]) if points == 1 else np.linspace(low, high, points)
 
 
 def interval(name, window):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path as File
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -37,14 +38,24 @@ class RunAnimation(NamedTuple):
         return FuncAnimation(self.figure, self.draw, self.steps, **times)
 
     def save(self, path):
-        """Write the animation as `.gif`, or as `.html` with controls; ValueError for another suffix."""
-        suffix = File(path).suffix.lower()
-        if suffix == ".gif":
-            _save_gif(path, (self.picture(step) for step in self.steps))
-        elif suffix == ".html":
-            self.animation.save(path, writer=HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True), dpi=DPI)
-        else:
+        """Write the animation as `.gif`, or as `.html` with controls, whole or not at all; ValueError for another
+        suffix, OSError for what is there and no regular file."""
+        from kernels.wholefile import name_of, whole_file
+
+        suffix = File(name_of(path)).suffix.lower()
+        if suffix not in (".gif", ".html"):
             raise ValueError(f"path must end in .gif or .html, got {str(path)!r}")
+        with whole_file(path) as file:
+            if suffix == ".gif":
+                _save_gif(file, (self.picture(step) for step in self.steps))
+            else:
+                file.write(self._html())
+
+    def _html(self):
+        with TemporaryDirectory() as folder:
+            path = File(folder) / "run.html"
+            self.animation.save(path, writer=HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True), dpi=DPI)
+            return path.read_bytes()
 
     def picture(self, step):
         """One step as RGBA (height, width, 4), uint8."""
@@ -102,10 +113,11 @@ def shown_steps(steps):
     return np.unique(np.linspace(0, steps, min(steps + 1, MOST_FRAMES)).round().astype(int))
 
 
-def _save_gif(path, pictures):
+def _save_gif(file, pictures):
     """Pictures (height, width, 4) as a GIF that repeats, all in the colours of the last."""
     images = [Image.fromarray(picture).convert("RGB") for picture in pictures]
     palette = images[-1].quantize(dither=Image.Dither.NONE)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_STAYS * MILLISECONDS]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False)
+    times = {"duration": durations, "loop": 0}
+    frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], optimize=False, **times)

@@ -227,6 +227,24 @@ def test_which_epochs_are_drawn(epochs, want):
     assert [name for name in names if name.startswith("bce-epoch-")] == [f"bce-epoch-{k:03d}" for k in want]
 
 
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    pictures.save(plt.figure(), path)
+    old = path.read_bytes()
+    assert old.startswith(b"\x89PNG")
+
+    def fail(file, **options):
+        file.write(b"half of it")
+        raise OSError("disk full")
+
+    figure = plt.figure()
+    monkeypatch.setattr(figure, "savefig", fail)
+    with pytest.raises(OSError, match="disk full"):
+        pictures.save(figure, path)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [old]
+    assert plt.get_fignums() == []
+
+
 @pytest.fixture
 def drawn(small_lab, monkeypatch, tmp_path):
     """{name: (title, lengths of the paths drawn, titles of the axes)} of every picture, which isn't written."""

@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -200,6 +200,13 @@ def test_too_large_for_memory(wide, model, monkeypatch):
         around(model, wide, resolution=60, directions="random")
 
 
+def test_one_point_of_an_axis_is_the_center(wide, model):
+    surface = around(model, wide, resolution=(5, 1))
+    assert (surface.s.tolist(), surface.t.tolist()) == ([-2, -1, 0, 1, 2], [0])
+    assert surface.loss[0, 2] == around(model, wide, resolution=1).loss[0, 0]
+    assert around(model, wide, extent=((0, 1), 3), resolution=1).s.tolist() == [0.5]
+
+
 # Files
 
 
@@ -280,6 +287,21 @@ CHANGES = {
     "short plan": ({}, {"plan": ["direct", None]}),
     "unknown plan": ({}, {"plan": ["guess", None, 0.0, ""]}),
     "long description": ({}, {"labels": ["s", "t" * 20_000]}),
+    "an array more": ({"w": np.ones(3)}, {}),
+    "2-D axis": ({"s": np.ones((7, 1))}, {}),
+    "NaN loss": ({"loss": np.full((5, 7), np.nan)}, {}),
+    "infinite loss": ({"loss": np.full((5, 7), np.inf)}, {}),
+    "negative mse": ({"mse": np.full((5, 7), -1e-9)}, {}),
+    "accuracy above 1": ({"accuracy": np.full((5, 7), 1.001)}, {}),
+    "NaN gradient": ({"gradient": np.full((2, 5, 7), np.nan)}, {}),
+    "shares above 1": ({}, {"explained": [0.5, 2]}),
+    "shares are NaN": ({}, {"explained": [np.nan, 0.5]}),
+    "infinite l2": ({}, {"l2": np.inf}),
+    "l2 is too many digits": ({}, {"l2": 10**400}),
+    "half a node": ({}, {"plan": ["spectral", [2.5, 3], 0.0, ""]}),
+    "three nodes": ({}, {"plan": ["spectral", [2, 3, 4], 0.0, ""]}),
+    "bound is NaN": ({}, {"plan": ["spectral", [2, 3], np.nan, ""]}),
+    "reason is a number": ({}, {"plan": ["direct", None, 0.0, 1]}),
 }
 
 
@@ -293,6 +315,41 @@ def test_wrong_files(kind, whole, tmp_path):
     rewritten(path, members, **about)
     with pytest.raises(ValueError, match=r"surface\.npz is not a saved LossSurface: "):
         LossSurface.load(path)
+
+
+# of the surface: what `save` refuses, each also among the changes above
+UNSAVED = {
+    "NaN loss": (lambda s: {"loss": np.full_like(s.loss, np.nan)}, r"loss\[0, 0\] is nan; accepted: finite"),
+    "float32": (lambda s: {"mse": s.mse.astype("f4")}, r"mse is a float32 array; accepted: a float64 array"),
+    "negative mse": (lambda s: {"mse": s.mse - 2}, r"mse\[\d, \d\] is -"),
+    "accuracy above 1": (lambda s: {"accuracy": s.accuracy + 1}, r"accuracy\[.*accepted: finite values in \[0, 1\]"),
+    "NaN gradient": (lambda s: {"gradient": np.full_like(s.gradient, np.nan)}, r"gradient has a NaN"),
+    "infinite axis": (lambda s: {"t": np.full_like(s.t, np.inf)}, r"t\[0\] is inf; accepted: finite"),
+    "transposed": (lambda s: {"loss": s.loss.T}, r"don't fit together"),
+    "no quantity": (lambda s: dict.fromkeys(QUANTITIES), r"don't fit together"),
+    "long label": (lambda s: {"plane": s.plane._replace(labels=("s", "t" * 10_000))}, r"more than 2500 characters"),
+    "label is a number": (lambda s: {"plane": s.plane._replace(labels=("s", 2))}, r"accepted: two texts"),
+    "NaN share": (lambda s: {"plane": s.plane._replace(explained=(np.nan, 0.1))}, r"accepted: two from 0 to 1"),
+    "NaN center": (lambda s: {"plane": s.plane._replace(center=s.plane.center * np.nan)}, r"center\[0\] is nan"),
+    "huge l2": (lambda s: {"l2": 10**400}, r"l2 is 1000"),
+    "unknown plan": (lambda s: {"plan": s.plan._replace(method="guess")}, r"method is 'guess'"),
+    "bound is NaN": (lambda s: {"plan": s.plan._replace(bound=np.nan)}, r"bound is nan"),
+}
+
+
+@pytest.mark.parametrize("kind", UNSAVED)
+def test_what_is_not_loaded_is_not_saved(kind, whole, tmp_path):
+    change, message = UNSAVED[kind]
+    whole.save(tmp_path / "a")
+    with pytest.raises((TypeError, ValueError), match=message):
+        replace(whole, **change(whole)).save(tmp_path / "a")
+    assert_same(LossSurface.load(tmp_path / "a"), whole)
+
+
+def test_derivatives_may_overflow(whole, tmp_path):
+    surface = replace(whole, hessian=np.full_like(whole.hessian, np.inf))
+    surface.save(tmp_path / "a")
+    assert_same(LossSurface.load(tmp_path / "a"), surface)
 
 
 def test_compressed_files_are_refused_unread(whole, tmp_path, monkeypatch):

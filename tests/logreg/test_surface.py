@@ -1,6 +1,5 @@
 """Loss surfaces: their values, what is refused, and files."""
 
-import contextlib
 import io
 import json
 import os
@@ -8,6 +7,8 @@ import stat
 import struct
 import tracemalloc
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,13 @@ def test_windows(window):
 def test_resolutions(resolution, shape, loss):
     surface = compute(resolution=resolution, loss=loss)
     assert surface.Z.shape == (len(surface.b), len(surface.w)) == shape
+
+
+@pytest.mark.parametrize(("window", "middle"), [(15, 0), ((2, 6), 4), ((-1e308, 5e307), -2.5e307), ((-1, 0.5), -0.25)])
+def test_one_point_is_the_middle(window, middle):
+    surface = compute(w_range=window, b_range=(-3, 1), resolution=1)
+    assert (surface.w.tolist(), surface.b.tolist()) == ([middle], [-1])
+    assert compute(w_range=window, resolution=(1, 4)).w.tolist() == [middle]
 
 
 def test_data_that_requires_grad():
@@ -210,7 +218,7 @@ def assert_same(got, want):
 
 @COSTS
 @pytest.mark.parametrize("name", ["a.npz", "no suffix", "año.dat", "two.npz.npz"])
-@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path])
 def test_round_trip(loss, name, kind, tmp_path):
     surface, path = compute(resolution=(6, 5), loss=loss), kind(tmp_path / name)
     surface.save(path)
@@ -292,15 +300,98 @@ def test_failure_while_replacing_leaves_the_old_file(surface, path, monkeypatch)
 def test_nowhere_to_save_to(surface, tmp_path):
     with pytest.raises(FileNotFoundError):
         surface.save(tmp_path / "missing" / "a.npz")
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(IsADirectoryError, match="a folder; accepted: a regular file"):
         surface.save(tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["/dev/full", "fifo"])
+def test_devices_and_fifos_are_neither_written_nor_read(path, surface, tmp_path, monkeypatch):
+    """A FIFO isn't even opened: that would wait for its other end."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("fifo")
+    for action in (surface.save, LossSurface.load):
+        with pytest.raises(OSError, match=f"path is '{path}', a .*; accepted: a regular file"):
+            action(path)
+    assert os.listdir() == ["fifo"]
+
+
+def test_a_private_file_stays_private(surface, path):
+    compute().save(path)
+    path.chmod(0o600)
+    surface.save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert_same(LossSurface.load(path), surface)
+
+
+def test_threads_that_save_to_one_path(path):
+    """Nobody fails, and who loads meanwhile gets the whole surface of one of them."""
+    surfaces = [compute(resolution=(points, 5)) for points in (3, 40, 90)]
+    sizes = {len(surface.w) for surface in surfaces}
+    surfaces[0].save(path)
+
+    def save(surface):
+        for _ in range(30):
+            surface.save(path)
+            assert len(LossSurface.load(path).w) in sizes
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(save, surfaces))
+    assert os.listdir(path.parent) == ["surface.npz"]
 
 
 @pytest.mark.parametrize(("name", "error"), [("missing", FileNotFoundError), (".", IsADirectoryError)])
 def test_nothing_to_load(name, error, tmp_path):
     with pytest.raises(error):
         LossSurface.load(tmp_path / name)
+
+
+def with_cell(array, value):
+    array = array.copy()
+    array.flat[-1] = value
+    return array
+
+
+# of the surface: what neither is saved nor loaded, by the message of both
+WRONG = {
+    "float32": (lambda s: {"Z": s.Z.astype("f4")}, r"Z is "),
+    "big-endian": (lambda s: {"w": s.w.astype(">f8")}, r"w is "),
+    "no axis": (lambda s: {"w": s.w[:0], "Z": s.Z[:, :0]}, r"its arrays don't fit together"),
+    "long axis": (lambda s: {"b": np.arange(9.0)}, r"its arrays don't fit together"),
+    "numbers": (lambda s: {"w": np.array(1.0), "b": np.array(1.0), "Z": np.array(1.0)}, r"its arrays don't fit"),
+    "planes": (lambda s: {"w": s.Z, "Z": np.ones((5, 5, 6))}, r"its arrays don't fit together"),
+    "NaN axis": (lambda s: {"w": with_cell(s.w, np.nan)}, r"w\[5\] is nan; accepted: finite values"),
+    "infinite axis": (lambda s: {"b": with_cell(s.b, np.inf)}, r"b\[4\] is inf; accepted: finite values"),
+    "NaN": (lambda s: {"Z": with_cell(s.Z, np.nan)}, r"Z\[4, 5\] is nan; accepted: finite values >= 0"),
+    "negative": (lambda s: {"Z": with_cell(s.Z, -1e-300)}, r"Z\[4, 5\] is -1e-300; accepted: finite values >= 0"),
+    "infinite": (lambda s: {"Z": with_cell(s.Z, np.inf)}, r"Z\[4, 5\] is inf; accepted: finite values >= 0"),
+    "unknown loss": (lambda s: {"loss": "nll"}, r"loss is 'nll'; accepted: 'bce', 'mse'"),
+    "no name": (lambda s: {"loss": None}, r"loss is None; accepted: 'bce', 'mse'"),
+    "long name": (lambda s: {"loss": "x" * 10_000}, r"loss is 'xxx|its description"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_what_is_not_loaded_is_not_saved(kind, surface, path):
+    change, message = WRONG[kind]
+    surface.save(path)
+    wrong = replace(surface, **change(surface))
+    with pytest.raises((TypeError, ValueError), match=message):
+        wrong.save(path)
+    assert_same(LossSurface.load(path), surface)
+    about = json.dumps({"format": 1, "loss": wrong.loss})
+    np.savez(path, w=wrong.w, b=wrong.b, Z=wrong.Z, about=np.array(about))
+    with pytest.raises(ValueError, match=rf"surface\.npz is not a saved LossSurface: .*({message})"):
+        LossSurface.load(path)
+
+
+@pytest.mark.parametrize(
+    ("array", "kind"), [([1.0, 2.0], "list"), (None, "NoneType"), (np.ma.array(np.ones(6)), "float64 array")]
+)
+def test_what_is_no_array_is_not_saved(array, kind, surface, path):
+    with pytest.raises(TypeError, match=f"w is a {kind}; accepted: a float64 array"):
+        replace(surface, w=array).save(path)
+    assert not path.exists()
 
 
 # Files that aren't a surface, by accident or by intent
@@ -363,6 +454,13 @@ MEMBERS = {
     "later format": {"about": about(format=2)},
     "unknown loss": {"about": about(loss="nll")},
     "loss is a list": {"about": about(loss=["bce"])},
+    "loss is long": {"about": about(loss="x" * 10_000)},
+    "a number of too many digits": {"about": npy('{"format": ' + "1" * 2_400 + ', "loss": "bce"}')},
+    "format is NaN": {"about": npy('{"format": NaN, "loss": "bce"}')},
+    "an array more": {"a": GOOD["w"]},
+    "NaN": {"Z": npy(np.full((2, 3), np.nan))},
+    "negative": {"Z": npy(np.full((2, 3), -1.0))},
+    "Fortran order": {"Z": npy(np.asfortranarray(np.ones((2, 3))))},
     "long w": {"w": npy(np.arange(4.0))},
     "transposed": {"Z": npy(np.ones((3, 2)))},
     "flat": {"Z": npy(np.ones(6))},
@@ -382,6 +480,11 @@ MEMBERS = {
     "header of negative sizes": {"w": GOOD["w"].replace(b"(3,), } ", b"(-3,-1)}")},
     "header cut": {"w": with_header(b"{'descr': ")},
     "header of zeros": {"w": with_header(bytes(50))},
+    "header nests": {"w": with_header(b"{'descr': '<f8', 'fortran_order': False, 'shape': " + b"(" * 9_000)},
+    "header negates": {"w": with_header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (" + b"-" * 9_000)},
+    "header of long numbers": {
+        "w": with_header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (" + b"1" * 900 + b",), }\n")
+    },
     "header isn't UTF-8": {"w": with_header(b"\xff" * 50, version=(3, 0))},
     "fields": {"w": with_header(b"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (3,)}", bytes(24))},
 }
@@ -436,14 +539,69 @@ def test_every_cut_is_refused(path):
         assert_refused(path)
 
 
-def test_changed_bytes_are_refused_or_harmless(path):
-    content, rng = write(path, {}).read_bytes(), np.random.default_rng(0)
-    for _ in range(300):
-        changed = bytearray(content)
-        changed[rng.integers(len(content))] = rng.integers(256)
-        path.write_bytes(changed)
-        with contextlib.suppress(ValueError):
-            LossSurface.load(path)
+@pytest.mark.parametrize("seed", range(10))
+def test_damaged_files_are_refused_or_read_as_they_were(seed, path):
+    """Bytes changed, cut out, doubled or filled with others."""
+    good, rng = write(path, {}).read_bytes(), np.random.default_rng(seed)
+    want = LossSurface.load(path)
+    for _ in range(100):
+        damaged, (low, high) = bytearray(good), sorted(rng.integers(len(good) + 1, size=2))
+        match rng.integers(4):
+            case 0:
+                for place in rng.integers(len(good), size=rng.integers(1, 4)):
+                    damaged[place] = rng.integers(256)
+            case 1:
+                del damaged[low:high]
+            case 2:
+                damaged[low:low] = damaged[low:high]
+            case 3:
+                damaged[low:high] = bytes([rng.integers(256)]) * (high - low)
+        path.write_bytes(damaged)
+        try:
+            found = LossSurface.load(path)
+        except ValueError as error:
+            found = str(error)
+        if isinstance(found, str):
+            assert found.startswith(f"{path} is not a saved LossSurface: ")
+        else:
+            assert_same(found, want)
+
+
+def test_members_that_are_there_twice(path):
+    write(path, {})
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("w.npy", npy(np.arange(3.0) + 1))
+    assert_refused(path)
+
+
+def test_members_that_overlap(path):
+    """One part of the file stands for the weights and, again, for the biases."""
+    with zipfile.ZipFile(write(path, {"Z": npy(np.ones((3, 3))), "b": GOOD["w"]}), "a") as archive:
+        w, b = archive.getinfo("w.npy"), archive.getinfo("b.npy")
+        b.header_offset = w.header_offset
+        archive._didModify = True
+    assert_refused(path)
+
+
+def test_sizes_beyond_the_file(path):
+    """A header and an entry that agree on 2^60 bytes."""
+    write(path, {"w": with_header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (144115188075855872,), }\n")})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.getinfo("w.npy").file_size = archive.getinfo("w.npy").compress_size = 2**60
+        archive._didModify = True
+    assert_refused(path)
+
+
+def test_a_directory_of_very_many_members(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for k in range(5_000):
+            archive.writestr(str(k), b"")
+    tracemalloc.start()
+    try:
+        assert_refused(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 INFLATED = 64_000_000

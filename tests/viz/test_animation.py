@@ -1,5 +1,6 @@
 """The run as an animation."""
 
+import os
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -92,6 +93,24 @@ def test_html(history, surface, data, few_frames, tmp_path):
     text = path.read_text()
     assert text.count("data:image/png;base64") == 4
     assert [file.name for file in tmp_path.iterdir()] == ["run.html"]
+
+
+@pytest.mark.parametrize("name", ["run.gif", "run.html"])
+def test_a_film_is_written_whole_or_not_at_all(name, history, surface, data, few_frames, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    path, run = tmp_path / name, animate(history, surface, data)
+    path.write_text("old")
+    monkeypatch.setattr(run.figure, "savefig", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.save(path)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "old")]
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OSError, match=f"{name}', a FIFO; accepted: a regular file"):
+        run.save(os.fsencode(path))
+    assert path.is_fifo()
 
 
 def test_other_suffixes_are_refused(history, surface, data, tmp_path):

@@ -1,0 +1,79 @@
+"""Files written whole or not at all."""
+
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+
+KINDS = {
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+@contextmanager
+def whole_file(path):
+    """A binary file to write to, which becomes the file at `path` when the block ends without an error.
+
+    It is written beside its target, under a name of its own that can't be guessed, and renamed when it is on the disk:
+    whatever happens before, an old file stays as it was, and of several writers the last one's file stands, whole.
+    A killed process leaves at the most a file `.saving-*` to be deleted. A link is followed: what it leads to is
+    replaced. Of a file with several names (hard links) the others keep what it was. The mode of an old file is kept, a
+    new one has that of any new file.
+
+    `path` is text, bytes or an os.PathLike. Raises OSError for what is there and no regular file, and leaves it alone;
+    FileNotFoundError where there is no such folder.
+    """
+    name = name_of(path)
+    target = os.path.realpath(name)
+    mode = regular_mode(name)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"path is {name!r}, and {folder!r} is not a folder; accepted: one that is there")
+    temporary = os.path.join(folder, f".saving-{secrets.token_hex(8)}")
+    try:
+        with new_file(temporary, name, mode) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        regular_mode(name)  # of whatever has come there meanwhile
+        os.replace(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def new_file(temporary, name, mode):
+    """A file that wasn't there, of a mode, or that of any new file; an error names the file that was meant."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        file = os.fdopen(os.open(temporary, flags, 0o666 if mode is None else 0o600), "w+b")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from None
+    if mode is not None:
+        os.chmod(temporary, mode)
+    return file
+
+
+def regular_mode(name):
+    """The mode of the regular file that a path leads to, None if nothing is there; OSError for any other thing."""
+    try:
+        mode = os.stat(name or os.curdir).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"path is {name!r}, a folder; accepted: a regular file")
+    if not stat.S_ISREG(mode):
+        kind = KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise OSError(f"path is {name!r}, {kind}; accepted: a regular file")
+    return stat.S_IMODE(mode)
+
+
+def name_of(path):
+    """A path as text."""
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise TypeError(f"path is a {type(path).__name__}; accepted: text, bytes or an os.PathLike") from None
