@@ -15,6 +15,7 @@ import numpy as np
 
 from kernels.backends import torch_module
 from kernels.results import LogitPlane
+from kernels.tables import is_table, table_array
 
 BACKENDS = ("numba", "torch", "reference")
 COSTS = ("bce", "mse")
@@ -83,8 +84,8 @@ def check_tensor(name, value, accepted):
 
 
 def array_of(name, value, accepted=NUMBERS):
-    """The NumPy array that holds the values of an array, a CPU tensor or a sequence of numbers. `accepted` is what an
-    error says of dtypes."""
+    """The NumPy array that holds the values of an array, a CPU tensor, a table or a sequence of numbers. `accepted` is
+    what an error says of dtypes."""
     if type(value) is np.ndarray and value.dtype in FLOATS:
         return value
     if is_tensor(value):
@@ -92,6 +93,10 @@ def array_of(name, value, accepted=NUMBERS):
             raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
         check_tensor(name, value, accepted)
         value = value.detach().numpy()
+    elif type(value) is not np.ndarray and hasattr(value, "shape"):
+        check_dense(name, value)
+        if is_table(value):
+            return table_array(name, value, accepted)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; accepted: one whose values all count")
     try:
@@ -101,6 +106,31 @@ def array_of(name, value, accepted=NUMBERS):
     if array.dtype.char not in "?bBhHiIlLqQfd":
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def is_sparse(value):
+    scipy_sparse = sys.modules.get("scipy.sparse")  # as with tensors
+    return scipy_sparse is not None and scipy_sparse.issparse(value)
+
+
+def check_dense(name, value):
+    if is_sparse(value):
+        kind = type(value).__name__
+        raise TypeError(f"{name} is a scipy.sparse {kind}; accepted: a dense array, as {name}.toarray() gives")
+
+
+def sparse_features(name, value):
+    """Sparse features (n, d), finite, n >= 1, d >= 1, as a matrix whose rows are compressed."""
+    if value.dtype not in FLOATS:
+        raise TypeError(f"{name} has dtype {value.dtype}; accepted: float32 or float64")
+    if value.ndim != 2 or 0 in value.shape:
+        raise ValueError(f"{name} has shape {tuple(value.shape)}; accepted: (n, d) with n >= 1 and d >= 1")
+    rows = value.tocsr()
+    if not is_finite(rows.data):
+        k = int(np.flatnonzero(~np.isfinite(rows.data))[0])
+        place = [int(np.searchsorted(rows.indptr, k, side="right")) - 1, int(rows.indices[k])]
+        raise ValueError(f"{name}{place} is {rows.data[k]}; accepted: finite values")
+    return rows
 
 
 def float_array(name, value):

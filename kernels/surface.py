@@ -37,7 +37,8 @@ def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None
 def logit_plane(X, center, s_direction, t_direction, *, backend=None):
     """Logits of a d-dimensional model on a plane of its parameters, theta = center + s s_direction + t t_direction.
 
-    X  features (n, d), float32 or float64; or batches (X, y) that can be iterated over again, such as a DataLoader
+    X  features (n, d), float32 or float64, a scipy.sparse matrix or array among them; or batches (X, y) that can be
+       iterated over again, such as a DataLoader
     center, s_direction, t_direction  (d + 1,), the weights and then the bias
 
     Returns LogitPlane(offset, s_slope, t_slope), each (n,) in the dtype of X, computed in float64 and rounded once:
@@ -50,21 +51,23 @@ def logit_plane(X, center, s_direction, t_direction, *, backend=None):
         checks.backend(backend)
         return PlaneBlocks(X, (center, s_direction, t_direction))
     checks.backend(backend, X=X)
-    features = checks.features("X", X)
+    sparse = checks.is_sparse(X)
+    features = checks.sparse_features("X", X) if sparse else checks.features("X", X)
     given = {"center": center, "s_direction": s_direction, "t_direction": t_direction}
     thetas = np.stack([checks.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
     if checks.is_tensor(features):
         return LogitPlane(*torch_module("surface").logit_plane(features, thetas))
-    logits = np.empty((3, len(features)), features.dtype)
-    rows = max(1, FEATURES_AT_ONCE // features.shape[1])
-    for start in range(0, len(features), rows):
+    n, d = features.shape
+    logits = np.empty((3, n), features.dtype)
+    rows = n if sparse else max(1, FEATURES_AT_ONCE // d)
+    for start in range(0, n, rows):
         logits[:, start : start + rows] = (features[start : start + rows] @ thetas[:-1] + thetas[-1]).T
     return LogitPlane(*(checks.like(X, field) for field in logits))
 
 
 def is_batches(X):
-    """Whether X is batches (X, y) and not features: no array, no tensor, no nested list of numbers."""
-    if checks.is_tensor(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
+    """Whether X is batches (X, y) and not features: no array, no tensor, no sparse matrix, no nested list of numbers."""
+    if checks.is_tensor(X) or checks.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
         return False
     if not isinstance(X, (list, tuple)):
         return True
