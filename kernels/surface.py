@@ -66,7 +66,7 @@ def logit_plane(X, center, s_direction, t_direction, *, backend=None):
 
 
 def is_batches(X):
-    """Whether X is batches (X, y) and not features: no array, no tensor, no sparse matrix, no nested list of numbers."""
+    """Whether X is batches (X, y) and not features: no array of any kind, no nested list of numbers."""
     if checks.is_tensor(X) or checks.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
         return False
     if not isinstance(X, (list, tuple)):

@@ -76,7 +76,9 @@ def add_surface_options(parser):
     add("--extent", "what shows the path", "half-width of the window, R for -R to R", type=float, metavar="R")
     add("--resolution", values.resolution, "points along each axis", type=int, metavar="N")
     add("--quantities", drawn, f"what is drawn, of {names}", nargs="+", choices=QUANTITIES, metavar="NAME")
-    add("--l2", f"{values.l2:g}", "penalty L2/2 |w|^2 that is added to the loss", type=float, metavar="L2")
+    add(
+        "--l2", f"{values.l2:g}", "penalty L2/2 |w|^2 on the loss that is minimised and drawn", type=float, metavar="L2"
+    )
     add("--out", values.out, "folder for the pictures", type=Path, metavar="DIR")
     add("--seed", values.seed, "seed of the start of training and of random directions", type=int, metavar="N")
     add_device(add, values)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels import checks
-from logreg.model import linear_layer
+from logreg.model import full_name, parameters
 from logreg.train import History
 
 KINDS = ("axes", "random", "hessian", "pca")
@@ -56,7 +56,7 @@ def plane_around(model, x, y, directions, l2, seed):
     if directions == "pca":
         if not isinstance(model, History):
             raise ValueError(
-                f"directions is 'pca' and model is a {type(model).__name__}; accepted: the History of its training"
+                f"directions is 'pca' and model is a {full_name(model)}; accepted: the History of its training"
             )
         pair, explained = principal_components(path_of(model))
         first, second = (
@@ -71,13 +71,6 @@ def plane_around(model, x, y, directions, l2, seed):
     chosen = coordinates(curvature)
     first, second = (label_of_coordinate(center, k) for k in chosen)
     return Plane(center, *np.eye(len(center))[chosen], (first, second))
-
-
-def parameters(model):
-    """theta (d + 1,) float64 of a LogisticRegression or nn.Linear(d, 1)."""
-    layer = linear_layer(model)
-    theta = np.append(checks.array_of("the model's weight", layer.weight), checks.array_of("its bias", layer.bias))
-    return checks.theta("the model", theta, len(theta) - 1)
 
 
 def path_of(history):

@@ -11,7 +11,9 @@ from kernels import checks
 from logreg import datasets
 from logreg.devices import card_of
 from logreg.directions import path_of, plane_around, project
+from logreg.evaluation import check_penalty
 from logreg.model import LogisticRegression
+from logreg.penalised import train_penalised
 from logreg.pictures import draw_plane, draw_plane_3d, save
 from logreg.surface import LossSurface
 from logreg.train import accuracy, train
@@ -47,8 +49,7 @@ def run_surface(settings):
     data = x, y = datasets.load(settings.data)
     settings.out.mkdir(parents=True, exist_ok=True)
     model = seeded_model(x.shape[1], settings.seed)
-    training = LAB_TRAINING if settings.data == "lab" else TRAINING
-    history = train(model, data, **training, device=settings.device)
+    history = trained(model, data, settings)
     plane = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
     projection = project(plane_around(history, x, y, **plane), path_of(history))
     extent = window_of(projection) if settings.extent is None else settings.extent
@@ -57,7 +58,8 @@ def run_surface(settings):
     begin = perf_counter()
     surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities, device=settings.device)
     seconds = perf_counter() - begin
-    title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained to accuracy {accuracy(model, data):.4g}"
+    penalty = f" with l2 = {settings.l2:g}" if settings.l2 else ""
+    title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained{penalty} to accuracy {accuracy(model, data):.4g}"
     print(title)
     print(f"{' x '.join(map(str, surface.loss.shape))} points of {', '.join(quantities)} in {seconds:.3g} s")
     print(f"{surface.plan.method}: {surface.plan.reason}; error bound {surface.plan.bound:.2g}")
@@ -66,6 +68,17 @@ def run_surface(settings):
         print(f"the path of training is not drawn: {projection.outside:.1%} of its variance is outside the plane")
     draw(surface, drawn, settings, title)
     return surface
+
+
+def trained(model, data, settings):
+    """The History of training by what is drawn: the cross-entropy in minibatches, or, with a penalty, both on all the
+    data for as many steps."""
+    training = LAB_TRAINING if settings.data == "lab" else TRAINING
+    l2 = check_penalty(settings.l2)
+    if l2 == 0:
+        return train(model, data, **training, device=settings.device)
+    steps = training["epochs"] * -(-len(data[1]) // training["batch_size"])
+    return train_penalised(model, data, lr=training["lr"], steps=steps, l2=l2, device=settings.device)
 
 
 def draw(surface, history, settings, title):

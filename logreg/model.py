@@ -1,6 +1,9 @@
-"""The lab's model."""
+"""The lab's model, and the parameters of this and other linear models."""
 
+import numpy as np
 from torch import nn, sigmoid
+
+from kernels import checks
 
 
 class LogisticRegression(nn.Module):
@@ -24,7 +27,42 @@ def linear_layer(model):
         plain and layer.out_features == 1 and {id(p) for p in model.parameters()} == {id(layer.weight), id(layer.bias)}
     ):
         raise TypeError(
-            f"model is a {type(model).__name__}; accepted: LogisticRegression, or nn.Linear(d, 1) with a bias, "
+            f"model is a {full_name(model)}; accepted: logreg.LogisticRegression, or nn.Linear(d, 1) with a bias, "
             "alone or as the attribute `linear` of a module without other or transformed parameters"
         )
     return layer
+
+
+def parameters(model):
+    """theta (d + 1,) float64, the bias last, of a LogisticRegression or nn.Linear(d, 1), or of a linear classifier of
+    scikit-learn that was fitted to two classes."""
+    if hasattr(model, "coef_") and hasattr(model, "intercept_"):
+        parts = fitted(model)
+    elif not isinstance(model, nn.Module):
+        raise TypeError(
+            f"model is a {full_name(model)}; accepted: logreg.LogisticRegression, nn.Linear(d, 1), or a linear "
+            "classifier of scikit-learn that is fitted"
+        )
+    else:
+        layer = linear_layer(model)
+        parts = checks.array_of("the model's weight", layer.weight), checks.array_of("its bias", layer.bias)
+    theta = np.concatenate([part.reshape(-1) for part in parts])
+    return checks.theta("the model", theta, len(theta) - 1)
+
+
+def fitted(model):
+    """`coef_` (d,) and `intercept_` (1,) of a classifier of two classes."""
+    classes = len(getattr(model, "classes_", ()))
+    weight, bias = (checks.array_of(f"model.{name}", getattr(model, name)) for name in ("coef_", "intercept_"))
+    if classes != 2 or weight.shape not in ((weight.size,), (1, weight.size)) or bias.size != 1:
+        raise ValueError(
+            f"model is a {full_name(model)} with {classes} classes and coef_ {weight.shape}; accepted: a classifier of "
+            "two classes with coef_ (1, d)"
+        )
+    return weight, bias
+
+
+def full_name(model):
+    """The class of a model with the module that it is from: there is a LogisticRegression elsewhere, too."""
+    kind = type(model)
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -62,8 +62,9 @@ class LossSurface:
     ):
         """Loss and what belongs to it on a plane through a trained model of any number of features: a PlaneSurface.
 
-        `model` is a LogisticRegression, an nn.Linear(d, 1), or the History of a training run, whose last step is meant;
-        its parameters theta = (w, b), the bias last, are the center (s, t) = (0, 0). `data[:]` gives x (n, d) and y.
+        `model` is a LogisticRegression, an nn.Linear(d, 1), a linear classifier of scikit-learn that was fitted to two
+        classes, or the History of a training run, whose last step is meant; its parameters theta = (w, b), the bias
+        last, are the center (s, t) = (0, 0). `data[:]` gives x (n, d) and y, 1 for the second of the classes.
 
         directions  "axes": two coordinates. Weight and bias of a single feature; of more, the two weights along which
                     the loss curves most, as some columns of real data are constant and show nothing

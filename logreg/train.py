@@ -10,7 +10,7 @@ from kernels.reference import COSTS
 from kernels.results import Run
 from logreg.data import samples
 from logreg.devices import card_of, host, moved
-from logreg.model import linear_layer
+from logreg.model import linear_layer, parameters
 
 LOGITS_AT_ONCE = 1_000_000
 
@@ -132,11 +132,14 @@ def check_features(x, d):
 
 
 def accuracy(model, data):
-    """Share of the samples that the model classifies correctly: class 1 where its logit, in float64, is above 0."""
-    layer = linear_layer(model)
+    """Share of the samples that the model classifies correctly: class 1 where its logit, in float64, is above 0.
+
+    `model` is a LogisticRegression, an nn.Linear(d, 1), or a linear classifier of scikit-learn that was fitted to two
+    classes, the second of which is 1; `data[:]` gives x (n, d) and y.
+    """
+    w, b = np.split(parameters(model), [-1])
     x, y = samples(data)
     x, y = checks.features("data x", x), checks.labels(y, len(x), np.float64)
-    w, b = (checks.array_of("the model", part).astype(np.float64) for part in (layer.weight[0], layer.bias))
     check_features(x, len(w))
     return float(np.mean(is_correct(x.astype(np.float64) @ w + b, y)))
 

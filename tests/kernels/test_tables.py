@@ -102,7 +102,9 @@ FUNCTION = pytest.mark.parametrize("function", FUNCTIONS)
 @BACKING
 def test_tables_give_what_arrays_give(function, backing):
     frame, y, weight = table(backing)
-    x = np.asfortranarray(X + [9 * (backing == "mixed"), 0, 0])  # as frames are: runs round by the order in memory
+    x = np.asfortranarray(
+        X + 9 * (backing == "mixed") * np.eye(D)[0]
+    )  # as frames are: runs round by the order in memory
     call = FUNCTIONS[function]
     assert same(call(frame, y, weight), call(x, Y.astype(float), WEIGHT.astype(float)))
 

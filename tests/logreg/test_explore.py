@@ -5,12 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn import datasets as sklearn_datasets
+from sklearn import linear_model
 from sklearn.preprocessing import StandardScaler
 
-from logreg import LabData, __main__, datasets
+from kernels import reference
+from logreg import LabData, __main__, datasets, explore
 from logreg.directions import Projection
 from logreg.explore import Exploration, run_surface, seeded_model, window_of
+from logreg.penalised import train_penalised
 
 
 def test_defaults():
@@ -107,6 +111,48 @@ def test_components_hold_most_of_the_path(tmp_path):
     surface = run_surface(Exploration(quantities=("loss",), resolution=5, out=tmp_path))
     assert 0.95 < sum(surface.plane.explained) < 1
     assert surface.plane.explained[0] > surface.plane.explained[1] > 0.01
+
+
+@pytest.mark.parametrize("l2", [0.01, 0.3, 100.0])
+@pytest.mark.parametrize("data", ["digits", "breast_cancer", "lab"])
+def test_what_is_penalised_is_trained_so(data, l2, tmp_path, capsys, monkeypatch):
+    """The model lies at the minimum of the surface that is drawn, the one that scikit-learn finds."""
+    monkeypatch.setattr(explore, "draw", lambda *_: None)
+    options = {"directions": "hessian", "resolution": 41, "extent": 1.0, "quantities": ("loss",)}
+    surface = run_surface(Exploration(data=data, l2=l2, out=tmp_path, **options))
+    assert f"trained with l2 = {l2:g} to accuracy" in capsys.readouterr().out
+    assert np.abs(surface.minimum[:2]).max() < 0.051  # a cell
+    x, y = datasets.load(data)
+    best = linear_model.LogisticRegression(C=1 / (len(y) * l2), tol=1e-10, max_iter=10_000).fit(x, y)
+    losses = np.logaddexp(0, np.where(y > 0.5, -1, 1) * best.decision_function(x))
+    want = losses.mean() + l2 / 2 * (best.coef_**2).sum()
+    assert want - 1e-9 <= surface.loss[20, 20] < want + 1e-4 * max(1, want)
+
+
+@pytest.mark.parametrize("l2", [0.0, 1e-3, 1.0, 1e6])
+def test_steps_with_a_penalty(l2, wide, model_at):
+    """The first ones, by autograd; the start and the parameters of the model; nothing decays the bias."""
+    model, data = model_at(wide.w, wide.b, torch.float64), (wide.X, wide.y)
+    history = train_penalised(model, data, lr=0.3, steps=4, l2=l2)
+    w, b = (torch.tensor(part, dtype=torch.float64, requires_grad=True) for part in (wide.w, np.reshape(wide.b, 1)))
+    for k in range(4):
+        loss = reference.linear_bce(torch.from_numpy(wide.X), w, b, torch.from_numpy(wide.y))
+        assert history.loss[k] == pytest.approx(loss.item(), rel=1e-12)
+        grad_w, grad_b = torch.autograd.grad(loss, (w, b))
+        with torch.no_grad():
+            w.sub_(0.3 * grad_w).div_(1 + 0.3 * l2)
+            b.sub_(0.3 * grad_b)
+        np.testing.assert_allclose(history.w[k], w.detach(), rtol=1e-11, atol=1e-14)
+        np.testing.assert_allclose(history.b[k], b.item(), rtol=1e-11, atol=1e-14)
+    np.testing.assert_array_equal(history.start_w, wide.w)
+    np.testing.assert_array_equal(history.end_w, history.w[-1])
+    np.testing.assert_array_equal(model.linear.weight.detach()[0], history.w[-1])
+    assert (history.steps, history.steps_per_epoch, model.linear.bias.item()) == (4, 1, history.end_b)
+
+
+def test_training_without_a_penalty_is_that_of_minibatches(monkeypatch, tmp_path):
+    monkeypatch.setattr(explore, "train_penalised", lambda *_, **__: pytest.fail("all the data was in a step"))
+    run_surface(Exploration(data="lab", resolution=3, quantities=("loss",), out=tmp_path))
 
 
 # The command line

@@ -1,10 +1,14 @@
 """The lab's model."""
 
+import numpy as np
 import pytest
 import torch
+from sklearn import linear_model, svm
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from logreg import LabData, LogisticRegression
+from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
 
 
 def test_seeded_start():
@@ -37,3 +41,74 @@ def test_by_hand(model_at):
     p = model_at(5, 10)(LabData().x)
     assert p[0].item() == pytest.approx(0.9933071)
     assert ((p > 0.5).float() == LabData().y).double().mean() == pytest.approx(0.35)
+
+
+# Models of scikit-learn
+
+CLASSIFIERS = [
+    linear_model.LogisticRegression(C=0.5),
+    linear_model.LogisticRegression(fit_intercept=False),
+    linear_model.SGDClassifier(loss="log_loss", random_state=0),
+    linear_model.RidgeClassifier(),
+    svm.LinearSVC(fit_intercept=False),
+    svm.SVC(kernel="linear"),
+]
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=str)
+@pytest.mark.parametrize("classes", [(0, 1), (-1, 1), ("no", "yes")], ids=str)
+def test_linear_classifiers_of_scikit_learn(classifier, classes, wide):
+    """Their parameters are the center, and they are as accurate here as they say."""
+    X, y = wide.X, wide.y > 0.5
+    classifier.fit(X, np.where(y, classes[1], classes[0]))
+    surface = LossSurface.around(classifier, (X, y), extent=1, resolution=3, quantities=("loss", "accuracy"))
+    theta = np.append(classifier.coef_, classifier.intercept_)
+    np.testing.assert_array_equal(surface.plane.center, theta)
+    want = classifier.score(X, np.where(y, classes[1], classes[0]))
+    assert surface.accuracy[1, 1] == accuracy(classifier, (X, y)) == pytest.approx(want, abs=1e-12)
+    loss = np.logaddexp(0, np.where(y, -1, 1) * classifier.decision_function(X)).mean()
+    assert surface.loss[1, 1] == pytest.approx(loss, rel=1e-11)
+
+
+def test_classifiers_of_scikit_learn_are_read_and_not_trained(wide):
+    data = wide.X, wide.y > 0.5
+    with pytest.raises(
+        TypeError, match=r"model is a sklearn\.linear_model\._logistic\.LogisticRegression; accepted: log"
+    ):
+        train(linear_model.LogisticRegression().fit(*data), data, lr=1, batch_size=10, epochs=1)
+
+
+def three_classes(X, y):
+    return linear_model.LogisticRegression().fit(X, np.arange(len(y)) % 3)
+
+
+WRONG = {
+    "unfitted": (
+        lambda X, y: linear_model.LogisticRegression(),
+        r"_logistic\.LogisticRegression; accepted: .* is fitted",
+    ),
+    "pipeline": (
+        lambda X, y: make_pipeline(StandardScaler(), linear_model.LogisticRegression()).fit(X, y),
+        r"model is a sklearn\.pipeline\.Pipeline; accepted",
+    ),
+    "text": (lambda X, y: "model", r"model is a builtins\.str; accepted"),
+    "three classes": (three_classes, r"_logistic\.LogisticRegression with 3 classes and coef_ \(3, \d+\); accepted: "),
+    "regression": (
+        linear_model.LinearRegression().fit,
+        r"model is a .*\.LinearRegression with 0 classes and .*; accepted: ",
+    ),
+    "sparse": (
+        lambda X, y: linear_model.LogisticRegression().fit(X, y).sparsify(),
+        r"model\.coef_ is a scipy\.sparse csr_\w+; accepted: a dense",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_other_models_are_refused_by_their_full_name(kind, wide):
+    make, message = WRONG[kind]
+    data = wide.X, wide.y > 0.5
+    model = make(*data)
+    for function in (accuracy, lambda *given: LossSurface.around(*given, extent=1, resolution=3)):
+        with pytest.raises((TypeError, ValueError), match=message):
+            function(model, data)
