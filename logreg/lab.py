@@ -6,7 +6,6 @@ answers in one sentence.
 
 from dataclasses import dataclass
 from functools import partial
-from math import floor
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -16,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from kernels import checks
+from logreg.conclusion import answer, shares
 from logreg.data import LabData
 from logreg.devices import card_of
 from logreg.eager import train_eagerly
@@ -80,9 +80,9 @@ def run_lab(settings):
     if len(settings.costs) > 1:
         study = random_starts(RANDOM_STARTS, settings)
         pictures.append(draw_starts(study, starts(settings), settings.out))
-        print(f"\n{shares(study)}")
+        print(f"\n{shares(study, settings)}")
     print(f"\n{len(pictures)} pictures in {settings.out.resolve()}, the summary in {pictures[0].name}\n")
-    print(answer(trials))
+    print(answer(trials, settings))
     return trials
 
 
@@ -91,23 +91,12 @@ def run_starts(settings, number):
     study = random_starts(number, settings)
     settings.out.mkdir(parents=True, exist_ok=True)
     picture = draw_starts(study, starts(settings), settings.out)
-    print(f"{shares(study)}\n\nThe map is {picture.resolve()}")
+    print(f"{shares(study, settings)}\n\nThe map is {picture.resolve()}")
 
 
 def random_starts(number, settings):
     options = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs}
     return study_starts(LabData(), *WINDOW, number, **options, seed=settings.seed, device=settings.device)
-
-
-def shares(study):
-    """From how many of the random starts each cost led to accuracy 1, in one sentence."""
-    (w0, w1), (b0, b1) = study.w_range, study.b_range
-    found = " and ".join(
-        f"{floor(10_000 * share) / 100:g} % with {COST_NAMES[cost]}"
-        for cost, share in study.share_at_accuracy_1.items()
-    )
-    window = f"w in [{w0:g}, {w1:g}], b in [{b0:g}, {b1:g}]"
-    return f"Of {len(study.w):,} random starts, {window}, training ends at accuracy 1 from {found}."
 
 
 def check(settings):
@@ -210,29 +199,3 @@ def widened(window, values):
     low, high = min(window[0], float(values.min())), max(window[1], float(values.max()))
     margin = 0.05 * (high - low)
     return low - margin * bool(values.min() <= window[0]), high + margin * bool(values.max() >= window[1])
-
-
-def answer(trials):
-    """What the trials say about starting values and accuracy, one sentence a cost."""
-    by_cost = {}
-    for trial in trials:
-        by_cost.setdefault(trial.history.cost, []).append(trial)
-    return "\n".join(answer_for(COST_NAMES[cost], some) for cost, some in by_cost.items())
-
-
-def answer_for(cost, trials):
-    reached = [trial.history.steps_to_accuracy_1() for trial in trials if trial.accuracy == 1]
-    accuracies = {trial.accuracy for trial in trials}
-    if accuracies == {1.0}:
-        steps = f"{min(reached)} to {max(reached)}"
-        return (
-            f"With {cost} all {len(trials)} starts ended at accuracy 1, first reached after {steps} steps: "
-            "a bad start costs steps, not accuracy."
-        )
-    if len(accuracies) == 1:
-        return f"With {cost} all {len(trials)} starts ended at accuracy {accuracies.pop():.2f}, short of 1."
-    short = ", ".join(f"{trial.accuracy:.2f} from {trial.start}" for trial in trials if trial.accuracy < 1)
-    return (
-        f"With {cost} {len(reached)} of {len(trials)} starts ended at accuracy 1, but {short}: "
-        "the start decides how accurate the model becomes."
-    )

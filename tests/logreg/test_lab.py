@@ -12,7 +12,8 @@ import torch
 from matplotlib.image import imread
 
 from logreg import History, LabData, lab, pictures
-from logreg.lab import WINDOW, Settings, Trial, answer, run_lab, starts, surface_around, table
+from logreg.conclusion import answer
+from logreg.lab import WINDOW, Settings, Trial, run_lab, starts, surface_around, table
 from tests import oracle, problems
 from viz import animation
 
@@ -76,7 +77,7 @@ def test_text(small_lab):
     assert f"23 pictures in {small_lab.out.resolve()}" in small_lab.text
     assert "summary.png" in small_lab.text
     assert "Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training ends at accuracy 1 from " in small_lab.text
-    assert small_lab.text.rstrip().endswith(answer(small_lab.trials))
+    assert small_lab.text.rstrip().endswith(answer(small_lab.trials, Settings()))
 
 
 def test_pictures(small_lab):
@@ -148,40 +149,6 @@ def test_table_without_steps():
     never, at_once = table([trial_of(0.35), trial_of(1.0)]).splitlines()[1:]
     assert cells(never)[2:7] == ["5", "10", "5.201e+00", "0.35", "never"]
     assert cells(at_once)[5:7] == ["1.00", "0"]
-
-
-# Answer
-
-
-def test_answer_where_every_start_succeeds():
-    text = answer([trial_of(0.35, 0.65, 1.0), trial_of(0.0, 1.0), trial_of(0.35, 1.0, 0.65, 1.0)])
-    assert text.startswith("With cross-entropy all 3 starts ended at accuracy 1")
-    assert "1 to 2 steps" in text
-    assert "costs steps, not accuracy" in text
-    assert len(text.splitlines()) == 1
-
-
-def test_answer_where_some_fail():
-    text = answer([trial_of(0.35, 1.0), trial_of(0.35, 0.65, name="here"), trial_of(0.0, 1.0)])
-    assert text.startswith("With cross-entropy 2 of 3 starts ended at accuracy 1")
-    assert "0.65 from here" in text
-    assert "the start decides" in text
-
-
-def test_answer_counts_how_runs_ended():
-    text = answer([trial_of(0.35, 1.0, 0.65), trial_of(0.35, 1.0)])
-    assert "1 of 2 starts ended at accuracy 1" in text
-    assert "0.65 from somewhere" in text
-
-
-def test_answer_for_each_cost():
-    lines = answer([trial_of(0.35, 1.0), trial_of(0.35, 0.65, cost="mse")]).splitlines()
-    assert lines[0].startswith("With cross-entropy all 1 start")
-    assert lines[1].startswith("With mean squared error all 1 starts ended at accuracy 0.65")
-
-
-def test_answer_does_not_blame_the_start_where_all_end_alike():
-    assert "the start decides" not in answer([trial_of(0.35, 0.65), trial_of(0.0, 0.65), trial_of(1.0, 0.65)])
 
 
 # Surfaces of the lab
