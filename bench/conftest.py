@@ -10,13 +10,16 @@ from pathlib import Path
 import cpuinfo
 import pytest
 import torch
+from pytest_benchmark.logger import PytestBenchmarkWarning
 
 import kernels
 from bench.timing import ALL_THREADS
 
 PACKAGES = ("numpy", "numba", "llvmlite", "torch", "pytest-benchmark")
 WRITTEN = (":!bench/results", ":!docs", ":!README.md")  # by a benchmark or from its results
-STATISTICS = ("min", "median", "max", "stddev", "rounds", "iterations")
+# the columns of `pytest-benchmark compare`, and by what it names, groups and matches them
+STATISTICS = ("min", "median", "max", "mean", "stddev", "iqr", "outliers", "ops", "rounds", "iterations")
+NAMES = ("group", "name", "fullname", "params", "param")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -38,6 +41,8 @@ def compilers(tmp_path_factory):
 def pytest_configure(config):
     # with the library's `error` this warning would hide why no benchmark has been run
     config.addinivalue_line("filterwarnings", "default::pytest_benchmark.logger.PytestBenchmarkWarning")
+    # and as a session starts, when pytest has read those lines already, what can't be compared would end it
+    warnings.filterwarnings("default", category=PytestBenchmarkWarning)
 
 
 def pytest_benchmark_generate_machine_info(config):
@@ -59,21 +64,33 @@ def pytest_benchmark_update_commit_info(config, commit_info):
         commit_info["dirty"] = bool(changes)
 
 
+def pytest_collection_modifyitems(items):
+    """A contender without the docstring that is printed with its results is found before anything is timed."""
+    for item in items:
+        contender = item.callspec.params.get("contender") if hasattr(item, "callspec") else None
+        if contender is not None and not contender.prepare.__doc__:
+            where = f"{contender.prepare.__module__}.{contender.prepare.__qualname__}"
+            raise pytest.UsageError(f"contender {contender.name!r}: {where} has no docstring, which is its note")
+
+
 def pytest_benchmark_update_json(config, benchmarks, output_json):
-    """Leaves out the time of every round, and has the note on a contender once for each workload."""
-    commit, notes = output_json["commit_info"], {}
+    """Leaves out the time of every round and what failed after it was timed, and has the note on a contender once for
+    each workload."""
+    commit, notes, slim = output_json["commit_info"], {}, []
     for entry in output_json["benchmarks"]:
-        info = entry["extra_info"]
-        notes.setdefault(info["workload"], {})[info["contender"]] = info.pop("note")
+        info = dict(entry["extra_info"])  # which all the files that are written share
+        if "contender" in info:
+            notes.setdefault(info["workload"], {})[info["contender"]] = info.pop("note")
+            slim.append(slimmed(entry, info))
     output_json["commit_info"] = {key: commit.get(key) for key in ("id", "time", "dirty")}
     output_json["notes"] = notes
-    output_json["benchmarks"] = [slim(entry) for entry in output_json["benchmarks"]]
+    output_json["benchmarks"] = slim
 
 
-def slim(entry):
+def slimmed(entry, info):
     stats = {key: four_digits(entry["stats"][key]) for key in STATISTICS}
-    info = {key: four_digits(value) for key, value in entry["extra_info"].items()}
-    return {"group": entry["group"], "name": entry["name"], "stats": stats, "extra_info": info}
+    info = {key: four_digits(value) for key, value in info.items()}
+    return {key: entry[key] for key in NAMES} | {"stats": stats, "extra_info": info}
 
 
 def four_digits(value):
