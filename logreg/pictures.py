@@ -12,6 +12,8 @@ from logreg.clash import require_ours
 require_ours(viz, "plot_contour")
 
 from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface
+from viz.layout import new_figure
+from viz.words import shown
 
 PICTURES_A_RUN = 5
 COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
@@ -56,31 +58,31 @@ def plans_of_cost(cost, surface, trial, data, window):
 
 
 def titled(plot, title):
-    plot.ax.set_title(title, fontsize="medium")
+    plot.ax.set_title(shown(title), fontsize="medium")
     return plot.figure
 
 
 def draw_step(surface, history, data, window, run):
     """The data space with the model as it is now, beside the contour with the path so far."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+    figure, (left, right) = new_figure(12, 4.8, columns=2)
     plot_data(data, history.end_w, history.end_b, ax=left)
     plot_contour(surface, history, window=window, ax=right)
-    figure.suptitle(f"iteration {history.steps}, epoch {history.steps // history.steps_per_epoch}: {run}")
+    figure.suptitle(shown(f"iteration {history.steps}, epoch {history.steps // history.steps_per_epoch}: {run}"))
     return figure
 
 
 def draw_summary(trials, surfaces, window):
     """The contours of each cost, a row, with the path from each start, a column."""
     rows = [[trial for trial in trials if trial.history.cost == cost] for cost in surfaces]
-    shape = len(rows), len(rows[0])
-    figure, axes = plt.subplots(*shape, figsize=(5 * shape[1], 4.2 * shape[0]), layout="constrained", squeeze=False)
+    shape = {"rows": len(rows), "columns": len(rows[0])}
+    figure, axes = new_figure(5 * shape["columns"], 4.2 * shape["rows"], **shape, squeeze=False)
     for row, some in zip(axes, rows, strict=True):
         for ax, trial in zip(row, some, strict=True):
             plot_contour(surfaces[trial.history.cost], trial.history, window=window, ax=ax)
             steps = trial.history.steps_to_accuracy_1()
             reached = "" if steps is None else f", all correct first after {steps} steps"
             title = f"{COST_NAMES[trial.history.cost]}, start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}"
-            ax.set_title(title, fontsize="medium")
+            ax.set_title(shown(title), fontsize="medium")
     return figure
 
 
@@ -88,13 +90,12 @@ def draw_plane(surface, history, quantities, title):
     """A panel for each quantity over the plane of a PlaneSurface, with the path of the history, if any, on it."""
     columns = min(2, len(quantities))
     rows = -(-len(quantities) // columns)
-    shape = {"figsize": (6 * columns, 4.7 * rows + 0.3), "layout": "constrained", "squeeze": False}
-    figure, axes = plt.subplots(rows, columns, **shape)
+    figure, axes = new_figure(6 * columns, 4.7 * rows + 0.3, rows=rows, columns=columns, squeeze=False)
     for ax in axes.flat[len(quantities) :]:
         ax.remove()
     for ax, quantity in zip(axes.flat, quantities, strict=False):
         plot_contour(surface, history, quantity=quantity, ax=ax)
-    figure.suptitle(title)
+    figure.suptitle(shown(title))
     return figure
 
 

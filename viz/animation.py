@@ -6,15 +6,17 @@ from pathlib import Path as File
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import FuncAnimation, HTMLWriter
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .colors import under
+from .furniture import add_legend
 from .inputs import read_data, read_path, read_surface, step_numbers
-from .surface import PATH_COLOR, ContourPlot, plot_contour
-from .training import DataPlot, plot_data
+from .layout import new_figure
+from .surface import EDGE, PATH_COLOR, ContourPlot, plot_contour
+from .training import DataPlot, draw_boundary, plot_data
 
 MOST_FRAMES = 50
 MILLISECONDS = 100  # a frame
@@ -54,16 +56,21 @@ class RunAnimation(NamedTuple):
     def _html(self):
         with TemporaryDirectory() as folder:
             path = File(folder) / "run.html"
-            self.animation.save(path, writer=HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True), dpi=DPI)
+            writer = HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True)
+            self.animation.save(path, writer=writer, dpi=DPI, savefig_kwargs={"facecolor": self._ground})
             return path.read_bytes()
 
+    @property
+    def _ground(self):
+        return tuple(under(self.contour.ax))
+
     def picture(self, step):
-        """One step as RGBA (height, width, 4), uint8."""
+        """One step as RGBA (height, width, 4), uint8: the whole figure, opaque, whatever `rcParams` say of savefig."""
         self.draw(step)
         buffer = BytesIO()
-        self.figure.savefig(buffer, format="rgba", dpi=DPI)
-        height = int(self.figure.get_figheight() * DPI)
-        return np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, -1, 4)
+        whole = {"bbox_inches": self.figure.bbox_inches, "transparent": False, "facecolor": self._ground}
+        self.figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"compress_level": 1}, **whole)
+        return np.asarray(Image.open(buffer).convert("RGBA"))
 
 
 def animate(history, surface, data):
@@ -81,17 +88,17 @@ def animate(history, surface, data):
     x, _ = read_data(data)
     steps = shown_steps(len(path.s) - 1)
     numbers = step_numbers(history, len(history.b))
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+    figure, (left, right) = new_figure(12, 4.8, columns=2)
     model = plot_data(data, path.s[-1], path.t[-1], ax=left)
     contour = plot_contour(surface, history, ax=right)
     if contour.arrows is not None:
         contour.arrows.remove()
-    title = figure.suptitle(" ")
+    title = figure.suptitle(" ", color=left.title.get_color())
     if model.boundary is not None:
         model.boundary.remove()
-    boundary = left.axvline(x[0], color="0.45", linewidth=1.2, linestyle="--", label="boundary")
-    left.legend(loc="upper left" if path.s[-1] >= 0 else "upper right", fontsize="small")
-    (now,) = right.plot([], [], marker="o", markersize=7, color=PATH_COLOR, markeredgecolor="black", zorder=13)
+    boundary = draw_boundary(left, x[0], "boundary")
+    add_legend(left, loc="upper left" if path.s[-1] >= 0 else "upper right")
+    (now,) = right.plot([], [], marker="o", markersize=7, color=PATH_COLOR, zorder=13, **EDGE)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # one layout for all frames
 
@@ -103,7 +110,7 @@ def animate(history, surface, data):
         boundary.set(xdata=[-b / w] * 2 if w else [np.nan] * 2)
         contour.path.set_data(path.s[: step + 1], path.t[: step + 1])
         now.set_data([w], [b])
-        title.set_text(f"step {numbers[step]} of {numbers[-1]}: w = {w:.2f}, b = {b:.2f}")
+        title.set_text(f"step {numbers[step]} of {numbers[-1]}: w = {w:z.2f}, b = {b:z.2f}")
 
     return RunAnimation(figure, steps, draw, model, contour)
 

@@ -6,6 +6,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from .furniture import add_colorbar
+from .words import percent
+
 CMAP = colormaps["viridis"].with_extremes(over="lightgrey")
 LEVELS = 25
 DEEPEST = 1e-9  # the lowest level, relative to the highest value
@@ -42,7 +45,7 @@ def draw_contours(ax, grid):
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
     contours = ax.contourf(grid.s, grid.t, positive, levels, norm=LogNorm(), cmap=CMAP, extend=extend)
     ticks = colorbar_ticks(levels[0], levels[-1])
-    colorbar = ax.figure.colorbar(contours, ax=ax, label=grid.label, ticks=ticks, format=_tick_label)
+    colorbar = add_colorbar(ax, contours, grid.label, ticks=ticks, format=_tick_label)
     colorbar.minorticks_off()
     return contours, colorbar
 
@@ -50,9 +53,9 @@ def draw_contours(ax, grid):
 def draw_cells(ax, grid):
     """One cell of its own colour for each point, as a share is a step function, and the colour bar in per cent."""
     low, high = grid.Z.min(), grid.Z.max()
-    low = low if low < high else high - 0.01
+    low, high = (low, high) if low < high else (max(low - 0.01, 0), max(high, 0.01))
     cells = ax.pcolormesh(grid.s, grid.t, grid.Z, shading="nearest", cmap=CMAP, vmin=low, vmax=high, rasterized=True)
-    return cells, ax.figure.colorbar(cells, ax=ax, label=grid.label, format=_percent)
+    return cells, add_colorbar(ax, cells, grid.label, format=percent)
 
 
 def draw_streams(ax, grid, gradient):
@@ -63,10 +66,6 @@ def draw_streams(ax, grid, gradient):
     streams = ax.streamplot(grid.s[columns], grid.t[rows], along_s, along_t, **style)
     streams.lines.set(path_effects=[withStroke(linewidth=1.8, foreground="#00000060")])
     return streams
-
-
-def _percent(value, _position):
-    return f"{100 * value:.6g} %"
 
 
 def _tick_label(value, _position):

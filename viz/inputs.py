@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from mpl_toolkits.mplot3d import Axes3D
+
+from .layout import new_figure
 
 LOSS_LABELS = {"bce": "mean cross-entropy (nats)", "mse": "mean squared error"}
 
@@ -188,7 +189,7 @@ def read_data(data):
 def flat_axes(ax):
     """`ax`, or the Axes of a new figure if it is None; TypeError if it isn't a two-dimensional Axes."""
     if ax is None:
-        return plt.subplots(figsize=(6.4, 4.8), layout="constrained")[1]
+        return new_figure(6.4, 4.8)[1]
     if not isinstance(ax, Axes) or isinstance(ax, Axes3D):
         raise TypeError(f"ax must be a two-dimensional matplotlib Axes or None, got {type(ax).__name__}")
     return ax

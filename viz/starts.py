@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -15,7 +14,11 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from .colors import make_legible
+from .furniture import add_colorbar, add_legend
 from .inputs import Starts, read_starts, scalar
+from .layout import new_figure
+from .words import shown
 
 STARTS_A_BIN = 12
 MOST_BINS = 300  # along each axis
@@ -56,7 +59,7 @@ def plot_starts(study, *, marks=None):
         raise TypeError(f"marks must be {{name: (w, b)}} or None, got {type(marks).__name__}")
     points = [] if marks is None else [(name, scalar(name, w), scalar(name, b)) for name, (w, b) in marks.items()]
     size = 5 * len(starts.steps) + 1.6, 5.2
-    figure, row = plt.subplots(1, len(starts.steps), figsize=size, layout="constrained", sharex=True, sharey=True)
+    figure, row = new_figure(*size, columns=len(starts.steps), sharex=True, sharey=True)
     axes = dict(zip(starts.steps, np.atleast_1d(row), strict=True))
     norm = LogNorm(1, max(starts.total_steps, 2), clip=True)
     maps, marked = {}, []
@@ -65,15 +68,16 @@ def plot_starts(study, *, marks=None):
         marked = _draw_marks(ax, points)
         share = np.mean(starts.succeeded[cost])
         ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
-        ax.set_title(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {_percent(share)} of the starts")
+        ax.set_title(shown(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {_percent(share)} of the starts"))
+        make_legible(ax)
     next(iter(axes.values())).set_ylabel("bias b at the start")
     label = f"steps until every sample is right (of {starts.total_steps:,}; 0 drawn as 1)"
-    colorbar = figure.colorbar(ScalarMappable(norm, CMAP), ax=list(axes.values()), label=label, format="%.0f")
+    colorbar = add_colorbar(ax, ScalarMappable(norm, CMAP), label, format="%.0f")
     colorbar.set_ticks(_round_steps(norm.vmax), minor=False)
     colorbar.minorticks_off()
     failed = Patch(color=FAILED, label="ends below accuracy 1")
     handles = [failed, *marked]
-    legend = figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize="small")
+    legend = add_legend(figure, handles=handles, loc="outside lower center", ncols=len(handles))
     return StartsPlot(figure, axes, maps, marked, colorbar, legend)
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection, QuadMesh
@@ -18,9 +18,13 @@ from matplotlib.streamplot import StreamplotSet
 from matplotlib.text import Annotation
 from mpl_toolkits.mplot3d import Axes3D
 
+from .colors import LINE, inside, make_legible, visible
 from .fill import CMAP, draw_cells, draw_contours, draw_streams, log_levels
+from .furniture import add_legend, add_note, drawing
 from .inputs import finite_array, flat_axes, read_full_loss, read_path, read_surface, scalar
+from .layout import new_figure, points, root_figure
 from .plane import QUANTITIES, read_gradient, read_plane_surface, read_projection
+from .words import coordinate, shown
 
 HEIGHTS = ("loss", "mse", "accuracy")
 SURFACE_LINES, WIREFRAME_LINES = 80, 40
@@ -28,6 +32,7 @@ ARROWS = 8
 SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
 LEGEND = 0.4, 0.3  # width and height of its corner, relative to the axes
 PATH_COLOR = "#D55E00"
+EDGE = {"markeredgecolor": "black", "markeredgewidth": 1}
 ARROW_SIZE = {"units": "inches", "width": 0.03, "headwidth": 6, "headlength": 7, "headaxislength": 6}
 
 
@@ -44,7 +49,7 @@ class SurfacePlot(NamedTuple):
 
     @property
     def figure(self):
-        return self.ax.figure
+        return root_figure(self.ax)
 
 
 class ContourPlot(NamedTuple):
@@ -66,7 +71,7 @@ class ContourPlot(NamedTuple):
 
     @property
     def figure(self):
-        return self.ax.figure
+        return root_figure(self.ax)
 
 
 def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=None):
@@ -91,15 +96,17 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
     path = None if history is None else read_path(history)
     height = None if history is None else read_full_loss(history)
     ax = _axes_3d(ax)
-    drawn = _draw_wireframe(ax, grid) if wireframe else _draw_surface(ax, grid)
-    ax.set(zlabel=grid.label, xlim=_ends(grid.s), ylim=_ends(grid.t))
-    _label_sides(ax, grid.axis_labels)
-    if path is None:
-        return SurfacePlot(ax, drawn, None, None, None, None, None)
-    inside = grid.contains(*path)
-    line, start, end = _draw_path(ax, np.where(inside, [*path, height], np.nan), inside)
-    note = _draw_note(ax, _how_it_leaves(grid, path, inside), xy=(0.99, 0.99), ha="right", va="top")
-    return SurfacePlot(ax, drawn, line, start, end, note, ax.legend(loc="upper left", fontsize="small"))
+    with drawing(ax, "surface"):
+        drawn = _draw_wireframe(ax, grid) if wireframe else _draw_surface(ax, grid)
+        ax.set(xlim=_ends(grid.s), ylim=_ends(grid.t))
+        _label_sides(ax, grid)
+        make_legible(ax)
+        if path is None:
+            return SurfacePlot(ax, drawn, None, None, None, None, None)
+        in_window = grid.contains(*path)
+        line, start, end = _draw_path(ax, np.where(in_window, [*path, height], np.nan), in_window)
+        note = add_note(ax, _how_it_leaves(grid, path, in_window), xy=(0.99, 0.99), ha="right", va="top")
+        return SurfacePlot(ax, drawn, line, start, end, note, add_legend(ax, loc="upper left"))
 
 
 def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None):
@@ -126,23 +133,25 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
         notes.append(off_plane)
     outline = None if window is None else _read_window(window)
     ax = flat_axes(ax)
-    contours, colorbar = (draw_cells if grid.scale == "share" else draw_contours)(ax, grid)
-    streams = None if gradient is None else draw_streams(ax, grid, gradient)
-    line = arrows = start = end = center = minimum = None
-    if path is not None:
-        inside = grid.contains(*path)
-        line, start, end = _draw_path(ax, np.array(path), inside)
-        arrows = _draw_arrows(ax, grid, path)
-        notes.append(_how_it_leaves(grid, path, inside))
-    elif _is_plane(surface) and grid.contains(0, 0):
-        center = _draw_mark(ax, (0, 0), "P", "white", 10, "trained model")
-    if lowest is not None:
-        minimum = _draw_mark(ax, lowest, "*", "#F0E442", 14, "lowest on this grid")
-    note = _draw_note(ax, "\n".join(filter(None, notes)), xy=(0.02, 0.02), ha="left", va="bottom")
-    rectangle = None if outline is None else ax.add_patch(outline)
-    first, second = grid.axis_labels
-    ax.set(xlabel=first, ylabel=second, xlim=_ends(grid.s), ylim=_ends(grid.t))
-    legend = _draw_legend(ax, grid, path)
+    with drawing(ax, "contour"):
+        contours, colorbar = (draw_cells if grid.scale == "share" else draw_contours)(ax, grid)
+        streams = None if gradient is None else draw_streams(ax, grid, gradient)
+        line = arrows = start = end = center = minimum = None
+        if path is not None:
+            in_window = grid.contains(*path)
+            line, start, end = _draw_path(ax, np.array(path), in_window)
+            arrows = _draw_arrows(ax, grid, path)
+            notes.append(_how_it_leaves(grid, path, in_window))
+        elif _is_plane(surface) and grid.contains(0, 0):
+            center = _draw_mark(ax, (0, 0), "P", "white", 10, "trained model")
+        if lowest is not None:
+            minimum = _draw_mark(ax, lowest, "*", "#F0E442", 14, "lowest on this grid")
+        note = add_note(ax, "\n".join(filter(None, notes)), xy=(0.02, 0.02), ha="left", va="bottom")
+        rectangle = None if outline is None else ax.add_patch(outline)
+        first, second = map(shown, grid.axis_labels)
+        ax.set(xlabel=first, ylabel=second, xlim=_ends(grid.s), ylim=_ends(grid.t))
+        legend = _draw_legend(ax, grid, path)
+        make_legible(ax)
     return ContourPlot(
         ax, contours, colorbar, minimum, line, arrows, start, end, rectangle, note, legend, center, streams
     )
@@ -201,19 +210,21 @@ def _draw_surface(ax, grid):
     return ax.plot_surface(*_reduce(grid, SURFACE_LINES), **style)
 
 
-def _label_sides(ax, labels):
-    """Long labels in two lines, with room for them."""
-    first, second = (label.replace(" (", "\n(") for label in labels)
+def _label_sides(ax, grid):
+    """Long labels in two lines, with room for them and for large tick labels, beside which matplotlib places them."""
+    first, second = (shown(label).replace(" (", "\n(") for label in grid.axis_labels)
     long = "\n" in first + second
-    ax.set_xlabel(first, labelpad=12 if long else None)
-    ax.set_ylabel(second, labelpad=12 if long else None)
+    usual, room = mpl.rcParams["axes.labelpad"], 2 * max(0, points("xtick.labelsize") - 10)
+    ax.set_xlabel(first, labelpad=room + (12 if long else usual))
+    ax.set_ylabel(second, labelpad=room + (12 if long else usual))
+    ax.set_zlabel(shown(grid.label), labelpad=room + (8 if long else usual))
     if long:
-        ax.zaxis.labelpad = 8
         ax.set_box_aspect(None, zoom=0.85)
 
 
 def _draw_wireframe(ax, grid):
-    return ax.plot_wireframe(*_reduce(grid, WIREFRAME_LINES), rstride=1, cstride=1, color="#0072B2", linewidth=0.6)
+    color = visible("#0072B2", inside(ax), LINE)
+    return ax.plot_wireframe(*_reduce(grid, WIREFRAME_LINES), rstride=1, cstride=1, color=color, linewidth=0.6)
 
 
 def _reduce(grid, lines):
@@ -222,15 +233,15 @@ def _reduce(grid, lines):
     return *np.meshgrid(grid.s[columns], grid.t[rows]), grid.Z[np.ix_(rows, columns)]
 
 
-def _draw_path(ax, points, inside):
-    """The line through `points`, one row per coordinate, and its first and last point where they are inside."""
+def _draw_path(ax, points, in_window):
+    """The line through `points`, one row per coordinate, and its first and last point where they are in the window."""
     halo = [withStroke(linewidth=3.6, foreground="white")]
     (line,) = ax.plot(*points, color=PATH_COLOR, linewidth=1.8, path_effects=halo, zorder=10, label="path")
-    mark = {"linestyle": "none", "markeredgecolor": "black", "markersize": 8, "zorder": 12}
+    mark = {"linestyle": "none", "markersize": 8, **EDGE, "zorder": 12}
     start = end = None
-    if inside[0]:
+    if in_window[0]:
         (start,) = ax.plot(*points[:, :1], marker="o", color="white", label="start", **mark)
-    if inside[-1]:
+    if in_window[-1]:
         (end,) = ax.plot(*points[:, -1:], marker="s", color=PATH_COLOR, label="end", **mark)
     return line, start, end
 
@@ -244,29 +255,35 @@ def _draw_arrows(ax, grid, path):
 
 
 def _draw_mark(ax, point, marker, color, size, label):
-    style = {"marker": marker, "markersize": size, "color": color, "markeredgecolor": "black", "linestyle": "none"}
+    style = {"marker": marker, "markersize": size, "color": color, "linestyle": "none", **EDGE}
     return ax.plot(*point, **style, clip_on=False, zorder=9, label=label)[0]
 
 
-def _how_it_leaves(grid, path, inside):
-    """Says where the path ends, if part of it isn't inside."""
-    if inside.all():
+def _how_it_leaves(grid, path, in_window):
+    """Says which part of the path isn't in the window, "" if all of it is; an end that isn't, with where it is."""
+    if in_window.all():
         return ""
+    start, end = (_place(grid, path.s[k], path.t[k]) for k in (0, -1))
+    match bool(in_window[0]), bool(in_window[-1]):
+        case True, True:
+            return "the path leaves the window\nand comes back"
+        case True, False:
+            return f"the path leaves the window\nand ends at {end}"
+        case False, True:
+            return f"the path starts outside the window,\nat {start}"
+    visits = "but goes through it" if in_window.any() else "and is not in it"
+    return f"the path starts and ends outside the window,\nat {start} and at {end},\n{visits} at the steps kept"
+
+
+def _place(grid, s, t):
     first, second = grid.names
-    return f"the path leaves the window\nand ends at {first} = {path.s[-1]:.3g}, {second} = {path.t[-1]:.3g}"
-
-
-def _draw_note(ax, text, **placement):
-    if not text:
-        return None
-    box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    return ax.annotate(text, xycoords="axes fraction", fontsize="small", bbox=box, zorder=13, **placement)
+    return f"{first} = {coordinate(s, grid.s)}, {second} = {coordinate(t, grid.t)}"
 
 
 def _draw_legend(ax, grid, path):
     if not ax.get_legend_handles_labels()[0]:
         return None
-    legend = ax.legend(loc=_emptiest_corner(grid, path), fontsize="small", framealpha=0.9)
+    legend = add_legend(ax, loc=_emptiest_corner(grid, path), framealpha=0.9)
     legend.set_zorder(20)
     return legend
 
@@ -287,7 +304,7 @@ def _read_window(window):
         raise ValueError(f"window must be ((w0, w1), (b0, b1)) with w0 < w1 and b0 < b1, got {window!r}")
     corner, sides = pairs[:, 0], pairs[:, 1] - pairs[:, 0]
     halo = [withStroke(linewidth=3, foreground="white")]
-    style = {"linestyle": "--", "linewidth": 1.4, "path_effects": halo, "zorder": 8}
+    style = {"linestyle": "--", "linewidth": 1.4, "edgecolor": "black", "path_effects": halo, "zorder": 8}
     return Rectangle(corner, *sides, fill=False, **style, label="original window")
 
 
@@ -301,7 +318,7 @@ def _distances(points, point):
 
 def _axes_3d(ax):
     if ax is None:
-        return plt.subplots(figsize=(7, 5.5), layout="constrained", subplot_kw={"projection": "3d"})[1]
+        return new_figure(7, 5.5, subplot_kw={"projection": "3d"})[1]
     if not isinstance(ax, Axes3D):
         accepted = 'a 3-D Axes, as from plt.subplots(subplot_kw={"projection": "3d"}), or None'
         raise TypeError(f"ax must be {accepted}, got {type(ax).__name__}")

@@ -11,10 +11,13 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
+from .colors import LINE, contrast, ink, inside, make_legible, visible
+from .furniture import add_colorbar, add_legend, drawing
 from .inputs import flat_axes, read_data, read_path, scalar
+from .layout import root_figure
+from .words import coordinate
 
 CURVE_POINTS = 400
-EPOCH_CMAP = ListedColormap(colormaps["viridis_r"](np.linspace(0.1, 1, 256)))
 
 
 class DataPlot(NamedTuple):
@@ -30,7 +33,7 @@ class DataPlot(NamedTuple):
 
     @property
     def figure(self):
-        return self.ax.figure
+        return root_figure(self.ax)
 
 
 class EpochsPlot(NamedTuple):
@@ -45,7 +48,7 @@ class EpochsPlot(NamedTuple):
 
     @property
     def figure(self):
-        return self.ax.figure
+        return root_figure(self.ax)
 
 
 def plot_data(data, w, b, *, ax=None):
@@ -62,17 +65,24 @@ def plot_data(data, w, b, *, ax=None):
     ax = flat_axes(ax)
     left, right = _view(x)
     at = np.linspace(left, right, CURVE_POINTS)
-    (line,) = ax.plot(at, w * at + b, color="#CC79A7", linewidth=1.6, linestyle="-.", label="line w x + b")
-    (sigmoid,) = ax.plot(at, _sigmoid(w * at + b), color="black", linewidth=2, label="sigmoid(w x + b)")
-    boundary = None
-    if w != 0 and left < -b / w < right:
-        label = f"boundary x = {-b / w:.3g}"
-        boundary = ax.axvline(-b / w, color="0.45", linewidth=1.2, linestyle="--", label=label)
-    class_0, class_1 = _draw_points(ax, x, y)
-    ax.set(xlabel="x", ylabel="y", xlim=(left, right), ylim=(-0.1, 2))
-    ax.locator_params("x", nbins=6)
-    legend = ax.legend(loc="upper left" if w >= 0 else "upper right", fontsize="small")
+    ground = inside(ax)
+    with drawing(ax, "data"):
+        color = visible("#CC79A7", ground, LINE)
+        (line,) = ax.plot(at, w * at + b, color=color, linewidth=1.6, linestyle="-.", label="line w x + b")
+        (sigmoid,) = ax.plot(at, _sigmoid(w * at + b), color=ink(ground), linewidth=2, label="sigmoid(w x + b)")
+        boundary = None
+        if w != 0 and left < -b / w < right:
+            boundary = draw_boundary(ax, -b / w, f"boundary x = {coordinate(-b / w, at)}")
+        class_0, class_1 = _draw_points(ax, x, y)
+        ax.set(xlabel="x", ylabel="y", xlim=(left, right), ylim=(-0.1, 2))
+        ax.locator_params("x", nbins=6)
+        legend = add_legend(ax, loc="upper left" if w >= 0 else "upper right")
+        make_legible(ax)
     return DataPlot(ax, class_0, class_1, line, sigmoid, boundary, legend)
+
+
+def draw_boundary(ax, x, label):
+    return ax.axvline(x, color=visible("0.45", inside(ax), LINE), linewidth=1.2, linestyle="--", label=label)
 
 
 def plot_epochs(history, data, *, ax=None):
@@ -92,14 +102,25 @@ def plot_epochs(history, data, *, ax=None):
     at = np.linspace(left, right, CURVE_POINTS)
     heights = _sigmoid(np.multiply.outer(w, at) + b[:, None])
     segments = np.stack(np.broadcast_arrays(at, heights), axis=-1)
-    curves = LineCollection(segments, cmap=EPOCH_CMAP, norm=Normalize(1, max(len(w), 2)), linewidths=1.2)
+    cmap, norm = _epoch_colors(inside(ax)), Normalize(1, max(len(w), 2))
+    curves = LineCollection(segments, cmap=cmap, norm=norm, linewidths=1.2)
     curves.set_array(np.arange(1, len(w) + 1))
-    ax.add_collection(curves, autolim=False)
-    colorbar = ax.figure.colorbar(curves, ax=ax, label="epoch", ticks=np.linspace(1, len(w), min(len(w), 6)).round())
-    class_0, class_1 = _draw_points(ax, x, y)
-    ax.set(xlabel="x", ylabel="y and sigmoid(w x + b)", xlim=(left, right), ylim=(-0.1, 1.25))
-    legend = ax.legend(loc="upper left", ncols=2, fontsize="small")
+    with drawing(ax, "epochs"):
+        ax.add_collection(curves, autolim=False)
+        colorbar = add_colorbar(ax, curves, "epoch", ticks=np.linspace(1, len(w), min(len(w), 6)).round())
+        class_0, class_1 = _draw_points(ax, x, y)
+        ax.set(xlabel="x", ylabel="y and sigmoid(w x + b)", xlim=(left, right), ylim=(-0.1, 1.25))
+        legend = add_legend(ax, loc="upper left", ncols=2)
+        make_legible(ax)
     return EpochsPlot(ax, class_0, class_1, curves, colorbar, legend)
+
+
+def _epoch_colors(ground):
+    """The part of viridis that can be seen on `ground`, the clearest for the last epoch."""
+    shades = colormaps["viridis"](np.linspace(0, 1, 256))[:, :3]
+    seen = contrast(shades, ground)
+    order = np.argsort(seen)
+    return ListedColormap(shades[order[seen[order] >= LINE]])
 
 
 def _epoch_ends(history):
@@ -119,9 +140,10 @@ def _epoch_ends(history):
 
 def _draw_points(ax, x, y):
     one = y > 0.5
-    style = {"linestyle": "none", "markeredgecolor": "white", "markersize": 7, "zorder": 5}
-    (class_0,) = ax.plot(x[~one], y[~one], marker="o", color="#0072B2", label="class 0", **style)
-    (class_1,) = ax.plot(x[one], y[one], marker="s", color="#D55E00", label="class 1", **style)
+    ground = inside(ax)
+    style = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 1, "markersize": 7, "zorder": 5}
+    (class_0,) = ax.plot(x[~one], y[~one], marker="o", color=visible("#0072B2", ground, LINE), label="class 0", **style)
+    (class_1,) = ax.plot(x[one], y[one], marker="s", color=visible("#D55E00", ground, LINE), label="class 1", **style)
     return class_0, class_1
 
 

@@ -1,0 +1,80 @@
+"""Colours that can be seen on what lies under them, whatever the style: contrast is that of WCAG 2.1."""
+
+import numpy as np
+from matplotlib.colors import to_rgb, to_rgba
+
+TEXT, LINE = 4.5, 3.0  # least contrast
+BLACK_AND_WHITE = np.array([(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)])
+
+
+def luminance(colors):
+    """Relative luminance of sRGB colours (..., 3)."""
+    colors = np.asarray(colors, float)
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
+
+
+def contrast(colors, others):
+    """Contrast of sRGB colours (..., 3), from 1 to 21."""
+    one, other = luminance(colors) + 0.05, luminance(others) + 0.05
+    return np.maximum(one, other) / np.minimum(one, other)
+
+
+def visible(color, ground, least):
+    """`color`, or where its contrast to `ground` is too small the nearest to it on the way to black or white.
+
+    `ground` is a colour or several (k, 3), of which the worst counts.
+    """
+    color, ground = to_rgb(color), np.atleast_2d(ground)
+    for share in np.linspace(0, 1, 51):
+        mixed = (1 - share) * np.array(color) + share * BLACK_AND_WHITE
+        worst = contrast(mixed[:, None], ground).min(axis=1)
+        if worst.max() >= least:
+            return tuple(mixed[worst.argmax()].tolist())
+    return ink(ground)
+
+
+def ink(ground):
+    """Black or white, whichever has more contrast to a colour, or to the worst of several (k, 3)."""
+    return to_rgb(BLACK_AND_WHITE[contrast(BLACK_AND_WHITE[:, None], np.atleast_2d(ground)).min(axis=1).argmax()])
+
+
+def under(ax):
+    """The colour under what is written beside an Axes.
+
+    Where the figure is transparent, that which the style's labels are for: dark under light ones.
+    """
+    base = BLACK_AND_WHITE[int(luminance(to_rgb(ax.xaxis.label.get_color())) < 0.5)]
+    root = ax.figure.figure
+    return _over(ax.figure.get_facecolor(), _over(root.get_facecolor(), base))
+
+
+def inside(ax):
+    """The colour under what is drawn in an Axes."""
+    return _over(ax.get_facecolor(), under(ax))
+
+
+def mixtures(color, alpha):
+    """What a colour can look like that lets some of what is under it through (2, 3)."""
+    return (1 - alpha) * BLACK_AND_WHITE + alpha * np.array(to_rgb(color))
+
+
+def make_legible(ax):
+    """Title, labels and tick labels in the style's colours, or as near to these as can be read."""
+    ground = under(ax)
+    axes = [getattr(ax, name) for name in ("xaxis", "yaxis", "zaxis") if hasattr(ax, name)]
+    for text in (ax.title, *(axis.label for axis in axes)):
+        text.set_color(_legible(text.get_color(), ground))
+    for axis in axes:
+        label = axis.get_major_ticks(1)[0].label1
+        axis.set_tick_params(which="both", labelcolor=_legible(label.get_color(), ground))
+        axis.get_offset_text().set_color(_legible(label.get_color(), ground))
+
+
+def _legible(color, ground):
+    return color if contrast(to_rgb(color), ground) >= TEXT else visible(color, ground, TEXT)
+
+
+def _over(color, ground):
+    *rgb, alpha = to_rgba(color)
+    return alpha * np.array(rgb) + (1 - alpha) * np.asarray(ground)

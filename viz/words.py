@@ -1,0 +1,39 @@
+"""Text as matplotlib is to be given it, and numbers in it."""
+
+import re
+
+import matplotlib as mpl
+
+FORMULA = re.compile(r"(\$[^$]+\$)")
+IN_TEX = {character: rf"\{character}" for character in "%&#_{}$"} | {
+    "\\": r"$\backslash$",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    "²": "$^2$",
+}
+
+
+def shown(text):
+    """`text`, in which, under `text.usetex`, what TeX would take for a command is written so that it shows.
+
+    Formulas between dollar signs stay as they are.
+    """
+    if not mpl.rcParams["text.usetex"]:
+        return text
+    words = FORMULA.split(text)
+    words[::2] = ("".join(IN_TEX.get(character, character) for character in part) for part in words[::2])
+    return "".join(words)
+
+
+def percent(value, _position=None):
+    """A share in per cent; also a formatter of ticks."""
+    return shown(f"{100 * value:.6g} %")
+
+
+def coordinate(value, axis):
+    """A coordinate to three digits; 0 where it is rounding of the window's size."""
+    size = max(abs(axis.min()), abs(axis.max()))
+    return f"{0.0 if abs(value) < 1e-9 * size else value:.3g}"
