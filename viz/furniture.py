@@ -1,19 +1,17 @@
 """What stands on or beside a drawing: its colour bar, its legend, its note; and what makes it replace an earlier one."""
 
 from contextlib import contextmanager
-from weakref import WeakKeyDictionary, WeakSet, ref
+from weakref import WeakKeyDictionary, ref
 
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from .colors import TEXT, make_legible, mixtures, visible
-from .layout import is_laid_out, root_figure
+from .layout import make_room, root_figure
 from .words import shown
 
 BAR = 0.28, 0.21  # inches from the Axes to its colour bar, and its width
-KEPT = 0.85  # of the width of an Axes beside its colour bar, where no layout engine makes room
 
 _drawn: WeakKeyDictionary = WeakKeyDictionary()  # {ax: {name of what was drawn: references to its artists}}
-_narrowed: WeakSet = WeakSet()
 
 
 @contextmanager
@@ -30,8 +28,7 @@ def drawing(ax, name):
 
 def add_colorbar(ax, mappable, label, **ticks):
     """The colour bar at the right of an Axes, in an inset of it, which any layout engine can handle."""
-    if not is_laid_out(ax):
-        _narrow(ax)
+    make_room(ax)
     figure = root_figure(ax)
     inches = figure.dpi_scale_trans + ScaledTranslation(1, 0, ax.transAxes)  # from its right edge
     place = ax.inset_axes((BAR[0], 0, BAR[1], 1), transform=blended_transform_factory(inches, ax.transAxes))
@@ -65,16 +62,3 @@ def _remove(ax, artists):
     for artist in reversed(artists):
         if artist in there:
             artist.remove()
-
-
-def _narrow(ax):
-    """Once, and for good: the Axes gives up some of its width."""
-    if ax in _narrowed:
-        return
-    _narrowed.add(ax)
-    place = ax.get_subplotspec()
-    if place is None:
-        box = ax.get_position(original=True)
-        ax.set_position((box.x0, box.y0, KEPT * box.width, box.height))
-    else:
-        ax.set_subplotspec(place.subgridspec(1, 2, wspace=0, width_ratios=(KEPT, 1 - KEPT))[0])

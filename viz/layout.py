@@ -1,5 +1,7 @@
 """Figures that make room for what is in them, and leave the layout to whoever asks for another."""
 
+from weakref import WeakSet
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import SubplotParams
@@ -13,6 +15,8 @@ FONT_SIZES = {  # in points, what the sizes of our figures are for
     "xtick.labelsize": 10,
     "ytick.labelsize": 10,
 }
+KEPT = 0.85  # of its width, by an Axes that gives room to its colour bar
+_narrowed: WeakSet = WeakSet()
 
 
 class YieldingLayout(PlaceHolderLayoutEngine):
@@ -32,18 +36,21 @@ class YieldingLayout(PlaceHolderLayoutEngine):
     def execute(self, fig):
         if vars(fig.subplotpars) == self._as_found:
             self._constrained.execute(fig)
+            return
+        for ax in fig.axes:
+            if ax.child_axes:
+                narrow(ax)
 
 
 def new_figure(width, height, *, rows=1, columns=1, **subplots):
     """A pyplot figure of that size in inches, larger where the style writes larger, and its Axes."""
-    scale = text_scale()
-    size = scale * width, scale * height
-    return plt.subplots(rows, columns, figsize=size, layout=YieldingLayout(), **subplots)
+    return plt.subplots(rows, columns, figsize=scaled(width, height), layout=YieldingLayout(), **subplots)
 
 
-def text_scale():
-    """How much larger than matplotlib's default the style writes, at least 1."""
-    return max(1.0, *(points(name) / usual for name, usual in FONT_SIZES.items()))
+def scaled(width, height):
+    """The size of a figure, larger by as much as the style writes larger than matplotlib's default."""
+    scale = max(1.0, *(points(name) / usual for name, usual in FONT_SIZES.items()))
+    return scale * width, scale * height
 
 
 def points(name):
@@ -51,10 +58,24 @@ def points(name):
     return FontProperties(size=mpl.rcParams[name]).get_size_in_points()
 
 
-def is_laid_out(ax):
-    """Whether the figure of an Axes has an engine that makes room beside it."""
+def make_room(ax):
+    """Room for a colour bar at the right of an Axes, out of it where its figure has no layout engine that makes room."""
     engine = ax.figure.get_layout_engine()
-    return engine is not None and type(engine) is not PlaceHolderLayoutEngine
+    if engine is None or type(engine) is PlaceHolderLayoutEngine:
+        narrow(ax)
+
+
+def narrow(ax):
+    """Once, and for good, takes some of its width from an Axes."""
+    if ax in _narrowed:
+        return
+    _narrowed.add(ax)
+    place = ax.get_subplotspec()
+    if place is None:
+        box = ax.get_position(original=True)
+        ax.set_position((box.x0, box.y0, KEPT * box.width, box.height))
+    else:
+        ax.set_subplotspec(place.subgridspec(1, 2, wspace=0, width_ratios=(KEPT, 1 - KEPT))[0])
 
 
 def root_figure(ax):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from matplotlib.patches import Patch
 from .colors import make_legible
 from .furniture import add_colorbar, add_legend
 from .inputs import Starts, read_starts, scalar
-from .layout import new_figure
+from .layout import YieldingLayout, scaled
 from .words import shown
 
 STARTS_A_BIN = 12
@@ -58,9 +59,8 @@ def plot_starts(study, *, marks=None):
     if not (marks is None or isinstance(marks, dict)):
         raise TypeError(f"marks must be {{name: (w, b)}} or None, got {type(marks).__name__}")
     points = [] if marks is None else [(name, scalar(name, w), scalar(name, b)) for name, (w, b) in marks.items()]
-    size = 5 * len(starts.steps) + 1.6, 5.2
-    figure, row = new_figure(*size, columns=len(starts.steps), sharex=True, sharey=True)
-    axes = dict(zip(starts.steps, np.atleast_1d(row), strict=True))
+    figure, row, foot = _new_figure(len(starts.steps))
+    axes = dict(zip(starts.steps, row, strict=True))
     norm = LogNorm(1, max(starts.total_steps, 2), clip=True)
     maps, marked = {}, []
     for cost, ax in axes.items():
@@ -77,7 +77,7 @@ def plot_starts(study, *, marks=None):
     colorbar.minorticks_off()
     failed = Patch(color=FAILED, label="ends below accuracy 1")
     handles = [failed, *marked]
-    legend = add_legend(figure, handles=handles, loc="outside lower center", ncols=len(handles))
+    legend = add_legend(foot, handles=handles, loc="center", ncols=len(handles))
     return StartsPlot(figure, axes, maps, marked, colorbar, legend)
 
 
@@ -96,6 +96,19 @@ def binned(starts: Starts, cost):
     steps = np.bincount(bin_of, np.where(good, starts.steps[cost], 0), bins * bins)
     mean = np.divide(steps, successes, out=np.full(bins * bins, np.nan), where=(2 * successes >= count) & (count > 0))
     return mean.reshape(bins, bins), count.reshape(bins, bins)
+
+
+def _new_figure(maps):
+    """A figure, its row of Axes, and one under these for the legend, so that any layout engine makes room for it."""
+    figure = plt.figure(figsize=scaled(5 * maps + 1.6, 5.2), layout=YieldingLayout())
+    grid = figure.add_gridspec(2, maps, height_ratios=(1, 1e-3))
+    row = [figure.add_subplot(grid[0, 0])]
+    for column in range(1, maps):
+        row.append(figure.add_subplot(grid[0, column], sharex=row[0], sharey=row[0]))
+        row[-1].tick_params(labelleft=False)
+    foot = figure.add_subplot(grid[1, :])
+    foot.set_axis_off()
+    return figure, row, foot
 
 
 def _draw_map(ax, starts, cost, norm):
