@@ -75,10 +75,36 @@ def plane_around(model, x, y, directions, l2, seed):
 
 def path_of(history):
     """theta (k + 2, d + 1) float64 along a History: at the start, after the k steps that were kept, and at the end if
-    that isn't the last of them."""
-    start, end = np.append(history.start_w, history.start_b), np.append(history.end_w, history.end_b)
-    path = np.vstack([start, np.column_stack([history.w, history.b]), end]).astype(np.float64)
-    return path[:-1] if len(history.b) * history.every == history.steps else path
+    that isn't the last of them.
+
+    What has `w (k, d)`, `b (k,)`, `start_w (d,)` and `start_b` will do; one with more `steps` than it holds, one of
+    `every`, also has `end_w` and `end_b`. TypeError if something is missing, ValueError for shapes that disagree.
+    """
+    require_run(history, ("w", "b", "start_w", "start_b"))
+    w, b = (checks.array_of(f"history.{name}", getattr(history, name)) for name in "wb")
+    if w.ndim != 2 or b.shape != w.shape[:1]:
+        raise ValueError(f"history.w has shape {w.shape} and history.b {b.shape}; accepted: (k, d) and (k,)")
+    points = [end_of_path(history, "start", w.shape[1]), np.column_stack([w, b])]
+    if getattr(history, "steps", 0) > len(b) * getattr(history, "every", 1):
+        require_run(history, ("end_w", "end_b"))
+        points.append(end_of_path(history, "end", w.shape[1]))
+    return np.vstack(points).astype(np.float64)
+
+
+def require_run(history, fields):
+    lacking = ", ".join(name for name in fields if not hasattr(history, name))
+    if lacking:
+        raise TypeError(
+            f"history is a {type(history).__name__} without {lacking}; accepted: the History of one run of training"
+        )
+
+
+def end_of_path(history, end, d):
+    """theta (d + 1,) at the "start" or the "end" of a run."""
+    w, b = (checks.array_of(f"history.{end}_{name}", getattr(history, f"{end}_{name}")) for name in "wb")
+    if w.size != d or b.size != 1:
+        raise ValueError(f"history.{end}_w and _b have shapes {w.shape} and {b.shape}; accepted: ({d},) and one number")
+    return np.append(w, b)
 
 
 def given(directions, d):

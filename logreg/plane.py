@@ -63,7 +63,7 @@ class PlaneSurface:
 
         s, t, distance are those of the points of the path, its start, the steps that were kept and its end: the nearest
         points of the plane, and how far from it the path is; `outside` is the share of the path's variance at right
-        angles to the plane.
+        angles to the plane. TypeError for what isn't one run of training, ValueError for another number of weights.
         """
         path, size = path_of(history), len(self.plane.center)
         if path.shape[1] != size:

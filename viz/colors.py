@@ -50,8 +50,9 @@ def under(ax):
 
 
 def inside(ax):
-    """The colour under what is drawn in an Axes."""
-    return _over(ax.get_facecolor(), under(ax))
+    """The colour under what is drawn in an Axes, on the panes of one in three dimensions."""
+    ground = _over(ax.get_facecolor(), under(ax))
+    return _over(ax.zaxis.pane.get_facecolor(), ground) if hasattr(ax, "zaxis") else ground
 
 
 def mixtures(color, alpha):
@@ -61,18 +62,16 @@ def mixtures(color, alpha):
 
 def make_legible(ax):
     """Title, labels and tick labels in the style's colours, or as near to these as can be read."""
-    ground = under(ax)
+    ground = [under(ax)]
+    if hasattr(ax, "zaxis"):  # whose labels are inside
+        ground.append(_over(ax.get_facecolor(), ground[0]))
     axes = [getattr(ax, name) for name in ("xaxis", "yaxis", "zaxis") if hasattr(ax, name)]
     for text in (ax.title, *(axis.label for axis in axes)):
-        text.set_color(_legible(text.get_color(), ground))
+        text.set_color(visible(text.get_color(), ground, TEXT))
     for axis in axes:
-        label = axis.get_major_ticks(1)[0].label1
-        axis.set_tick_params(which="both", labelcolor=_legible(label.get_color(), ground))
-        axis.get_offset_text().set_color(_legible(label.get_color(), ground))
-
-
-def _legible(color, ground):
-    return color if contrast(to_rgb(color), ground) >= TEXT else visible(color, ground, TEXT)
+        color = visible(axis.get_major_ticks(1)[0].label1.get_color(), ground, TEXT)
+        axis.set_tick_params(which="both", labelcolor=color)
+        axis.get_offset_text().set_color(color)
 
 
 def _over(color, ground):

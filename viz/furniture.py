@@ -1,4 +1,4 @@
-"""What stands on or beside a drawing: its colour bar, its legend, its note; and what makes it replace an earlier one."""
+"""What stands on or beside a drawing: its colour bar, its legend, its note; and how it replaces an earlier one."""
 
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary, ref
@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary, ref
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from .colors import TEXT, make_legible, mixtures, visible
-from .layout import make_room, root_figure
+from .layout import make_room, points, root_figure
 from .words import shown
 
 BAR = 0.28, 0.21  # inches from the Axes to its colour bar, and its width
@@ -42,18 +42,24 @@ def add_note(ax, text, **placement):
     if not text:
         return None
     box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    style = {"xycoords": "axes fraction", "fontsize": "small", "color": "black", "bbox": box, "zorder": 13}
+    style = {"xycoords": "axes fraction", "fontsize": small(), "color": "black", "bbox": box, "zorder": 13}
     return ax.annotate(shown(text), **style, **placement)
 
 
 def add_legend(owner, **options):
     """The legend of an Axes or a figure, on a ground of its own."""
-    legend = owner.legend(fontsize="small", frameon=True, **options)
+    legend = owner.legend(fontsize=small(), frameon=True, **options)
     frame = legend.get_frame()
-    ground = mixtures(frame.get_facecolor()[:3], legend.get_frame().get_alpha())
+    alpha = frame.get_alpha()
+    ground = mixtures(frame.get_facecolor()[:3], 1 if alpha is None else alpha)
     for text in legend.get_texts():
         text.set(text=shown(text.get_text()), color=visible(text.get_color(), ground, TEXT))
     return legend
+
+
+def small():
+    """The size of letters in legends and notes, in points."""
+    return 0.833 * points("legend.fontsize")
 
 
 def _remove(ax, artists):

@@ -1,5 +1,6 @@
 """Reads what the drawing functions are given: NumPy float64 out, or an error that names the argument."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,10 @@ def to_numpy(values):
 
 def finite_array(name, values):
     """`values` as float64 in their shape; TypeError if they aren't real numbers, ValueError if one isn't finite."""
-    array = to_numpy(values)
+    try:
+        array = to_numpy(values)
+    except ValueError:  # rows of several lengths
+        raise ValueError(f"{name} must be an array of numbers, got {values!r}") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
     array = array.astype(np.float64)
@@ -92,6 +96,16 @@ def read_surface(surface):
     if surface.loss not in LOSS_LABELS:
         raise ValueError(f"surface.loss must be one of {sorted(LOSS_LABELS)}, got {surface.loss!r}")
     return Grid(w, b, Z, LOSS_LABELS[surface.loss])
+
+
+def read_minimum(surface):
+    """Where `surface.minimum` is, (w, b); TypeError if it is neither (w, b, loss) nor has w and b."""
+    minimum = surface.minimum
+    named = hasattr(minimum, "w") and hasattr(minimum, "b")
+    if not (named or (isinstance(minimum, (tuple, list)) and len(minimum) >= 2)):
+        raise TypeError(f"surface.minimum must be (w, b, loss), got {minimum!r}")
+    w, b = (minimum.w, minimum.b) if named else minimum[:2]
+    return scalar("surface.minimum.w", w), scalar("surface.minimum.b", b)
 
 
 def read_path(history):
@@ -131,6 +145,10 @@ def leaves_out_the_end(history, kept):
 def read_full_loss(history):
     """The full-data loss along `path`, start and end included; ValueError if `full_loss()` isn't `(steps,)`."""
     start, kept = scalar("history.start_loss", history.start_loss), len(history.b)
+    if not callable(history.full_loss):
+        raise TypeError(
+            f"history.full_loss must be a method that gives (steps,), got {type(history.full_loss).__name__}"
+        )
     loss = finite_array("history.full_loss()", history.full_loss())
     if loss.shape != (kept,):
         raise ValueError(f"history.full_loss() must be (steps,) = {(kept,)}, got {loss.shape}")
@@ -152,6 +170,9 @@ def read_starts(study):
         _range(f"study.{name}_range", getattr(study, f"{name}_range"), values)
         for name, values in zip("wb", (w, b), strict=True)
     ]
+    for name in ("steps", "accuracy"):
+        if not isinstance(values := getattr(study, name), Mapping):
+            raise TypeError(f"study.{name} must be {{cost: (k,)}}, got {type(values).__name__}")
     steps = {cost: finite_array(f"study.steps[{cost!r}]", values) for cost, values in study.steps.items()}
     reached = {cost: to_numpy(values) for cost, values in study.accuracy.items()}
     if not steps or steps.keys() != reached.keys():

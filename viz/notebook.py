@@ -5,6 +5,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
+from .colors import ink, inside
 from .display import Display
 from .inputs import read_data, to_numpy
 from .surface import plot_contour, plot_surface
@@ -182,7 +183,7 @@ def PlotStuff(X, Y, model, epoch, leg=True):
     """
     ax = plt.gca()
     (curve,) = ax.plot(to_numpy(X), to_numpy(model(X)), label=f"epoch {epoch}")
-    (labels,) = ax.plot(to_numpy(X), to_numpy(Y), color=plt.rcParams["text.color"], linewidth=1, marker=".")
+    (labels,) = ax.plot(to_numpy(X), to_numpy(Y), color=ink(inside(ax)), linewidth=1, marker=".")
     if leg:
         ax.legend()
     return curve, labels

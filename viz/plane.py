@@ -19,6 +19,7 @@ def read_plane_surface(surface, quantity):
     """
     require("surface", surface, ("s", "t", "plane", "l2"))
     s, t = monotonic_axis("surface.s", surface.s), monotonic_axis("surface.t", surface.t)
+    require("surface.plane", surface.plane, ("labels",))
     first, second = map(str, surface.plane.labels)
     l2 = scalar("surface.l2", surface.l2)
     if quantity == "hessian":
@@ -52,7 +53,9 @@ def read_projection(surface, history):
     variance that is not in the plane.
     """
     require("surface", surface, ("project",))
+    require("surface.plane", surface.plane, ("s_direction", "t_direction"))
     found = surface.project(history)
+    require("surface.project(history)", found, ("s", "t", "distance", "outside"))
     s, t, distance = (finite_array(f"the path's {name}", getattr(found, name)) for name in ("s", "t", "distance"))
     lengths = [np.linalg.norm(vector) for vector in (surface.plane.s_direction, surface.plane.t_direction)]
     reach = np.hypot(np.ptp(s) * lengths[0], np.ptp(t) * lengths[1])

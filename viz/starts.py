@@ -56,9 +56,7 @@ def plot_starts(study, *, marks=None):
     disagree, no starts, starts outside their window, or values that aren't finite.
     """
     starts = read_starts(study)
-    if not (marks is None or isinstance(marks, dict)):
-        raise TypeError(f"marks must be {{name: (w, b)}} or None, got {type(marks).__name__}")
-    points = [] if marks is None else [(name, scalar(name, w), scalar(name, b)) for name, (w, b) in marks.items()]
+    points = [] if marks is None else _read_marks(marks)
     figure, row, foot = _new_figure(len(starts.steps))
     axes = dict(zip(starts.steps, row, strict=True))
     norm = LogNorm(1, max(starts.total_steps, 2), clip=True)
@@ -98,6 +96,16 @@ def binned(starts: Starts, cost):
     return mean.reshape(bins, bins), count.reshape(bins, bins)
 
 
+def _read_marks(marks):
+    """[(name, w, b)]"""
+    if not isinstance(marks, dict):
+        raise TypeError(f"marks must be {{name: (w, b)}} or None, got {type(marks).__name__}")
+    for name, point in marks.items():
+        if not (hasattr(point, "__len__") and len(point) == 2):
+            raise TypeError(f"marks[{name!r}] must be (w, b), got {point!r}")
+    return [(name, *(scalar(f"marks[{name!r}]", value) for value in point)) for name, point in marks.items()]
+
+
 def _new_figure(maps):
     """A figure, its row of Axes, and one under these for the legend, so that any layout engine makes room for it."""
     figure = plt.figure(figsize=scaled(5 * maps + 1.6, 5.2), layout=YieldingLayout())
@@ -117,6 +125,7 @@ def _draw_map(ax, starts, cost, norm):
     colors[np.isnan(steps)] = to_rgba(FAILED)
     colors[count == 0] = to_rgba(EMPTY)
     extent = (*starts.w_range, *starts.b_range)
+    ax.grid(False)  # which some styles draw over images
     return ax.imshow(colors, origin="lower", extent=extent, aspect="auto", interpolation="nearest")
 
 

@@ -21,7 +21,7 @@ from mpl_toolkits.mplot3d import Axes3D
 from .colors import LINE, inside, make_legible, visible
 from .fill import CMAP, draw_cells, draw_contours, draw_streams, log_levels
 from .furniture import add_legend, add_note, drawing
-from .inputs import finite_array, flat_axes, read_full_loss, read_path, read_surface, scalar
+from .inputs import finite_array, flat_axes, read_full_loss, read_minimum, read_path, read_surface
 from .layout import new_figure, points, root_figure
 from .plane import QUANTITIES, read_gradient, read_plane_surface, read_projection
 from .words import coordinate, shown
@@ -86,6 +86,8 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
     A plane's `surface` has `s`, `t`, `plane` and the quantity, "loss", "mse" or "accuracy" `(nt, ns)`. A path is not
     drawn on it, as it is at another height where it is off the plane: `plot_contour` draws it.
 
+    Drawing on an Axes again replaces what the function drew there before.
+
     Returns `SurfacePlot`. TypeError if `ax` isn't a 3-D Axes or an input lacks an attribute; ValueError for a grid
     smaller than 2 x 2, a negative loss, values that aren't finite, shapes that disagree, more than one weight, or a
     quantity that isn't there.
@@ -114,7 +116,7 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
 
     `surface` and `history` are as in `plot_surface`; the path has arrows that show its direction, and is clipped to
     the grid, with a note if it leaves. `window=((w0, w1), (b0, b1))` outlines a rectangle. `ax` is a 2-D Axes or None
-    for a new figure; the colour bar takes its space from it.
+    for a new figure; the colour bar is an inset at its right. Drawing on an Axes again replaces what was drawn before.
 
     The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy", a cell for each point, as it is a step
     function; "gradient", lines of steepest descent over the loss; "hessian", its condition number, grey above 1e9.
@@ -196,7 +198,7 @@ def _read_grid(surface, quantity, accepted):
 def _lowest(surface, grid, quantity):
     """Where the loss or the squared error is lowest on the grid; None for other quantities."""
     if not _is_plane(surface):
-        return [scalar(f"surface.minimum.{name}", getattr(surface.minimum, name)) for name in "wb"]
+        return read_minimum(surface)
     if quantity in ("accuracy", "hessian"):
         return None
     row, column = np.unravel_index(grid.Z.argmin(), grid.Z.shape)
@@ -214,7 +216,9 @@ def _label_sides(ax, grid):
     """Long labels in two lines, with room for them and for large tick labels, beside which matplotlib places them."""
     first, second = (shown(label).replace(" (", "\n(") for label in grid.axis_labels)
     long = "\n" in first + second
-    usual, room = mpl.rcParams["axes.labelpad"], 2 * max(0, points("xtick.labelsize") - 10)
+    larger = max(0, points("xtick.labelsize") - 10)
+    usual, room = mpl.rcParams["axes.labelpad"], 3 * larger
+    ax.tick_params(pad=mpl.rcParams["xtick.major.pad"] + larger)
     ax.set_xlabel(first, labelpad=room + (12 if long else usual))
     ax.set_ylabel(second, labelpad=room + (12 if long else usual))
     ax.set_zlabel(shown(grid.label), labelpad=room + (8 if long else usual))

@@ -1,5 +1,7 @@
 """Planes of parameter space: which directions span them, and projection."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -220,3 +222,23 @@ def test_model_and_data_must_fit(wide, model_at, history):
     with pytest.raises(TypeError, match=r"model is a torch\.nn\.modules\.linear\.Linear; accepted"):
         directions_of(torch.nn.Linear(30, 2), wide, "axes")
     assert isinstance(history, History)
+
+
+def test_path_of_what_has_the_fields_of_a_history(history):
+    fields = {name: getattr(history, name) for name in ("w", "b", "start_w", "start_b")}
+    np.testing.assert_array_equal(path_of(SimpleNamespace(**fields)), path_of(history))
+    some = SimpleNamespace(**fields | {"w": history.w[:3], "b": history.b[:3], "steps": history.steps})
+    with pytest.raises(TypeError, match="history is a SimpleNamespace without end_w, end_b; accepted: the History of"):
+        path_of(some)
+    some.end_w, some.end_b = history.end_w, history.end_b
+    np.testing.assert_array_equal(path_of(some), path_of(history)[[0, 1, 2, 3, -1]])
+
+
+def test_other_paths_are_refused_by_name(history):
+    with pytest.raises(TypeError, match="history is a list without w, b, start_w, start_b; accepted: the History"):
+        path_of([history, history])
+    fields = {name: getattr(history, name) for name in ("w", "b", "start_w", "start_b")}
+    with pytest.raises(ValueError, match=r"history\.w has shape .* and history\.b \(3,\); accepted: \(k, d\) and"):
+        path_of(SimpleNamespace(**fields | {"b": history.b[:3]}))
+    with pytest.raises(ValueError, match=r"history\.start_w and _b have shapes \(1,\) and \(\); accepted: \(\d+,\)"):
+        path_of(SimpleNamespace(**fields | {"start_w": np.ones(1)}))

@@ -8,6 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface
+
 matplotlib.use("Agg")
 
 
@@ -113,3 +115,75 @@ def straight_path():
         return SimpleNamespace(w=w[1:, None], b=b[1:], **start, steps_per_epoch=1, full_loss=lambda: full_loss)
 
     return straight_path
+
+
+def quantities_of(p, q, r, y, s, t):
+    """All quantities of logits p + s q + t r over the grid."""
+    z = p + s[:, None] * q + t[:, None, None] * r
+    probability = 0.5 * (1 + np.tanh(z / 2))
+    error, slope = probability - y, probability * (1 - probability)
+    return {
+        "loss": np.logaddexp(0, (1 - 2 * y) * z).mean(-1),
+        "mse": (error**2).mean(-1),
+        "accuracy": ((z > 0) == (y > 0.5)).mean(-1),
+        "gradient": np.stack([(error * v).mean(-1) for v in (q, r)]),
+        "hessian": np.stack([(slope * v).mean(-1) for v in (q * q, q * r, r * r)]),
+    }
+
+
+@pytest.fixture
+def plane_surface():
+    """Noisy data of 40 samples around some model; a path of 9 steps is projected to where `projection` says."""
+    rng = np.random.default_rng(0)
+    p, q, r = rng.normal(size=(3, 40))
+    y = (p + rng.normal(size=40) > 0).astype(float)
+    s, t = np.linspace(-3, 2, 51), np.linspace(-2, 4, 41)
+    plane = SimpleNamespace(
+        labels=("first (60 % of variance)", "second"), s_direction=np.eye(5)[0], t_direction=np.eye(5)[1]
+    )
+    return SimpleNamespace(
+        s=s, t=t, plane=plane, l2=0.0, **quantities_of(p, q, r, y, s, t), project=lambda history: history
+    )
+
+
+@pytest.fixture
+def study_of():
+    """Makes a study in the window [-2, 2] x [-1, 1]: cross-entropy succeeds after 10 steps, MSE for w > 0 only, after
+    100."""
+
+    def study_of(k=50_000, **changes):
+        rng = np.random.default_rng(0)
+        w, b = rng.uniform(-2, 2, k), rng.uniform(-1, 1, k)
+        accuracy = {"bce": np.ones(k), "mse": np.where(w > 0, 1, 0.65)}
+        steps = {"bce": np.full(k, 10), "mse": np.where(w > 0, 100, -1)}
+        fields = {"w": w, "b": b, "w_range": (-2, 2), "b_range": (-1, 1), "accuracy": accuracy, "steps": steps}
+        return SimpleNamespace(**fields | {"total_steps": 700} | changes)
+
+    return study_of
+
+
+@pytest.fixture
+def plots(surface_of, surface, history, straight_path, data, plane_surface, study_of):
+    """{name: draws a figure}, of each kind of plot one with all that can be in it."""
+    around = straight_path([(5, 10), (9, -2), (40, -4)])
+    projected = SimpleNamespace(s=np.linspace(-2, 0, 9), t=np.linspace(3, 0, 9), distance=np.ones(9), outside=0.125)
+    marks = {"by hand": (1, 0.5), "bad": (-2, -1)}
+
+    def film():
+        run = animate(around, surface, data)
+        run.draw(1)
+        return run.figure
+
+    return {
+        "contour": lambda: plot_contour(surface, around, window=((-10, 10), (-8, 8))).figure,
+        "surface": lambda: plot_surface(surface, around).figure,
+        "wireframe": lambda: plot_surface(surface, history, wireframe=True).figure,
+        "data": lambda: plot_data(data, 15.75, -3.8).figure,
+        "epochs": lambda: plot_epochs(history, data).figure,
+        "gradient": lambda: plot_contour(plane_surface, projected, quantity="gradient").figure,
+        "accuracy": lambda: plot_contour(plane_surface, quantity="accuracy").figure,
+        "hessian": lambda: plot_contour(plane_surface, projected, quantity="hessian").figure,
+        "plane": lambda: plot_surface(plane_surface, quantity="mse").figure,
+        "starts": lambda: plot_starts(study_of(2000), marks=marks).figure,
+        "film": film,
+    }

@@ -14,35 +14,6 @@ from viz.plane import condition_number, read_plane_surface
 QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
 
 
-def quantities_of(p, q, r, y, s, t):
-    """All quantities of logits p + s q + t r over the grid."""
-    z = p + s[:, None] * q + t[:, None, None] * r
-    probability = 0.5 * (1 + np.tanh(z / 2))
-    error, slope = probability - y, probability * (1 - probability)
-    return {
-        "loss": np.logaddexp(0, (1 - 2 * y) * z).mean(-1),
-        "mse": (error**2).mean(-1),
-        "accuracy": ((z > 0) == (y > 0.5)).mean(-1),
-        "gradient": np.stack([(error * v).mean(-1) for v in (q, r)]),
-        "hessian": np.stack([(slope * v).mean(-1) for v in (q * q, q * r, r * r)]),
-    }
-
-
-@pytest.fixture
-def plane_surface():
-    """Noisy data of 40 samples around some model; a path of 9 steps is projected to where `projection` says."""
-    rng = np.random.default_rng(0)
-    p, q, r = rng.normal(size=(3, 40))
-    y = (p + rng.normal(size=40) > 0).astype(float)
-    s, t = np.linspace(-3, 2, 51), np.linspace(-2, 4, 41)
-    plane = SimpleNamespace(
-        labels=("first (60 % of variance)", "second"), s_direction=np.eye(5)[0], t_direction=np.eye(5)[1]
-    )
-    return SimpleNamespace(
-        s=s, t=t, plane=plane, l2=0.0, **quantities_of(p, q, r, y, s, t), project=lambda history: history
-    )
-
-
 def changed(result, **attributes):
     return SimpleNamespace(**(vars(result) | attributes))
 
@@ -304,3 +275,24 @@ def test_history_that_can_not_be_projected_is_refused(plane_surface):
     with pytest.raises(TypeError, match="surface must have project"):
         plot_contour(lacking, path([0, 1], [0, 1]))
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"plane": None}, r"surface\.plane must have labels; NoneType lacks labels"),
+        ({"plane": SimpleNamespace(labels="ab")}, r"surface\.plane must have s_direction, t_direction"),
+        ({"project": lambda history: (1, 2)}, r"surface\.project\(history\) must have s, t, distance, outside; tuple"),
+    ],
+)
+def test_what_a_plane_lacks_is_named(attributes, message, plane_surface):
+    with pytest.raises(TypeError, match=message):
+        plot_contour(changed(plane_surface, **attributes), path([0, 1], [0, 1]))
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_colour_bar_of_constant_accuracy_is_one_of_shares(share, plane_surface):
+    plot = plot_contour(changed(plane_surface, accuracy=np.full((41, 51), share)), quantity="accuracy")
+    low, high = plot.contours.get_clim()
+    assert 0 <= low <= share <= high <= 1

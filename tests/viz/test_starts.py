@@ -13,22 +13,6 @@ from viz.inputs import read_starts
 from viz.starts import FAILED, MOST_BINS, binned
 
 
-@pytest.fixture
-def study_of():
-    """Makes a study in the window [-2, 2] x [-1, 1]: cross-entropy succeeds after 10 steps, MSE for w > 0 only, after
-    100."""
-
-    def study_of(k=50_000, **changes):
-        rng = np.random.default_rng(0)
-        w, b = rng.uniform(-2, 2, k), rng.uniform(-1, 1, k)
-        accuracy = {"bce": np.ones(k), "mse": np.where(w > 0, 1, 0.65)}
-        steps = {"bce": np.full(k, 10), "mse": np.where(w > 0, 100, -1)}
-        fields = {"w": w, "b": b, "w_range": (-2, 2), "b_range": (-1, 1), "accuracy": accuracy, "steps": steps}
-        return SimpleNamespace(**fields | {"total_steps": 700} | changes)
-
-    return study_of
-
-
 def test_maps_share_axes_and_are_titled_by_cost_and_share(study_of):
     plot = plot_starts(study_of())
     assert list(plot.axes) == ["bce", "mse"]
@@ -117,4 +101,19 @@ def test_what_is_no_study_is_refused(study_of):
         plot_starts((1, 2))
     with pytest.raises(ValueError, match="must be one number"):
         plot_starts(study_of(), marks={"here": (np.zeros(2), 1)})
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "marks", "message"),
+    [
+        ({"steps": np.zeros(50_000)}, None, r"study\.steps must be \{cost: \(k,\)\}, got ndarray"),
+        ({"accuracy": None}, None, r"study\.accuracy must be \{cost: \(k,\)\}, got NoneType"),
+        ({}, {"here": 5}, r"marks\['here'\] must be \(w, b\), got 5"),
+        ({}, [(1, 2)], r"marks must be \{name: \(w, b\)\} or None, got list"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(study_of, changes, marks, message):
+    with pytest.raises(TypeError, match=message):
+        plot_starts(study_of(**changes), marks=marks)
     assert plt.get_fignums() == []

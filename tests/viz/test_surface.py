@@ -200,14 +200,33 @@ def test_path_that_shows_no_motion_has_no_arrows(surface, straight_path, plot, p
 
 
 @BOTH
-def test_path_that_leaves_is_clipped_and_noted(surface, straight_path, plot):
-    leaves = plot(surface, straight_path([(0, 0), (10, 1), (400, -5)]))
-    assert "leaves the window\nand ends at w = 400, b = -5" in leaves.note.get_text()
-    assert (leaves.start is None, leaves.end is None) == (False, True)
-    assert "end" not in labels(leaves)
+@pytest.mark.parametrize(
+    ("points", "note"),
+    [
+        ([(0, 0), (10, 1), (400, -5)], "the path leaves the window\nand ends at w = 400, b = -5"),
+        ([(16, 10), (10, 1), (3, -5)], "the path starts outside the window,\nat w = 16, b = 10"),
+        ([(0, 0), (16, 1), (1, 1)], "the path leaves the window\nand comes back"),
+        (
+            [(16, 10), (10, 1), (16, -0.0)],
+            "the path starts and ends outside the window,\nat w = 16, b = 10 and at w = 16, b = 0,\n"
+            "but goes through it at the steps kept",
+        ),
+        (
+            [(16, 10), (16, 1e-20)],
+            "the path starts and ends outside the window,\nat w = 16, b = 10 and at w = 16, b = 0,\n"
+            "and is not in it at the steps kept",
+        ),
+    ],
+    ids=["end", "start", "middle", "both ends", "all"],
+)
+def test_path_that_leaves_is_clipped_and_noted(surface, straight_path, plot, points, note):
+    leaves = plot(surface, straight_path(points))
+    assert leaves.note.get_text() == note
+    inside = [abs(w) <= 15 for w, _ in points]
+    assert [leaves.start is not None, leaves.end is not None] == [inside[0], inside[-1]]
+    assert ("end" in labels(leaves)) == inside[-1]
     np.testing.assert_allclose([leaves.ax.get_xlim(), leaves.ax.get_ylim()], [(-15, 15), (-13, 13)])
-    stays = plot(surface, straight_path([(0, 0), (15, 13)]))
-    assert stays.note is None
+    assert plot(surface, straight_path([(0, 0), (15, 13)])).note is None
 
 
 def test_path_outside_is_left_out_of_the_surface(surface, straight_path):
@@ -325,3 +344,31 @@ def test_axes_of_the_wrong_dimension_are_refused(surface):
 def test_bad_window_is_refused(surface, window):
     with pytest.raises(ValueError, match=r"window must be \(\(w0, w1\), \(b0, b1\)\) with w0 < w1 and b0 < b1"):
         plot_contour(surface, window=window)
+
+
+@pytest.mark.parametrize("minimum", [(3.0, -1.0, 0.1), [3.0, -1.0], SimpleNamespace(w=3.0, b=-1.0)], ids=str)
+def test_minimum_is_a_tuple_or_has_names(surface, minimum):
+    np.testing.assert_array_equal(plot_contour(changed(surface, minimum=minimum)).minimum.get_xydata(), [[3, -1]])
+
+
+@pytest.mark.parametrize("minimum", [None, 3.0, (3.0,), SimpleNamespace(w=3.0)], ids=str)
+def test_other_minima_are_refused(surface, minimum):
+    with pytest.raises(TypeError, match=r"surface\.minimum must be \(w, b, loss\), got"):
+        plot_contour(changed(surface, minimum=minimum))
+    assert plt.get_fignums() == []
+
+
+@BOTH
+def test_several_histories_are_refused(surface, history, plot):
+    with pytest.raises(TypeError, match=r"history must have w, b, .*; list lacks w, b"):
+        plot(surface, [history, history])
+
+
+def test_losses_that_are_no_method_are_refused(surface, history):
+    with pytest.raises(TypeError, match=r"history\.full_loss must be a method that gives \(steps,\), got ndarray"):
+        plot_surface(surface, changed(history, full_loss=history.full_loss()))
+
+
+def test_ragged_rows_are_refused_by_name(surface):
+    with pytest.raises(ValueError, match=r"surface\.Z must be an array of numbers"):
+        plot_contour(changed(surface, Z=[[1.0], [1.0, 2.0]]))
