@@ -146,9 +146,7 @@ def read_full_loss(history):
     """The full-data loss along `path`, start and end included; ValueError if `full_loss()` isn't `(steps,)`."""
     start, kept = scalar("history.start_loss", history.start_loss), len(history.b)
     if not callable(history.full_loss):
-        raise TypeError(
-            f"history.full_loss must be a method that gives (steps,), got {type(history.full_loss).__name__}"
-        )
+        raise TypeError(f"history.full_loss must be a method, got {type(history.full_loss).__name__}")
     loss = finite_array("history.full_loss()", history.full_loss())
     if loss.shape != (kept,):
         raise ValueError(f"history.full_loss() must be (steps,) = {(kept,)}, got {loss.shape}")

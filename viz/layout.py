@@ -59,7 +59,7 @@ def points(name):
 
 
 def make_room(ax):
-    """Room for a colour bar at the right of an Axes, out of it where its figure has no layout engine that makes room."""
+    """Room for a colour bar beside an Axes: of its own width where its figure has no layout engine that makes room."""
     engine = ax.figure.get_layout_engine()
     if engine is None or type(engine) is PlaceHolderLayoutEngine:
         narrow(ax)

@@ -55,8 +55,8 @@ def plot_data(data, w, b, *, ax=None):
     """Draw the data by class, the line w x + b, its sigmoid and the decision boundary x = -b / w if it is in view.
 
     `data[:]` gives `x (n, 1)` and `y (n, 1)`; a tuple `(x, y)` will do. `w` and `b` are numbers or arrays of one
-    element. `ax` is a 2-D Axes or None for a new figure; its y axis goes from -0.1 to 2, which clips the line. Drawing on
-    an Axes again replaces what the function drew there before.
+    element. `ax` is a 2-D Axes or None for a new figure; its y axis goes from -0.1 to 2, which clips the line. Drawing
+    on an Axes again replaces what the function drew there before.
 
     Returns `DataPlot`. ValueError for more than one feature or weight, no data, lengths that disagree, labels
     outside [0, 1] or values that aren't finite; TypeError if `ax` isn't a 2-D Axes.
@@ -90,8 +90,8 @@ def plot_epochs(history, data, *, ax=None):
     """Draw the model's sigmoid after each complete epoch over the data, coloured by epoch.
 
     `history` has `w (steps, 1)`, `b (steps,)`, its start and `steps_per_epoch`, and `every` if it holds not every step
-    but every so many; `data` is as in `plot_data`. `ax` is a 2-D Axes or None for a new figure; the colour bar is an inset
-    at its right. Drawing on an Axes again replaces what the function drew there before.
+    but every so many; `data` is as in `plot_data`. `ax` is a 2-D Axes or None for a new figure; the colour bar is an
+    inset at its right. Drawing on an Axes again replaces what the function drew there before.
 
     Returns `EpochsPlot`. ValueError for less than one epoch, more than one weight or feature, shapes that disagree
     or values that aren't finite; TypeError if `ax` isn't a 2-D Axes or `history` lacks an attribute.

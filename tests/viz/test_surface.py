@@ -365,7 +365,7 @@ def test_several_histories_are_refused(surface, history, plot):
 
 
 def test_losses_that_are_no_method_are_refused(surface, history):
-    with pytest.raises(TypeError, match=r"history\.full_loss must be a method that gives \(steps,\), got ndarray"):
+    with pytest.raises(TypeError, match=r"history\.full_loss must be a method, got ndarray"):
         plot_surface(surface, changed(history, full_loss=history.full_loss()))
 
 
