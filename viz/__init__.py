@@ -2,9 +2,9 @@
 
 Every function draws on the Axes that it is given, or on a new figure, and returns the artists that it drew.
 None calls `plt.show` or changes `rcParams`; only the lab's class shows what it draws, as figures that aren't pyplot's.
-Under any style letters and lines have the contrast to what is under them
-that WCAG asks for, in the style's colours where these have it; `tight_layout`, `subplots_adjust` and layout engines can
-be used after all of them; under `text.usetex` what isn't a formula is escaped.
+Under any style letters and lines have the contrast to what is under them that WCAG asks for, in the style's colours
+where these have it; `tight_layout`, `subplots_adjust` and layout engines can be used after all of them; under
+`text.usetex` what isn't a formula is escaped.
 """
 
 from .animation import RunAnimation, animate
