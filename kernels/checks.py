@@ -59,6 +59,11 @@ def dtype_of(array):
     return np.dtype(str(array.dtype).removeprefix("torch."))
 
 
+def largest_of(array):
+    """The largest number of the dtype of an array or tensor."""
+    return float(np.finfo(dtype_of(array)).max)
+
+
 def cast(array, dtype):
     """An array or tensor in a NumPy dtype, itself where it has that already."""
     if is_tensor(array):
@@ -388,6 +393,15 @@ def weights(value, n):
     if not on_card(array) and (array.min() < 0 or not array.any()):
         raise ValueError("sample_weight has a negative value, or only zeros; accepted: weights >= 0, some above 0")
     return array
+
+
+def velocity(value, d):
+    """A velocity (1, d + 1), or with the parameters that it belongs to (2, d + 1): finite, float64, on the host."""
+    array = array_of("velocity", value.cpu() if on_card(value) else value).astype(np.float64)
+    if array.shape not in ((d + 1,), (2, d + 1)):
+        raise ValueError(f"velocity has shape {array.shape}; accepted: ({d + 1},) or (2, {d + 1}), as a run returns it")
+    check_finite("velocity", array)
+    return array.reshape(-1, d + 1)
 
 
 def pos_weight(value):

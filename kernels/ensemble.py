@@ -1,32 +1,52 @@
 """Training from many starts at once: the public function, its checks, and the choice of backend."""
 
-from kernels import checks
+from kernels import checks, weighting
 from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
 from kernels.results import Ensemble, Run
 
 
-def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of=(), backend=None, progress=None):
+def sgd_ensemble(
+    X,
+    y,
+    w0,
+    b0,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss="bce",
+    sample_weight=None,
+    pos_weight=None,
+    history_of=(),
+    backend=None,
+    progress=None,
+):
     """k runs of minibatch gradient descent on the same data, each from a start of its own, all at once.
 
-    X           features (n, d), float32 or float64
-    y           labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
-    w0, b0      starts, (k, d) and (k,), k >= 1, of the dtype of X; they stay as they are
-    lr          learning rate, finite, >= 0
-    batch_size  samples a step, at most all, taken in order; the last batch of an epoch is averaged over its own length
-    epochs      passes over the data
-    loss        "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
-    history_of  members, from 0 to k - 1, whose every step is returned too
-    backend     "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors, else
-                "numba"
-    progress    True for a tqdm bar, or a callable (done, total) that counts steps of all members and, once more, of
-                those with a history
+    X              features (n, d), float32 or float64
+    y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
+    w0, b0         starts, (k, d) and (k,), k >= 1, of the dtype of X; they stay as they are
+    lr             learning rate, finite, >= 0
+    batch_size     samples a step, at most all, taken in order; the last batch of an epoch is averaged over its own
+                   length
+    epochs         passes over the data
+    loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
+    sample_weight  (n,) >= 0, not all 0, as `sgd_run_` takes them: the loss of samples is sum(weight * loss) divided by
+                   their number
+    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0, for loss="bce" alone
+    history_of     members, from 0 to k - 1, whose every step is returned too
+    backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
+                   else "numba"
+    progress       True for a tqdm bar, or a callable (done, total) that counts steps of all members and, once more, of
+                   those with a history
 
     Returns Ensemble(w (k, d), b, loss, accuracy, steps (k,), history): the trained parameters, their loss and accuracy
     on all the data, and the first step after which every sample was classified correctly, 0 being the start, even if it
     later wasn't, or -1. `history` is the Run of the m members asked for, w (m, steps, d), b (m, steps) after each step
-    and loss (m, steps) of the minibatch before it. A member that diverges has NaN everywhere and -1 steps, in its
-    history NaN from then on, and stops nobody.
+    and loss (m, steps) of the minibatch before it. Accuracy and steps count every sample, whatever its weight. A member
+    diverges where a minibatch's loss or its parameters leave the range of the dtype: it has NaN everywhere and -1
+    steps, in its history NaN from then on, and stops nobody.
 
     A member is the run that `sgd_run_` makes from its start, but for rounding: members are computed in the dtype of X,
     with compensated sums of steps (Kahan), and by "numba" have the same bits wherever they stand among how many and on
@@ -35,7 +55,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit.
     """
-    backend = checks.backend(backend, X=X, y=y, w0=w0, b0=b0)
+    backend = checks.backend(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
     X_array = checks.features("X", X)
     n, d = X_array.shape
     dtype = checks.dtype_of(X_array)
@@ -51,26 +71,35 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     }
     steps = checks.steps_of(settings["epochs"], n, settings["batch_size"])
     checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype, [X_array])
+    y_array, weight = weighting.in_dtype(*weighting.of_training(y_array, sample_weight, pos_weight, loss), dtype)
     bodies = {"reference": reference_ensemble, "torch": torch_ensemble}
     body = bodies.get(backend) or numba_module("ensemble").sgd_ensemble
     with reporter(progress) as report:
-        ends = body(X_array, y_array, *starts, **settings, progress=report)
+        ends = body(X_array, y_array, weight, *starts, **settings, progress=report)
+    return like(X, ends)
+
+
+def like(X, ends):
+    """An Ensemble of the kind of arrays that X is."""
     *fields, history = ends
-    return Ensemble(*(checks.like(X, field) for field in fields), Run(*(checks.like(X, field) for field in history)))
+    paths = (checks.like(X, field) for field in history[:3])
+    return Ensemble(*(checks.like(X, field) for field in fields), Run(*paths))
 
 
-def reference_ensemble(X, y, w0, b0, *, progress, **settings):
+def reference_ensemble(X, y, weight, w0, b0, *, progress, **settings):
     from kernels import reference
 
     # Products of matrices are rounded differently where they lie differently in memory.
     tensors = [tensor.contiguous() for tensor in on_tensors(X, y, w0, b0)]
-    *fields, history = reference.sgd_ensemble(*tensors, **settings)
-    steps = (len(b0) + len(history.b)) * history.b.shape[1]
+    weights = None if weight is None else on_tensors(weight)[0]
+    ends = reference.sgd_ensemble(*tensors, sample_weight=weights, **settings)
+    steps = (len(b0) + len(ends.history.b)) * ends.history.b.shape[1]
     if steps:
         progress(steps, steps)
-    return Ensemble(*(field.numpy() for field in fields), Run(*(field.numpy() for field in history)))
+    return like(X, ends)
 
 
-def torch_ensemble(X, y, w0, b0, **settings):
-    *fields, history = torch_module("ensemble").sgd_ensemble(*on_tensors(X, y, w0, b0), **settings)
-    return Ensemble(*(checks.like(X, field) for field in fields), Run(*(checks.like(X, field) for field in history)))
+def torch_ensemble(X, y, weight, w0, b0, **settings):
+    X, y, w0, b0 = on_tensors(X, y, w0, b0)
+    weights = None if weight is None else on_tensors(weight)[0]
+    return torch_module("ensemble").sgd_ensemble(X, y, weights, w0, b0, **settings)

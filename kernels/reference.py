@@ -50,6 +50,11 @@ def mean(values, weight=None):
     return values.mean(-1) if weight is None else (weight * values).sum(-1) / weight.sum()
 
 
+def shared_out(values, weight=None):
+    """Mean over the samples, the last axis, of values times weights (n,): where these are 0, of 0, whatever the value."""
+    return mean(values if weight is None else torch.where(weight > 0, weight * values, 0.0))
+
+
 def loss_surface(x, y, w, b):
     """Loss of the one-feature model z = w x + b over the grid, (nb, nw); x, y (n,), axes w (nw,), b (nb,) float64.
 
@@ -103,12 +108,12 @@ def surface_on_plane(plane, y, s, t, *, quantities=("loss",), sample_weight=None
     return {name: torch.stack(row, dim=-2).to(plane.offset.dtype) for name, row in rows.items()}
 
 
-def loss_grad(X, y, w, b, cost="bce", sample_weight=None):
+def loss_grad(X, y, w, b, cost="bce", sample_weight=None, average=mean):
     """Mean cost and its gradient by the chain rule, dz/dw = x and dz/db = 1; X (n, d), y (n,), w (d,), b (1,)."""
     value, slope = COSTS[cost]
     z = X @ w + b
     dz = slope(z, y)
-    return LossGrad(mean(value(z, y), sample_weight), mean(dz * X.T, sample_weight), mean(dz, sample_weight))
+    return LossGrad(*(average(values, sample_weight) for values in (value(z, y), dz * X.T, dz)))
 
 
 def bce_loss_grad(X, y, w, b, *, sample_weight=None):
@@ -124,55 +129,79 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None):
     return loss
 
 
-def minibatches(n, batch_size, epochs, shuffle_seed=None):
+def minibatches(n, batch_size, epochs, shuffle_seed=None, first_epoch=0):
     """Row numbers of each minibatch in turn; the last one of an epoch may be shorter.
 
-    Without a seed rows stay in order. With one, epoch e = 0, 1, ... takes the order
+    Without a seed rows stay in order. With one, epoch e = first_epoch, first_epoch + 1, ... takes the order
     numpy.random.default_rng([shuffle_seed, e]).permutation(n), so that any epoch can be reproduced by itself.
     """
-    for epoch in range(epochs):
+    for epoch in range(first_epoch, first_epoch + epochs):
         order = np.arange(n) if shuffle_seed is None else np.random.default_rng([shuffle_seed, epoch]).permutation(n)
         yield from torch.from_numpy(order).split(batch_size)
 
 
 def sgd_run_(
-    X, y, w, b, *, lr, batch_size, epochs, loss="bce", shuffle_seed=None, momentum=0.0, weight_decay=0.0, history=1
+    X,
+    y,
+    w,
+    b,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss="bce",
+    sample_weight=None,
+    shuffle_seed=None,
+    first_epoch=0,
+    momentum=0.0,
+    weight_decay=0.0,
+    velocity=None,
+    trained=(0, None),
+    history=1,
 ):
     """A run of minibatch SGD on w (d,), b (1,), in place; momentum and weight decay as torch.optim.SGD, on b too.
 
-    Returns Run(w (k, d), b (k,), loss (k,)) of every `history`-th step, of none for 0: parameters after the step and
-    the minibatch's loss, without the decay, before it. A step to parameters that aren't finite is not taken but raises.
+    Returns Run(w (k, d), b (k,), loss (k,), velocity (d + 1,)) of every `history`-th step, of none for 0: parameters
+    after the step and the minibatch's loss, without the decay, before it. It starts with `velocity` or 0, and leaves
+    parameters as they are that aren't in the range `trained`. A step whose loss isn't finite, or that leads to
+    parameters that aren't, is not taken but raises.
     """
     steps = epochs * -(-len(y) // batch_size)
     kept = steps // history if history else 0
-    run = Run(w.new_empty(kept, len(w)), w.new_empty(kept), w.new_empty(kept))
-    velocity = 0.0
-    for step, rows in enumerate(minibatches(len(y), batch_size, epochs, shuffle_seed), start=1):
-        batch_loss, grad_w, grad_b = loss_grad(X[rows], y[rows], w, b, loss)
-        theta = torch.cat([w, b])
-        velocity = momentum * velocity + torch.cat([grad_w, grad_b[None]]) + weight_decay * theta
-        theta = theta - lr * velocity
-        if not theta.isfinite().all():
-            raise FloatingPointError(f"w or b is no longer finite after step {step} of {steps} with lr={lr}")
+    path = w.new_empty(kept, len(w)), w.new_empty(kept), w.new_empty(kept)
+    theta = torch.cat([w, b])
+    velocity = torch.zeros_like(theta) if velocity is None else velocity.clone()
+    moving = slice(*trained)
+    for step, rows in enumerate(minibatches(len(y), batch_size, epochs, shuffle_seed, first_epoch), start=1):
+        weight = None if sample_weight is None else sample_weight[rows]
+        batch_loss, grad_w, grad_b = loss_grad(X[rows], y[rows], w, b, loss, weight, shared_out)
+        gradient = torch.cat([grad_w, grad_b[None]])
+        velocity[moving] = (momentum * velocity + gradient + weight_decay * theta)[moving]
+        moved = theta.clone()
+        moved[moving] -= lr * velocity[moving]
+        if not (batch_loss.isfinite() and moved.isfinite().all()):
+            raise FloatingPointError(f"the loss, w or b is no longer finite at step {step} of {steps} with lr={lr}")
+        theta = moved
         w.copy_(theta[:-1])
         b.copy_(theta[-1:])
         if history and step % history == 0:
             i = step // history - 1
-            run.w[i], run.b[i], run.loss[i] = w, b[0], batch_loss
-    return run
+            path[0][i], path[1][i], path[2][i] = w, b[0], batch_loss
+    return Run(*path, velocity)
 
 
-def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of=()):
+def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_weight=None, history_of=()):
     """k runs of plain SGD at once, from w0 (k, d) and b0 (k,), one matrix product for all.
 
     Returns Ensemble(w (k, d), b, loss, accuracy, steps (k,), history), `steps` being the first step after which every
     sample was classified correctly. A run that diverges goes on as NaN. Classes, and the final loss, come from logits
-    in float64: k * n of them after every step.
+    in float64: k * n of them after every step. Weights are those of the losses alone.
     """
     value, slope = COSTS[loss]
     w, b, members = w0.clone(), b0.clone(), list(history_of)
     total = epochs * -(-len(y) // batch_size)
     history = Run(w.new_empty(len(members), total, w.shape[1]), *w.new_empty(2, len(members), total))
+    weight = torch.ones_like(y) if sample_weight is None else sample_weight
 
     def logits():
         return w.double() @ X.double().T + b.double()[:, None]
@@ -183,16 +212,17 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", history_of
     steps = torch.where(correct().all(-1), 0, -1)
     for step, rows in enumerate(minibatches(len(y), batch_size, epochs), start=1):
         z = w @ X[rows].T + b[:, None]
-        dz = slope(z, y[rows])
+        dz = torch.where(weight[rows] > 0, weight[rows] * slope(z, y[rows]), 0.0)
+        losses = shared_out(value(z, y[rows]), weight[rows])
         w -= lr * (dz @ X[rows] / len(rows))
         b -= lr * mean(dz)
-        diverged = ~(w.isfinite().all(-1) & b.isfinite())
-        w[diverged], b[diverged] = torch.nan, torch.nan
+        diverged = ~(w.isfinite().all(-1) & b.isfinite() & losses.isfinite())
+        w[diverged], b[diverged], losses[~losses.isfinite()] = torch.nan, torch.nan, torch.nan
         steps[correct().all(-1) & (steps < 0)] = step
         history.w[:, step - 1], history.b[:, step - 1] = w[members], b[members]
-        history.loss[:, step - 1] = mean(value(z, y[rows]))[members]
+        history.loss[:, step - 1] = losses[members]
 
-    final_loss, accuracy = mean(value(logits(), y.double())), mean(correct().double())
+    final_loss, accuracy = shared_out(value(logits(), y.double()), weight.double()), mean(correct().double())
     accuracy[b.isnan()], steps[b.isnan()] = torch.nan, -1
     return Ensemble(w, b, final_loss.to(w.dtype), accuracy.to(w.dtype), steps, history)
 

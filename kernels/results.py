@@ -59,11 +59,17 @@ class LossGrad(NamedTuple):
 
 
 class Run(NamedTuple):
-    """`w` (steps, d) and `b` (steps,) after each kept step, and `loss` (steps,), the minibatch's before it."""
+    """A path of training, and what it goes on from.
+
+    w, b, loss  parameters (steps, d), (steps,) after each kept step, and the minibatch's loss (steps,) before it
+    velocity    that of the last step (d + 1,), the bias last, float64; of float32 data (2, d + 1), with the parameters
+                before they were rounded below it. None in the history of an ensemble
+    """
 
     w: Array
     b: Array
     loss: Array
+    velocity: Array | None = None
 
 
 class Ensemble(NamedTuple):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from kernels import checks
+from kernels import checks, weighting
 from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
 from kernels.results import LossGrad, Run
@@ -152,40 +152,60 @@ def sgd_run_(
     batch_size,
     epochs,
     loss="bce",
+    sample_weight=None,
+    pos_weight=None,
     shuffle_seed=None,
+    first_epoch=0,
     momentum=0.0,
     weight_decay=0.0,
+    velocity=None,
+    frozen=None,
     history=1,
     backend=None,
     progress=None,
 ):
     """A whole run of minibatch gradient descent on `w` and `b`, in place, with its history.
 
-    X             features (n, d), float32 or float64
-    y             labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
-    w, b          start, (d,) and (1,), of the dtype of X; they end as the trained parameters
-    lr            learning rate, finite, >= 0
-    batch_size    samples a step, at most all; the last batch of an epoch is averaged over its own length
-    epochs        passes over the data
-    loss          "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
-    shuffle_seed  None: samples in order; an integer >= 0: epoch e = 0, 1, ... takes them in the order of
-                  numpy.random.default_rng([shuffle_seed, e]).permutation(n)
-    momentum      of torch.optim.SGD, without dampening: velocity = momentum * velocity + gradient; >= 0
-    weight_decay  of torch.optim.SGD, of the bias too: weight_decay * (w, b) is added to the gradient, not to the loss;
-                  >= 0
-    history       keeps every so many steps, 0 none
-    backend       "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
-                  else "numba"
-    progress      True for a tqdm bar, or a callable (done, total) that counts steps
+    X              features (n, d), float32 or float64
+    y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
+    w, b           start, (d,) and (1,), of the dtype of X; they end as the trained parameters
+    lr             learning rate, finite, >= 0
+    batch_size     samples a step, at most all; the last batch of an epoch is averaged over its own length
+    epochs         passes over the data
+    loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
+    sample_weight  (n,) >= 0, not all 0: a batch's loss is sum(weight * loss) / len(batch), as
+                   torch.nn.functional.binary_cross_entropy_with_logits(weight=) has it: the weighted mean of
+                   `bce_loss_grad` where the batch's weights have the mean 1
+    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0: multiplies the loss of the positive class, for
+                   loss="bce" alone
+    shuffle_seed   None: samples in order; an integer >= 0: epoch e takes them in the order of
+                   numpy.random.default_rng([shuffle_seed, e]).permutation(n)
+    first_epoch    number of the first epoch, e = first_epoch, first_epoch + 1, ...: how many there were before
+    momentum       of torch.optim.SGD, without dampening: velocity = momentum * velocity + gradient; >= 0
+    weight_decay   of torch.optim.SGD, of the bias too: weight_decay * (w, b) is added to the gradient, not to the loss;
+                   >= 0
+    velocity       to start with: Run.velocity of the run to go on with, or (d + 1,), the bias last; None: 0
+    frozen         "w" or "b", which then stays as it is; None: both are trained
+    history        keeps every so many steps, 0 none
+    backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
+                   else "numba"
+    progress       True for a tqdm bar, or a callable (done, total) that counts steps
 
-    Returns Run(w (k, d), b (k,), loss (k,)), k = steps // history or 0 of steps = epochs * ceil(n / batch_size): the
-    parameters after each kept step and the minibatch's loss before it. The compiled run computes in float64 whatever
-    the dtype and rounds what it returns; large batches are shared by all threads, with the same bits for any number.
+    Returns Run(w (k, d), b (k,), loss (k,), velocity), k = steps // history or 0 of steps = epochs * ceil(n /
+    batch_size): the parameters after each kept step and the minibatch's loss before it. The compiled run computes in
+    float64 whatever the dtype and rounds what it returns; large batches are shared by all threads, with the same bits
+    for any number.
+
+    `velocity` is float64, in torch's units, (d + 1,); that of float32 data is (2, d + 1), with the parameters before
+    they were rounded below it. A second run from where `w` and `b` ended, with that velocity and, if shuffled, with
+    first_epoch the epochs so far, is one with the first, by the compiled CPU backend to the bit. Parameters that were
+    changed in between start as they are.
 
     Raises ValueError or TypeError that name a wrong argument, with `w` and `b` untouched, and FloatingPointError naming
-    the step if the run diverges. After that, or after Ctrl-C, `w` and `b` hold the last parameters reached.
+    the step whose loss, or the parameters after it, leave the range of the dtype. After that, or after Ctrl-C, `w` and
+    `b` hold the last parameters reached.
     """
-    backend = checks.backend(backend, X=X, y=y, w=w, b=b)
+    backend = checks.backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array = checks.matrix("X", X)
     n, d = X_array.shape
     dtype = checks.dtype_of(X_array)
@@ -198,37 +218,65 @@ def sgd_run_(
         "epochs": checks.whole("epochs", epochs, 0),
         "loss": checks.one_of("loss", loss, checks.COSTS),
         "shuffle_seed": None if shuffle_seed is None else checks.whole("shuffle_seed", shuffle_seed, 0),
+        "first_epoch": checks.whole("first_epoch", first_epoch, 0),
         "momentum": checks.rate("momentum", momentum),
         "weight_decay": checks.rate("weight_decay", weight_decay),
+        "trained": trained_beside(frozen, d),
         "history": checks.whole("history", history, 0),
     }
     steps = checks.steps_of(settings["epochs"], n, settings["batch_size"])
     settings["history"] = min(settings["history"], steps + 1)
     if settings["history"]:
         checks.memory((steps // settings["history"], d + 2), dtype, [X_array])
+    y_array, weight = weighting.of_training(y_array, sample_weight, pos_weight, loss)
+    state = state_of(velocity, *parameters, settings["trained"])
     body = {"reference": reference_run, "torch": torch_run}.get(backend, numba_run)
     tell = checks.watch(w, b)
     with reporter(progress) as report:
         try:
-            run = body(X_array, y_array, *parameters, **settings, progress=report)
+            path = body(X_array, y_array, weight, state, **settings, progress=report)
         finally:
+            parameters[0][:], parameters[1][:] = state[1, :d], state[1, d:]
             tell()
-    return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else run
+    path = path._replace(velocity=state if dtype == np.float32 else state[0])
+    return Run(*(checks.like(X, array) for array in path))
 
 
-def numba_run(X, y, w, b, **settings):
+def trained_beside(frozen, d):
+    """The range of the parameters, the bias last, that are trained where "w", "b" or none of them is frozen."""
+    if frozen is None:
+        return 0, d + 1
+    return (d, d + 1) if checks.one_of("frozen", frozen, ("w", "b")) == "w" else (0, d)
+
+
+def state_of(velocity, w, b, trained):
+    """Velocity and parameters (2, d + 1), float64, of a run from w (d,) and b (1,), where these are. What isn't trained
+    has the velocity 0. Parameters that come with the velocity are taken as those that w and b are rounded from."""
+    start = np.concatenate([values.cpu().numpy() if checks.on_card(values) else values for values in (w, b)])
+    state = np.stack([np.zeros(len(start)), start])
+    if velocity is not None:
+        moving, *exact = checks.velocity(velocity, len(w))
+        state[0, slice(*trained)] = moving[slice(*trained)]
+        for values in exact:
+            with np.errstate(over="ignore"):
+                same = values.astype(start.dtype) == start
+            state[1] = np.where(same, values, start)
+    return checks.like(w, state) if checks.on_card(w) else state
+
+
+def numba_run(X, y, weight, state, **settings):
     """Looks at the values of X and y only if the run fails, as it does where one of them isn't finite, or if they are
     not read."""
-    start = w.copy(), b.copy()
+    start = state.copy()
     if settings["epochs"] == 0:
         check_data(X, y)
     try:
-        return numba_module("update").sgd_run_(X, y, w, b, **settings)
+        return numba_module("update").sgd_run_(X, y, weight, state, **settings)
     except FloatingPointError:
-        end = w.copy(), b.copy()
-        w[:], b[:] = start
+        end = state.copy()
+        state[:] = start
         check_data(X, y)
-        w[:], b[:] = end
+        state[:] = end
         raise
 
 
@@ -237,26 +285,27 @@ def check_data(X, y):
     checks.check_finite("X", X)
 
 
-def reference_run(X, y, w, b, *, progress, **settings):
+def reference_run(X, y, weight, state, *, progress, **settings):
     from kernels import reference
 
     check_data(X, y)
-    X, y, end_w, end_b = on_tensors(X, y, w.copy(), b.copy())
+    velocity, start = on_tensors(*state.astype(X.dtype))
+    w, b = start[:-1], start[-1:]
+    weights = None if weight is None else on_tensors(weight.astype(X.dtype))[0]
     try:
-        run = reference.sgd_run_(X, y, end_w, end_b, **settings)
+        path = reference.sgd_run_(
+            *on_tensors(X, y.astype(X.dtype, copy=False)), w, b, sample_weight=weights, velocity=velocity, **settings
+        )
     finally:
-        w[:], b[:] = end_w.numpy(), end_b.numpy()
+        state[1] = start.numpy()
+    state[0] = path.velocity.numpy()
     steps = settings["epochs"] * -(-len(X) // settings["batch_size"])
     progress(steps, steps)
-    return Run(*(field.numpy() for field in run))
+    return Run(*(field.numpy() for field in path[:3]))
 
 
-def torch_run(X, y, w, b, *, progress, **settings):
+def torch_run(X, y, weight, state, **settings):
     check_data(X, y)
-    X, y, end_w, end_b = on_tensors(X, y, w, b)
-    try:
-        run = torch_module("update").sgd_run_(X, y, end_w, end_b, **settings, progress=progress)
-    finally:
-        if not checks.is_tensor(w):  # which torch can't always view
-            w[:], b[:] = end_w.numpy(), end_b.numpy()
-    return run if checks.is_tensor(w) else Run(*(field.numpy() for field in run))
+    weights = None if weight is None else on_tensors(weight)[0]
+    run = torch_module("update").sgd_run_(*on_tensors(X, y), weights, *on_tensors(state), **settings)
+    return run if checks.is_tensor(X) else Run(*(field.numpy() for field in run[:3]))

@@ -10,6 +10,8 @@ know of weights of samples alone.
 
 import numpy as np
 
+from kernels import checks
+
 
 def weigh_positive(y, weight, pos_weight):
     """Labels and weights (n,), float64, that stand for labels `y`, weights or None, and that of the positive class.
@@ -21,3 +23,33 @@ def weigh_positive(y, weight, pos_weight):
     grown = 1.0 - y + positive
     labels = positive / (grown + (grown == 0))  # a sample that counts for nothing has label 0
     return labels, grown if weight is None else weight * grown
+
+
+def of_training(y, sample_weight, pos_weight, loss):
+    """Labels and weights (n,), float64, with which training minimises sum(weight * loss) / n; `y` itself and None where
+    there are no weights."""
+    weight, positive = checks.weights(sample_weight, len(y)), checks.pos_weight(pos_weight)
+    if weight is None and positive is None:
+        return y, None
+    checks.check_labels(y)
+    weight = None if weight is None else checks.cast(weight, np.float64)
+    if positive is None:
+        return checks.cast(y, np.float64), weight
+    if loss != "bce":
+        raise ValueError(f"pos_weight is {pos_weight}; accepted: None, as loss {loss!r} isn't the cross-entropy")
+    with np.errstate(over="ignore"):
+        labels, weight = weigh_positive(y, weight, positive)
+    if not (checks.on_card(weight) or checks.is_finite(weight)):
+        raise ValueError(f"pos_weight is {pos_weight}; accepted: one whose products with sample_weight are finite")
+    return labels, weight
+
+
+def in_dtype(labels, weight, dtype):
+    """Both in a dtype, which must hold the weights; these may be None."""
+    if weight is None:
+        return labels, None
+    with np.errstate(over="ignore"):
+        narrow = checks.cast(weight, dtype)
+    if not checks.on_card(narrow) and narrow.max() > np.finfo(dtype).max:
+        raise ValueError(f"a weight of a sample is {weight.max()}; accepted: weights in the range of {dtype}")
+    return checks.cast(labels, dtype), narrow

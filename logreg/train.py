@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from kernels import checks, sgd_run_
+from kernels import checks, sgd_run_, weighting
 from kernels.reference import COSTS
 from kernels.results import Run
 from logreg.data import samples
@@ -28,6 +28,9 @@ class History:
     cost                   what was minimised: "bce" or "mse"; weight decay is no part of it
     x (n, d), y (n,)       the data, in its own order
     every                  steps from one that was kept to the next; 0 if none was
+    sample_weight (n,)     by which losses were multiplied, and the factor of the positive class: losses on all the data
+    pos_weight             are weighted as they were, accuracies not at all; None: 1
+    velocity               of the last step, as `kernels.sgd_run_` takes it to go on; None of a part of a run
     """
 
     w: np.ndarray
@@ -43,20 +46,23 @@ class History:
     x: np.ndarray
     y: np.ndarray
     every: int = 1
+    sample_weight: np.ndarray | None = None
+    pos_weight: float | None = None
+    velocity: np.ndarray | None = None
 
     def full_loss(self):
         """Loss on all the data after each step that was kept (k,), float64."""
-        return self._mean_of(COSTS[self.cost][0], self.w, self.b)
+        return self._loss_at(self.w, self.b)
 
     @property
     def start_loss(self):
         """Loss on all the data before the first step."""
-        return self._mean_of(COSTS[self.cost][0], self.start_w[None], [self.start_b]).item()
+        return self._loss_at(self.start_w[None], [self.start_b]).item()
 
     @property
     def end_loss(self):
         """Loss on all the data after the last step."""
-        return self._mean_of(COSTS[self.cost][0], self.end_w[None], [self.end_b]).item()
+        return self._loss_at(self.end_w[None], [self.end_b]).item()
 
     def full_accuracy(self):
         """Share of all the samples that are classified correctly after each step that was kept (k,), float64."""
@@ -76,12 +82,19 @@ class History:
         kept = steps // self.every if self.every else 0
         end_w, end_b = (self.w[kept - 1], float(self.b[kept - 1])) if kept else (self.start_w, self.start_b)
         part = {"w": self.w[:kept], "b": self.b[:kept], "loss": self.loss[:kept]}
-        return replace(self, **part, end_w=end_w, end_b=end_b, steps=kept * self.every)
+        return replace(self, **part, end_w=end_w, end_b=end_b, steps=kept * self.every, velocity=None)
 
-    def _mean_of(self, function, w, b):
-        """Mean over the data of function(z, y) with each of the parameters w (k, d), b (k,)."""
+    def _loss_at(self, w, b):
+        labels, weight = weighting.of_training(self.y, self.sample_weight, self.pos_weight, self.cost)
+        weight, cost = None if weight is None else torch.from_numpy(weight), COSTS[self.cost][0]
+        return self._mean_of(lambda z, y: weighted(cost(z, y), weight), w, b, labels)
+
+    def _mean_of(self, function, w, b, labels=None):
+        """Mean over the data of function(z, y) with each of the parameters w (k, d), b (k,); y are `labels` or, if that
+        is None, those of the data."""
         w, b = torch.from_numpy(np.asarray(w, np.float64)), torch.from_numpy(np.asarray(b, np.float64))
-        x, y = torch.from_numpy(self.x.astype(np.float64)), torch.from_numpy(self.y.astype(np.float64))
+        labels = self.y if labels is None else labels
+        x, y = (torch.from_numpy(values.astype(np.float64)) for values in (self.x, labels))
         at_once = max(1, LOGITS_AT_ONCE // len(y))
         means = [
             function(some_w @ x.T + some_b[:, None], y).double().mean(-1)
@@ -95,16 +108,35 @@ def is_correct(z, y):
     return (z > 0) == (y > 0.5)
 
 
-def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, history=1, **settings):
+def weighted(values, weight):
+    """Values (..., n) times weights (n,): where these are 0, 0 whatever the value."""
+    return values if weight is None else torch.where(weight > 0, weight * values, 0.0)
+
+
+def train(
+    model,
+    data,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss="bce",
+    sample_weight=None,
+    pos_weight=None,
+    device=None,
+    history=1,
+    **settings,
+):
     """Trains the model by minibatch gradient descent; the whole run is one kernel call.
 
     `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the
-    trained parameters. `data[:]` gives x (n, d) and y (n, 1) or (n,). The other arguments are those of
-    `kernels.sgd_run_`, also `shuffle_seed`, `momentum`, `weight_decay`, `backend` and `progress`; `device` is None,
-    "cpu", or a CUDA device to train on, with model and data on the CPU before and after. Returns a History.
+    trained parameters, and a weight or bias that doesn't require grad stays as it is. `data[:]` gives x (n, d) and
+    y (n, 1) or (n,). The other arguments are those of `kernels.sgd_run_`, also `shuffle_seed`, `first_epoch`,
+    `momentum`, `weight_decay`, `velocity`, `backend` and `progress`; `device` is None, "cpu", or a CUDA device to train
+    on, with model and data on the CPU before and after. Returns a History, with whose `velocity` another call goes on.
 
-    Raises what `kernels.sgd_run_` raises; ValueError for another device, TypeError for another model or one of another
-    dtype.
+    Raises what `kernels.sgd_run_` raises; ValueError for another device, or a model of which nothing requires grad;
+    TypeError for another model or one of another dtype.
     """
     card = card_of(device)
     layer = linear_layer(model)
@@ -115,10 +147,27 @@ def train(model, data, *, lr, batch_size, epochs, loss="bce", device=None, histo
     if start_w.dtype != x.dtype:
         raise TypeError(f"model has parameters of {start_w.dtype}; accepted: {x.dtype}, the dtype of data x")
     settings |= {"lr": lr, "batch_size": batch_size, "epochs": epochs, "loss": loss, "history": history}
+    settings |= {"sample_weight": sample_weight, "pos_weight": pos_weight, "frozen": frozen_part(layer)}
     run = sgd_run_(x, y, w, b, **settings) if card is None else run_on(card, x, y, w, b, settings)
     per_epoch = -(-len(y) // int(batch_size))
     steps = {"steps": int(epochs) * per_epoch, "steps_per_epoch": per_epoch, "every": int(history)}
-    return History(*run, start_w, start_b, *copies_of(w, b), **steps, cost=loss, x=x.copy(), y=y.copy())
+    ends = start_w, start_b, *copies_of(w, b)
+    objective = {"cost": loss, "sample_weight": weights_of(sample_weight), "pos_weight": checks.pos_weight(pos_weight)}
+    return History(*run[:3], *ends, **steps, **objective, x=x.copy(), y=y.copy(), velocity=run.velocity)
+
+
+def frozen_part(layer):
+    """Which parameters of an nn.Linear don't require grad: "w", "b", or None of them."""
+    if layer.weight.requires_grad and layer.bias.requires_grad:
+        return None
+    if not (layer.weight.requires_grad or layer.bias.requires_grad):
+        raise ValueError("model has no parameter that requires grad; accepted: weight or bias to be trained")
+    return "b" if layer.weight.requires_grad else "w"
+
+
+def weights_of(sample_weight):
+    """A copy of the weights of the samples (n,), float64; None if there are none."""
+    return None if sample_weight is None else checks.array_of("sample_weight", sample_weight).astype(np.float64)
 
 
 def copies_of(w, b):
@@ -146,7 +195,9 @@ def accuracy(model, data):
 
 def run_on(card, x, y, w, b, settings):
     """The Run on a CUDA device, with NumPy arrays in and out; w and b end as the trained parameters."""
-    parameters = w.to(card), b.to(card)
+    parameters, weight = (w.to(card), b.to(card)), settings["sample_weight"]
+    if weight is not None:
+        settings |= {"sample_weight": moved(card, checks.array_of("sample_weight", weight))[0]}
     try:
         run = sgd_run_(*moved(card, x, y), *parameters, **settings)
     finally:

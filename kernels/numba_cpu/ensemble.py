@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange, types
 
+from kernels.divergence import losses_may_overflow
 from kernels.numba_cpu.elementary import LOG2_E, exp2, exp_normal, log1p_scaled
 from kernels.numba_cpu.launch import launch, parallel_kernel, threads
 from kernels.numba_cpu.products import EXPONENT_OFFSET, normalised, times
@@ -50,13 +51,15 @@ COST_BLOCK = 64  # samples that share a logarithm
 
 
 class Samples(NamedTuple):
-    """Signed rows (n, d + 1), the same times log2 e, distances of the labels from their classes (n,), and whether the
-    squared error is minimised."""
+    """Signed rows (n, d + 1), the same times the samples' weights and times log2 e, distances of the labels from their
+    classes (n,), whether the squared error is minimised, and the weights (n,) or None."""
 
     rows: np.ndarray
+    pulls: np.ndarray
     powers: np.ndarray
     distance: np.ndarray
     squared: bool
+    weight: np.ndarray | None
 
 
 # One group: the models in the lanes of one vector
@@ -127,7 +130,7 @@ def run_one_feature(members, numbers, logit, samples, checked, settings, first, 
     batch that isn't complete; `reached` (lanes,) the step at which every sample was right first, or -1. Parameters
     after each step go to `path` (1 + steps, 2, lanes), from its second entry on, as far as it has room.
     """
-    (rows, powers, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, groups
+    (pulls, powers, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, groups
     n, lanes, room = distance.size, reached.shape[1], path.shape[1]
     row = first % n
     begin = row // batch_size * batch_size
@@ -151,7 +154,7 @@ def run_one_feature(members, numbers, logit, samples, checked, settings, first, 
                 by_w, by_b = load(members, state, at + 4 * lanes), load(members, state, at + 5 * lanes)
             for i in range(row, stop):
                 force = push(fma(w, powers[i, 0], b * powers[i, 1]), distance[i], squared)
-                by_w, by_b = fma(force, rows[i, 0], by_w), fma(force, rows[i, 1], by_b)
+                by_w, by_b = fma(force, pulls[i, 0], by_w), fma(force, pulls[i, 1], by_b)
             if complete:
                 w, w_lost = moved(w, load(members, state, at + 2 * lanes), by_w, lr / (end - begin))
                 b, b_lost = moved(b, load(members, state, at + 3 * lanes), by_b, lr / (end - begin))
@@ -183,9 +186,27 @@ def wide_margin(wide, rows, i, theta, lane, lanes):
 
 
 @njit(forceinline=True)
-def with_costs(cost, right, rows, distance, squared, start, stop, theta, lane):
-    """Adds the costs of the samples [start, stop), and the number that is right, by `theta` (d + 1, lanes)."""
+def cost_of(margin, distance, squared):
+    if squared:
+        error = 1.0 / (exp_normal(margin) + 1.0) - distance
+        return error * error
+    e = exp_normal(-absolute(margin))
+    cost = log1p_scaled(e, e * 0.0) + select(margin < 0.0, -margin, 0.0)
+    return fma(margin, distance, cost) if distance != 0.0 else cost
+
+
+@njit(forceinline=True)
+def with_costs(cost, right, rows, distance, squared, weight, start, stop, theta, lane):
+    """Adds the costs of the samples [start, stop), times their weights unless these are None, and the number that is
+    right, by `theta` (d + 1, lanes)."""
     size, lanes = theta.shape
+    if weight is not None:
+        for i in range(start, stop):
+            margin = wide_margin(WIDE_PART, rows, i, theta, lane, lanes)
+            right = right + select(is_right(margin, rows[i, size - 1]), 1.0, 0.0)
+            if weight[i] > 0.0:
+                cost = fma(cost_of(margin, distance[i], squared), weight[i], cost)
+        return cost, right
     for first in range(start, stop, COST_BLOCK):
         product = splat(WIDE_PART, 0.0)
         for i in range(first, min(first + COST_BLOCK, stop)):
@@ -224,7 +245,7 @@ def all_right(wide, rows, order, state, lanes, waiting):
 
 
 @njit(forceinline=True)
-def add_gradient(members, rows, powers, i, distance, squared, state, size, lanes):
+def add_gradient(members, pulls, powers, i, distance, squared, state, size, lanes):
     """Adds the gradient of one sample to the third part of `state` (3, d + 1, lanes)."""
     power = splat(members, 0.0)
     for j in range(size):
@@ -232,7 +253,7 @@ def add_gradient(members, rows, powers, i, distance, squared, state, size, lanes
     force = push(power, distance[i], squared)
     for j in range(size):
         at = (2 * size + j) * lanes
-        store(state, at, fma(force, rows[i, j], load(members, state, at)))
+        store(state, at, fma(force, pulls[i, j], load(members, state, at)))
 
 
 @njit(forceinline=True)
@@ -251,7 +272,7 @@ def take_step(members, rate, state, size, lanes):
 def run_features(members, numbers, wide, samples, order, settings, first, last, group):
     """As `run_one_feature` for any number of features, with the parameters in `state` (3, d + 1, lanes); `wide` are as
     many float64 as there are members."""
-    (rows, powers, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
+    (rows, pulls, powers, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
     (n, size), lanes = rows.shape, reached.size
     row = first % n
     begin = row // batch_size * batch_size
@@ -268,7 +289,7 @@ def run_features(members, numbers, wide, samples, order, settings, first, last, 
         end = min(begin + batch_size, n)
         stop = min(end, row + last - first)
         for i in range(row, stop):
-            add_gradient(members, rows, powers, i, distance, squared, state, size, lanes)
+            add_gradient(members, pulls, powers, i, distance, squared, state, size, lanes)
         first += stop - row
         row = stop if stop < n else 0
         if stop == end:
@@ -285,52 +306,62 @@ def run_features(members, numbers, wide, samples, order, settings, first, last, 
 
 
 @parallel_kernel
-def one_feature_single(rows, powers, distance, squared, checked, batch_size, lr, first, last, state, reached, path):
+def one_feature_single(
+    rows, pulls, powers, distance, squared, checked, batch_size, lr, first, last, state, reached, path
+):
     for job in prange((state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
         some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
-        samples, settings = (rows, powers, distance, squared), (batch_size, lr)
+        samples, settings = (pulls, powers, distance, squared), (batch_size, lr)
         groups = state[some], reached[some], path[some]
         run_one_feature(SINGLE, SINGLE_STEPS, fma, samples, checked, settings, first, last, groups)
 
 
 @parallel_kernel
-def one_feature_double(rows, powers, distance, squared, checked, batch_size, lr, first, last, state, reached, path):
+def one_feature_double(
+    rows, pulls, powers, distance, squared, checked, batch_size, lr, first, last, state, reached, path
+):
     for job in prange((state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
         some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
-        samples, settings = (rows, powers, distance, squared), (batch_size, lr)
+        samples, settings = (pulls, powers, distance, squared), (batch_size, lr)
         groups = state[some], reached[some], path[some]
         run_one_feature(DOUBLE, DOUBLE_STEPS, rounded_twice, samples, checked, settings, first, last, groups)
 
 
 @parallel_kernel
-def features_single(rows, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path):
+def features_single(
+    rows, pulls, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path
+):
     for g in prange(state.shape[0]):
-        samples, settings, group = (rows, powers, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
+        samples, settings = (rows, pulls, powers, distance, squared), (batch_size, lr)
+        group = state[g], reached[g], path[g]
         run_features(SINGLE, SINGLE_STEPS, SINGLE_WIDE, samples, order[g], settings, first, last, group)
 
 
 @parallel_kernel
-def features_double(rows, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path):
+def features_double(
+    rows, pulls, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path
+):
     for g in prange(state.shape[0]):
-        samples, settings, group = (rows, powers, distance, squared), (batch_size, lr), (state[g], reached[g], path[g])
+        samples, settings = (rows, pulls, powers, distance, squared), (batch_size, lr)
+        group = state[g], reached[g], path[g]
         run_features(DOUBLE, DOUBLE_STEPS, DOUBLE, samples, order[g], settings, first, last, group)
 
 
 @parallel_kernel
-def add_costs(rows, distance, squared, start, stop, theta, sums):
+def add_costs(rows, distance, squared, weight, start, stop, theta, sums):
     """Adds the costs, and the number that is right, of the samples [start, stop) at `theta` (groups, d + 1, lanes) to
     `sums` (groups, 2, lanes), float64."""
     lanes = theta.shape[2]
     for g in prange(theta.shape[0]):
         for lane in range(0, lanes, PART):
             cost, right = load(WIDE_PART, sums[g], lane), load(WIDE_PART, sums[g], lanes + lane)
-            cost, right = with_costs(cost, right, rows, distance, squared, start, stop, theta[g], lane)
+            cost, right = with_costs(cost, right, rows, distance, squared, weight, start, stop, theta[g], lane)
             store(sums[g], lane, cost)
             store(sums[g], lanes + lane, right)
 
 
 @parallel_kernel
-def batch_losses(rows, distance, squared, batch_size, step, path, losses):
+def batch_losses(rows, distance, squared, weight, batch_size, step, path, losses):
     """Mean costs (groups, steps, lanes) of the batches of steps number `step` and following, each at its entry of
     `path` (groups, steps + 1, d + 1, lanes)."""
     n = distance.size
@@ -340,7 +371,7 @@ def batch_losses(rows, distance, squared, batch_size, step, path, losses):
             stop = min(start + batch_size, n)
             for lane in range(0, losses.shape[2], PART):
                 zero = splat(WIDE_PART, 0.0)
-                cost, _ = with_costs(zero, zero, rows, distance, squared, start, stop, path[g, k], lane)
+                cost, _ = with_costs(zero, zero, rows, distance, squared, weight, start, stop, path[g, k], lane)
                 store(losses[g, k], lane, cost / (stop - start))
 
 
@@ -350,12 +381,14 @@ KERNELS = {"f": (one_feature_single, features_single), "d": (one_feature_double,
 # Launches
 
 
-def signed_samples(X, y, loss):
+@np.errstate(over="ignore")  # of weights, which takes a model that has such a sample out of the range too
+def signed_samples(X, y, weight, loss):
     sign = np.where(y > 0.5, 1, -1).astype(X.dtype)[:, None]
     rows = np.ascontiguousarray(np.hstack([sign * X, sign]))
     largest = np.finfo(X.dtype).max / LOG2_E  # what is beyond overflows in any step
     powers = (LOG2_E * np.clip(rows, -largest, largest).astype(np.float64)).astype(X.dtype)
-    return Samples(rows, powers, np.where(y > 0.5, 1 - y, y), loss == "mse")
+    pulls = rows if weight is None else weight[:, None] * rows
+    return Samples(rows, pulls, powers, np.where(y > 0.5, 1 - y, y), loss == "mse", weight)
 
 
 def extremes(rows):
@@ -395,10 +428,11 @@ def models_at_once(samples, epochs):
     return max(1, samples_at_once(fair, operations(size)) // max(1, epochs * n)) * fair
 
 
-def train(samples, start, batch_size, lr, epochs, history, advance):
+def train(samples, start, batch_size, lr, epochs, watched, history, advance):
     """Trains models from `start` (m, d + 1); returns them as (groups, d + 1, lanes), and their steps (groups, lanes).
 
-    Fills `history`, a Run of the m models, unless it is None. `advance` is told of steps, those of all models.
+    Models whose losses overflow are looked for if `watched`. Fills `history`, a Run of the m models, unless it is None.
+    `advance` is told of steps, those of all models.
     """
     n, size = samples.rows.shape
     theta = in_lanes(start)
@@ -408,40 +442,61 @@ def train(samples, start, batch_size, lr, epochs, history, advance):
     reached = np.full((groups, lanes), -1)
     known = extremes(samples.rows) if size == 2 else np.tile(np.arange(n), (groups, 1))
     kernel = KERNELS[start.dtype.char][size > 2]
-    at_once = samples_at_once(groups * lanes, operations(size))
-    if history is not None:
+    at_once, looked_at = samples_at_once(groups * lanes, operations(size)), watched or history is not None
+    if looked_at:
         at_once = min(at_once, max(1, PATH_BYTES // theta.nbytes) * batch_size)
     for first in range(0, max(1, epochs * n), at_once):
         last = min(first + at_once, epochs * n)
         steps = slice(*(at // n * -(-n // batch_size) + at % n // batch_size for at in (first, last)))
-        kept = 0 if history is None else steps.stop - steps.start
+        kept = steps.stop - steps.start if looked_at else 0
         path = np.empty((groups, 1 + kept, size, lanes), start.dtype)
         path[:, :1] = state[:, :1]
         work = groups * lanes * (last - first) * operations(size)
-        launch(kernel, work, *samples, known, batch_size, lr, first, last, state, reached, path)
-        if history is not None:
-            keep(samples, batch_size, steps, path, history)
+        launch(kernel, work, *samples[:-1], known, batch_size, lr, first, last, state, reached, path)
+        if looked_at:
+            losses = losses_along(samples, batch_size, steps.start, path)
+            if watched:
+                fail(losses, path, state)
+            if history is not None:
+                keep(losses, steps, path, history)
         if steps.stop > steps.start:
             advance(len(start) * (steps.stop - steps.start))
     return state[:, 0].copy(), reached
 
 
-@np.errstate(over="ignore")  # a loss may be beyond float32
-def keep(samples, batch_size, steps, path, history):
-    """Writes the steps of a launch to `history`, from `path` (groups, steps + 1, d + 1, lanes), the state before first.
+def losses_along(samples, batch_size, step, path):
+    """Losses (groups, steps, lanes), float64, before steps number `step` and following."""
+    losses = np.empty((len(path), path.shape[1] - 1, path.shape[3]))
+    work = losses.size * batch_size * OPERATIONS_PER_COST
+    launch(batch_losses, work, *costs_of(samples), batch_size, step, path, losses)
+    return losses
+
+
+def fail(losses, path, state):
+    """Makes NaN of what comes after a loss beyond the range of the dtype: of it, the path and the state."""
+    failed = np.logical_or.accumulate(~(losses <= np.finfo(path.dtype).max), axis=1)
+    losses[failed] = np.nan
+    path[:, 1:].swapaxes(2, 3)[failed] = np.nan
+    state[:, 0].swapaxes(1, 2)[failed.any(axis=1)] = np.nan
+
+
+def keep(losses, steps, path, history):
+    """Writes the steps of a launch, and the losses before them, to `history`, from `path` (groups, steps + 1, d + 1,
+    lanes), the state before first.
 
     Nothing but NaN follows a step that isn't finite.
     """
     models = len(history.b)
-    losses = np.empty((len(path), path.shape[1] - 1, path.shape[3]))
-    rows, _, distance, squared = samples
-    work = losses.size * batch_size * OPERATIONS_PER_COST
-    launch(batch_losses, work, rows, distance, squared, batch_size, steps.start, path, losses)
     theta = from_lanes(path, models)
     theta[~np.isfinite(theta).all(axis=-1)] = np.nan
     history.w[:, steps], history.b[:, steps] = theta[:, 1:, :-1], theta[:, 1:, -1]
     losses = from_lanes(losses, models)
     history.loss[:, steps] = np.where(np.isnan(theta[:, :-1, -1]), np.nan, losses)
+
+
+def costs_of(samples):
+    """What costs are made of."""
+    return samples.rows, samples.distance, samples.squared, samples.weight
 
 
 def costs(samples, theta):
@@ -450,10 +505,9 @@ def costs(samples, theta):
     sums = np.zeros((groups, 2, lanes))
     each = 2 * size + OPERATIONS_PER_COST
     at_once = -(-samples_at_once(groups * lanes, each) // COST_BLOCK) * COST_BLOCK
-    rows, _, distance, squared = samples
     for first in range(0, n, at_once):
         last = min(first + at_once, n)
-        launch(add_costs, groups * lanes * (last - first) * each, rows, distance, squared, first, last, theta, sums)
+        launch(add_costs, groups * lanes * (last - first) * each, *costs_of(samples), first, last, theta, sums)
     return sums / n
 
 
@@ -471,14 +525,16 @@ def write_ends(samples, theta, reached, ends):
     ends.w[:] = from_lanes(theta[:, :-1], models)
 
 
-def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
-    """`kernels.sgd_ensemble` on checked arrays: X (n, d), y (n,), w0 (k, d) and b0 (k,) of one dtype, history_of (m,);
-    at most n samples a batch. Members with a history are trained again, so that the others needn't keep theirs."""
+def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+    """`kernels.sgd_ensemble` on checked arrays: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one dtype,
+    history_of (m,); at most n samples a batch. Members with a history are trained again, so that the others needn't
+    keep theirs."""
     (k, d), m, dtype = w0.shape, len(history_of), X.dtype
     steps = epochs * -(-len(y) // batch_size)
-    samples, start, settings = signed_samples(X, y, loss), np.column_stack([w0, b0]), (batch_size, lr, epochs)
+    samples, start = signed_samples(X, y, weight, loss), np.column_stack([w0, b0])
+    settings = batch_size, lr, epochs, losses_may_overflow(X, weight, (w0, b0), steps, lr)
     ends = Ensemble(np.empty((k, d), dtype), *np.empty((3, k), dtype), np.empty(k, np.int64), None)
-    history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
+    history = np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype)
     advance = counted(progress, (k + m) * steps)
     at_once = models_at_once(samples, epochs)
     for part in parts(k, at_once):
@@ -486,7 +542,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, prog
         write_ends(samples, *trained, Ensemble(*(field[part] for field in ends[:-1]), None))
     for part in parts(m, at_once):
         train(samples, start[history_of[part]], *settings, Run(*(field[part] for field in history)), advance)
-    return ends._replace(history=history)
+    return ends._replace(history=Run(*history))
 
 
 def parts(count, size):

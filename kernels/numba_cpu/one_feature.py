@@ -83,6 +83,14 @@ def losses_of(m, e, s, distance, squared):
 
 
 @njit(forceinline=True)
+def in_reach(m, sign, distance, share, squared, largest):
+    """Whether the mean loss of a batch is, by its margins alone: the logarithms are nothing beside the largest number."""
+    if squared:
+        return True
+    return total(select(absolute(sign) > 0.0, fma(-distance, m, select(m > 0.0, m, 0.0)), 0.0)) * share <= largest
+
+
+@njit(forceinline=True)
 def sums_of_batch(X, y, start, stop, w, b, weight, squared):
     """Sums over the samples from `start` to `stop`: losses, and `weight` times their derivatives by w and by b."""
     losses, grad_w, grad_b = splat(SAMPLES, 0.0), splat(SAMPLES, 0.0), splat(SAMPLES, 0.0)
@@ -109,9 +117,9 @@ def run_one_feature(
 ):
     """Steps [first, last) of a run with one feature, from the row `begin` and from `theta` (w, b).
 
-    `rates` are the learning rate, the momentum and the learning rate times the weight decay; `velocity` is the last
-    step taken. Every so many steps are written to the history. `ahead` (FEW,) holds margins of the next batch from one
-    call to the next, or NaN. Returns the number of the step that failed, or -1.
+    `rates` are the learning rate, the momentum and the weight decay; `velocity` is that of the last step taken. Every
+    so many steps are written to the history. `ahead` (FEW,) holds margins of the next batch from one call to the next,
+    or NaN. Returns the number of the step that failed, as its loss or the parameters after it aren't in range, or -1.
     """
     steps, history = (begin, first, last, batch_size), (every, ws, bs, losses)
     if batch_size <= FEW:
@@ -129,12 +137,12 @@ def run_batches(X, y, steps, rates, squared, largest, theta, velocity, history):
     for step in range(first, last):
         end = min(begin + batch_size, n)
         share = 1.0 / (end - begin)
-        loss, by_w, by_b = sums_of_batch(X, y, begin, end, w, b, lr * share, squared)
-        # what is ready before the gradient goes first: the next step waits for one subtraction
+        loss, by_w, by_b = sums_of_batch(X, y, begin, end, w, b, share, squared)
+        # what is ready before the gradient goes first: the next step waits for little else
         moved_w, moved_b = momentum * moved_w + decay * w, momentum * moved_b + decay * b
-        w, b = (w - moved_w) - by_w, (b - moved_b) - by_b
+        w, b = (w - lr * moved_w) - lr * by_w, (b - lr * moved_b) - lr * by_b
         moved_w, moved_b = moved_w + by_w, moved_b + by_b
-        if not (abs(w) <= largest and abs(b) <= largest):
+        if not (abs(w) <= largest and abs(b) <= largest and loss * share <= largest):
             return step
         theta[0], theta[1] = w, b
         wait -= 1
@@ -159,35 +167,38 @@ def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, hi
     kept, wait = next_kept(first, every)
     end = min(begin + batch_size, n)
     share = 1.0 / (end - begin)
-    x, sign, distance, weights = read_samples(FEW_SAMPLES, FEW_NUMBERS, X, y, begin, end, lr * share)
+    x, sign, distance, weights = read_samples(FEW_SAMPLES, FEW_NUMBERS, X, y, begin, end, share)
     m = load(FEW_SAMPLES, ahead, 0)
     if lanes_set(absolute(m) < REACH) < FEW:
         m = fma(x, w, b) * sign
+    inside = in_reach(m, sign, distance, share, squared, largest)
     e, s = sigmoid_anywhere(m)
     for step in range(first, last):
         begin = end if end < n else 0
         end = min(begin + batch_size, n)
         next_share = 1.0 / (end - begin)
-        following = read_samples(FEW_SAMPLES, FEW_NUMBERS, X, y, begin, end, lr * next_share)
+        following = read_samples(FEW_SAMPLES, FEW_NUMBERS, X, y, begin, end, next_share)
         slope, known = slopes_of(e, s, distance, squared)
         moved_w, moved_b = momentum * moved_w + decay * w, momentum * moved_b + decay * b
-        w, b = w - moved_w, b - moved_b
+        w, b = w - lr * moved_w, b - lr * moved_b
         next_m, before = fma(following[0], w, b) * following[1], terms_of(following, w, b)
-        next_m = after_step(next_m, -known, x, weights, following)
-        next_m = after_step(next_m, slope, x, weights, following)
+        next_m = after_step(next_m, -known, x, weights, following, lr)
+        next_m = after_step(next_m, slope, x, weights, following, lr)
         by_w = total(fma(slope, x * weights, -(known * (x * weights))))
         by_b = total(fma(slope, weights, -(known * weights)))
-        w, b, moved_w, moved_b = w - by_w, b - by_b, moved_w + by_w, moved_b + by_b
-        if not (abs(w) <= largest and abs(b) <= largest):
+        w, b, moved_w, moved_b = w - lr * by_w, b - lr * by_b, moved_w + by_w, moved_b + by_b
+        if not (inside and abs(w) <= largest and abs(b) <= largest):
             return step
-        moved = (absolute(slope) + absolute(known)) * absolute(weights)
+        moved = (absolute(slope) + absolute(known)) * absolute(weights) * lr
         terms = before + terms_of(following, total(moved * absolute(x)), total(moved))
         alike = MOST_CANCELLED * terms_of(following, w, b) >= terms
         if begin > 0 and lanes_set(alike & (absolute(next_m) < REACH)) == FEW:
             next_e, next_s = sigmoid_in_range(next_m)
+            inside = True
         else:  # or products overflowed
             next_m = fma(following[0], w, b) * following[1]
             next_e, next_s = sigmoid_anywhere(next_m)
+            inside = in_reach(next_m, following[1], following[2], next_share, squared, largest)
         theta[0], theta[1] = w, b
         wait -= 1
         if wait == 0:
@@ -209,9 +220,9 @@ def terms_of(samples, w, b):
 
 
 @njit(forceinline=True)
-def after_step(m, slopes, x, weights, following):
-    """Margins of the following batch less the sum of slopes_i weights_i (x_i x' + 1) dm/dz."""
-    next_x, sign = following[:2]
+def after_step(m, slopes, x, weights, following, lr):
+    """Margins of the following batch less the sum of lr slopes_i weights_i (x_i x' + 1) dm/dz."""
+    next_x, sign = following[0], following[1] * lr
     s0, s1, s2, s3 = in_all_lanes(slopes)
     x0, x1, x2, x3 = in_all_lanes(x * weights)
     w0, w1, w2, w3 = in_all_lanes(weights)

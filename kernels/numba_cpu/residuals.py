@@ -45,7 +45,8 @@ def slopes_of(logit, label, share, weighted, live, squared, sums):
             slope = slope * (e / ((e + 1.0) * (e + 1.0)) * 2.0)
         else:
             loss = loss + log1p_scaled(e, e * 0.0)
-        loss, slope = loss * share, slope * share
+        counts = share > 0.0  # a sample of no weight counts for nothing, whatever its logit
+        loss, slope = select(counts, loss * share, 0.0), select(counts, slope * share, 0.0)
     else:
         product = times(product, select(live, e, 0.0))
     slope = select((label >= 0.0) & (other >= 0.0), slope, np.nan)

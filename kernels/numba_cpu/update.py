@@ -22,15 +22,17 @@ GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 
 
 @njit(forceinline=True)
-def descended(theta, gradient, momentum, decay, largest, velocity):
-    """Takes a step; False, with `theta` as it was, where that would leave the range of the dtype."""
+def descended(theta, gradient, rates, trained, largest, velocity):
+    """Takes a step of the parameters `trained`, from the first to before the last; False, with `theta` as it was, where
+    that would leave the range of the dtype."""
+    (lr, momentum, decay), (first, last) = rates, trained
     inside = True
-    for j in range(gradient.size):
+    for j in range(first, last):
         velocity[j] = momentum * velocity[j] + decay * theta[j] + gradient[j]
-        gradient[j] = theta[j] - velocity[j]
+        gradient[j] = theta[j] - lr * velocity[j]
         inside &= abs(gradient[j]) <= largest
     if inside:
-        theta[: gradient.size] = gradient
+        theta[first:last] = gradient[first:last]
     return inside
 
 
@@ -40,6 +42,8 @@ def run_features(
     layout,
     block,
     y,
+    weight,
+    trained,
     begin,
     first,
     last,
@@ -54,111 +58,141 @@ def run_features(
     bs,
     losses,
 ):
-    """As `run_one_feature`, for any number of features, on X as `flat` gives it, `block` rows at a time."""
+    """As `run_one_feature`, for any number of features, on X as `flat` gives it, `block` rows at a time, with weights
+    (n,) of the samples or None, and for a range of parameters that are `trained`."""
     n, d = y.size, velocity.size - 1
-    lr, momentum, decay = rates
-    gradient, near, z, weight = np.empty(d + 1), np.empty(theta.size), np.zeros(block + SPARE), y[:0]
+    gradient, near, z = np.empty(d + 1), np.empty(theta.size), np.zeros(block + SPARE)
+    weights = y[:0] if weight is None else weight
     kept, wait = next_kept(first, every)
     for step in range(first, last):
         end = min(begin + batch_size, n)
+        share = 1.0 / (end - begin)
         gradient[:] = 0.0
         loss = 0.0
         for row in range(begin, end, SPAN):
             stop = min(row + SPAN, end)
-            loss += add_span(X, layout, y, weight, row, stop, theta, squared, block, z, near, gradient)
-        gradient *= lr / (end - begin)
-        if not descended(theta, gradient, momentum, decay, largest, velocity):
+            loss += add_span(X, layout, y, weights, row, stop, theta, squared, block, z, near, gradient)
+        gradient *= share
+        if not (loss * share <= largest and descended(theta, gradient, rates, trained, largest, velocity)):
             return step
         wait -= 1
         if wait == 0:
-            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss / (end - begin)
+            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss * share
             kept, wait = kept + 1, every
         begin = end if end < n else 0
     return -1
 
 
-def run_small_batches(X, y, order, first, last, batch_size, *settings, ahead):
-    """Launches `run_one_feature` or `run_features`; `order` is that of the samples, None if they are in order."""
-    n, d = X.shape
+def run_small_batches(samples, order, first, last, batch_size, trained, *settings, ahead):
+    """Launches `run_one_feature` or, for what that can't, `run_features`; `order` is that of the samples (X, y, weight),
+    None if they are in order."""
+    n, d = samples[0].shape
+    alone = d == 1 and samples[2] is None and trained == (0, 2)
     begin = first % -(-n // batch_size) * batch_size
     if order is not None:
-        batches = last - first + (d == 1)  # of one feature, margins are computed a batch ahead
-        rows = order[begin : begin + batches * batch_size]
-        X, y, begin = X[rows], read_only(y[rows]), 0
-    steps = begin, first, last, batch_size
-    if d == 1:
+        batches = last - first + alone  # margins of one feature are computed a batch ahead
+        samples, begin = taken(samples, order[begin : begin + batches * batch_size]), 0
+    (X, *others), steps = samples, (begin, first, last, batch_size)
+    y, weight = (values if values is None else read_only(values) for values in others)
+    if alone:
         return run_one_feature(read_only(X[:, 0]), y, *steps, *settings, ahead)
     data, layout = flat(X, np.dtype(np.float64))
-    return run_features(data, layout, rows_in_block(X, layout), y, *steps, *settings)
+    return run_features(data, layout, rows_in_block(X, layout), y, weight, trained, *steps, *settings)
 
 
 def run_large_batches(
-    X, y, order, first, last, batch_size, rates, squared, largest, theta, velocity, every, ws, bs, losses
+    samples, order, first, last, batch_size, trained, rates, squared, largest, theta, velocity, every, ws, bs, losses
 ):
     """As `run_small_batches`, for batches so large that all threads share each, and Ctrl-C can't wait for its end."""
-    n, d = X.shape
+    n, d = samples[0].shape
     lr, momentum, decay = rates
+    moving = slice(*trained)
     for step in range(first, last):
         begin = step % -(-n // batch_size) * batch_size
         end = min(begin + batch_size, n)
-        loss, gradient = sums_of_large_batch(X, y, order, begin, end, theta[: d + 1], squared)
+        loss, gradient = sums_of_large_batch(samples, order, begin, end, theta[: d + 1], squared)
+        loss, moved = loss / (end - begin), theta[: d + 1].copy()
         with np.errstate(over="ignore", invalid="ignore"):
-            velocity[:] = momentum * velocity + decay * theta[: d + 1] + lr / (end - begin) * gradient
-            moved = theta[: d + 1] - velocity
-        if not np.abs(moved).max() <= largest:
+            velocity[moving] = (momentum * velocity + decay * moved + gradient / (end - begin))[moving]
+            moved[moving] -= lr * velocity[moving]
+        if not (loss <= largest and np.abs(moved).max() <= largest):
             return step
         theta[: d + 1] = moved
         if every and (step + 1) % every == 0:
             kept = step // every
-            ws[kept], bs[kept] = theta[:d], theta[d]
-            with np.errstate(over="ignore"):  # it may be beyond float32
-                losses[kept] = loss / (end - begin)
+            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss
     return -1
 
 
-def sums_of_large_batch(X, y, order, begin, end, theta, squared):
+def sums_of_large_batch(samples, order, begin, end, theta, squared):
     if order is None:
-        return loss_and_gradient(X[begin:end], y[begin:end], None, theta, squared)
+        return loss_and_gradient(*taken(samples, slice(begin, end)), theta, squared)
     loss, gradient = 0.0, np.zeros(len(theta))
-    at_once = max(1, GATHERED // X.shape[1])
+    at_once = max(1, GATHERED // samples[0].shape[1])
     for first in range(begin, end, at_once):
         rows = order[first : min(first + at_once, end)]
-        loss_of_rows, gradient_of_rows = loss_and_gradient(X[rows], y[rows], None, theta, squared)
+        loss_of_rows, gradient_of_rows = loss_and_gradient(*taken(samples, rows), theta, squared)
         loss, gradient = loss + loss_of_rows, gradient + gradient_of_rows
     return loss, gradient
 
 
-def launches(n, batch_size, epochs, shuffle_seed, at_once):
+def taken(samples, rows):
+    """X, y and weights, which may be None, of some rows."""
+    return tuple(values if values is None else values[rows] for values in samples)
+
+
+def launches(n, batch_size, epochs, shuffle_seed, first_epoch, at_once):
     """(order, first, last): the steps of each launch, and the order of the samples in their epoch or None. A launch on
-    shuffled samples is within an epoch."""
+    shuffled samples is within an epoch; the number of the first one says how they are."""
     per_epoch = -(-n // batch_size)
     steps = epochs * per_epoch
     steps_of_order = max(1, steps) if shuffle_seed is None else per_epoch
     for start in range(0, steps, steps_of_order):
-        epoch, stop = start // per_epoch, start + steps_of_order
+        epoch, stop = first_epoch + start // per_epoch, start + steps_of_order
         order = None if shuffle_seed is None else np.random.default_rng([shuffle_seed, epoch]).permutation(n)
         for first in range(start, stop, at_once):
             yield order, first, min(first + at_once, stop)
 
 
-def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
-    """`kernels.sgd_run_` on checked arrays: X (n, d), y (n,), w (d,) and b (1,) of one dtype; batch_size <= n."""
+def sgd_run_(
+    X,
+    y,
+    weight,
+    state,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss,
+    shuffle_seed,
+    first_epoch,
+    momentum,
+    weight_decay,
+    trained,
+    history,
+    progress,
+):
+    """The path of `kernels.sgd_run_` on checked arrays: X (n, d), y (n,), weights (n,) or None; batch_size <= n.
+
+    `state` (2, d + 1) is the velocity and the parameters, float64, both in place; those `trained` are a range."""
     n, d = X.shape
     steps = epochs * -(-n // batch_size)
     kept = steps // history if history else 0
     run = Run(np.empty((kept, d), X.dtype), np.empty(kept, X.dtype), np.empty(kept, X.dtype))
-    theta, velocity = padded(w, b, np.float64), np.zeros(d + 1)
-    rates = lr, momentum, lr * weight_decay
-    settings = batch_size, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, min(history, steps + 1), *run
+    velocity, theta = state[0], padded(state[1, :d], state[1, d:], np.float64)
+    rates = lr, momentum, weight_decay
+    settings = trained, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, min(history, steps + 1), *run[:3]
     work = operations(batch_size, d)
     large = work >= LARGE_BATCH
     take_steps = run_large_batches if large else partial(run_small_batches, ahead=NO_MARGINS.copy())
-    y = read_only(y)
     if not large and shuffle_seed is None:  # launches are short: none is to copy all the data
         X = np.ascontiguousarray(X) if d == 1 else flattenable(X)
-    for order, first, last in launches(n, batch_size, epochs, shuffle_seed, max(1, LAUNCH_OPERATIONS // work)):
-        failed = take_steps(X, y, order, first, last, *settings)
-        w[:], b[0] = theta[:d], theta[d]
+    samples = X, *(values if values is None else read_only(values) for values in (y, weight))
+    for order, first, last in launches(
+        n, batch_size, epochs, shuffle_seed, first_epoch, max(1, LAUNCH_OPERATIONS // work)
+    ):
+        failed = take_steps(samples, order, first, last, batch_size, *settings)
+        state[1] = theta[: d + 1]
         if failed >= 0:
             raise FloatingPointError(
                 f"sgd_run_: step {failed + 1} of {steps} leaves the range of {X.dtype} (lr = {lr}); "

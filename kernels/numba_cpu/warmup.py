@@ -55,9 +55,10 @@ def compile_surface(dtype):
 def compile_run(X):
     """A run of one step."""
     n, d = X.shape
-    y, w, b = np.zeros(n, X.dtype), np.zeros(d, X.dtype), np.zeros(1, X.dtype)
-    settings = {"shuffle_seed": None, "momentum": 0.0, "weight_decay": 0.0, "history": 1, "progress": silent}
-    update.sgd_run_(X, y, w, b, lr=0.0, batch_size=n, epochs=1, loss="bce", **settings)
+    y, state = np.zeros(n, X.dtype), np.zeros((2, d + 1))
+    settings = {"shuffle_seed": None, "first_epoch": 0, "momentum": 0.0, "weight_decay": 0.0, "trained": (0, d + 1)}
+    settings |= {"lr": 0.0, "batch_size": n, "epochs": 1, "loss": "bce", "history": 1, "progress": silent}
+    update.sgd_run_(X, y, None, state, **settings)
 
 
 def compile_ensemble(dtype, d):

@@ -13,7 +13,7 @@ from kernels.results import Ensemble, Run
 from kernels.torch_cuda.compiled import kernel, padded
 from kernels.torch_cuda.devices import has_triton
 from kernels.torch_cuda.gradient import costs_and_slopes
-from kernels.torch_cuda.update import batches
+from kernels.torch_cuda.update import batches, shared_out
 
 LOGITS = {"cpu": 2**20, "cuda": 2**26}  # of members and samples, at once
 # Members, samples in a batch and in all, features by which a graph's blocks on a card are chosen; not measured.
@@ -37,17 +37,17 @@ def taken(X, y, share, theta, rates, number, known, classes, steps, squared):
     """Takes step `number` of every member, theta (k, d + 1), in place, on a batch X (m, d), y (m,) whose mean has the
     shares (m,); NaN where it leaves the range.
 
-    `rates` are the learning rate and the largest parameter allowed. Notes in `steps` (k,) who is right for the first
+    `rates` are the learning rate and the largest loss or parameter allowed. Notes in `steps` (k,) who is right for the first
     time on the samples `known` of these `classes`. Returns the losses before the step (k,).
     """
     lr, largest = rates.unbind()
-    costs, slopes = costs_and_slopes(logits(theta, X), y, squared)
-    slopes = slopes * share
+    costs, slopes = shared_out(*costs_and_slopes(logits(theta, X), y, squared), share)
+    losses = costs.sum(1)
     moved = theta - lr * torch.cat([product(slopes, X), slopes.sum(1, keepdim=True)], dim=1)
-    inside = (moved.abs() <= largest).all(1, keepdim=True)
+    inside = (moved.abs() <= largest).all(1, keepdim=True) & (losses <= largest)[:, None]
     theta.copy_(torch.where(inside, moved, torch.nan))
     steps.copy_(torch.where((steps < 0) & all_right(theta, known, classes), number, steps))
-    return (costs * share).sum(1)
+    return torch.where(losses <= largest, losses, torch.nan)
 
 
 def all_right(theta, X, classes):
@@ -70,19 +70,19 @@ def take_squared_error(*step):
     return taken(*step, squared=True)
 
 
-def add_costs(total, theta, X, y, share, squared):
-    """Adds costs and right classifications of samples X (n, d), y (n,), where `share` (n,) is 1 and not 0, to `total`
-    (2, k)."""
+def add_costs(total, theta, X, y, weight, share, squared):
+    """Adds costs, times their `weight` (n,), and right classifications of samples X (n, d), y (n,), where `share` (n,)
+    is 1 and not 0, to `total` (2, k)."""
     z = logits(theta, X)
-    costs, _ = costs_and_slopes(z, y, squared)
+    costs, _ = shared_out(*costs_and_slopes(z, y, squared), weight)
     right = (z > 0) == (y > 0.5)
-    total.add_(torch.stack([(costs * share).sum(1), torch.where(right, share, 0.0).sum(1)]))
+    total.add_(torch.stack([costs.sum(1), torch.where(right, share, 0.0).sum(1)]))
 
 
 def sums(function):
     """A kernel that is `add_costs` with all its tensors."""
     k, _, n, d = LIKELY
-    return kernel(function, likely=((None, k), (k, d + 1), (n, d), (n,), (n,)))
+    return kernel(function, likely=((None, k), (k, d + 1), (n, d), (n,), (n,), (n,)))
 
 
 @sums
@@ -108,16 +108,17 @@ def decisive(X, y):
     return tuple(torch.stack(column) for column in zip(*rows, strict=True))
 
 
-def train(X, y, theta, settings, dtype, history, advance):
-    """Trains members theta (k, d + 1), in place, on float64 X and y; returns their steps. Fills `history`, a Run of all
-    of them, unless it is None."""
+def train(samples, theta, settings, dtype, history, advance):
+    """Trains members theta (k, d + 1), in place, on float64 X, y and weights, which may be None; returns their steps.
+    Fills `history`, a Run of all of them, unless it is None."""
+    X, y, _ = samples
     lr, batch_size, epochs, loss = settings
     known, labels = (padded_by_copies(values) for values in decisive(X, y))
     classes = labels > 0.5
     rates = theta.new_tensor([lr, torch.finfo(dtype).max])
     number = torch.zeros((), dtype=torch.int64, device=theta.device)
     steps = torch.where(all_right(theta, known, classes), 0, -1)
-    of_epoch = list(batches(X, y, None, batch_size))
+    of_epoch = list(batches(*samples, None, batch_size))
     for step in range(epochs * len(of_epoch)):
         number += 1
         losses = TAKE[loss](*of_epoch[step % len(of_epoch)], theta, rates, number, known, classes, steps)
@@ -135,55 +136,58 @@ def padded_by_copies(values):
     return values if len(values) > 1 else torch.cat([values, values])
 
 
-def costs(X, y, theta, loss):
+def costs(samples, theta, loss):
     """Mean cost and share right of all samples, (2, k)."""
+    X, y, weight = samples
     n = len(y)
     total = theta.new_zeros(2, len(theta))
     rows = max(2, min(n, LOGITS[X.device.type] // len(theta)))
     share = theta.new_ones(rows)
     for start in range(0, n, rows):
         some = slice(start, min(start + rows, n))
-        block = (X[some], y[some], share[: some.stop - start])
+        ones = share[: some.stop - start]
+        block = (X[some], y[some], ones if weight is None else weight[some], ones)
         ADD[loss](total, theta, *(padded(values, rows) for values in block))
     return total / n
 
 
-def sgd_ensemble(X, y, w0, b0, **settings):
-    """`kernels.sgd_ensemble` on checked tensors: X (n, d), y (n,), w0 (k, d) and b0 (k,) of one dtype, history_of (m,)
-    NumPy; at most n samples a batch. Members with a history are trained again: the others needn't keep theirs."""
+def sgd_ensemble(X, y, weight, w0, b0, **settings):
+    """`kernels.sgd_ensemble` on checked tensors: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one
+    dtype, history_of (m,) NumPy; at most n samples a batch. Members with a history are trained again: the others
+    needn't keep theirs."""
     if has_triton(X) and X.shape[1] <= FEW_FEATURES and X.numel() < 2**30:
         from kernels.torch_cuda import triton_ensemble
 
-        return triton_ensemble.sgd_ensemble(X, y, w0, b0, **settings)
-    return ensemble_by_graphs(X, y, w0, b0, **settings)
+        return triton_ensemble.sgd_ensemble(X, y, weight, w0, b0, **settings)
+    return ensemble_by_graphs(X, y, weight, w0, b0, **settings)
 
 
-def ensemble_by_graphs(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+def ensemble_by_graphs(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
     n, d = X.shape
     k, m, dtype = len(b0), len(history_of), X.dtype
     total = epochs * -(-n // batch_size)
     settings, start = (lr, batch_size, epochs, loss), torch.cat([w0, b0[:, None]], dim=1).double()
-    X, y = X.double(), y.double()
+    samples = tuple(values if values is None else values.double() for values in (X, y, weight))
     advance = counted(progress, (k + m) * total)
     at_once = max(2, LOGITS[X.device.type] // max(batch_size, n if d > 1 else 4))
-    ends = [part_of(X, y, part, settings, dtype, advance) for part in start.split(at_once)]
+    ends = [part_of(samples, part, settings, dtype, advance) for part in start.split(at_once)]
     w, b, value, accuracy, steps = (torch.cat(fields) for fields in zip(*ends, strict=True))
     kept = X.new_empty(m, total, dtype=dtype)
-    history = Run(X.new_empty(m, total, d, dtype=dtype), kept, torch.empty_like(kept))
+    history = X.new_empty(m, total, d, dtype=dtype), kept, torch.empty_like(kept)
     chosen = torch.from_numpy(np.asarray(history_of)).to(X.device)
     for first in range(0, m, at_once):
         some = slice(first, first + at_once)
         own = Run(*(field[some] for field in history))
-        train(X, y, padded_by_copies(start[chosen[some]]), settings, dtype, own, advance)
-    return Ensemble(w, b, value, accuracy, steps, history)
+        train(samples, padded_by_copies(start[chosen[some]]), settings, dtype, own, advance)
+    return Ensemble(w, b, value, accuracy, steps, Run(*history))
 
 
-def part_of(X, y, start, settings, dtype, advance):
+def part_of(samples, start, settings, dtype, advance):
     """The fields of an Ensemble without its history, of some of the members."""
     k, theta = len(start), padded_by_copies(start).clone()
-    steps = train(X, y, theta, settings, dtype, None, advance)
+    steps = train(samples, theta, settings, dtype, None, advance)
     theta = theta.to(dtype)
-    value, accuracy = costs(X, y, theta.double(), settings[-1]).to(dtype)
+    value, accuracy = costs(samples, theta.double(), settings[-1]).to(dtype)
     diverged = ~theta.isfinite().all(1)
     fields = theta[:, :-1], theta[:, -1], value, accuracy
     ended = [field.masked_fill(diverged[:, None] if field.ndim == 2 else diverged, torch.nan) for field in fields]

@@ -16,6 +16,7 @@ import triton
 import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
+from kernels.divergence import losses_may_overflow
 from kernels.progress import counted
 from kernels.results import Ensemble, Run
 
@@ -144,12 +145,29 @@ def cost(theta, row, distance, SQUARED: tl.constexpr, D: tl.constexpr):
 
 
 @triton.jit
+def weighed(value, weight, WEIGHTED: tl.constexpr):
+    """A sample's cost times its weight, 0 if that is."""
+    if WEIGHTED:
+        share = tl.load(weight).to(tl.float64)
+        value = tl.where(share > 0, value * share, 0.0)
+    return value
+
+
+@triton.jit
 def nothing_or_nan(theta, D: tl.constexpr):
     """0, or NaN where the parameters aren't finite."""
     total = theta[0] * 0.0
     for j in tl.static_range(1, D):
         total += theta[j] * 0.0
     return total
+
+
+@triton.jit
+def nan_where(diverged, theta, D: tl.constexpr):
+    after = ()
+    for j in tl.static_range(D):
+        after = after + (tl.where(diverged, float("nan"), theta[j]),)
+    return after
 
 
 @triton.jit
@@ -180,8 +198,9 @@ SIZES = ["n", "rows_known", "batch_size", "k", "first", "last"]  # compiled once
 def run_members(
     rows,
     distance,
+    weight,
     known,
-    lr,
+    rates,
     state,
     reached,
     path,
@@ -194,39 +213,49 @@ def run_members(
     last,
     D: tl.constexpr,
     SQUARED: tl.constexpr,
+    WEIGHTED: tl.constexpr,
+    WATCHED: tl.constexpr,
     KEEP: tl.constexpr,
     MEMBERS: tl.constexpr,
 ):
     """Steps [first, last) of the members `state` (2, D, k), parameters and what rounding took from them.
 
     `rows` (n, D) are signed, and those `known` (rows_known, D) are right only if all are; `reached` (k,) is the step at
-    which every sample was right first, or -1. Where KEEP, every step goes to `path` (last - first, D, k) and its loss
-    to `losses` (last - first, k), float64.
+    which every sample was right first, or -1. `rates` are the learning rate and the largest loss allowed, which is
+    looked at if WATCHED, as it is if KEEP: then every step goes to `path` (last - first, D, k) and its loss to `losses`
+    (last - first, k), float64. Losses are times `weight` (n,) if WEIGHTED.
     """
     at = tl.program_id(0).to(tl.int64) * MEMBERS + tl.arange(0, MEMBERS)
     live, stride = at < k, k.to(tl.int64)
     theta, lost = loaded(state, at, live, stride, D), loaded(state + D * stride, at, live, stride, D)
     steps, suspect = tl.load(reached + at, live, 0), tl.zeros([MEMBERS], tl.int32)
-    rate = (tl.load(lr) / batch_size).to(lost[0].dtype)
-    rate_at_end = (tl.load(lr) / ((n - 1) % batch_size + 1)).to(lost[0].dtype)
+    lr, largest = tl.load(rates), tl.load(rates + 1)
+    rate = (lr / batch_size).to(lost[0].dtype)
+    rate_at_end = (lr / ((n - 1) % batch_size + 1)).to(lost[0].dtype)
     begin = first % tl.cdiv(n, batch_size) * batch_size
     for step in range(first, last):
         steps, suspect = noted(steps, suspect, theta, known, rows_known, step, D)
         end = tl.minimum(begin + batch_size, n)
         gradient = zeros_like(theta, D)
-        if KEEP:
+        if WATCHED:
             loss = nothing_or_nan(theta, D).to(tl.float64)
         for i in range(begin, end):
             row, off = loaded_row(rows, i, D), tl.load(distance + i)
             force = push(margin(theta, row, D), off, SQUARED)
+            if WEIGHTED:
+                force *= tl.load(weight + i)
             gradient = with_gradient(gradient, force, row, D)
-            if KEEP:
-                loss += cost(theta, row, off, SQUARED, D)
+            if WATCHED:
+                loss += weighed(cost(theta, row, off, SQUARED, D), weight + i, WEIGHTED)
         theta, lost = moved(theta, lost, gradient, tl.where(end < n, rate, rate_at_end), D)
+        if WATCHED:
+            loss /= end - begin
+            loss = tl.where(loss <= largest, loss, float("nan"))
+            theta = nan_where(loss != loss, theta, D)
         if KEEP:
             kept = (step - first) * stride
             store(path + kept * D, at, live, stride, theta, D)
-            tl.store(losses + kept + at, loss / (end - begin), live)
+            tl.store(losses + kept + at, loss, live)
         begin = tl.where(end < n, end, 0)
     steps, suspect = noted(steps, suspect, theta, known, rows_known, last, D)
     store(state, at, live, stride, theta, D)
@@ -236,16 +265,28 @@ def run_members(
 
 @triton.jit(do_not_specialize=SIZES)
 def add_costs(
-    rows, distance, theta, sums, k, first, last, D: tl.constexpr, SQUARED: tl.constexpr, MEMBERS: tl.constexpr
+    rows,
+    distance,
+    weight,
+    theta,
+    sums,
+    k,
+    first,
+    last,
+    D: tl.constexpr,
+    SQUARED: tl.constexpr,
+    WEIGHTED: tl.constexpr,
+    MEMBERS: tl.constexpr,
 ):
-    """Adds the costs of the samples [first, last) at `theta` (D, k), and the number that is right, to `sums` (2, k)."""
+    """Adds the costs of the samples [first, last) at `theta` (D, k), times `weight` (n,) if WEIGHTED, and the number
+    that is right, to `sums` (2, k)."""
     at = tl.program_id(0).to(tl.int64) * MEMBERS + tl.arange(0, MEMBERS)
     live, stride = at < k, k.to(tl.int64)
     theta = loaded(theta, at, live, stride, D)
     total, right = tl.load(sums + at, live, 0.0), tl.load(sums + stride + at, live, 0.0)
     for i in range(first, last):
         row = loaded_row(rows, i, D)
-        total += cost(theta, row, tl.load(distance + i), SQUARED, D)
+        total += weighed(cost(theta, row, tl.load(distance + i), SQUARED, D), weight + i, WEIGHTED)
         right += is_right(theta, row, D).to(tl.float64)
     tl.store(sums + at, total, live)
     tl.store(sums + stride + at, right, live)
@@ -258,8 +299,9 @@ def add_costs(
 def launch_run(
     rows: torch.Tensor,
     distance: torch.Tensor,
+    weight: torch.Tensor,
     known: torch.Tensor,
-    lr: torch.Tensor,
+    rates: torch.Tensor,
     state: torch.Tensor,
     reached: torch.Tensor,
     path: torch.Tensor,
@@ -268,35 +310,39 @@ def launch_run(
     first: int,
     last: int,
     squared: bool,
+    watched: bool,
     keep: bool,
 ) -> None:
-    """`run_members`, its sizes from the shapes."""
+    """`run_members`, its sizes from the shapes; an empty `weight` is 1 for each."""
     (n, size), k = rows.shape, len(reached)
-    tensors = rows, distance, known, lr, state, reached, path, losses
+    tensors = rows, distance, weight, known, rates, state, reached, path, losses
+    variant = squared, weight.numel() > 0, watched or keep, keep
     sizes = n, len(known), batch_size, k, first, last
     members = members_of_program(size)
     grid = (triton.cdiv(k, members),)
     with torch.cuda.device_of(rows):
-        wrap_triton(run_members)[grid](*tensors, *sizes, size, squared, keep, members, **options())
+        wrap_triton(run_members)[grid](*tensors, *sizes, size, *variant, members, **options())
 
 
 @triton_op("logreg_kernels::add_costs", mutates_args=("sums",))
 def launch_costs(
     rows: torch.Tensor,
     distance: torch.Tensor,
+    weight: torch.Tensor,
     theta: torch.Tensor,
     sums: torch.Tensor,
     first: int,
     last: int,
     squared: bool,
 ) -> None:
-    """`add_costs`, its sizes from the shapes."""
+    """`add_costs`, its sizes from the shapes; an empty `weight` is 1 for each."""
     size, k = theta.shape
     members = members_of_program(size)
-    tensors = rows, distance, theta, sums
+    tensors = rows, distance, weight, theta, sums
     grid = (triton.cdiv(k, members),)
     with torch.cuda.device_of(rows):
-        wrap_triton(add_costs)[grid](*tensors, k, first, last, size, squared, members, **options())
+        variant = squared, weight.numel() > 0
+        wrap_triton(add_costs)[grid](*tensors, k, first, last, size, *variant, members, **options())
 
 
 def members_of_program(size):
@@ -314,19 +360,19 @@ def options():
 def train(samples, start, settings, history, advance):
     """Trains members from `start` (D, k); returns them, and their steps (k,). Fills `history`, a Run of them, unless it
     is None."""
-    (rows, distance, known), (lr, batch_size, epochs, squared) = samples, settings
+    (rows, distance, weight, known), (lr, batch_size, epochs, squared, watched) = samples, settings
     (n, size), k = rows.shape, start.shape[1]
     state = torch.stack([start, torch.zeros_like(start)])
     reached = torch.full((k,), -1, device=start.device)
-    rate = torch.tensor([lr], dtype=torch.float64, device=start.device)
+    rates = torch.tensor([lr, torch.finfo(start.dtype).max], dtype=torch.float64, device=start.device)
     steps = epochs * -(-n // batch_size)
     at_once = max(1, samples_at_once(k, 2 * size + OPERATIONS_PER_SAMPLE) // batch_size)
     for first in range(0, max(1, steps), at_once):
         last = min(first + at_once, steps)
         kept = 0 if history is None else last - first
         path, losses = state.new_empty(kept, size, k), state.new_empty(kept, k, dtype=torch.float64)
-        tensors = rows, distance, known, rate, state, reached, path, losses
-        launch_run(*tensors, batch_size, first, last, squared, history is not None)
+        tensors = rows, distance, weight, known, rates, state, reached, path, losses
+        launch_run(*tensors, batch_size, first, last, squared, watched, history is not None)
         if history is not None:
             keep(path, losses, slice(first, last), history)
         finish(start.device, last < steps)
@@ -343,12 +389,12 @@ def keep(path, losses, steps, history):
 
 def costs(samples, theta, squared):
     """Mean cost and share right of all samples at `theta` (D, k): (2, k) float64."""
-    (rows, distance, _), k = samples, theta.shape[1]
-    n, size = rows.shape
+    (*data, _), k = samples, theta.shape[1]
+    n, size = data[0].shape
     sums = theta.new_zeros(2, k, dtype=torch.float64)
     at_once = samples_at_once(k, 2 * size + OPERATIONS_PER_COST)
     for first in range(0, n, at_once):
-        launch_costs(rows, distance, theta, sums, first, min(first + at_once, n), squared)
+        launch_costs(*data, theta, sums, first, min(first + at_once, n), squared)
         finish(theta.device, first + at_once < n)
     return sums / n
 
@@ -363,12 +409,13 @@ def finish(device, more):
         torch.cuda.current_stream(device).synchronize()
 
 
-def signed_samples(X, y):
-    """Signed rows (n, d + 1), distances of the labels from their classes (n,), and the rows that are right only if all
-    are: of one feature, the extremes of each class."""
+def signed_samples(X, y, weight):
+    """Signed rows (n, d + 1), distances of the labels from their classes (n,), weights (n,) or (0,), and the rows that
+    are right only if all are: of one feature, the extremes of each class."""
     sign = torch.where(y > 0.5, 1.0, -1.0).to(X.dtype)[:, None]
     rows = torch.cat([sign * X, sign], dim=1)
-    return rows, torch.minimum(y, 1 - y), extremes(rows) if X.shape[1] == 1 else rows
+    weight = y[:0] if weight is None else weight.contiguous()
+    return rows, torch.minimum(y, 1 - y), weight, extremes(rows) if X.shape[1] == 1 else rows
 
 
 def extremes(rows):
@@ -379,11 +426,12 @@ def extremes(rows):
     return rows[torch.stack(lowest + highest)]
 
 
-def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
     """`kernels.sgd_ensemble` on checked tensors of few features."""
     (n, d), k, m, dtype = X.shape, len(b0), len(history_of), X.dtype
     steps, squared = epochs * -(-n // batch_size), loss == "mse"
-    samples, settings = signed_samples(X, y), (lr, batch_size, epochs, squared)
+    watched = losses_may_overflow(X, weight, (w0, b0), steps, lr)
+    samples, settings = signed_samples(X, y, weight), (lr, batch_size, epochs, squared, watched)
     start = torch.cat([w0.T, b0[None]])
     advance = counted(progress, (k + m) * steps)
     theta, reached = train(samples, start, settings, None, advance)

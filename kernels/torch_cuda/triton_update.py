@@ -42,13 +42,14 @@ def costs_and_slopes(z, y, SQUARED: tl.constexpr):
 
 SIZES = ["n", "d", "batch_size", "first", "last", "every"]  # compiled once for all
 # And wherever they begin: rows of any length and batches of any size leave nothing of it to rely on.
-ARRAYS = ["X", "y", "order", "rates", "theta", "velocity", "status", "path"]
+ARRAYS = ["X", "y", "weight", "order", "rates", "theta", "velocity", "status", "path"]
 
 
 @triton.jit(do_not_specialize=SIZES, do_not_specialize_on_alignment=ARRAYS)
 def run_steps(
     X,
     y,
+    weight,
     order,
     rates,
     theta,
@@ -62,20 +63,23 @@ def run_steps(
     last,
     every,
     SQUARED: tl.constexpr,
+    WEIGHTED: tl.constexpr,
     SHUFFLED: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
     """Steps [first, last) of a run from `theta` (d + 1,), the bias last, in place, as is `velocity`, both float64.
 
-    X (n, d) and y (n,) are taken in the `order` (epochs, n) of the epochs from that of `first` on, if SHUFFLED. `rates`
-    are the learning rate, momentum, weight decay and the largest parameter allowed; `status` becomes the number of the
-    first step that failed: neither it nor those after it are taken. Every so many steps parameters and loss go to
+    X (n, d) and y (n,) are taken in the `order` (epochs, n) of the epochs from that of `first` on, if SHUFFLED, and
+    their losses times `weight` (n,), if WEIGHTED. `rates` are the learning rate, momentum, weight decay, the largest
+    loss or parameter allowed, and whether the weights and the bias are trained, 1 or 0; `status` becomes the number of
+    the first step that failed: neither it nor those after it are taken. Every so many steps parameters and loss go to
     `path` (kept, d + 2), from the first kept on, unless `every` is 0.
     """
     column = tl.arange(0, COLUMNS)
     real = column < d
     lr, momentum, decay, largest = tl.load(rates), tl.load(rates + 1), tl.load(rates + 2), tl.load(rates + 3)
+    trained_w, trained_b = tl.load(rates + 4), tl.load(rates + 5)
     w, b = tl.load(theta + column, real, 0.0), tl.load(theta + d)
     moving_w, moving_b = tl.load(velocity + column, real, 0.0), tl.load(velocity + d)
     failed = tl.load(status)
@@ -94,23 +98,27 @@ def run_steps(
             inside = live[:, None] & real[None, :]
             x = tl.load(X + row[:, None] * d + column[None, :], inside, 0.0).to(tl.float64)
             cost, slope = costs_and_slopes(tl.sum(x * w[None, :], 1) + b, label, SQUARED)
+            if WEIGHTED:
+                share = tl.load(weight + row, live, 0.0)
+                live = share > 0  # a sample of no weight counts for nothing, whatever its logit
+                cost, slope = cost * share, slope * share
             slope = tl.where(live, slope, 0.0)
             loss += tl.sum(tl.where(live, cost, 0.0), 0)
             by_w += tl.sum(x * slope[:, None], 0)
             by_b += tl.sum(slope, 0)
-        share = 1.0 / (end - begin).to(tl.float64)
-        moving_w = momentum * moving_w + by_w * share + decay * w
-        moving_b = momentum * moving_b + by_b * share + decay * b
+        part = 1.0 / (end - begin).to(tl.float64)
+        moving_w = trained_w * (momentum * moving_w + by_w * part + decay * w)
+        moving_b = trained_b * (momentum * moving_b + by_b * part + decay * b)
         new_w, new_b = w - lr * moving_w, b - lr * moving_b
         within = (tl.sum((tl.abs(new_w) <= largest).to(tl.int32), 0) == COLUMNS) & (tl.abs(new_b) <= largest)
-        fails = (failed == 0) & ((loss < float("inf")) & within == 0)
+        fails = (failed == 0) & ((loss * part <= largest) & within == 0)
         failed = tl.where(fails, step + 1, failed)
         w, b = tl.where(failed == 0, new_w, w), tl.where(failed == 0, new_b, b)
         wait -= 1
         if wait == 0:
             tl.store(path + column, w, real)
             tl.store(path + d, b)
-            tl.store(path + d + 1, loss * share)
+            tl.store(path + d + 1, loss * part)
             path += d + 2
             wait = wait + every
         if end == n:
@@ -127,6 +135,7 @@ def run_steps(
 def launch(
     X: torch.Tensor,
     y: torch.Tensor,
+    weight: torch.Tensor,
     order: torch.Tensor,
     rates: torch.Tensor,
     theta: torch.Tensor,
@@ -139,29 +148,48 @@ def launch(
     every: int,
     squared: bool,
 ) -> None:
-    """`run_steps`, its sizes from the shapes; an empty `order` is that of the data."""
+    """`run_steps`, its sizes from the shapes; an empty `order` is that of the data, an empty `weight` 1 for each."""
     n, d = X.shape
     columns = triton.next_power_of_2(d)
     rows = max(1, min(triton.next_power_of_2(batch_size), TILE // columns))
-    tensors = X, y, order, rates, theta, velocity, status, path
+    tensors = X, y, weight, order, rates, theta, velocity, status, path
+    variant = squared, weight.numel() > 0, order.numel() > 0
     sizes = n, d, batch_size, first, last, every
     warps = max(1, min(8, rows * columns // 128))
     with torch.cuda.device_of(X):
-        wrap_triton(run_steps)[(1,)](*tensors, *sizes, squared, order.numel() > 0, rows, columns, num_warps=warps)
+        wrap_triton(run_steps)[(1,)](*tensors, *sizes, *variant, rows, columns, num_warps=warps)
 
 
-def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress):
-    """`kernels.sgd_run_` on checked tensors, with few columns in a batch of X, and values."""
+def sgd_run_(
+    X,
+    y,
+    weight,
+    state,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss,
+    shuffle_seed,
+    first_epoch,
+    momentum,
+    weight_decay,
+    trained,
+    history,
+    progress,
+):
+    """As `update.sgd_run_`, with few columns in a batch of X, and values."""
     n, d = X.shape
     steps = epochs * -(-n // batch_size)
     path = X.new_empty(steps // history if history else 0, d + 2)
-    theta = torch.cat([w, b]).double()
-    velocity, status = torch.zeros_like(theta), torch.zeros(1, dtype=torch.int64, device=X.device)
-    rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max])
-    data = X.contiguous(), y.contiguous()
+    velocity, theta = (values.clone() for values in state)
+    status = torch.zeros(1, dtype=torch.int64, device=X.device)
+    moving = trained[0] == 0, trained[1] == d + 1
+    rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max, *moving])
+    data = X.contiguous(), y.contiguous(), theta.new_empty(0) if weight is None else weight.contiguous()
 
     def queued():
-        for order, first, last in launches(X, batch_size, epochs, shuffle_seed):
+        for order, first, last in launches(X, batch_size, epochs, shuffle_seed, first_epoch):
             kept = path[first // history :] if history else path
             launch(*data, order, rates, theta, velocity, status, kept, batch_size, first, last, history, loss == "mse")
             yield Look(status), last
@@ -171,21 +199,22 @@ def sgd_run_(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum
             check(*look.tolist(), steps, X.dtype, lr)
             progress(last, steps)
     finally:
-        w.copy_(theta[:-1])
-        b.copy_(theta[-1:])
+        state.copy_(torch.stack([velocity, theta]))
     return Run(path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous())
 
 
-def launches(X, batch_size, epochs, shuffle_seed):
+def launches(X, batch_size, epochs, shuffle_seed, first_epoch=0):
     """(order, first, last): the steps of each launch, and the orders (epochs, n) of the samples from the epoch of the
-    first on; empty where samples are in order. Of shuffled epochs a launch takes whole ones, or a part of one."""
+    first on; empty where samples are in order. Of shuffled epochs a launch takes whole ones, or a part of one; the
+    number of the first one says how they are."""
     n, d = X.shape
     per_epoch = -(-n // batch_size)
     at_once = max(1, min(STEPS, VALUES // (batch_size * d)))
     together = epochs if shuffle_seed is None else max(1, at_once // per_epoch)
     for epoch in range(0, epochs, max(1, together)):
         some = range(epoch, min(epoch + together, epochs))
-        order = orders(X, [] if shuffle_seed is None else some, shuffle_seed)
+        numbers = [] if shuffle_seed is None else [first_epoch + number for number in some]
+        order = orders(X, numbers, shuffle_seed)
         end = some.stop * per_epoch
         for first in range(some.start * per_epoch, end, at_once):
             yield order, first, min(first + at_once, end)

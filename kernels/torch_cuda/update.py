@@ -32,21 +32,22 @@ def sgd_step_(w, b, loss, grad_w, grad_b, lr):
     return loss
 
 
-def taken(X, y, share, theta, velocity, rates, status, squared):
+def taken(X, y, share, theta, velocity, trained, rates, status, squared):
     """Takes a step on a batch X (m, d), y (m,), whose mean has the shares (m,): theta and velocity (d + 1,) in place.
 
-    `rates` are the learning rate, momentum, weight decay and the largest parameter allowed; `status` is how many steps
-    were tried and the number of the first that failed, or 0. Returns theta and the loss before the step (d + 2,).
+    `trained` (d + 1,) is 1 for what is, else 0. `rates` are the learning rate, momentum, weight decay and the largest
+    loss or parameter allowed; `status` is how many steps were tried and the number of the first that failed, or 0.
+    Returns theta and the loss before the step (d + 2,).
     """
     lr, momentum, decay, largest = rates.unbind()
     X = X.double()
     z = (X * theta[:-1]).sum(1) + theta[-1]
-    costs, slopes = costs_and_slopes(z, y.double(), squared)
-    loss, slopes = (costs * share).sum(), slopes * share
+    costs, slopes = shared_out(*costs_and_slopes(z, y.double(), squared), share)
+    loss = costs.sum()
     gradient = torch.cat([(slopes[:, None] * X).sum(0), slopes.sum()[None]])
-    moving = momentum * velocity + gradient + decay * theta
+    moving = trained * (momentum * velocity + gradient + decay * theta)
     moved = theta - lr * moving
-    inside = (loss < torch.inf) & (moved.abs() <= largest).all()
+    inside = (loss <= largest) & (moved.abs() <= largest).all()
     step, failed = status[0] + 1, status[1]
     failed = torch.where((failed == 0) & ~inside, step, failed)
     after = torch.where(failed == 0, moved, theta)
@@ -56,10 +57,15 @@ def taken(X, y, share, theta, velocity, rates, status, squared):
     return torch.cat([after, loss[None]])
 
 
+def shared_out(costs, slopes, share):
+    """Costs and slopes (..., m) times their shares (m,), 0 where these are."""
+    return (torch.where(share > 0, values * share, 0.0) for values in (costs, slopes))
+
+
 def step(function):
     """A kernel that is `taken` with all its tensors."""
     m, d = LIKELY_BATCH
-    return kernel(function, likely=((m, d), (m,), (m,), (d + 1,), (d + 1,)))
+    return kernel(function, likely=((m, d), (m,), (m,), (d + 1,), (d + 1,), (d + 1,)))
 
 
 @step
@@ -75,58 +81,81 @@ def take_squared_error(*step):
 TAKE = {"bce": take_cross_entropy, "mse": take_squared_error}
 
 
-def batches(X, y, order, size):
-    """(X, y, share) of each batch in turn, the last filled up with rows of no share; `order` (n,) or None: as is."""
+def batches(X, y, weight, order, size):
+    """(X, y, share) of each batch in turn, the last filled up with rows of no share: the weights, or 1, divided by the
+    number of samples. `order` (n,) or None: as is."""
     length = max(2, size)
     for start in range(0, len(y), size):
         rows = slice(start, start + size) if order is None else order[start : start + size]
         labels = y[rows]
-        share = X.new_full((len(labels),), 1 / len(labels), dtype=torch.float64)
+        if weight is None:
+            share = X.new_full((len(labels),), 1 / len(labels), dtype=torch.float64)
+        else:
+            share = weight[rows] / len(labels)
         yield tuple(padded(values, length) for values in (X[rows], labels, share))
 
 
-def batches_of_epochs(X, y, size, epochs, shuffle_seed):
-    """The batches of all epochs in turn."""
-    in_order = list(batches(X, y, None, size)) if shuffle_seed is None else None
-    for epoch in range(epochs):
+def batches_of_epochs(samples, size, epochs, shuffle_seed):
+    """The batches of X, y, weights or None, in all epochs in turn, these a range."""
+    X = samples[0]
+    in_order = list(batches(*samples, None, size)) if shuffle_seed is None else None
+    for epoch in epochs:
         if in_order is not None:
             yield from in_order
         else:
-            order = np.random.default_rng([shuffle_seed, epoch]).permutation(len(y))
-            yield from batches(X, y, torch.from_numpy(order).to(X.device), size)
+            order = np.random.default_rng([shuffle_seed, epoch]).permutation(len(X))
+            yield from batches(*samples, torch.from_numpy(order).to(X.device), size)
 
 
-def sgd_run_(X, y, w, b, *, batch_size, **settings):
-    """`kernels.sgd_run_` on checked tensors: X (n, d), y (n,), w (d,) and b (1,) of one dtype; batch_size <= n."""
+def sgd_run_(X, y, weight, state, *, batch_size, **settings):
+    """The path of `kernels.sgd_run_` on checked tensors: X (n, d), y (n,), weights (n,) or None; batch_size <= n.
+
+    `state` (2, d + 1) is the velocity and the parameters, float64, both in place; those `trained` are a range."""
     d = X.shape[1]
     if has_triton(X) and d <= FEW_COLUMNS and batch_size * d <= SMALL_BATCH:
         from kernels.torch_cuda import triton_update
 
-        return triton_update.sgd_run_(X, y, w, b, batch_size=batch_size, **settings)
-    return run_by_graphs_(X, y, w, b, batch_size=batch_size, **settings)
+        return triton_update.sgd_run_(X, y, weight, state, batch_size=batch_size, **settings)
+    return run_by_graphs_(X, y, weight, state, batch_size=batch_size, **settings)
 
 
 def run_by_graphs_(
-    X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay, history, progress
+    X,
+    y,
+    weight,
+    state,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss,
+    shuffle_seed,
+    first_epoch,
+    momentum,
+    weight_decay,
+    trained,
+    history,
+    progress,
 ):
     n, d = X.shape
     steps = epochs * -(-n // batch_size)
     path = X.new_empty(steps // history if history else 0, d + 2)
-    theta = torch.cat([w, b]).double()
-    velocity, status = torch.zeros_like(theta), theta.new_zeros(2)
+    velocity, theta = (values.clone() for values in state)
+    moving, status = torch.zeros_like(theta), theta.new_zeros(2)
+    moving[slice(*trained)] = 1.0
     rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max])
     at_once = max(1, min(STEPS, VALUES // (batch_size * d)))
+    numbers = range(first_epoch, first_epoch + epochs)
     try:
-        for step, batch in enumerate(batches_of_epochs(X, y, batch_size, epochs, shuffle_seed), start=1):
-            record = TAKE[loss](*batch, theta, velocity, rates, status)
+        for step, batch in enumerate(batches_of_epochs((X, y, weight), batch_size, numbers, shuffle_seed), start=1):
+            record = TAKE[loss](*batch, theta, velocity, moving, rates, status)
             if history and step % history == 0:
                 path[step // history - 1] = record
             if step % at_once == 0 or step == steps:
                 check(int(status[1]), steps, X.dtype, lr)
                 progress(step, steps)
     finally:
-        w.copy_(theta[:-1])
-        b.copy_(theta[-1:])
+        state.copy_(torch.stack([velocity, theta]))
     return Run(path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous())
 
 
