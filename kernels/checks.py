@@ -4,6 +4,7 @@ Arrays come back as NumPy arrays, views wherever possible, but CUDA tensors stay
 detached. Values of CUDA tensors aren't looked at: that would wait for the card.
 """
 
+import functools
 import itertools
 import math
 import operator
@@ -248,6 +249,7 @@ def parameter(name, value, shape, dtype):
     return array
 
 
+@functools.cache  # str(dtype) takes long
 def that_of_X(dtype):
     return f"{np.dtype(dtype)}, the dtype of X"
 

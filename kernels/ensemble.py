@@ -82,8 +82,7 @@ def sgd_ensemble(
 def like(X, ends):
     """An Ensemble of the kind of arrays that X is."""
     *fields, history = ends
-    paths = (checks.like(X, field) for field in history[:3])
-    return Ensemble(*(checks.like(X, field) for field in fields), Run(*paths))
+    return Ensemble(*(checks.like(X, field) for field in fields), Run(*(checks.like(X, field) for field in history)))
 
 
 def reference_ensemble(X, y, weight, w0, b0, *, progress, **settings):

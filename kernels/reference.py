@@ -156,29 +156,28 @@ def sgd_run_(
     momentum=0.0,
     weight_decay=0.0,
     velocity=None,
-    trained=(0, None),
+    trained=None,
     history=1,
 ):
     """A run of minibatch SGD on w (d,), b (1,), in place; momentum and weight decay as torch.optim.SGD, on b too.
 
     Returns Run(w (k, d), b (k,), loss (k,), velocity (d + 1,)) of every `history`-th step, of none for 0: parameters
-    after the step and the minibatch's loss, without the decay, before it. It starts with `velocity` or 0, and leaves
-    parameters as they are that aren't in the range `trained`. A step whose loss isn't finite, or that leads to
+    after the step and the minibatch's loss, without the decay, before it. It starts with `velocity` or 0; where
+    `trained` (d + 1,) is 0, parameters stay. A step whose loss isn't finite, or that leads to
     parameters that aren't, is not taken but raises.
     """
     steps = epochs * -(-len(y) // batch_size)
     kept = steps // history if history else 0
     path = w.new_empty(kept, len(w)), w.new_empty(kept), w.new_empty(kept)
     theta = torch.cat([w, b])
-    velocity = torch.zeros_like(theta) if velocity is None else velocity.clone()
-    moving = slice(*trained)
+    velocity = torch.zeros_like(theta) if velocity is None else velocity
+    moving = 1.0 if trained is None else torch.as_tensor(trained, dtype=theta.dtype)
     for step, rows in enumerate(minibatches(len(y), batch_size, epochs, shuffle_seed, first_epoch), start=1):
         weight = None if sample_weight is None else sample_weight[rows]
         batch_loss, grad_w, grad_b = loss_grad(X[rows], y[rows], w, b, loss, weight, shared_out)
         gradient = torch.cat([grad_w, grad_b[None]])
-        velocity[moving] = (momentum * velocity + gradient + weight_decay * theta)[moving]
-        moved = theta.clone()
-        moved[moving] -= lr * velocity[moving]
+        velocity = (momentum * velocity + gradient + weight_decay * theta) * moving
+        moved = theta - lr * velocity
         if not (batch_loss.isfinite() and moved.isfinite().all()):
             raise FloatingPointError(f"the loss, w or b is no longer finite at step {step} of {steps} with lr={lr}")
         theta = moved

@@ -58,18 +58,27 @@ class LossGrad(NamedTuple):
     grad_b: Array
 
 
-class Run(NamedTuple):
-    """A path of training, and what it goes on from.
-
-    w, b, loss  parameters (steps, d), (steps,) after each kept step, and the minibatch's loss (steps,) before it
-    velocity    that of the last step (d + 1,), the bias last, float64; of float32 data (2, d + 1), with the parameters
-                before they were rounded below it. None in the history of an ensemble
-    """
+class Path(NamedTuple):
+    """`w` (steps, d) and `b` (steps,) after each kept step, and `loss` (steps,), the minibatch's before it."""
 
     w: Array
     b: Array
     loss: Array
+
+
+class Run(Path):
+    """A path, of these three fields, and beside them what another run goes on from.
+
+    velocity  of the last step (d + 1,), the bias last, float64; of float32 data (2, d + 1), with the parameters before
+              they were rounded below it. None in the history of an ensemble
+    """
+
     velocity: Array | None = None
+
+    def __new__(cls, w, b, loss, velocity=None):
+        run = super().__new__(cls, w, b, loss)
+        run.velocity = velocity
+        return run
 
 
 class Ensemble(NamedTuple):

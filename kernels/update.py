@@ -191,7 +191,7 @@ def sgd_run_(
                    else "numba"
     progress       True for a tqdm bar, or a callable (done, total) that counts steps
 
-    Returns Run(w (k, d), b (k,), loss (k,), velocity), k = steps // history or 0 of steps = epochs * ceil(n /
+    Returns Run(w (k, d), b (k,), loss (k,)), with a `velocity`; k = steps // history or 0 of steps = epochs * ceil(n /
     batch_size): the parameters after each kept step and the minibatch's loss before it. The compiled run computes in
     float64 whatever the dtype and rounds what it returns; large batches are shared by all threads, with the same bits
     for any number.
@@ -238,29 +238,30 @@ def sgd_run_(
         finally:
             parameters[0][:], parameters[1][:] = state[1, :d], state[1, d:]
             tell()
-    path = path._replace(velocity=state if dtype == np.float32 else state[0])
-    return Run(*(checks.like(X, array) for array in path))
+    run = *path, state if dtype == np.float32 else state[0]
+    return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else Run(*run)
 
 
 def trained_beside(frozen, d):
-    """The range of the parameters, the bias last, that are trained where "w", "b" or none of them is frozen."""
+    """1 for each parameter, the bias last, that is trained where "w" or "b" is frozen, else 0 (d + 1,); None for None."""
     if frozen is None:
-        return 0, d + 1
-    return (d, d + 1) if checks.one_of("frozen", frozen, ("w", "b")) == "w" else (0, d)
+        return None
+    of_w, of_b = (0.0, 1.0) if checks.one_of("frozen", frozen, ("w", "b")) == "w" else (1.0, 0.0)
+    return np.append(np.full(d, of_w), of_b)
 
 
 def state_of(velocity, w, b, trained):
     """Velocity and parameters (2, d + 1), float64, of a run from w (d,) and b (1,), where these are. What isn't trained
     has the velocity 0. Parameters that come with the velocity are taken as those that w and b are rounded from."""
-    start = np.concatenate([values.cpu().numpy() if checks.on_card(values) else values for values in (w, b)])
-    state = np.stack([np.zeros(len(start)), start])
+    d, state = len(w), np.zeros((2, len(w) + 1))
+    state[1, :d], state[1, d:] = (values.cpu() if checks.on_card(values) else values for values in (w, b))
     if velocity is not None:
-        moving, *exact = checks.velocity(velocity, len(w))
-        state[0, slice(*trained)] = moving[slice(*trained)]
+        moving, *exact = checks.velocity(velocity, d)
+        state[0] = moving if trained is None else moving * trained
         for values in exact:
             with np.errstate(over="ignore"):
-                same = values.astype(start.dtype) == start
-            state[1] = np.where(same, values, start)
+                rounded = values.astype(checks.dtype_of(w))
+            state[1] = np.where(rounded == state[1], values, state[1])
     return checks.like(w, state) if checks.on_card(w) else state
 
 
@@ -301,11 +302,11 @@ def reference_run(X, y, weight, state, *, progress, **settings):
     state[0] = path.velocity.numpy()
     steps = settings["epochs"] * -(-len(X) // settings["batch_size"])
     progress(steps, steps)
-    return Run(*(field.numpy() for field in path[:3]))
+    return [field.numpy() for field in path]
 
 
 def torch_run(X, y, weight, state, **settings):
     check_data(X, y)
     weights = None if weight is None else on_tensors(weight)[0]
-    run = torch_module("update").sgd_run_(*on_tensors(X, y), weights, *on_tensors(state), **settings)
-    return run if checks.is_tensor(X) else Run(*(field.numpy() for field in run[:3]))
+    path = torch_module("update").sgd_run_(*on_tensors(X, y), weights, *on_tensors(state), **settings)
+    return path if checks.is_tensor(X) else [field.numpy() for field in path]

@@ -28,9 +28,9 @@ def weigh_positive(y, weight, pos_weight):
 def of_training(y, sample_weight, pos_weight, loss):
     """Labels and weights (n,), float64, with which training minimises sum(weight * loss) / n; `y` itself and None where
     there are no weights."""
-    weight, positive = checks.weights(sample_weight, len(y)), checks.pos_weight(pos_weight)
-    if weight is None and positive is None:
+    if sample_weight is None and pos_weight is None:
         return y, None
+    weight, positive = checks.weights(sample_weight, len(y)), checks.pos_weight(pos_weight)
     checks.check_labels(y)
     weight = None if weight is None else checks.cast(weight, np.float64)
     if positive is None:

@@ -153,7 +153,7 @@ def train(
     steps = {"steps": int(epochs) * per_epoch, "steps_per_epoch": per_epoch, "every": int(history)}
     ends = start_w, start_b, *copies_of(w, b)
     objective = {"cost": loss, "sample_weight": weights_of(sample_weight), "pos_weight": checks.pos_weight(pos_weight)}
-    return History(*run[:3], *ends, **steps, **objective, x=x.copy(), y=y.copy(), velocity=run.velocity)
+    return History(*run, *ends, **steps, **objective, x=x.copy(), y=y.copy(), velocity=run.velocity)
 
 
 def frozen_part(layer):
@@ -203,4 +203,4 @@ def run_on(card, x, y, w, b, settings):
     finally:
         for end, start in zip(parameters, (w, b), strict=True):
             start.copy_(end)
-    return Run(*map(host, run))
+    return Run(*map(host, run), host(run.velocity))

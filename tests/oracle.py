@@ -222,12 +222,29 @@ def assert_surface_close(
 # Training
 
 
-def sgd_path(X, y, w, b, *, lr, batch_size, epochs, loss="bce", shuffle_seed=None, momentum=0.0, weight_decay=0.0):
+def sgd_path(
+    X,
+    y,
+    w,
+    b,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss="bce",
+    sample_weight=None,
+    pos_weight=None,
+    shuffle_seed=None,
+    momentum=0.0,
+    weight_decay=0.0,
+):
     """Minibatch SGD in float64: w (steps, d), b (steps,) after each step and the batch's loss (steps,) before it.
 
-    Epoch e is in the order default_rng([shuffle_seed, e]).permutation(n); momentum and decay as torch.optim.SGD's.
+    Epoch e is in the order default_rng([shuffle_seed, e]).permutation(n); momentum and decay as torch.optim.SGD's;
+    weights as those of binary_cross_entropy_with_logits.
     """
     X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     theta = np.append(np.asarray(w, np.float64), float(np.squeeze(b)))
     X1 = np.column_stack([X, np.ones(len(X))])
     velocity = np.zeros_like(theta)
@@ -238,7 +255,7 @@ def sgd_path(X, y, w, b, *, lr, batch_size, epochs, loss="bce", shuffle_seed=Non
             order = np.random.default_rng([shuffle_seed, epoch]).permutation(len(y))
         for start in range(0, len(y), batch_size):
             rows = order[start : start + batch_size]
-            value, gradient = cost_and_gradient(X1[rows], y[rows], theta, loss)
+            value, gradient = cost_and_gradient(X1[rows], y[rows], theta, loss, weight[rows], pos_weight)
             velocity = momentum * velocity + gradient + weight_decay * theta
             theta = theta - lr * velocity
             path.append(theta)
@@ -247,15 +264,15 @@ def sgd_path(X, y, w, b, *, lr, batch_size, epochs, loss="bce", shuffle_seed=Non
     return path[:, :-1], path[:, -1], np.array(losses)
 
 
-def cost_and_gradient(X1, y, theta, loss="bce"):
-    """Mean cost and its gradient (d + 1,) at theta; X1 (n, d + 1) ends with a column of ones."""
-    z = X1 @ theta
-    p, residual = sigmoid(z), (1 - y) * sigmoid(z) - y * sigmoid(-z)
+def cost_and_gradient(X1, y, theta, loss="bce", weight=1.0, pos_weight=None):
+    """Mean cost, each times its weight, and its gradient (d + 1,) at theta; X1 (n, d + 1) ends with a column of ones."""
+    z, g = X1 @ theta, 1.0 if pos_weight is None else pos_weight
     if loss == "bce":
-        values, slopes = y * softplus(-z) + (1 - y) * softplus(z), residual
+        values, slopes = g * y * softplus(-z) + (1 - y) * softplus(z), (1 - y) * sigmoid(z) - g * y * sigmoid(-z)
     else:
-        values, slopes = residual**2, 2 * residual * p * sigmoid(-z)
-    return values.mean(), slopes @ X1 / len(y)
+        residual = (1 - y) * sigmoid(z) - y * sigmoid(-z)
+        values, slopes = residual**2, 2 * residual * sigmoid(z) * sigmoid(-z)
+    return (weight * values).mean(), (weight * slopes) @ X1 / len(y)
 
 
 def first_all_correct(X, y, w_path, b_path):

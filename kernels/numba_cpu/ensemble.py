@@ -534,7 +534,7 @@ def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_
     samples, start = signed_samples(X, y, weight, loss), np.column_stack([w0, b0])
     settings = batch_size, lr, epochs, losses_may_overflow(X, weight, (w0, b0), steps, lr)
     ends = Ensemble(np.empty((k, d), dtype), *np.empty((3, k), dtype), np.empty(k, np.int64), None)
-    history = np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype)
+    history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
     advance = counted(progress, (k + m) * steps)
     at_once = models_at_once(samples, epochs)
     for part in parts(k, at_once):
@@ -542,7 +542,7 @@ def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_
         write_ends(samples, *trained, Ensemble(*(field[part] for field in ends[:-1]), None))
     for part in parts(m, at_once):
         train(samples, start[history_of[part]], *settings, Run(*(field[part] for field in history)), advance)
-    return ends._replace(history=Run(*history))
+    return ends._replace(history=history)
 
 
 def parts(count, size):

@@ -13,7 +13,6 @@ from kernels.numba_cpu.gradient import SPAN, add_span, loss_and_gradient, operat
 from kernels.numba_cpu.launch import read_only, serial_kernel
 from kernels.numba_cpu.layouts import SPARE, flat, flattenable, padded, rows_in_block
 from kernels.numba_cpu.one_feature import NO_MARGINS, next_kept, run_one_feature
-from kernels.results import Run
 
 LARGEST = {char: float(np.finfo(char).max) for char in "fd"}
 LAUNCH_OPERATIONS = 5_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
@@ -23,16 +22,18 @@ GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 
 @njit(forceinline=True)
 def descended(theta, gradient, rates, trained, largest, velocity):
-    """Takes a step of the parameters `trained`, from the first to before the last; False, with `theta` as it was, where
-    that would leave the range of the dtype."""
-    (lr, momentum, decay), (first, last) = rates, trained
+    """Takes a step, of the parameters `trained` (d + 1,), 1 or 0, or of all for None; False, with `theta` as it was,
+    where that would leave the range of the dtype."""
+    lr, momentum, decay = rates
     inside = True
-    for j in range(first, last):
+    for j in range(gradient.size):
         velocity[j] = momentum * velocity[j] + decay * theta[j] + gradient[j]
+        if trained is not None:
+            velocity[j] *= trained[j]
         gradient[j] = theta[j] - lr * velocity[j]
         inside &= abs(gradient[j]) <= largest
     if inside:
-        theta[first:last] = gradient[first:last]
+        theta[: gradient.size] = gradient
     return inside
 
 
@@ -59,7 +60,7 @@ def run_features(
     losses,
 ):
     """As `run_one_feature`, for any number of features, on X as `flat` gives it, `block` rows at a time, with weights
-    (n,) of the samples or None, and for a range of parameters that are `trained`."""
+    (n,) of the samples or None, and of parameters `trained` (d + 1,), 1, or 0 where they stay, or None."""
     n, d = y.size, velocity.size - 1
     gradient, near, z = np.empty(d + 1), np.empty(theta.size), np.zeros(block + SPARE)
     weights = y[:0] if weight is None else weight
@@ -87,13 +88,12 @@ def run_small_batches(samples, order, first, last, batch_size, trained, *setting
     """Launches `run_one_feature` or, for what that can't, `run_features`; `order` is that of the samples (X, y, weight),
     None if they are in order."""
     n, d = samples[0].shape
-    alone = d == 1 and samples[2] is None and trained == (0, 2)
+    alone = d == 1 and samples[2] is None and trained is None
     begin = first % -(-n // batch_size) * batch_size
     if order is not None:
         batches = last - first + alone  # margins of one feature are computed a batch ahead
         samples, begin = taken(samples, order[begin : begin + batches * batch_size]), 0
-    (X, *others), steps = samples, (begin, first, last, batch_size)
-    y, weight = (values if values is None else read_only(values) for values in others)
+    (X, y, weight), steps = samples, (begin, first, last, batch_size)
     if alone:
         return run_one_feature(read_only(X[:, 0]), y, *steps, *settings, ahead)
     data, layout = flat(X, np.dtype(np.float64))
@@ -106,15 +106,15 @@ def run_large_batches(
     """As `run_small_batches`, for batches so large that all threads share each, and Ctrl-C can't wait for its end."""
     n, d = samples[0].shape
     lr, momentum, decay = rates
-    moving = slice(*trained)
     for step in range(first, last):
         begin = step % -(-n // batch_size) * batch_size
         end = min(begin + batch_size, n)
         loss, gradient = sums_of_large_batch(samples, order, begin, end, theta[: d + 1], squared)
-        loss, moved = loss / (end - begin), theta[: d + 1].copy()
+        loss /= end - begin
         with np.errstate(over="ignore", invalid="ignore"):
-            velocity[moving] = (momentum * velocity + decay * moved + gradient / (end - begin))[moving]
-            moved[moving] -= lr * velocity[moving]
+            velocity[:] = momentum * velocity + decay * theta[: d + 1] + gradient / (end - begin)
+            velocity *= 1.0 if trained is None else trained
+            moved = theta[: d + 1] - lr * velocity
         if not (loss <= largest and np.abs(moved).max() <= largest):
             return step
         theta[: d + 1] = moved
@@ -138,7 +138,8 @@ def sums_of_large_batch(samples, order, begin, end, theta, squared):
 
 def taken(samples, rows):
     """X, y and weights, which may be None, of some rows."""
-    return tuple(values if values is None else values[rows] for values in samples)
+    X, y, weight = samples
+    return X[rows], read_only(y[rows]), None if weight is None else read_only(weight[rows])
 
 
 def launches(n, batch_size, epochs, shuffle_seed, first_epoch, at_once):
@@ -174,23 +175,22 @@ def sgd_run_(
 ):
     """The path of `kernels.sgd_run_` on checked arrays: X (n, d), y (n,), weights (n,) or None; batch_size <= n.
 
-    `state` (2, d + 1) is the velocity and the parameters, float64, both in place; those `trained` are a range."""
+    `state` (2, d + 1) is the velocity and the parameters, float64, both in place; `trained` (d + 1,) is 1 for those
+    that are, else 0, or None."""
     n, d = X.shape
     steps = epochs * -(-n // batch_size)
     kept = steps // history if history else 0
-    run = Run(np.empty((kept, d), X.dtype), np.empty(kept, X.dtype), np.empty(kept, X.dtype))
+    path = np.empty((kept, d), X.dtype), np.empty(kept, X.dtype), np.empty(kept, X.dtype)
     velocity, theta = state[0], padded(state[1, :d], state[1, d:], np.float64)
     rates = lr, momentum, weight_decay
-    settings = trained, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, min(history, steps + 1), *run[:3]
+    settings = trained, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, min(history, steps + 1), *path
     work = operations(batch_size, d)
     large = work >= LARGE_BATCH
     take_steps = run_large_batches if large else partial(run_small_batches, ahead=NO_MARGINS.copy())
     if not large and shuffle_seed is None:  # launches are short: none is to copy all the data
         X = np.ascontiguousarray(X) if d == 1 else flattenable(X)
-    samples = X, *(values if values is None else read_only(values) for values in (y, weight))
-    for order, first, last in launches(
-        n, batch_size, epochs, shuffle_seed, first_epoch, max(1, LAUNCH_OPERATIONS // work)
-    ):
+    samples, at_once = (X, read_only(y), None if weight is None else read_only(weight)), LAUNCH_OPERATIONS // work
+    for order, first, last in launches(n, batch_size, epochs, shuffle_seed, first_epoch, max(1, at_once)):
         failed = take_steps(samples, order, first, last, batch_size, *settings)
         state[1] = theta[: d + 1]
         if failed >= 0:
@@ -199,4 +199,4 @@ def sgd_run_(
                 "w and b hold the last finite parameters"
             )
         progress(last, steps)
-    return run
+    return path

@@ -56,7 +56,7 @@ def compile_run(X):
     """A run of one step."""
     n, d = X.shape
     y, state = np.zeros(n, X.dtype), np.zeros((2, d + 1))
-    settings = {"shuffle_seed": None, "first_epoch": 0, "momentum": 0.0, "weight_decay": 0.0, "trained": (0, d + 1)}
+    settings = {"shuffle_seed": None, "first_epoch": 0, "momentum": 0.0, "weight_decay": 0.0, "trained": None}
     settings |= {"lr": 0.0, "batch_size": n, "epochs": 1, "loss": "bce", "history": 1, "progress": silent}
     update.sgd_run_(X, y, None, state, **settings)
 

@@ -173,13 +173,13 @@ def ensemble_by_graphs(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, hi
     ends = [part_of(samples, part, settings, dtype, advance) for part in start.split(at_once)]
     w, b, value, accuracy, steps = (torch.cat(fields) for fields in zip(*ends, strict=True))
     kept = X.new_empty(m, total, dtype=dtype)
-    history = X.new_empty(m, total, d, dtype=dtype), kept, torch.empty_like(kept)
+    history = Run(X.new_empty(m, total, d, dtype=dtype), kept, torch.empty_like(kept))
     chosen = torch.from_numpy(np.asarray(history_of)).to(X.device)
     for first in range(0, m, at_once):
         some = slice(first, first + at_once)
         own = Run(*(field[some] for field in history))
         train(samples, padded_by_copies(start[chosen[some]]), settings, dtype, own, advance)
-    return Ensemble(w, b, value, accuracy, steps, Run(*history))
+    return Ensemble(w, b, value, accuracy, steps, history)
 
 
 def part_of(samples, start, settings, dtype, advance):

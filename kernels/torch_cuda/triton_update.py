@@ -9,7 +9,6 @@ import triton
 import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
-from kernels.results import Run
 from kernels.torch_cuda.looks import Look, one_behind
 from kernels.torch_cuda.update import check
 
@@ -184,7 +183,7 @@ def sgd_run_(
     path = X.new_empty(steps // history if history else 0, d + 2)
     velocity, theta = (values.clone() for values in state)
     status = torch.zeros(1, dtype=torch.int64, device=X.device)
-    moving = trained[0] == 0, trained[1] == d + 1
+    moving = (1.0, 1.0) if trained is None else (trained[0], trained[d])
     rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max, *moving])
     data = X.contiguous(), y.contiguous(), theta.new_empty(0) if weight is None else weight.contiguous()
 
@@ -200,7 +199,7 @@ def sgd_run_(
             progress(last, steps)
     finally:
         state.copy_(torch.stack([velocity, theta]))
-    return Run(path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous())
+    return path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous()
 
 
 def launches(X, batch_size, epochs, shuffle_seed, first_epoch=0):

@@ -8,7 +8,6 @@ taken, nor are those after it; its number is looked at from time to time.
 import numpy as np
 import torch
 
-from kernels.results import Run
 from kernels.torch_cuda.compiled import kernel, padded
 from kernels.torch_cuda.devices import has_triton
 from kernels.torch_cuda.gradient import costs_and_slopes
@@ -110,7 +109,8 @@ def batches_of_epochs(samples, size, epochs, shuffle_seed):
 def sgd_run_(X, y, weight, state, *, batch_size, **settings):
     """The path of `kernels.sgd_run_` on checked tensors: X (n, d), y (n,), weights (n,) or None; batch_size <= n.
 
-    `state` (2, d + 1) is the velocity and the parameters, float64, both in place; those `trained` are a range."""
+    `state` (2, d + 1) is the velocity and the parameters, float64, both in place; `trained` (d + 1,), NumPy, is 1 for
+    those that are, else 0, or None."""
     d = X.shape[1]
     if has_triton(X) and d <= FEW_COLUMNS and batch_size * d <= SMALL_BATCH:
         from kernels.torch_cuda import triton_update
@@ -141,8 +141,7 @@ def run_by_graphs_(
     steps = epochs * -(-n // batch_size)
     path = X.new_empty(steps // history if history else 0, d + 2)
     velocity, theta = (values.clone() for values in state)
-    moving, status = torch.zeros_like(theta), theta.new_zeros(2)
-    moving[slice(*trained)] = 1.0
+    moving, status = torch.ones_like(theta) if trained is None else theta.new_tensor(trained), theta.new_zeros(2)
     rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max])
     at_once = max(1, min(STEPS, VALUES // (batch_size * d)))
     numbers = range(first_epoch, first_epoch + epochs)
@@ -156,7 +155,7 @@ def run_by_graphs_(
                 progress(step, steps)
     finally:
         state.copy_(torch.stack([velocity, theta]))
-    return Run(path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous())
+    return path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous()
 
 
 def check(failed, steps, dtype, lr):

@@ -48,7 +48,8 @@ def assert_member(ends, i, X, y, w0, b0, **settings):
     path = np.vstack([w0[i], ends.history.w[i]]), np.append(b0[i], ends.history.b[i])
     assert ends.steps[i] == oracle.first_all_correct(X, y, *path)
     X1, theta = np.column_stack([X, np.ones(len(y))]).astype(float), np.append(ends.w[i], ends.b[i]).astype(float)
-    value, _ = oracle.cost_and_gradient(X1, y.astype(float), theta, settings.get("loss", "bce"))
+    weights = settings.get("sample_weight", 1.0), settings.get("pos_weight")
+    value, _ = oracle.cost_and_gradient(X1, y.astype(float), theta, settings.get("loss", "bce"), *weights)
     assert ends.loss[i] == pytest.approx(value, rel=1e-6 if X.dtype == np.float32 else 1e-11, abs=1e-300)
     assert ends.accuracy[i] == X.dtype.type(np.mean((X1 @ theta > 0) == (y > 0.5)))
 
@@ -69,6 +70,58 @@ def test_members_are_runs(n, d, batch_size, soft, dtype, loss):
     assert ends.steps.dtype == np.int64
     for i in range(5):
         assert_member(ends, i, X, y, w0, b0, **settings)
+
+
+WEIGHTS = {
+    "samples": {"sample_weight": True},
+    "positive": {"pos_weight": 2.5},
+    "both": {"sample_weight": True, "pos_weight": 0.25},
+    "mse": {"sample_weight": True, "loss": "mse"},
+}
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize(("n", "d", "batch_size"), [(20, 1, 3), (53, 2, 5), (97, 30, 13)])
+def test_weighted_members_are_weighted_runs(n, d, batch_size, soft, dtype, weights):
+    """Weights of which some are 0, those of a whole batch among them; every sample is classified."""
+    X, y, *_ = problems.sgd_problem(n, d, dtype, soft=soft)
+    w0, b0 = starts(3, d, dtype)
+    weight = np.random.default_rng(n).exponential(size=n).astype(dtype)
+    weight[batch_size : 2 * batch_size] = weight[::4] = 0.0
+    settings = {"lr": 0.3, "batch_size": batch_size, "epochs": 4} | WEIGHTS[weights]
+    if "sample_weight" in settings:
+        settings["sample_weight"] = weight
+    ends = kernels.sgd_ensemble(X, y, w0, b0, **settings, history_of=range(3))
+    for i in range(3):
+        assert_member(ends, i, X, y, w0, b0, **settings)
+
+
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_samples_of_no_weight_count_for_nothing(backend, d, dtype, loss):
+    """Not even where their logits overflow."""
+    X, y, *_ = problems.sgd_problem(20, d, dtype)
+    w0, b0 = np.full((2, d), 5, dtype), np.zeros(2, dtype)
+    weight = np.ones(20)
+    weight[::4] = 0.0
+    huge = X.copy()
+    huge[::4] = 0.9 * np.finfo(dtype).max
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 3, "loss": loss, "sample_weight": weight, "history_of": [0]}
+    want, got = (kernels.sgd_ensemble(of, y, w0, b0, **settings, backend=backend) for of in (X, huge))
+    for one, other in zip([*got[:3], *got.history], [*want[:3], *want.history], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_weights_that_the_dtype_cannot_hold_are_refused(backend):
+    X, y, *_ = problems.sgd_problem(20, 2, np.float32)
+    settings = {"lr": 0.1, "batch_size": 3, "epochs": 1, "backend": backend}
+    with pytest.raises(ValueError, match=r"^a weight of a sample is 1e\+300; accepted: weights in the range of float32$"):
+        kernels.sgd_ensemble(X, y, *starts(2, 2, np.float32), **settings, sample_weight=np.full(20, 1e300))
 
 
 @pytest.mark.parametrize("d", [1, 3])
@@ -114,10 +167,25 @@ def test_lab_start_that_loses_accuracy_again():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_losses_beyond_the_range_of_float32_are_infinite(backend):
+    """At the end; a step is not taken from there."""
     w0, b0 = np.full((1, 1), 3e38, np.float32), np.zeros(1, np.float32)
-    settings = {"lr": 0.0, "batch_size": 1, "epochs": 1, "history_of": [0], "backend": backend}
-    ends = kernels.sgd_ensemble(np.full((1, 1), 10, np.float32), np.zeros(1), w0, b0, **settings)
-    assert (ends.w.item(), ends.loss.item(), ends.history.loss.item()) == (w0.item(), np.inf, np.inf)
+    settings = {"lr": 0.0, "batch_size": 1, "history_of": [0], "backend": backend}
+    data = np.full((1, 1), 10, np.float32), np.zeros(1)
+    ends = kernels.sgd_ensemble(*data, w0, b0, **settings, epochs=0)
+    assert (ends.w.item(), ends.loss.item()) == (w0.item(), np.inf)
+    ends = kernels.sgd_ensemble(*data, w0, b0, **settings, epochs=1)
+    assert np.isnan([ends.w.item(), ends.loss.item(), ends.history.w.item(), ends.history.loss.item()]).all()
+
+
+@pytest.mark.parametrize("rows", [65, 3000])
+@pytest.mark.parametrize("d", [1, 3])
+def test_sums_of_many_losses_do_not_overflow(d, rows):
+    """A product of 1 + e^-|m| = 2 for each sample."""
+    X = np.random.default_rng(d).normal(size=(rows, d))
+    for dtype in problems.DTYPES:
+        start = np.zeros((1, d), dtype), np.zeros(1, dtype)
+        ends = kernels.sgd_ensemble(X.astype(dtype), X[:, 0] > 0, *start, lr=1, batch_size=1, epochs=0)
+        assert ends.loss.item() == pytest.approx(np.log(2), rel=1e-6)
 
 
 @pytest.mark.parametrize("d", [1, 3])
@@ -191,6 +259,43 @@ def test_members_that_diverge_stop_nobody(d, dtype, loss, backend):
         np.testing.assert_array_equal(np.isnan(ends.history.loss[:, 1:]), ~finite[:, :-1])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("samples", [3, 100])
+def test_a_loss_that_overflows_is_a_divergence(samples, d, backend, monkeypatch):
+    """Parameters become 1e200 or so at the fourth sample, by which the loss of a later one is infinite. However steps
+    are launched."""
+    each = ensemble.LANES["d"] * ensemble.operations(d + 1)
+    monkeypatch.setattr(ensemble, "OPERATIONS_PER_THREAD", samples * each)
+    X, y = np.full((12, d), 1e200), np.arange(12) % 2.0
+    X[:9], X[3], y[3] = 1.0, 1e200, 0.0
+    w0, b0 = np.zeros((2, d)), np.array([-1000.0, 0.0])
+    settings = {"lr": 1.0, "batch_size": 1, "epochs": 2, "history_of": [0, 1, 0], "backend": backend}
+    ends = kernels.sgd_ensemble(X, y, w0, b0, **settings)
+    for i in (0, 1):
+        w, b = w0[i].copy(), b0[i : i + 1].copy()
+        with pytest.raises(FloatingPointError) as caught:
+            kernels.sgd_run_(X, y, w, b, **{name: settings[name] for name in settings if name != "history_of"})
+        step = int(str(caught.value).split("step ")[1].split()[0])
+        assert np.isnan([*ends.w[i], ends.b[i], ends.loss[i], ends.accuracy[i]]).all()
+        assert ends.steps[i] == -1
+        finite = np.isfinite(np.column_stack([ends.history.w[i], ends.history.b[i], ends.history.loss[i]])).all(axis=1)
+        np.testing.assert_array_equal(finite, np.arange(24) < step - 1)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_watching_for_divergence_changes_no_bits(d, monkeypatch):
+    X, y, *_ = problems.sgd_problem(20, d)
+    w0, b0 = starts(70, d)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 3, "history_of": [3]}
+    want = kernels.sgd_ensemble(X, y, w0, b0, **settings)
+    monkeypatch.setattr(ensemble, "losses_may_overflow", lambda *_: True)
+    got = kernels.sgd_ensemble(X, y, w0, b0, **settings)
+    same(got, want)
+    for one, other in zip(got.history, want.history, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("loss", COSTS)
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 @pytest.mark.parametrize("d", [1, 2])
@@ -203,13 +308,19 @@ def test_saturated_members_are_as_finite_as_runs(d, dtype, loss):
     w0 = np.concatenate([scale, [-5000, -800, -100, -90, 90, 100, 800, 5000]])[:, None].repeat(d, axis=1).astype(dtype)
     b0 = np.linspace(-300, 300, len(w0)).astype(dtype)
     settings = {"lr": 0.5, "batch_size": 2, "epochs": 2, "loss": loss}
-    ends = kernels.sgd_ensemble(X, y, w0, b0, **settings)
+    ends, diverged = kernels.sgd_ensemble(X, y, w0, b0, **settings), 0
     for i in range(len(w0)):
         w, b = w0[i].copy(), b0[i : i + 1].copy()
-        kernels.sgd_run_(X, y, w, b, **settings)
+        try:
+            kernels.sgd_run_(X, y, w, b, **settings)
+        except FloatingPointError:
+            diverged += 1
+            assert np.isnan([ends.b[i], ends.loss[i]]).all()
+            continue
         np.testing.assert_allclose(ends.w[i], w, rtol=4 * np.finfo(dtype).eps, atol=1e-6)
         np.testing.assert_allclose(ends.b[i], b[0], rtol=4 * np.finfo(dtype).eps, atol=1e-6)
         assert not np.isnan(ends.loss[i])
+    assert diverged == (2 if d == 2 and loss == "bce" else 0)
 
 
 NARROW_REGISTERS = """

@@ -47,7 +47,7 @@ def of_rows(n, d, strides=None, *, dtype):
 
 
 def step(m, d, dtype):
-    return [((m, d), dtype), ((m,), dtype), ((m,), f64), ((d + 1,), f64), ((d + 1,), f64), ((4,), f64), ((2,), f64)]
+    return [((m, d), dtype), ((m,), dtype), ((m,), f64), *[((d + 1,), f64)] * 3, ((4,), f64), ((2,), f64)]
 
 
 def member_step(k, m, n, d, dtype):
@@ -56,7 +56,7 @@ def member_step(k, m, n, d, dtype):
 
 
 def member_costs(k, n, d, dtype):
-    return [((2, k), dtype), ((k, d + 1), dtype), ((n, d), dtype), *rows(n, dtype)]
+    return [((2, k), dtype), ((k, d + 1), dtype), ((n, d), dtype), *[((n,), dtype)] * 3]
 
 
 def of_grid(components):

@@ -5,7 +5,7 @@ import pytest
 
 import kernels
 from tests import problems
-from tests.training import assert_members, host
+from tests.training import assert_losses_are_watched, assert_members, host
 
 
 @pytest.mark.long
@@ -25,6 +25,21 @@ def test_members_of_one_feature(loss, dtype, place, one_graph):
     for shape in ((20, 1, 3, 40), (10, 1, 10, 1), (1, 1, 1, 3)):
         assert_members(place, *shape, dtype=dtype, loss=loss)
     assert_members(place, 20, 1, 3, 30, dtype=np.float64, loss=loss, scale=10.0)
+
+
+@pytest.mark.long
+def test_weighted_members_are_weighted_runs(place, one_graph):
+    for weights in ({"sample_weight": True}, {"sample_weight": True, "pos_weight": 0.3}):
+        for shape in ((53, 2, 5, 5), (20, 1, 3, 7)):
+            for loss in ("bce", "mse"):
+                assert_members(place, *shape, loss=loss, **weights)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_losses_are_watched(dtype, place):
+    for batch_size in (1, 2):
+        assert_losses_are_watched(place, batch_size, dtype)
 
 
 @pytest.mark.long

@@ -7,12 +7,13 @@ import torch
 import kernels
 from kernels import checks
 from tests import oracle, problems
-from tests.training import assert_run, host
+from tests.training import assert_run, assert_runs_go_on, host
 
 OPTIONS = (
     {},
     {"momentum": 0.7, "weight_decay": 0.01, "shuffle_seed": 12, "history": 4},
     {"shuffle_seed": 3, "history": 0},
+    {"sample_weight": True, "pos_weight": 2.5, "shuffle_seed": 3},
 )
 
 
@@ -98,6 +99,11 @@ def test_runs_of_any_size(place, one_graph):
     for n, d, batch_size in ((41, 2, 3), (17, 9, 1), (30, 30, 30), (33, 5, 8)):
         for options in OPTIONS:
             assert_run(place, n, d, batch_size, "bce", options)
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_runs_go_on(dtype, place):
+    assert_runs_go_on(place, 20, 3, 6, dtype)
 
 
 def test_the_device_is_looked_at_after_few_steps_of_large_batches(place, monkeypatch):

@@ -11,12 +11,13 @@ import torch
 
 import kernels
 from tests import oracle, problems
-from tests.training import assert_members, assert_run, host
+from tests.training import assert_losses_are_watched, assert_members, assert_run, assert_runs_go_on, host
 
 OPTIONS = (
     {},
     {"momentum": 0.7, "weight_decay": 0.01, "shuffle_seed": 12, "history": 4},
     {"shuffle_seed": 3, "history": 0},
+    {"sample_weight": True, "pos_weight": 2.5, "shuffle_seed": 3},
 )
 
 
@@ -34,6 +35,25 @@ def short_launches(monkeypatch):
 @pytest.mark.parametrize("shape", [(10, 1, 3, 70), (7, 3, 5, 3)])
 def test_members_are_runs(shape, dtype, loss, card):
     assert_members(card, *shape, dtype=dtype, loss=loss, epochs=2)
+
+
+@pytest.mark.parametrize("weights", [{"sample_weight": True, "pos_weight": 0.3}, {"pos_weight": 2.5}])
+@pytest.mark.parametrize("shape", [(10, 1, 3, 5), (7, 3, 5, 3)])
+def test_weighted_members_are_weighted_runs(shape, weights, card):
+    for loss in ("bce", "mse"):
+        assert_members(card, *shape, loss=loss, epochs=2, **weights)
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_runs_go_on(dtype, card, short_launches):
+    assert_runs_go_on(card, 20, 3, 6, dtype)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the interpreter
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_losses_are_watched(dtype, batch_size, card):
+    assert_losses_are_watched(card, batch_size, dtype)
 
 
 def test_members_in_many_launches(card, short_launches):
@@ -164,9 +184,11 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
     v, whole = torch.zeros(4, dtype=torch.float64), torch.zeros(5, dtype=torch.int64)
     call = {
         "sums": lambda: one_pass.sums(X, v, v[:3], v[:1], None),
-        "launch": lambda: triton_update.launch(X, v, whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, False),
-        "launch_run": lambda: triton_ensemble.launch_run(X, v, X, v[:1], k, whole, k[:0], v[:0], 2, 0, 2, False, False),
-        "launch_costs": lambda: triton_ensemble.launch_costs(X, v, k[0], k[1], 0, 4, False),
+        "launch": lambda: triton_update.launch(X, v, v[:0], whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, False),
+        "launch_run": lambda: triton_ensemble.launch_run(
+            X, v, v[:0], X, v[:2], k, whole, k[:0], v[:0], 2, 0, 2, False, False, False
+        ),
+        "launch_costs": lambda: triton_ensemble.launch_costs(X, v, v[:0], k[0], k[1], 0, 4, False),
         "add_products": lambda: triton_surface.add_products(X[None], torch.zeros(8, 3), torch.zeros(8, 4)),
         "fill": lambda: triton_interpolate.fill(X, X, X.T, 4, whole, whole, True, 0.0),
     }[operator]
@@ -192,27 +214,33 @@ import torch
 from tests import hopper
 from kernels.torch_cuda import triton_update
 
-def used(d, batch_size, dtype, squared, shuffled, offset=0):
+def used(d, batch_size, dtype, squared, shuffled, weighted, offset=0):
     n, dtype = batch_size + 5, getattr(torch, dtype)
     X, y = (torch.empty(size + offset, dtype=dtype)[offset:] for size in (n * d, n))
+    weight = torch.empty(weighted * n + offset, dtype=torch.float64)[offset:]
     theta, order = torch.empty(d + 1, dtype=torch.float64), torch.empty(2 * shuffled, n, dtype=torch.int64)
-    rates, status, path = theta.new_empty(4), torch.empty(1, dtype=torch.int64), torch.empty(4, d + 2, dtype=dtype)
+    rates, status, path = theta.new_empty(6), torch.empty(1, dtype=torch.int64), torch.empty(4, d + 2, dtype=dtype)
     state = rates, theta, theta.clone(), status, path.view(-1)[offset * (d + 2) :].view(-1, d + 2)
     with hopper.compiling(triton_update) as found:
-        triton_update.launch(X.view(n, d), y, order, *state, batch_size, 0, 8, 1, squared)
+        triton_update.launch(X.view(n, d), y, weight, order, *state, batch_size, 0, 8, 1, squared)
     return found[0]
 
 for case in {cases}:
     print(json.dumps([case, *used(*case)[1:4]]))
-print(json.dumps(len({{used(9, 3, "float32", False, True, offset).ptx for offset in (0, 1)}})))
+print(json.dumps(len({{used(9, 3, "float32", False, True, True, offset).ptx for offset in (0, 1)}})))
 """
-FEW = [(1, 4096, "float32", False, False), (30, 1024, "float32", True, True), (1024, 32, "float64", False, False)]
+FEW = [
+    (1, 4096, "float32", False, False, True),
+    (30, 1024, "float32", True, True, False),
+    (1024, 32, "float64", False, False, True),
+]
 ALL = [
-    (d, min(2**15 // d, 4096), dtype, squared, shuffled)
+    (d, min(2**15 // d, 4096), dtype, squared, shuffled, weighted)
     for d in (1, 2, 7, 30, 64, 128, 200, 512, 784, 1000, 1024)
     for dtype in ("float32", "float64")
     for squared in (False, True)
     for shuffled in (False, True)
+    for weighted in (False, True)
 ]
 
 
@@ -236,15 +264,16 @@ import torch
 from tests import hopper
 from kernels.torch_cuda import triton_ensemble
 
-def used(d, dtype, squared, keep):
+def used(d, dtype, squared, keep, weighted):
     dtype, n, k = getattr(torch, dtype), 20, 100
     rows, distance = torch.empty(n, d + 1, dtype=dtype), torch.empty(n, dtype=dtype)
     state, reached = torch.empty(2, d + 1, k, dtype=dtype), torch.empty(k, dtype=torch.int64)
     path, losses = torch.empty(3 * keep, d + 1, k, dtype=dtype), torch.empty(3 * keep, k, dtype=torch.float64)
-    run = rows, distance, rows, losses.new_empty(1), state, reached, path, losses
+    weight = distance[: weighted * n].clone()
+    run = rows, distance, weight, rows, losses.new_empty(2), state, reached, path, losses
     with hopper.compiling(triton_ensemble) as found:
-        triton_ensemble.launch_run(*run, 3, 0, 3, squared, keep)
-        triton_ensemble.launch_costs(rows, distance, state[0], losses.new_empty(2, k), 0, n, squared)
+        triton_ensemble.launch_run(*run, 3, 0, 3, squared, keep, keep)
+        triton_ensemble.launch_costs(rows, distance, weight, state[0], losses.new_empty(2, k), 0, n, squared)
     return found
 
 for case in {cases}:
@@ -252,13 +281,14 @@ for case in {cases}:
         fused = [fma in kernel.ptx for fma in ("fma.rn.f32", "fma.rn.f64")]
         print(json.dumps([case, *kernel[:4], fused]))
 """
-FEW_MEMBERS = [(1, "float32", False, False), (3, "float32", False, True)]
+FEW_MEMBERS = [(1, "float32", False, False, False), (3, "float32", False, True, True)]
 ALL_MEMBERS = [
-    (d, dtype, squared, keep)
+    (d, dtype, squared, keep, weighted)
     for d in (1, 2, 7, 8, 16)
     for dtype in ("float32", "float64")
     for squared in (False, True)
     for keep in (False, True)
+    for weighted in (False, True)
 ]
 
 
@@ -271,8 +301,8 @@ def test_registers_of_members(cases):
     assert done.returncode == 0
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == 2 * len(cases)
-    for (d, dtype, squared, keep), name, _, stack, shared, fused in found:
-        case = name, d, dtype, squared, keep
+    for (d, dtype, squared, keep, weighted), name, _, stack, shared, fused in found:
+        case = name, d, dtype, squared, keep, weighted
         assert stack <= 32, case  # of 16 features in float64 with their history, by Triton 3.9; 24 by 3.6
         assert shared <= 2**10, case
         if name == "run_members" and dtype == "float32" and not keep:

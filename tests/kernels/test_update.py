@@ -24,9 +24,20 @@ def run(problem, backend="numba", **settings):
     return kernels.sgd_run_(problem.X, problem.y, w, b, backend=backend, **settings), w, b
 
 
-def eager_path(problem, *, lr, batch_size, epochs, loss="bce", shuffle_seed=None, history=1, **options):
+def eager_path(problem, *, history=1, **settings):
     """Parameters (k, d + 1) after each kept step of torch.optim.SGD, and the minibatch's loss before it, in float64."""
+    path, losses, _ = eager_run(problem, **settings)
+    kept = slice(history - 1, None, history)
+    return path[kept], losses[kept]
+
+
+def eager_run(
+    problem, *, lr, batch_size, epochs, loss="bce", shuffle_seed=None, sample_weight=None, pos_weight=None, **options
+):
+    """The path, its losses, and the velocity (d + 1,) at its end, NaN without momentum."""
     X, y, w, b = (torch.from_numpy(v.astype(np.float64)) for v in problem)
+    weight = torch.ones_like(y) if sample_weight is None else torch.from_numpy(sample_weight)
+    positive = None if pos_weight is None else torch.tensor(pos_weight, dtype=torch.float64)
     w, b = w.requires_grad_(), b.requires_grad_()
     optimiser = torch.optim.SGD([w, b], lr=lr, **options)
     orders = [np.arange(len(y))] * epochs
@@ -35,14 +46,18 @@ def eager_path(problem, *, lr, batch_size, epochs, loss="bce", shuffle_seed=None
     path, losses = [], []
     for rows in [order[k : k + batch_size] for order in orders for k in range(0, len(y), batch_size)]:
         z = X[rows] @ w + b
-        value = binary_cross_entropy_with_logits(z, y[rows]) if loss == "bce" else mse_loss(torch.sigmoid(z), y[rows])
+        if loss == "bce":
+            value = binary_cross_entropy_with_logits(z, y[rows], weight=weight[rows], pos_weight=positive)
+        else:
+            value = (weight[rows] * mse_loss(torch.sigmoid(z), y[rows], reduction="none")).mean()
         optimiser.zero_grad()
         value.backward()
         optimiser.step()
         path.append(torch.cat([w, b]).detach().clone())
         losses.append(value.detach())
-    kept = slice(history - 1, None, history)
-    return torch.stack(path).numpy()[kept], torch.stack(losses).numpy()[kept]
+    buffers = [optimiser.state[part].get("momentum_buffer") for part in (w, b)]
+    velocity = np.nan if buffers[0] is None else torch.cat(buffers).numpy()
+    return torch.stack(path).numpy(), torch.stack(losses).numpy(), velocity
 
 
 def assert_follows(history, problem, /, **settings):
@@ -227,6 +242,264 @@ def test_histories_are_as_long_as_what_is_kept():
 
     with pytest.raises(RuntimeError, match=f"{3 * 10**12} steps"):
         run(problem, lr=0.1, batch_size=1, epochs=10**12, history=0, progress=stop)
+
+
+# Weights of the samples and of the positive class
+
+
+def weights_of(n, seed=0):
+    """Weights of which some are 0, those of the samples from 8 to 15 among them."""
+    weight = np.random.default_rng(seed).exponential(size=n)
+    weight[8:16] = weight[::5] = 0.0
+    return weight
+
+
+WEIGHTS = (
+    {"sample_weight": weights_of(41)},
+    {"pos_weight": 2.5},
+    {"sample_weight": weights_of(41, 1), "pos_weight": 0.25, "shuffle_seed": 4},
+    {"sample_weight": weights_of(41, 2), "momentum": 0.9, "weight_decay": 0.01, "history": 3},
+)
+
+
+@pytest.mark.parametrize(("backend", "d"), [("numba", 1), ("numba", 2), ("numba", 30), ("reference", 2)])
+@pytest.mark.parametrize("weights", WEIGHTS, ids=["samples", "positive", "both shuffled", "with momentum"])
+@pytest.mark.parametrize("batch_size", [3, 8, 41])
+@pytest.mark.parametrize("soft", [False, True])
+def test_weights_are_those_of_torch(soft, batch_size, weights, backend, d):
+    """Batches of 8 have one whose weights are all 0."""
+    problem = problems.sgd_problem(41, d, soft=soft)
+    settings = {"lr": 0.2, "batch_size": batch_size, "epochs": 4, **weights}
+    assert_follows(run(problem, backend, **settings)[0], problem, **settings)
+
+
+@pytest.mark.parametrize(("backend", "d"), [("numba", 1), ("numba", 2), ("reference", 2)])
+def test_weights_of_squared_errors(backend, d):
+    problem = problems.sgd_problem(41, d, soft=True)
+    settings = {"lr": 0.4, "batch_size": 8, "epochs": 4, "loss": "mse", "sample_weight": weights_of(41)}
+    assert_follows(run(problem, backend, **settings)[0], problem, **settings)
+
+
+@pytest.mark.parametrize("d", [1, 2, 30])
+def test_weights_of_float32_runs(d):
+    """Computed in float64 and rounded once."""
+    problem = problems.SGDProblem(*(v.astype(np.float32) for v in problems.sgd_problem(41, d, soft=True)))
+    settings = {"lr": 0.2, "batch_size": 8, "epochs": 4, "sample_weight": weights_of(41), "pos_weight": 1.7}
+    history, *_ = run(problem, **settings)
+    path, losses = eager_path(problem, **settings)
+    for got, want in zip(history, (path[:, :-1], path[:, -1], losses), strict=True):
+        assert got.dtype == np.float32
+        assert np.abs(got - want).max() <= 0.51 * np.spacing(np.abs(want).max().astype(np.float32))
+
+
+@pytest.mark.parametrize("seed", [None, 2])
+def test_weights_in_large_batches(seed, monkeypatch):
+    """That all threads share, and whose rows are gathered in pieces."""
+    problem = problems.sgd_problem(700, 30, soft=True)
+    settings = {"lr": 0.2, "batch_size": 300, "epochs": 3, "shuffle_seed": seed}
+    settings |= {"sample_weight": weights_of(700), "pos_weight": 3.0, "momentum": 0.5}
+    monkeypatch.setattr(update, "LARGE_BATCH", 1000)
+    monkeypatch.setattr(update, "GATHERED", 2000)
+    assert_follows(run(problem, **settings)[0], problem, **settings)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_weights_of_one_change_nothing(backend, d):
+    problem = problems.sgd_problem(20, d)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 3}
+    want, *_ = run(problem, backend, **settings)
+    got, *_ = run(problem, backend, **settings, sample_weight=np.ones(20, int), pos_weight=np.array([1]))
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_samples_of_no_weight_count_for_nothing(backend, loss, d):
+    """Not even where their logits overflow."""
+    problem = problems.sgd_problem(20, d)
+    weight = np.ones(20)
+    weight[::4] = 0.0
+    huge = problem.X.copy()
+    huge[::4] = 1.7e308
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 3, "loss": loss, "sample_weight": weight}
+    far = problem._replace(w=np.full(d, 5.0))
+    want, got = run(far, backend, **settings)[0], run(far._replace(X=huge), backend, **settings)[0]
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# Runs that go on
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2, 9])
+@pytest.mark.parametrize("batch_size", [3, 8, 41])
+@pytest.mark.parametrize("seed", [None, 5])
+def test_two_runs_are_one(seed, batch_size, d, dtype):
+    """To the bit, of float32 data too."""
+    problem = problems.sgd_problem(41, d, dtype, soft=True)
+    settings = {"lr": 0.3, "batch_size": batch_size, "momentum": 0.9, "weight_decay": 0.01, "shuffle_seed": seed}
+    whole, *ends = run(problem, **settings, epochs=10)
+    w, b = problem.w.copy(), problem.b.copy()
+    first = kernels.sgd_run_(problem.X, problem.y, w, b, **settings, epochs=5)
+    assert first.velocity.shape == ((d + 1,) if dtype == np.float64 else (2, d + 1))
+    before = first.velocity.copy()
+    second = kernels.sgd_run_(problem.X, problem.y, w, b, **settings, epochs=5, velocity=before, first_epoch=5)
+    np.testing.assert_array_equal(before, first.velocity)
+    for one, *parts in zip(whole, first, second, strict=True):
+        np.testing.assert_array_equal(one, np.concatenate(parts))
+    for one, other in zip([*ends, whole.velocity], [w, b, second.velocity], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_two_runs_in_large_batches_are_one(monkeypatch):
+    monkeypatch.setattr(update, "LARGE_BATCH", 1000)
+    test_two_runs_are_one(3, 30, 9, np.float32)
+
+
+@pytest.mark.parametrize(("backend", "d"), [("numba", 1), ("numba", 3), ("reference", 3)])
+@pytest.mark.parametrize("batch_size", [3, 8])
+def test_the_velocity_is_that_of_torch(batch_size, backend, d):
+    problem = problems.sgd_problem(20, d)
+    settings = {"lr": 0.3, "batch_size": batch_size, "epochs": 4, "momentum": 0.7, "weight_decay": 0.1}
+    history, *_ = run(problem, backend, **settings)
+    *_, want = eager_run(problem, **settings)
+    np.testing.assert_allclose(history.velocity, want, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize(("backend", "d"), [("numba", 1), ("numba", 3), ("reference", 3)])
+def test_a_run_starts_with_any_velocity(backend, d):
+    """One step from (w, b) with the velocity v, the momentum m and no rate but of the velocity: the next is m v + g."""
+    problem, v = problems.sgd_problem(20, d), np.arange(1.0, d + 2)
+    history, w, _ = run(problem, backend, lr=0.5, batch_size=20, epochs=1, momentum=0.5, velocity=v)
+    still, *_ = run(problem, backend, lr=0.5, batch_size=20, epochs=1)
+    np.testing.assert_allclose(history.velocity, still.velocity + 0.5 * v, rtol=1e-14)
+    np.testing.assert_allclose(w, problem.w - 0.5 * history.velocity[:-1], rtol=1e-13)
+
+
+def test_changed_parameters_start_as_they_are():
+    """What rounding took from those before is not added to them."""
+    problem = problems.sgd_problem(20, 2, np.float32)
+    settings = {"lr": 0.3, "batch_size": 3, "epochs": 2}
+    history, w, b = run(problem, **settings)
+    w[0] = 0.75
+    velocity = history.velocity.copy()
+    velocity[1, 0] = 0.75
+    one, other = (
+        kernels.sgd_run_(problem.X, problem.y, w.copy(), b.copy(), **settings, velocity=of)
+        for of in (history.velocity, velocity)
+    )
+    for got, want in zip(one, other, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tensors_go_on_with_tensors(backend):
+    X, y, w, b = (torch.from_numpy(v) for v in problems.sgd_problem(20, 2, np.float32))
+    settings = {"lr": 0.3, "batch_size": 3, "momentum": 0.9, "backend": backend}
+    start = w.clone(), b.clone()
+    whole = kernels.sgd_run_(X, y, *start, **settings, epochs=4)
+    first = kernels.sgd_run_(X, y, w, b, **settings, epochs=2)
+    second = kernels.sgd_run_(X, y, w, b, **settings, epochs=2, velocity=first.velocity)
+    assert isinstance(second.velocity, torch.Tensor)
+    assert second.velocity.dtype == torch.float64
+    assert w.equal(start[0])
+    assert b.equal(start[1])
+    assert whole.velocity.equal(second.velocity)
+
+
+# Frozen parameters
+
+
+@pytest.mark.parametrize(("backend", "d"), [("numba", 1), ("numba", 3), ("reference", 3)])
+@pytest.mark.parametrize("frozen", ["w", "b"])
+@pytest.mark.parametrize("batch_size", [3, 20])
+def test_frozen_parameters_stay(batch_size, frozen, backend, d, monkeypatch):
+    """And the others move as if they were constants; batches of 20 are large ones."""
+    monkeypatch.setattr(update, "LARGE_BATCH", update.operations(20, d))
+    problem = problems.sgd_problem(20, d)
+    settings = {"lr": 0.3, "batch_size": batch_size, "epochs": 4}
+    options = {"momentum": 0.7, "weight_decay": 0.1}
+    velocity = np.ones(d + 1)
+    history, w, b = run(problem, backend, **settings, **options, frozen=frozen, velocity=velocity)
+    X1, theta = np.column_stack([problem.X, np.ones(20)]), np.append(problem.w, problem.b)
+    moving = np.append(np.full(d, frozen == "b"), frozen == "w")
+    velocity = velocity * moving
+    for step in range(len(history.b)):
+        rows = slice(*(np.array([0, batch_size]) + step * batch_size % (-(-20 // batch_size) * batch_size)))
+        _, gradient = oracle.cost_and_gradient(X1[rows], problem.y[rows], theta)
+        velocity = (0.7 * velocity + gradient + 0.1 * theta) * moving
+        theta = theta - 0.3 * velocity
+        np.testing.assert_allclose([*history.w[step], history.b[step]], theta, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(history.velocity, velocity, rtol=0, atol=1e-12)
+    stays, started = (w, problem.w) if frozen == "w" else (b, problem.b)
+    np.testing.assert_array_equal(stays, started)
+
+
+# Losses that leave the range
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("batch_size", [1, 3, 9, 10])
+@pytest.mark.parametrize("history", [0, 1])
+def test_a_loss_that_overflows_is_a_divergence(history, batch_size, d, backend, monkeypatch):
+    """The first step leads to parameters of 1e200 or so, by which the loss of the next is infinite: it isn't taken.
+    Batches of 10 are large ones."""
+    monkeypatch.setattr(update, "LARGE_BATCH", update.operations(10, d))
+    problem = problems.sgd_problem(20, d)
+    X, y = np.full((20, d), 1e200), np.arange(20) % 2.0
+    w, b = problem.w * 1e-200, np.zeros(1)
+    settings = {"lr": 1.0, "batch_size": batch_size, "epochs": 2, "history": history, "backend": backend}
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=r"step 2 of"):
+        kernels.sgd_run_(X, y, w, b, **settings)
+    reached = problem.w * 1e-200, np.zeros(1)
+    first = slice(0, batch_size)
+    kernels.sgd_run_(X[first], y[first], *reached, **settings | {"epochs": 1, "backend": "reference"})
+    np.testing.assert_allclose(w, reached[0], rtol=1e-12)
+    np.testing.assert_allclose(b, reached[1], rtol=1e-12, atol=1e-12)
+    assert np.abs(w).max() > 1e198
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("batch_size", [2, 8])
+def test_the_range_of_a_loss_is_that_of_the_data(batch_size, d, backend):
+    """float32: finite in float64, where the run computes."""
+    X, y = np.full((8, d), 10, np.float32), np.zeros(8, np.float32)
+    for loss, raises in (("bce", True), ("mse", False)):
+        w, b = np.full(d, 3e38, np.float32), np.zeros(1, np.float32)
+        settings = {"lr": 0.0, "batch_size": batch_size, "epochs": 1, "loss": loss, "backend": backend}
+        if raises:
+            with np.errstate(over="ignore"), pytest.raises(FloatingPointError, match="step 1 of"):
+                kernels.sgd_run_(X, y, w, b, **settings)
+        else:
+            run = kernels.sgd_run_(X, y, w, b, **settings)
+            np.testing.assert_allclose(run.loss, 1.0)
+        np.testing.assert_array_equal(w, np.float32(3e38))
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_loss_that_overflows_ends_any_launch(steps, monkeypatch):
+    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", steps * update.operations(3, 1))
+    X, y = np.array([1, 1, 1, 1, 1, 1, 1e10, 1, 1])[:, None], np.zeros(9)
+    w, b = np.array([1e299]), np.zeros(1)
+    with pytest.raises(FloatingPointError, match="step 3 of 3"):
+        kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=3, epochs=1)
+    assert w[0] == 1e299
+    assert b[0] == pytest.approx(-2)
+
+
+@pytest.mark.parametrize("rows", [33, 5000])
+def test_sums_of_float32_losses_do_not_overflow(rows):
+    """A product of 1 + e^-|z| = 2 for each sample, in float32."""
+    for d in (1, 2, 3, 4, 7, 8, 16, 20, 32, 40):
+        X = np.random.default_rng(d).normal(size=(rows, d)).astype(np.float32)
+        result = kernels.bce_loss_grad(X, np.ones(rows, np.float32), np.zeros(d, np.float32), np.zeros(1, np.float32))
+        assert result.loss == pytest.approx(np.log(2), rel=1e-6), d
 
 
 # In place, any layout, tensors
