@@ -51,7 +51,7 @@ def mean(values, weight=None):
 
 
 def shared_out(values, weight=None):
-    """Mean over the samples, the last axis, of values times weights (n,): where these are 0, of 0, whatever the value."""
+    """Mean over the samples, the last axis, of values times weights (n,), 0 where these are, whatever the value."""
     return mean(values if weight is None else torch.where(weight > 0, weight * values, 0.0))
 
 

@@ -243,7 +243,7 @@ def sgd_run_(
 
 
 def trained_beside(frozen, d):
-    """1 for each parameter, the bias last, that is trained where "w" or "b" is frozen, else 0 (d + 1,); None for None."""
+    """1 for each parameter, the bias last, that is trained where "w" or "b" is frozen, else 0 (d + 1,); or None."""
     if frozen is None:
         return None
     of_w, of_b = (0.0, 1.0) if checks.one_of("frozen", frozen, ("w", "b")) == "w" else (1.0, 0.0)

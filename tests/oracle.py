@@ -265,7 +265,7 @@ def sgd_path(
 
 
 def cost_and_gradient(X1, y, theta, loss="bce", weight=1.0, pos_weight=None):
-    """Mean cost, each times its weight, and its gradient (d + 1,) at theta; X1 (n, d + 1) ends with a column of ones."""
+    """Mean of weighted costs, and its gradient (d + 1,), at theta; X1 (n, d + 1) ends with a column of ones."""
     z, g = X1 @ theta, 1.0 if pos_weight is None else pos_weight
     if loss == "bce":
         values, slopes = g * y * softplus(-z) + (1 - y) * softplus(z), (1 - y) * sigmoid(z) - g * y * sigmoid(-z)

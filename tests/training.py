@@ -13,7 +13,7 @@ def host(values):
 
 
 def with_weights(settings, n, loss):
-    """Settings whose sample_weight, if there is one, is (n,), of which some are 0; squared errors have no pos_weight."""
+    """Settings whose sample_weight, if there is one, is (n,), some of it 0; squared errors have no pos_weight."""
     weight = np.random.default_rng(n).exponential(size=n)
     weight[::3] = 0.0
     chosen = settings | ({"sample_weight": weight} if "sample_weight" in settings else {})

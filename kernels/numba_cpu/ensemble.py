@@ -328,9 +328,7 @@ def one_feature_double(
 
 
 @parallel_kernel
-def features_single(
-    rows, pulls, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path
-):
+def features_single(rows, pulls, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path):
     for g in prange(state.shape[0]):
         samples, settings = (rows, pulls, powers, distance, squared), (batch_size, lr)
         group = state[g], reached[g], path[g]
@@ -338,9 +336,7 @@ def features_single(
 
 
 @parallel_kernel
-def features_double(
-    rows, pulls, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path
-):
+def features_double(rows, pulls, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path):
     for g in prange(state.shape[0]):
         samples, settings = (rows, pulls, powers, distance, squared), (batch_size, lr)
         group = state[g], reached[g], path[g]
@@ -526,9 +522,9 @@ def write_ends(samples, theta, reached, ends):
 
 
 def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
-    """`kernels.sgd_ensemble` on checked arrays: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one dtype,
-    history_of (m,); at most n samples a batch. Members with a history are trained again, so that the others needn't
-    keep theirs."""
+    """`kernels.sgd_ensemble` on checked arrays: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one
+    dtype, history_of (m,); at most n samples a batch. Members with a history are trained again, so that the others
+    needn't keep theirs."""
     (k, d), m, dtype = w0.shape, len(history_of), X.dtype
     steps = epochs * -(-len(y) // batch_size)
     samples, start = signed_samples(X, y, weight, loss), np.column_stack([w0, b0])

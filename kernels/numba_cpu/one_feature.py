@@ -84,7 +84,7 @@ def losses_of(m, e, s, distance, squared):
 
 @njit(forceinline=True)
 def in_reach(m, sign, distance, share, squared, largest):
-    """Whether the mean loss of a batch is, by its margins alone: the logarithms are nothing beside the largest number."""
+    """Whether the mean loss of a batch is, by its margins alone: beside the largest number logarithms are nothing."""
     if squared:
         return True
     return total(select(absolute(sign) > 0.0, fma(-distance, m, select(m > 0.0, m, 0.0)), 0.0)) * share <= largest

@@ -85,8 +85,8 @@ def run_features(
 
 
 def run_small_batches(samples, order, first, last, batch_size, trained, *settings, ahead):
-    """Launches `run_one_feature` or, for what that can't, `run_features`; `order` is that of the samples (X, y, weight),
-    None if they are in order."""
+    """Launches `run_one_feature` or, for what that can't, `run_features`; `order` is that of the samples, X, y and
+    weights or None, or None if they are in order."""
     n, d = samples[0].shape
     alone = d == 1 and samples[2] is None and trained is None
     begin = first % -(-n // batch_size) * batch_size

@@ -37,8 +37,8 @@ def taken(X, y, share, theta, rates, number, known, classes, steps, squared):
     """Takes step `number` of every member, theta (k, d + 1), in place, on a batch X (m, d), y (m,) whose mean has the
     shares (m,); NaN where it leaves the range.
 
-    `rates` are the learning rate and the largest loss or parameter allowed. Notes in `steps` (k,) who is right for the first
-    time on the samples `known` of these `classes`. Returns the losses before the step (k,).
+    `rates` are the learning rate and the largest loss or parameter allowed. Notes in `steps` (k,) who is right for the
+    first time on the samples `known` of these `classes`. Returns the losses before the step (k,).
     """
     lr, largest = rates.unbind()
     costs, slopes = shared_out(*costs_and_slopes(logits(theta, X), y, squared), share)

@@ -307,8 +307,22 @@ WRONG_WHOLES = {
         (torch.tensor([2]), TypeError, rf"{name} is tensor"),
         (torch.tensor(2.0), TypeError, rf"{name} is tensor"),
     ]
-    for name, least in (("batch_size", 1), ("epochs", 0), ("history", 0), ("shuffle_seed", 0))
+    for name, least in (("batch_size", 1), ("epochs", 0), ("history", 0), ("shuffle_seed", 0), ("first_epoch", 0))
 }
+WEIGHTS = np.ones(N)
+WRONG_WEIGHTS = [
+    (WEIGHTS[1:], ValueError, r"sample_weight has shape \(5,\); accepted: \(6,\), one weight for each sample"),
+    (WEIGHTS[:, None], ValueError, r"sample_weight has shape \(6, 1\)"),
+    (1.0, ValueError, r"sample_weight has shape \(\)"),
+    (with_value(WEIGHTS, 2, -1e-300), ValueError, r"sample_weight has a negative value"),
+    (0 * WEIGHTS, ValueError, r"sample_weight has a negative value, or only zeros; accepted: weights >= 0"),
+    (with_value(WEIGHTS, 1, NAN), ValueError, r"sample_weight\[1\] is nan; accepted: finite"),
+    (with_value(WEIGHTS, 5, INF), ValueError, r"sample_weight\[5\] is inf"),
+    (WEIGHTS.astype(np.float16), TypeError, r"sample_weight has dtype float16; accepted: "),
+    (WEIGHTS.astype(complex), TypeError, r"sample_weight has dtype complex128"),
+    (["a"] * N, TypeError, r"sample_weight has dtype <U1"),
+    ("ones", TypeError, r"sample_weight has dtype <U4"),
+]
 WRONG_RUNS = {
     "X": [
         (X1, ValueError, r"X has shape \(6,\); accepted: \(n, d\) with n >= 1 and d >= 1"),
@@ -370,11 +384,50 @@ WRONG_RUNS = {
     ],
     "shuffle_seed": WRONG_WHOLES["shuffle_seed", 0],
     "history": [*WRONG_WHOLES["history", 0], (None, TypeError, r"history is None")],
+    "first_epoch": [*WRONG_WHOLES["first_epoch", 0], (None, TypeError, r"first_epoch is None")],
     "momentum": WRONG_RATES["momentum"],
     "weight_decay": WRONG_RATES["weight_decay"],
+    "pos_weight": [
+        (-0.1, ValueError, r"pos_weight is -0.1; accepted: a finite number >= 0"),
+        (INF, ValueError, r"pos_weight is inf"),
+        ("balanced", TypeError, r"pos_weight is 'balanced'"),
+        (np.array([0.1, 0.2]), TypeError, r"pos_weight is array\(\[0.1, 0.2\]\)"),
+    ],
+    "sample_weight": WRONG_WEIGHTS,
+    "velocity": [
+        (np.zeros(3), ValueError, r"velocity has shape \(3,\); accepted: \(4,\) or \(2, 4\), as a run returns it"),
+        (np.zeros((1, 4)), ValueError, r"velocity has shape \(1, 4\)"),
+        (np.zeros((3, 4)), ValueError, r"velocity has shape \(3, 4\)"),
+        (0.5, ValueError, r"velocity has shape \(\)"),
+        ("fast", TypeError, r"velocity has dtype"),
+        (np.array([0.0, NAN, 0.0, 0.0]), ValueError, r"velocity\[1\] is nan; accepted: finite"),
+        (np.full((2, 4), INF), ValueError, r"velocity\[0, 0\] is inf; accepted: finite"),
+    ],
+    "frozen": [
+        ("bias", ValueError, r"frozen is 'bias'; accepted: 'w', 'b'"),
+        (True, ValueError, r"frozen is True"),
+        (["w", "b"], ValueError, r"frozen is \['w', 'b'\]"),
+    ],
     "backend": WRONG_SURFACES["backend"],
     "progress": WRONG_SURFACES["progress"],
 }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("value", [0, 2.5])
+def test_squared_errors_have_no_weight_of_the_positive_class(value, backend):
+    message = rf"^pos_weight is {value}; accepted: None, as loss 'mse' isn't the cross-entropy$"
+    with pytest.raises(ValueError, match=message):
+        run(backend, loss="mse", pos_weight=value)
+    starts = np.zeros((2, 3)), np.zeros(2)
+    with pytest.raises(ValueError, match=message):
+        kernels.sgd_ensemble(FEATURES, Y, *starts, **SETTINGS, loss="mse", pos_weight=value, backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_products_of_weights_are_finite_or_refused(backend):
+    with pytest.raises(ValueError, match=r"^pos_weight is 1e\+300; accepted: one whose products with sample_weight"):
+        run(backend, sample_weight=np.full(N, 1e300), y=np.ones(N), pos_weight=1e300)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -503,21 +556,6 @@ def test_progress_may_be_false():
 
 
 # The other functions that train
-
-WEIGHTS = np.ones(N)
-WRONG_WEIGHTS = [
-    (WEIGHTS[1:], ValueError, r"sample_weight has shape \(5,\); accepted: \(6,\), one weight for each sample"),
-    (WEIGHTS[:, None], ValueError, r"sample_weight has shape \(6, 1\)"),
-    (1.0, ValueError, r"sample_weight has shape \(\)"),
-    (with_value(WEIGHTS, 2, -1e-300), ValueError, r"sample_weight has a negative value"),
-    (0 * WEIGHTS, ValueError, r"sample_weight has a negative value, or only zeros; accepted: weights >= 0"),
-    (with_value(WEIGHTS, 1, NAN), ValueError, r"sample_weight\[1\] is nan; accepted: finite"),
-    (with_value(WEIGHTS, 5, INF), ValueError, r"sample_weight\[5\] is inf"),
-    (WEIGHTS.astype(np.float16), TypeError, r"sample_weight has dtype float16; accepted: "),
-    (WEIGHTS.astype(complex), TypeError, r"sample_weight has dtype complex128"),
-    (["a"] * N, TypeError, r"sample_weight has dtype <U1"),
-    ("ones", TypeError, r"sample_weight has dtype <U4"),
-]
 
 
 def names(*chosen):

@@ -120,7 +120,9 @@ def test_samples_of_no_weight_count_for_nothing(backend, d, dtype, loss):
 def test_weights_that_the_dtype_cannot_hold_are_refused(backend):
     X, y, *_ = problems.sgd_problem(20, 2, np.float32)
     settings = {"lr": 0.1, "batch_size": 3, "epochs": 1, "backend": backend}
-    with pytest.raises(ValueError, match=r"^a weight of a sample is 1e\+300; accepted: weights in the range of float32$"):
+    with pytest.raises(
+        ValueError, match=r"^a weight of a sample is 1e\+300; accepted: weights in the range of float32$"
+    ):
         kernels.sgd_ensemble(X, y, *starts(2, 2, np.float32), **settings, sample_weight=np.full(20, 1e300))
 
 

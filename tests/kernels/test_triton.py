@@ -184,7 +184,9 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
     v, whole = torch.zeros(4, dtype=torch.float64), torch.zeros(5, dtype=torch.int64)
     call = {
         "sums": lambda: one_pass.sums(X, v, v[:3], v[:1], None),
-        "launch": lambda: triton_update.launch(X, v, v[:0], whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, False),
+        "launch": lambda: triton_update.launch(
+            X, v, v[:0], whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, False
+        ),
         "launch_run": lambda: triton_ensemble.launch_run(
             X, v, v[:0], X, v[:2], k, whole, k[:0], v[:0], 2, 0, 2, False, False, False
         ),

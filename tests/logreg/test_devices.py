@@ -55,6 +55,19 @@ def test_a_model_is_trained_there_and_stays_here(wide, model_at, device, moves):
     np.testing.assert_array_equal(model.linear.bias.detach()[0], history.b[-1])
 
 
+def test_weights_and_velocities_go_there_and_come_back(wide, model_at, device, moves):
+    model, weight = model_at(wide.w, wide.b, torch.float64), np.linspace(0, 2, len(wide.y))
+    weights = {"sample_weight": weight, "pos_weight": 2.0, "momentum": 0.5}
+    first = train(model, (wide.X, wide.y), **SETTINGS, **weights, device=device)
+    second = train(model, (wide.X, wide.y), **SETTINGS, **weights, velocity=first.velocity, device=device)
+    assert sorted(moves) == sorted([wide.X.shape, wide.y.shape, weight.shape] * 2)
+    path = oracle.sgd_path(*wide, **SETTINGS | {"epochs": 6}, **weights)
+    for name, want in zip(("w", "b", "loss"), path, strict=True):
+        got = np.concatenate([getattr(first, name), getattr(second, name)])
+        np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+    assert isinstance(second.velocity, np.ndarray)
+
+
 def test_divergence_leaves_the_model_where_it_got_to(wide, model_at, device):
     model = model_at(wide.w, wide.b, torch.float64)
     with pytest.raises(FloatingPointError, match="step 2 of 24"):

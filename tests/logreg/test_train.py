@@ -156,10 +156,83 @@ def test_the_model_stays_trainable(model_at):
     assert (weight.item(), bias.item()) == pytest.approx((w[-1, 0], b[-1]), rel=1e-12)
 
 
-def test_frozen_parameters_stay_frozen(model_at):
+@pytest.mark.parametrize("frozen", ["weight", "bias"])
+@COSTS
+def test_frozen_parameters_stay(loss, frozen, model_at):
+    """The other one moves as by an optimizer of what requires grad."""
+    x, y = (column.double() for column in LabData()[:])
+    model, eager = model_at(5, 10, torch.float64), model_at(5, 10, torch.float64)
+    for one in (model, eager):
+        getattr(one.linear, frozen).requires_grad_(False)
+    history = train(model, (x, y), **LAB_RUN, loss=loss)
+    want = train_on_logits(eager, x, y[:, 0], **LAB_RUN, loss=loss)
+    assert_columns_close((history.w, history.b, history.loss), want, 1e-10)
+    assert getattr(model.linear, frozen).item() == {"weight": 5, "bias": 10}[frozen]
+    assert [p.requires_grad for p in model.parameters()] == [frozen != "weight", frozen != "bias"]
+
+
+def test_a_model_of_which_nothing_is_trained_is_refused(model_at):
     model = model_at(5, 10).requires_grad_(False)
-    train(model, LabData(), **LAB_RUN)
-    assert [p.requires_grad for p in model.parameters()] == [False, False]
+    with pytest.raises(ValueError, match=r"^model has no parameter that requires grad; accepted: weight or bias"):
+        train(model, LabData(), **LAB_RUN)
+    assert [p.item() for p in parameters(model)] == [5, 10]
+
+
+# Weights, and runs that go on
+
+
+@pytest.mark.parametrize(
+    "weights", [{"sample_weight": True}, {"pos_weight": 2.5}, {"sample_weight": True, "pos_weight": 0.5}]
+)
+def test_weights_are_those_of_torch(weights, model_at, wide):
+    """And the losses on all the data are the weighted ones that were minimised; accuracies count every sample."""
+    x, y = torch.from_numpy(wide.X), torch.from_numpy(wide.y)
+    weight = torch.rand(len(y), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weight[::4] = 0
+    chosen = weights | ({"sample_weight": weight} if "sample_weight" in weights else {})
+    model, eager = (model_at(wide.w, wide.b, torch.float64) for _ in range(2))
+    history = train(model, (x, y), lr=0.3, batch_size=13, epochs=3, **chosen)
+    loss = nn.BCEWithLogitsLoss(
+        chosen.get("sample_weight"), pos_weight=torch.tensor(weights.get("pos_weight", 1.0)).double()
+    )
+    optimizer = torch.optim.SGD(eager.parameters(), lr=0.3)
+    path, losses = [], [loss(eager.linear(x)[:, 0], y).item()]
+    for rows in [rows for _ in range(3) for rows in torch.arange(len(y)).split(13)]:
+        part = None if "sample_weight" not in chosen else weight[rows]
+        optimizer.zero_grad()
+        cost = nn.BCEWithLogitsLoss(part, pos_weight=loss.pos_weight)(eager.linear(x[rows])[:, 0], y[rows])
+        cost.backward()
+        optimizer.step()
+        path.append([*eager.linear.weight.detach()[0].tolist(), eager.linear.bias.item(), cost.item()])
+        losses.append(loss(eager.linear(x)[:, 0], y).item())
+    assert_columns_close((history.w, history.b, history.loss), (np.array(path),), 1e-10)
+    np.testing.assert_allclose([history.start_loss, *history.full_loss()], losses, rtol=1e-10)
+    assert history.end_loss == pytest.approx(losses[-1], rel=1e-10)
+    assert history.until(3).end_loss == pytest.approx(losses[3], rel=1e-10)
+    assert accuracy(model, (x, y)) == history.full_accuracy()[-1]
+
+
+def test_a_history_keeps_its_own_weights(model_at):
+    weight = np.ones(20)
+    history = train(model_at(5, 10), LabData(), lr=2, batch_size=3, epochs=1, sample_weight=weight)
+    before = history.end_loss
+    weight[:] = 7
+    assert history.end_loss == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_two_calls_are_one(dtype, model_at):
+    data = tuple(column.to(dtype) for column in LabData()[:])
+    settings = {"lr": 0.5, "batch_size": 3, "momentum": 0.9, "shuffle_seed": 1}
+    one, other = (model_at(5, 10, dtype) for _ in range(2))
+    whole = train(one, data, **settings, epochs=10)
+    first = train(other, data, **settings, epochs=5)
+    second = train(other, data, **settings, epochs=5, velocity=first.velocity, first_epoch=5)
+    assert all(map(torch.equal, parameters(one), parameters(other)))
+    np.testing.assert_array_equal(whole.w, np.concatenate([first.w, second.w]))
+    np.testing.assert_array_equal(whole.velocity, second.velocity)
+    assert first.until(3).velocity is None
+    assert first.until(first.steps).velocity is first.velocity
 
 
 def test_progress(model_at):
@@ -471,6 +544,9 @@ BAD_SETTINGS = [
     ("device", "no such device"),
     ("device", 1.5),
     ("progress", "yes"),
+    ("pos_weight", -1),
+    ("pos_weight", "balanced"),
+    ("first_epoch", -1),
 ]
 
 
