@@ -4,6 +4,11 @@ If every sample (p, q, r) lies on a line, at xi in [-1, 1], a sum over the sampl
 interpolant of f through K Chebyshev points xi_k, a sum over these: sum_k W_k f(xi_k), W_k being the sum over the
 samples of a Lagrange polynomial. By the discrete orthogonality of the Chebyshev polynomials T_j (Mason and Handscomb,
 Chebyshev Polynomials, sec. 4.6) W_k = 2/K sum_j' T_j(xi_k) m_j, with the moments m_j the sums of T_j over the samples.
+
+The loss of class 0 is softplus(z), that of class 1 softplus(-z) = softplus(z) - z. What is linear in z, a moment or two
+of a class tell, so one set of nodes is enough for both classes: as if all samples were of the class that is right in the
+middle of the line, with the linear part of those of the other class. So far from the origin, where |z| is large for all
+samples, softplus is small, and what is large belongs to samples that are wrong: nothing cancels.
 """
 
 import math
@@ -59,7 +64,7 @@ def line_through(summary, s, t, quantities, target):
 
 def count(line, quantities):
     """How many samples replace all others."""
-    return 2 * line.nodes if "mse" in quantities else line.nodes + 2
+    return 2 * line.nodes if "mse" in quantities else line.nodes
 
 
 def is_on(samples, line, summary, s, t):
@@ -90,20 +95,43 @@ def distance(fields, k, line):
 
 
 def nodes_of_line(moments, line, by_class):
-    """The Block that replaces samples of these moments (2, nodes).
-
-    Those `by_class` are of the samples of class 0, then of class 1. Others are of all samples as if of class 0, and of
-    the labels, whose share -y z in the loss is linear: that of one point, once in class 1 and once taken from class 0.
-    """
+    """The Block that replaces samples of moments (2, nodes), those of class 0 and of class 1: nodes for each class, or
+    one set for all samples, as if of class 0."""
     j = np.arange(line.nodes)
-    angles = (2 * j + 1) * (np.pi / (2 * line.nodes))
-    weights = 2 / line.nodes * (moments * np.where(j == 0, 0.5, 1.0)) @ np.cos(j[:, None] * angles)
-    xi = np.cos(angles)
-    if by_class:
-        xi, y, weights = np.tile(xi, 2), np.repeat([0.0, 1.0], line.nodes), weights.ravel()
-    else:
-        labels, place = moments[1, 0], moments[1, 1] / moments[1, 0] if line.nodes > 1 and moments[1, 0] else 0.0
-        xi, y = np.append(xi, [place, place]), np.append(np.zeros(line.nodes), [1.0, 0.0])
-        weights = np.append(weights[0], [labels, -labels])
-    p, q, r = line.middle[:, None] + xi * line.direction[:, None]
+    cosines = np.cos(np.arange(4 * line.nodes) * (np.pi / (2 * line.nodes)))
+    odd = 2 * j + 1
+    xi, polynomials = cosines[odd], cosines[j[:, None] * odd % len(cosines)]  # of small angles: large ones are rounded
+    weights = 2 / line.nodes * (moments * np.where(j == 0, 0.5, 1.0)) @ polynomials
+    y = np.repeat([0.0, 1.0], line.nodes) if by_class else np.zeros(line.nodes)
+    weights, xi = (weights.ravel(), np.tile(xi, 2)) if by_class else (weights.sum(axis=0), xi)
+    p, q, r = fields_at(line, xi)
     return Block(p, q, r, y, weights)
+
+
+def fields_at(line, xi):
+    """p, q, r (k,) at xi (k,)."""
+    return line.middle[:, None] + xi * line.direction[:, None]
+
+
+def add_linear_part(moments, line, s, t, outputs, weight):
+    """Adds to means by one set of nodes, whose margins are turned where the logit in the middle of the line is positive,
+    what they lack in loss and gradient: sum (1 - y) z there and sum -y z elsewhere, over the `weight` of all samples."""
+    masses = moments[:, 0]
+    firsts = moments[:, 1] if line.nodes > 1 else np.zeros(2)
+    p, q, r = fields_at(line, firsts / np.where(masses > 0, masses, 1.0))
+    turned = is_positive(line.middle, s, t[:, None])
+    share = np.where(turned, masses[0], -masses[1]) / weight
+
+    def chosen(of_class):
+        return np.where(turned, of_class[0], of_class[1])
+
+    if "loss" in outputs:
+        outputs["loss"] += share * chosen([p[k] + s * q[k] + t[:, None] * r[k] for k in (0, 1)])
+    if "gradient" in outputs:
+        outputs["gradient"] += share * np.array([chosen(q), chosen(r)])
+
+
+def is_positive(sample, s, t):
+    """Whether the logit of a sample (p, q, r) is, rounded as kernels round it."""
+    p, q, r = sample
+    return (p + s * q) + t * r > 0

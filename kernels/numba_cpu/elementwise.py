@@ -7,7 +7,8 @@ max(m, 0) + log(1 + e); then
     loss = softplus(m) - y' m,    error = sigma(m) - y',    mse = error^2,
     gradient = sign error (q, r),    hessian = sigma(m) sigma(-m) (q^2, q r, r^2),
 
-so nothing cancels. Points along s are in the lanes of a vector.
+so nothing cancels. Derivatives take the root of e for the exponential: of saturated samples e is 0 then, and q^2, which
+may be infinite, is never made without it. Points along s are in the lanes of a vector.
 """
 
 import numpy as np
@@ -28,19 +29,29 @@ COMPONENTS = sum(QUANTITIES.values())
 ROWS_PER_THREAD = 8
 WIDEST = 4096  # points along s at once
 EVALUATIONS_PER_THREAD = 10_000_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
+NOWHERE = np.zeros(3)  # a sample whose logit isn't positive anywhere
 
 
 @njit(forceinline=True)
-def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, wanted):
+def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, turn, wanted):
     """Sums over the samples [start, stop) at the points (s, t), one vector for each component; those of quantities
-    that aren't `wanted`, flags in the order of QUANTITIES, mean nothing."""
+    that aren't `wanted`, flags in the order of QUANTITIES, mean nothing.
+
+    Margins are turned where `turn` is -1, not 1. If it is None none are, and gradient and Hessian aren't wanted: the
+    kernel for this is a quicker one.
+    """
     zero = splat(POINTS, 0.0)
     loss, mse, by_s, by_t, by_ss, by_st, by_tt = zero, zero, zero, zero, zero, zero, zero
     want_loss, want_mse, want_gradient, want_hessian = wanted
     for n in range(start, stop):
         z = (s * q[n] + p[n]) + t * r[n]
         margin = z * sign[n]
-        e = exp_normal(-absolute(z))
+        if turn is None:
+            e = exp_normal(-absolute(z))
+        else:
+            margin = margin * turn
+            root = exp_normal(absolute(z) * -0.5)
+            e = root * root
         larger, smaller, error = zero, zero, zero
         if want_mse or want_gradient or want_hessian:
             larger = 1.0 / (e + 1.0)
@@ -53,42 +64,64 @@ def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, wanted
             loss = fma(value, weight[n], loss)
         if want_mse:
             mse = fma(error * error, weight[n], mse)
+        if turn is None:
+            continue
         if want_gradient:
             slope = error * (sign[n] * weight[n])
             by_s, by_t = fma(slope, q[n], by_s), fma(slope, r[n], by_t)
         if want_hessian:
-            curvature = larger * smaller * weight[n]
-            along_s, along_t = curvature * q[n], curvature * r[n]
-            by_ss, by_st, by_tt = fma(along_s, q[n], by_ss), fma(along_s, r[n], by_st), fma(along_t, r[n], by_tt)
+            root = root * larger
+            along_s, along_t = root * q[n], root * r[n]
+            share_s, share_t = along_s * weight[n], along_t * weight[n]
+            by_ss, by_st, by_tt = fma(share_s, along_s, by_ss), fma(share_s, along_t, by_st), fma(share_t, along_t, by_tt)
+    if turn is not None:
+        by_s, by_t = by_s * turn, by_t * turn
     return loss, mse, by_s, by_t, by_ss, by_st, by_tt
 
 
+@njit(forceinline=True)
+def turn_at(s, t, turning):
+    """-1 where the sample `turning` has a positive logit, 1 elsewhere; None if there is none."""
+    if turning is None:
+        return None
+    logit = (s * turning[1] + turning[0]) + t * turning[2]
+    return select(logit > 0.0, splat(POINTS, -1.0), splat(POINTS, 1.0))
+
+
 @parallel_kernel
-def add_rows(p, q, r, sign, distance, weight, start, stop, s, t, wanted, first, last, sums, carries):
+def add_rows(p, q, r, sign, distance, weight, start, stop, s, t, turning, wanted, first, last, sums, carries):
     """Adds the samples [start, stop) to the rows [first, last) of `sums` and `carries` (rows, components, len(s)),
-    `s` being padded to whole vectors."""
+    `s` being padded to whole vectors. Margins are turned where a sample `turning` (p, q, r) has a positive logit; None
+    is for loss and squared error alone."""
     for row in prange(first, last):
         total, carry = sums[row - first], carries[row - first]
         for chunk in range(start, stop, CHUNK):
             end = min(chunk + CHUNK, stop)
             for i in range(0, s.size, LANES):
+                points = load(POINTS, s, i)
+                turn = turn_at(points, t[row], turning)
                 values = sums_over_samples(
-                    p, q, r, sign, distance, weight, chunk, end, load(POINTS, s, i), t[row], wanted
+                    p, q, r, sign, distance, weight, chunk, end, points, t[row], turn, wanted
                 )
                 for component, value in enumerate(values):
                     add_compensated(POINTS, total, carry, component * s.size + i, value)
 
 
-def evaluate(samples, s, t, summary, outputs, advance):
-    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}."""
+def evaluate(samples, s, t, summary, outputs, advance, turning=NOWHERE):
+    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}.
+
+    Where the logit of a sample `turning` (p, q, r) is positive, samples are taken to be of the other class.
+    """
     for first in range(0, len(s), WIDEST):
         columns = slice(first, min(first + WIDEST, len(s)))
         some = {name: out[..., columns] for name, out in outputs.items()}
-        evaluate_columns(samples, s[columns], t, summary, some, advance)
+        evaluate_columns(samples, s[columns], t, summary, some, advance, turning)
 
 
-def evaluate_columns(samples, s, t, summary, outputs, advance):
+def evaluate_columns(samples, s, t, summary, outputs, advance, turning):
     wanted = tuple(name in outputs for name in QUANTITIES)
+    if turning is NOWHERE and not ("gradient" in outputs or "hessian" in outputs):
+        turning = None
     padded = np.pad(s, (0, -len(s) % LANES), mode="edge")
     held = 2 * COMPONENTS * len(padded) * 8
     work = Work(len(padded), 0, EVALUATIONS_PER_THREAD, ROWS_PER_THREAD, CHUNK, held)
@@ -97,7 +130,7 @@ def evaluate_columns(samples, s, t, summary, outputs, advance):
         for part in launches(samples, work, first, last, summary.n):
             evaluations = (part.last - part.first) * len(s) * (part.stop - part.start)
             own = slice(part.first - first, part.last - first)
-            grid = padded, t, wanted, part.first, part.last, sums[own], carries[own]
+            grid = padded, t, turning, wanted, part.first, part.last, sums[own], carries[own]
             launch(add_rows, 10 * evaluations, *part.arrays, part.start, part.stop, *grid)
             advance(evaluations)
         write_rows((sums + carries)[:, :, : len(s)] / summary.weight, outputs, first, last)

@@ -3,7 +3,6 @@
 import numpy as np
 from numba import njit, prange, types
 
-from kernels import compression
 from kernels.numba_cpu.launch import launch, parallel_kernel, read_only, threads
 from kernels.numba_cpu.simd import Vector, fma, load, register_bytes, store, total
 from kernels.samples import check_passes
@@ -17,9 +16,9 @@ OPERATIONS_PER_THREAD = 200_000_000  # in one launch: well under 0.1 s, so that 
 
 
 @njit
-def split_by_class(field, middle, half_width, y, weight, by_class, masses, places):
+def split_by_class(field, middle, half_width, y, weight, masses, places):
     """Lists the samples with a mass in class 0, then in class 1: xi to `places`, weight (1 - y) or weight y to `masses`
-    (2, LENGTH), zeros behind. If not `by_class`, a mass in class 0 is the whole weight.
+    (2, LENGTH), zeros behind.
 
     Returns how many there are in each, and the sum of weight y (1 - y).
     """
@@ -28,9 +27,9 @@ def split_by_class(field, middle, half_width, y, weight, by_class, masses, place
         xi = min(max((field[n] - middle) * inverse, -1.0), 1.0)
         share = weight[n] if weight.size > 0 else 1.0
         mass = share * y[n]
-        masses[0, count_0], masses[1, count_1] = share - mass if by_class else share, mass
+        masses[0, count_0], masses[1, count_1] = share * (1.0 - y[n]), mass
         places[0, count_0], places[1, count_1] = xi, xi
-        count_0 += y[n] < 1.0 or not by_class
+        count_0 += y[n] < 1.0
         count_1 += y[n] > 0.0
         softness += mass * (1.0 - y[n])
     masses[0, count_0 : count_0 + 2 * LANES] = 0.0
@@ -64,36 +63,26 @@ def moments_of_class(xi, mass, count, work, moments):
 
 
 @parallel_kernel
-def moments_of_jobs(field, middle, half_width, y, weight, by_class, first, last, moments, softness):
-    """Jobs [first, last) of JOB samples, each to its own (2, nodes) of `moments` and its place in `softness`.
-
-    If not `by_class`, class 0 is all samples, and of class 1 there are two moments.
-    """
-    nodes = moments.shape[2]
+def moments_of_jobs(field, middle, half_width, y, weight, first, last, moments, softness):
+    """Jobs [first, last) of JOB samples, each to its own (2, nodes) of `moments` and its place in `softness`."""
     for job in prange(first, last):
-        own, of_labels = moments[job - first], nodes if by_class else min(2, nodes)
-        masses, places, work = np.empty((2, LENGTH)), np.empty((2, LENGTH)), np.empty(nodes * LANES)
+        own = moments[job - first]
+        masses, places, work = np.empty((2, LENGTH)), np.empty((2, LENGTH)), np.empty(own.shape[1] * LANES)
         own[:] = 0.0
         soft = 0.0
         for start in range(job * JOB, min(job * JOB + JOB, y.size), CHUNK):
             part = slice(start, min(start + CHUNK, y.size))
             weights = weight[part] if weight.size > 0 else weight
-            count_0, count_1, more = split_by_class(
-                field[part], middle, half_width, y[part], weights, by_class, masses, places
-            )
+            count_0, count_1, more = split_by_class(field[part], middle, half_width, y[part], weights, masses, places)
             moments_of_class(places[0], masses[0], count_0, work, own[0])
-            moments_of_class(places[1], masses[1], count_1, work[: of_labels * LANES], own[1, :of_labels])
+            moments_of_class(places[1], masses[1], count_1, work, own[1])
             soft += more
         softness[job - first] = soft
 
 
-def compressed(samples, n, line, by_class, advance):
-    """The Block that replaces the samples, and the sum of weight y (1 - y).
-
-    The squared error needs the moments of each class, of which a soft label is in both; that adds weight y (1 - y) to
-    it. The loss and its derivatives need those of all samples, and of the labels what is linear. `advance` is told of
-    samples, n in all.
-    """
+def moments_of(samples, n, line, advance):
+    """The moments of each class (2, nodes), of which a soft label is in both, and the sum of weight y (1 - y), which
+    that adds to the squared error. `advance` is told of samples, n in all."""
     moments, softness, seen = np.zeros((2, line.nodes)), 0.0, 0
     at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * JOB)) * threads()
     along = line.middle[line.field], line.direction[line.field] or 1.0
@@ -105,13 +94,11 @@ def compressed(samples, n, line, by_class, advance):
             last = min(first + at_once, jobs)
             parts, soft = np.empty((last - first, 2, line.nodes)), np.empty(last - first)
             samples_now = min(last * JOB, len(y)) - first * JOB
-            launch(
-                moments_of_jobs, samples_now * line.nodes, field, *along, y, weight, by_class, first, last, parts, soft
-            )
+            launch(moments_of_jobs, samples_now * line.nodes, field, *along, y, weight, first, last, parts, soft)
             # one by one: how many jobs a launch takes depends on the number of threads
             for of_job, soft_of_job in zip(parts, soft, strict=True):
                 moments, softness = moments + of_job, softness + soft_of_job
             advance(samples_now)
         seen += len(y)
     check_passes(n, seen)
-    return compression.nodes_of_line(moments, line, by_class), softness
+    return moments, softness

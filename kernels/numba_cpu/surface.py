@@ -78,10 +78,16 @@ def evaluate(samples, summary, s, t, weighted, outputs, advance):
 
 def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
     """Evaluation of the weighted nodes that stand for all samples."""
-    block, softness = moments.compressed(samples, summary.n, line, "mse" in outputs, advance)
-    evaluate([block], summary._replace(n=len(block.y), blocks=1), s, t, True, outputs, advance)
-    if "mse" in outputs:
+    of_classes, softness = moments.moments_of(samples, summary.n, line, advance)
+    by_class = "mse" in outputs
+    block = compression.nodes_of_line(of_classes, line, by_class)
+    summary = summary._replace(n=len(block.y), blocks=1)
+    if by_class:
+        elementwise.evaluate([block], s, t, summary, outputs, advance)
         outputs["mse"] -= softness / summary.weight
+    else:
+        elementwise.evaluate([block], s, t, summary, outputs, advance, line.middle)
+        compression.add_linear_part(of_classes, line, s, t, outputs, summary.weight)
 
 
 def fill(values, steps, out, order, floor):

@@ -233,15 +233,17 @@ def by_factors(values):
 def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
     """Evaluation of the weighted nodes that stand for all samples."""
     device = next(iter(outputs.values())).device
-    block, softness = compressed(samples, line, device, advance)
+    moments, softness = moments_of(samples, line, device, advance)
+    block = compression.nodes_of_line(moments, line, by_class=True)
     summary = summary._replace(n=len(block.y), blocks=1)
     evaluate([block], summary, s, t, True, outputs, advance)
     if "mse" in outputs:
         outputs["mse"] -= softness / summary.weight
 
 
-def compressed(samples, line, device, advance):
-    """The Block that replaces the samples, and the mean-squared error sum_n weight y (1 - y) that it lacks."""
+def moments_of(samples, line, device, advance):
+    """The moments of each class (2, nodes), of which a soft label is in both, and the sum of weight y (1 - y), which
+    that adds to the squared error."""
     degrees = torch.arange(whole(line.nodes), dtype=torch.float64, device=device)
     moments, softness = degrees.new_zeros(2, len(degrees), MOMENT_PARTS), degrees.new_zeros(())
     for block in samples:
@@ -257,8 +259,7 @@ def compressed(samples, line, device, advance):
             parts = padded(angles[some], length), padded(masses[some], length).T.contiguous()
             terms.add_moments(moments, degrees, *(part.unflatten(-1, (MOMENT_PARTS, -1)) for part in parts))
             advance(some.stop - start)
-    moments = moments.sum(-1)
-    return compression.nodes_of_line(moments[:, : line.nodes].cpu().numpy(), line, by_class=True), float(softness)
+    return moments.sum(-1)[:, : line.nodes].cpu().numpy(), float(softness)
 
 
 # Planes
