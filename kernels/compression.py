@@ -20,6 +20,8 @@ from kernels import spectral
 from kernels.samples import Block
 
 ROUNDING = 4 * 2.0**-53
+INSIDE = 0.98  # |xi| of samples at the most: near 1 rounding errors of T_j grow with j^2, here they stay below 5 j
+SUMMED = 32 * 2.0**-53  # the error of a mean over nodes, relative to what is summed up: measured, up to a half of it
 PIECE = 2**15  # samples
 
 
@@ -40,26 +42,34 @@ class Line(NamedTuple):
 
 
 def line_through(summary, s, t, quantities, target):
-    """The Line through the two samples furthest apart in a field; None if it would take too many nodes, or if samples
-    differ and their logits don't: the slopes can't be read from these.
+    """The Line through the two samples furthest apart in a field; None if it would take too many nodes, if sums over
+    these would be rounded too much, or if samples differ and their logits don't: the slopes can't be read from these.
 
     `s` and `t` are ascending; `target` is the error allowed to a mean.
     """
     window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
     field = int(((summary.high - summary.low) * window).argmax())
     low, high = summary.ends[field]
-    middle, direction = (low + high) / 2, (high - low) / 2
+    middle, direction = (low + high) / 2, (high - low) / 2 / INSIDE
     corners = ((1.0, at_s, at_t) for at_s in (s[0], s[-1]) for at_t in (t[0], t[-1]))
     reach = float(max(abs(direction @ corner) for corner in corners))
     if reach == 0 and (summary.low < summary.high).any():
         return None
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
-    grown = 1 + math.pi / max(
-        reach, spectral.TINY
-    )  # q and r, which gradient and Hessian have as factors, on the ellipse
+    if SUMMED * largest_term(reach, quantities, sizes) > target:
+        return None
+    grown = 1 + math.pi / max(reach, spectral.TINY)  # q and r, factors of gradient and Hessian, on the ellipse
     sizes = sizes._replace(q=sizes.q * grown, r=sizes.r * grown)
     nodes, bound = spectral.nodes_for(reach, quantities, sizes, target)
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
+
+
+def largest_term(reach, quantities, sizes):
+    """How large a quantity may be at a node and yet cancel: where logits have one sign all along the line, turned
+    margins have nothing that does."""
+    slope = max(sizes.q, sizes.r)
+    sizes_of_terms = {"loss": 1 + reach, "mse": 1.0, "gradient": slope, "hessian": slope * slope / 4}
+    return max(sizes_of_terms[name] for name in quantities)
 
 
 def count(line, quantities):

@@ -36,8 +36,9 @@ class Chosen(NamedTuple):
     line: compression.Line | None = None
 
 
-def choose(samples, summary, s, t, quantities, method, tol):
-    """The method for samples, of which this is the Summary, on checked axes in any order."""
+def choose(group, s, t, method, tol):
+    """The method for a Group of quantities and samples, on checked axes in any order."""
+    samples, summary, quantities, grown = group
     names = [name for name in quantities if name in COMPONENTS]
     if method == "direct" or tol == 0 or not names:
         return direct("every sample is evaluated at every point, as asked")
@@ -46,8 +47,9 @@ def choose(samples, summary, s, t, quantities, method, tol):
     if method == "auto" and by_hand < CLEARLY * SPECTRAL_AT_LEAST:
         return direct(f"about {by_hand:.1e} multiply-adds are quickly done")
     s, t = np.sort(s), np.sort(t)
-    candidates = compressed(samples, summary, s, t, names, tol, evaluation)
-    candidates = candidates or interpolated(summary, s, t, names, tol, evaluation)
+    target = tol / grown  # for weights whose sum is what sums are divided by
+    candidates = compressed(samples, summary, s, t, names, target, evaluation)
+    candidates = candidates or interpolated(summary, s, t, names, target, evaluation)
     if not candidates:
         return direct("an axis has fewer points than the nodes that it needs: logits change too fast over the window")
     cost, interpolation, line = min(candidates, key=lambda candidate: candidate[0])
@@ -57,7 +59,7 @@ def choose(samples, summary, s, t, quantities, method, tol):
     if line is not None:
         costs += f" of the samples compressed to {compression.count(line, names)}"
     nodes = interpolation.s.nodes, interpolation.t.nodes
-    return Chosen(Plan("spectral", nodes, interpolation.bound, costs), interpolation, line)
+    return Chosen(Plan("spectral", nodes, grown * interpolation.bound, costs), interpolation, line)
 
 
 def direct(reason):

@@ -33,6 +33,16 @@ def counted(progress, total):
     return advance
 
 
+def in_parts(progress, sizes):
+    """Callables for the parts of a call, one after the other, for a `progress` of the whole; each counts to a total of
+    its own, which stands for its size."""
+    whole, before, parts = sum(sizes), 0, []
+    for size in sizes:
+        parts.append(lambda done, total, size=size, before=before: progress(before + size * done // total, whole))
+        before += size
+    return parts if len(parts) > 1 else [progress]
+
+
 @contextmanager
 def tqdm_bar():
     from tqdm.auto import tqdm

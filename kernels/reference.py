@@ -8,6 +8,8 @@ Arguments are tensors on one device, already checked. Surfaces are evaluated in 
 of the data; training computes in the dtype that its arguments share.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
@@ -17,14 +19,14 @@ from kernels.results import Ensemble, LogitPlane, LossGrad, Run
 # With 1 - p = sigmoid(-z) small values keep their digits; log(1 - p), p - y and softplus(z) - y z would cancel.
 
 
-def cross_entropy(z, y):
-    """-(y log p + (1 - y) log(1 - p)) per sample, from the logit z."""
-    return -(y * logsigmoid(z) + (1 - y) * logsigmoid(-z))
+def cross_entropy(z, y, pos_weight=1.0):
+    """-(pos_weight y log p + (1 - y) log(1 - p)) per sample, from the logit z."""
+    return -(pos_weight * y * logsigmoid(z) + (1 - y) * logsigmoid(-z))
 
 
-def residual(z, y):
-    """p - y, the derivative of the cross-entropy with respect to z."""
-    return (1 - y) * torch.sigmoid(z) - y * torch.sigmoid(-z)
+def residual(z, y, pos_weight=1.0):
+    """The derivative of the cross-entropy with respect to z: p - y without a weight of the positive class."""
+    return (1 - y) * torch.sigmoid(z) - pos_weight * y * torch.sigmoid(-z)
 
 
 def curvature(z):
@@ -87,7 +89,7 @@ def logit_plane(X, center, s_direction, t_direction):
     return LogitPlane(logits(center), logits(s_direction), logits(t_direction))
 
 
-def surface_on_plane(plane, y, s, t, *, quantities=("loss",), sample_weight=None):
+def surface_on_plane(plane, y, s, t, *, quantities=("loss",), sample_weight=None, pos_weight=1.0):
     """{quantity: (nt, ns)}; of the loss, gradient (2, nt, ns) in s, t and hessian (3, nt, ns) in ss, st, tt.
 
     Fields of plane and y (n,), axes s (ns,), t (nt,) float64. The predicted class is z > 0, the true one y > 0.5.
@@ -95,13 +97,20 @@ def surface_on_plane(plane, y, s, t, *, quantities=("loss",), sample_weight=None
     """
     offset, q, r = (column.double() for column in plane)
     labels = y.double()
-    weight = None if sample_weight is None else sample_weight.double()
+    weight = torch.ones_like(labels) if sample_weight is None else sample_weight.double()
+    share = weight / weight.sum()  # a sum of values that it makes small doesn't overflow
+
+    def total(values, *slopes):
+        return math.prod(slopes, start=share * values).sum(-1)
+
     evaluate = {
-        "loss": lambda z: mean(cross_entropy(z, labels), weight),
-        "mse": lambda z: mean(squared_error(z, labels), weight),
+        "loss": lambda z: total(cross_entropy(z, labels, pos_weight)),
+        "mse": lambda z: total(squared_error(z, labels)),
         "accuracy": lambda z: mean(((z > 0) == (labels > 0.5)).double(), weight),
-        "gradient": lambda z: torch.stack([mean(residual(z, labels) * v, weight) for v in (q, r)]),
-        "hessian": lambda z: torch.stack([mean(curvature(z) * vv, weight) for vv in (q * q, q * r, r * r)]),
+        "gradient": lambda z: torch.stack([total(residual(z, labels, pos_weight), v) for v in (q, r)]),
+        "hessian": lambda z: torch.stack(
+            [total((1 - labels + pos_weight * labels) * curvature(z), *slopes) for slopes in ((q, q), (q, r), (r, r))]
+        ),
     }
     along_s = offset + s[:, None] * q
     rows = {name: [evaluate[name](along_s + t_j * r) for t_j in t] for name in quantities}

@@ -3,6 +3,7 @@
 A field of a block is (n,) or, where all its samples share a value, (1,).
 """
 
+import math
 import sys
 from typing import NamedTuple
 
@@ -10,8 +11,14 @@ import numpy as np
 
 from kernels import checks
 from kernels.results import LogitPlane
+from kernels.weighting import unit_of, weigh_positive
 
 AT_ONCE = 2**20  # samples of a block at the most
+ORDINARY = 2.0**-100, 2.0**100  # the largest weight: beyond it, weights are taken in other units
+LARGEST_SUM = 2.0**1000
+
+
+OF_LOSS = ("loss", "gradient", "hessian")
 
 
 class Block(NamedTuple):
@@ -44,11 +51,15 @@ class Summary(NamedTuple):
 class ArraySamples:
     """Blocks of arrays that are checked: fields (n,) or (1,) of a plane, labels (n,), weights (n,) or None.
 
-    Results are to be of the dtype of the plane, and of the kind of `like`.
+    Results are to be of the dtype of the plane, and of the kind of `like`. Means stay what they are in other units of
+    the weights, so these are taken in such that no sum overflows or vanishes.
     """
 
     def __init__(self, plane, y, weight, like):
         self.plane, self.y, self.weight, self.like = plane, y, weight, like
+        self.unit = None if weight is None else unit_of(weight)
+        if isinstance(self.unit, float) and ORDINARY[0] < self.unit < ORDINARY[1]:
+            self.unit = None
         self.dtype, self.weighted = checks.dtype_of(plane[0]), weight is not None
         self.arrays = (*plane, y, weight) if self.weighted else (*plane, y)
         names = "plane.offset", "plane.s_slope", "plane.t_slope", "y", "sample_weight"
@@ -56,7 +67,10 @@ class ArraySamples:
 
     def __iter__(self):
         for start in range(0, len(self.y), AT_ONCE):
-            yield Block(*(self.part(field, start) for field in (*self.plane, self.y, self.weight)))
+            weight = self.part(self.weight, start)
+            if self.unit is not None:
+                weight = weight / self.unit
+            yield Block(*(self.part(field, start) for field in (*self.plane, self.y)), weight)
 
     def part(self, field, start):
         if field is None:
@@ -86,6 +100,60 @@ class StreamedSamples:
     def __iter__(self):
         for pair in self.pairs:
             yield from ArraySamples(*checked(pair), None, self.like)
+
+
+class Reweighed:
+    """Other samples, of which the loss counts `pos_weight` times where they are of class 1, unless it is None, with
+    weights 2^-exponent times theirs."""
+
+    weighted = True
+
+    def __init__(self, samples, pos_weight, exponent):
+        self.samples, self.pos_weight, self.exponent = samples, pos_weight, exponent
+
+    def __iter__(self):
+        for block in self.samples:
+            y, weight = block.y, block.weight
+            if weight is None:
+                weight = 1.0 + 0.0 * y
+            weight = weight * 2.0**-self.exponent
+            if self.pos_weight is not None:
+                y, weight = weigh_positive(y, weight, self.pos_weight)
+            yield block._replace(y=y, weight=weight)
+
+
+class Group(NamedTuple):
+    """Samples, their Summary, with the weight by which sums are divided, quantities that are means over them, and by how
+    much their weights may be more than that."""
+
+    samples: object
+    summary: Summary
+    names: tuple
+    grown: float = 1.0
+
+
+def groups_of(samples, summary, s, t, names, pos_weight):
+    """Groups of all the quantities, that of the loss first: the weight of the positive class is of the loss and its
+    derivatives alone, and where sums of these would overflow, the samples' weights are made less."""
+    exponent = 0 if sums_fit(summary, s, t, pos_weight) else max(0, math.frexp(summary.weight)[1])
+    own = tuple(name for name in names if name in OF_LOSS)
+    if not own or (pos_weight is None and exponent == 0):
+        return [Group(samples, summary, names)]
+    reweighed = Reweighed(samples, pos_weight, exponent)
+    summary_of_own = summary._replace(weight=math.ldexp(summary.weight, -exponent))
+    grown = 1.0
+    if pos_weight is not None:
+        grown = max(1.0, sum(float(block.weight.sum()) for block in reweighed) / summary_of_own.weight)
+    groups = [Group(reweighed, summary_of_own, own, grown)]
+    others = tuple(name for name in names if name not in OF_LOSS)
+    return [*groups, Group(samples, summary, others)] if others else groups
+
+
+def sums_fit(summary, s, t, pos_weight):
+    """Whether no sum of logits, slopes or their products over all samples can overflow."""
+    p, q, r = (float(size) for size in np.maximum(np.abs(summary.low), np.abs(summary.high)))
+    logit, slope = p + q * float(np.abs(s).max()) + r * float(np.abs(t).max()), max(q, r)
+    return not summary.weight * max(1.0, pos_weight or 0.0) * max(logit, slope, slope * slope) >= LARGEST_SUM
 
 
 def read_twice(name, iterable):

@@ -25,6 +25,7 @@ STRIPS = tuple(share * math.pi for share in (0.5, 0.8, 0.9, 0.95, 0.98))  # at p
 TILE_POINTS = (32, 64, 128, 256)
 MOST_NODES = 512
 TINY = 1e-50  # reaches and sizes below it count as this: their logarithms and squares are numbers
+STEEPEST = 1e100  # slope of which no surface is interpolated: its square is a number, with factors to spare
 LEBESGUE = 1 + 2 / math.pi * math.log(MOST_NODES)  # of any of the interpolants
 
 
@@ -95,22 +96,22 @@ def nodes_for(reach, quantities, sizes, target):
     """
     if reach == 0:
         return 1, 0.0
-    if not (reach < 1e3 * math.pi and math.isfinite(sizes.logit)):
+    if not (reach < 1e3 * math.pi and math.isfinite(sizes.logit) and max(sizes.q, sizes.r) < STEEPEST):
         return MOST_NODES + 1, math.inf
     return min(nodes_by_strip(max(reach, TINY), quantities, sizes, target, strip) for strip in STRIPS)
 
 
 def nodes_by_strip(reach, quantities, sizes, target, strip):
     eta = math.asinh(strip / reach)
-    nodes, bound = 2, 0.0
+    degree, bounds = 1, []
     for quantity in quantities:
         value, slope = (max(4 * size / math.expm1(eta), TINY) for size in magnitudes(quantity, sizes, strip))
         slope *= strip / math.tanh(eta)
+        bounds.append((value, slope))
         least = math.log(min(value, slope / MOST_NODES) / target) / eta  # a degree below which neither bound will do
         enough = math.log(min(value, slope / max(1.0, least + 1)) / target) / eta
-        degree = max(1, math.ceil(enough), nodes - 1)
-        nodes, bound = degree + 1, max(bound, min(value, slope / (degree + 1)) * math.exp(-degree * eta))
-    return nodes, bound
+        degree = max(degree, math.ceil(enough))
+    return degree + 1, max(min(value, slope / (degree + 1)) for value, slope in bounds) * math.exp(-degree * eta)
 
 
 def interpolations(s, t, quantities, sizes, target):

@@ -4,14 +4,27 @@ import numpy as np
 
 from kernels import checks, planning
 from kernels.backends import numba_module, on_tensors, torch_module, viewable
-from kernels.progress import reporter
+from kernels.progress import in_parts, reporter
 from kernels.results import LogitPlane, Plan, Surface
-from kernels.samples import ArraySamples, StreamedSamples, read_twice, summary_of, whole
+from kernels.samples import ArraySamples, StreamedSamples, groups_of, read_twice, summary_of, whole
 
 FEATURES_AT_ONCE = 2**22  # values of X that are widened
 
 
-def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None, progress=None):
+def loss_surface(
+    x,
+    y,
+    w,
+    b,
+    *,
+    sample_weight=None,
+    pos_weight=None,
+    method="auto",
+    tol=1e-12,
+    out=None,
+    backend=None,
+    progress=None,
+):
     """Mean binary cross-entropy of the one-feature model z = w x + b at every point of a grid.
 
     x     feature, (n,) or (n, 1), float32 or float64
@@ -23,14 +36,16 @@ def loss_surface(x, y, w, b, *, method="auto", tol=1e-12, out=None, backend=None
     with plane (0, x, 1). Returns the surface (len(b), len(w)), row = b, in the dtype of x: what
     `matplotlib.contour(w, b, surface)` takes.
     """
-    backend = checks.backend(backend, x=x, y=y, out=out)
+    backend = checks.backend(backend, x=x, y=y, sample_weight=sample_weight, out=out)
     feature = checks.feature("x", x)
     fixed = np.array([0, 1], checks.dtype_of(feature))
     zero, one = (checks.like(feature, value) for value in (fixed[:1], fixed[1:]))
     plane = zero, feature, one
-    samples = ArraySamples(plane, checks.labels(y, len(feature)), None, like=x)
+    n = len(feature)
+    samples = ArraySamples(plane, checks.labels(y, n), checks.weights(sample_weight, n), like=x)
     axes = checks.axis("w", w), checks.axis("b", b)
-    surfaces, _ = evaluated(samples, *axes, ("loss",), method, tol, out, backend, progress)
+    options = {"method": method, "tol": tol, "pos_weight": checks.pos_weight(pos_weight)}
+    surfaces, _ = evaluated(samples, *axes, ("loss",), out, backend, progress, **options)
     return checks.like(x, surfaces["loss"]) if out is None else out
 
 
@@ -98,6 +113,7 @@ def surface_on_plane(
     *,
     quantities=("loss",),
     sample_weight=None,
+    pos_weight=None,
     method="auto",
     tol=1e-12,
     out=None,
@@ -112,7 +128,10 @@ def surface_on_plane(
     s, t           grid axes, 1-D, any order and spacing, used in float64
     quantities     of "loss", mean cross-entropy; "mse", mean of (sigmoid(z) - y)^2; "accuracy", share of samples where
                    z > 0 and y > 0.5 agree; "gradient" and "hessian" of the loss in s and t
-    sample_weight  (n,), >= 0: means become weighted means
+    sample_weight  (n,), >= 0: means become weighted means, sum(weight * value) / sum(weight)
+    pos_weight     a number >= 0 by which the loss of class 1 counts, as torch.nn.BCEWithLogitsLoss has it: label times
+                   pos_weight times -log p; of loss, gradient and Hessian, divided by the same sum of sample weights.
+                   Squared error and accuracy stay what they are
     method         "direct" evaluates every sample at every point; "spectral" interpolates between Chebyshev nodes;
                    "auto" takes the cheaper one, by shapes and data alone
     tol            error allowed to interpolation, relative to max(1, max|quantity|); 0 for direct, or 1e-13 <= tol < 1
@@ -129,7 +148,8 @@ def surface_on_plane(
     loss is at most 1e-12 + 4 u C, however small it is (plus 1e-307); with other labels or with weights its absolute
     error is at most 1e-14 (1 + mean_n(|p| + |s q| + |t r|)). Spectral: the absolute error is at most (tol + 4 u C)
     max(1, max|quantity|), by a bound computed beforehand; where no interpolation keeps it, evaluation is direct.
-    `plan` says which, and why. Accuracy is counted exactly, logits being (p + s q) + t r in float64.
+    `plan` says which, and why; with `pos_weight` that of the loss and its derivatives, if these are asked for, as the
+    others are evaluated apart. Accuracy is counted exactly, logits being (p + s q) + t r in float64.
     float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much data
     (more on axes of over 500,000 points), and a surface more where direct evaluation writes to an `out` that isn't
     C-contiguous; by "torch" also float64 sums of a quantity.
@@ -141,23 +161,28 @@ def surface_on_plane(
     axes = checks.axis("s", s), checks.axis("t", t)
     samples = samples_of(plane, y, sample_weight)
     backend = checks.backend(backend, **samples.named, out=out)
-    surfaces, plan = evaluated(samples, *axes, names, method, tol, out, backend, progress)
+    options = {"method": method, "tol": tol, "pos_weight": checks.pos_weight(pos_weight)}
+    surfaces, plan = evaluated(samples, *axes, names, out, backend, progress, **options)
     found = {name: checks.like(samples.like, surfaces[name]) for name in names}
     grid = (checks.like(samples.like, axis) for axis in axes)
     return Surface(*grid, **found, plan=plan)
 
 
-def plan_surface(plane, y, s, t, *, quantities=("loss",), sample_weight=None, method="auto", tol=1e-12):
+def plan_surface(
+    plane, y, s, t, *, quantities=("loss",), sample_weight=None, pos_weight=None, method="auto", tol=1e-12
+):
     """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it."""
     names = checks.quantities_of(quantities)
     axes = checks.axis("s", s), checks.axis("t", t)
     checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
+    pos_weight = checks.pos_weight(pos_weight)
     samples = samples_of(plane, y, sample_weight)
     checks.backend(None, **samples.named)
     summary = summary_of(samples)
     checks.logits(summary.low, summary.high, *axes)
-    return planning.choose(samples, summary, *axes, names, method, tol).plan
+    group, *_ = groups_of(samples, summary, *axes, names, pos_weight)
+    return planning.choose(group, *axes, method, tol).plan
 
 
 def samples_of(plane, y, sample_weight):
@@ -175,7 +200,7 @@ def samples_of(plane, y, sample_weight):
     return samples
 
 
-def evaluated(samples, s, t, names, method, tol, out, backend, progress):
+def evaluated(samples, s, t, names, out, backend, progress, *, method, tol, pos_weight):
     """{quantity: array} and the Plan, of samples, axes and quantities that are checked; checks the rest."""
     checks.one_of("method", method, checks.METHODS)
     checks.tolerance(tol)
@@ -185,33 +210,33 @@ def evaluated(samples, s, t, names, method, tol, out, backend, progress):
         checks.logits(summary.low, summary.high, s, t)
         if backend == "reference":
             plan = Plan("direct", None, 0.0, "the reference evaluates every sample at every point")
-            evaluate_by_reference(samples, s, t, outputs, report)
-        else:
-            plan, *way = planning.choose(samples, summary, s, t, names, method, tol)
-            if backend == "torch":
-                evaluate_by_torch(samples, summary, s, t, outputs, way, report)
-            else:
-                numba_module("surface").surface_on_plane(samples, summary, s, t, outputs, *way, report)
-    return outputs, plan
+            evaluate_by_reference(samples, s, t, outputs, pos_weight, report)
+            return outputs, plan
+        groups = groups_of(samples, summary, s, t, names, pos_weight)
+        chosen = [planning.choose(group, s, t, method, tol) for group in groups]
+        parts = in_parts(report, [summary.n * len(s) * len(t) * len(group.names) for group in groups])
+        evaluate = evaluate_by_torch if backend == "torch" else numba_module("surface").surface_on_plane
+        for group, (_, *way), part in zip(groups, chosen, parts, strict=True):
+            evaluate(group.samples, group.summary, s, t, {name: outputs[name] for name in group.names}, *way, part)
+    return outputs, chosen[0].plan
 
 
-def evaluate_by_torch(samples, summary, s, t, outputs, way, report):
+def evaluate_by_torch(samples, summary, s, t, outputs, interpolation, line, report):
     tensors = dict(zip(outputs, on_tensors(*outputs.values()), strict=True))
-    torch_module("surface").surface_on_plane(samples, summary, s, t, tensors, *way, report)
+    torch_module("surface").surface_on_plane(samples, summary, s, t, tensors, interpolation, line, report)
     for name, out in outputs.items():
         if not checks.is_tensor(out) and viewable(out) is not out:
             out[:] = tensors[name].numpy()
 
 
-def evaluate_by_reference(samples, s, t, outputs, report):
+def evaluate_by_reference(samples, s, t, outputs, pos_weight, report):
     from kernels import reference
 
     p, q, r, y, weight = whole(samples)
     plane = LogitPlane(*on_tensors(p, q, r))
     sample_weight = None if weight is None else on_tensors(weight)[0]
-    surfaces = reference.surface_on_plane(
-        plane, *on_tensors(y, s, t), quantities=tuple(outputs), sample_weight=sample_weight
-    )
+    weights = {"sample_weight": sample_weight, "pos_weight": 1.0 if pos_weight is None else pos_weight}
+    surfaces = reference.surface_on_plane(plane, *on_tensors(y, s, t), quantities=tuple(outputs), **weights)
     for name, values in surfaces.items():
         with np.errstate(over="ignore"):
             outputs[name][:] = values

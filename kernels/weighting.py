@@ -8,6 +8,8 @@ as torch.nn.BCEWithLogitsLoss has it: that of the label g y / (1 - y + g y) with
 know of weights of samples alone.
 """
 
+import math
+
 import numpy as np
 
 from kernels import checks
@@ -23,6 +25,15 @@ def weigh_positive(y, weight, pos_weight):
     grown = 1.0 - y + positive
     labels = positive / (grown + (grown == 0))  # a sample that counts for nothing has label 0
     return labels, grown if weight is None else weight * grown
+
+
+def unit_of(weight):
+    """A unit for weights (n,) in which the largest is 1 or a little more: a power of two, so that none is rounded. Of a
+    tensor the largest itself, a tensor () where it is, as nothing waits for a card."""
+    largest = weight.max()
+    if not isinstance(weight, np.ndarray):
+        return largest.double()
+    return math.ldexp(0.5, math.frexp(largest)[1])
 
 
 def of_training(y, sample_weight, pos_weight, loss):

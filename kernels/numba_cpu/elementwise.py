@@ -14,7 +14,7 @@ may be infinite, is never made without it. Points along s are in the lanes of a 
 import numpy as np
 from numba import njit, prange, types
 
-from kernels.numba_cpu.elementary import exp_normal, log1p_scaled
+from kernels.numba_cpu.elementary import exp_negative, exp_normal, log1p_scaled
 from kernels.numba_cpu.launch import launch, parallel_kernel
 from kernels.numba_cpu.parts import Work, groups, launches
 from kernels.numba_cpu.products import add_compensated
@@ -50,7 +50,7 @@ def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, turn, 
             e = exp_normal(-absolute(z))
         else:
             margin = margin * turn
-            root = exp_normal(absolute(z) * -0.5)
+            root = exp_negative(absolute(z) * -0.5)
             e = root * root
         larger, smaller, error = zero, zero, zero
         if want_mse or want_gradient or want_hessian:
