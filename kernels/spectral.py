@@ -132,14 +132,8 @@ def interpolations_in_two_steps(s, t, quantities, sizes, target):
     across = bound_s + lebesgue(across_s) * bound_t
     for found in interpolations(s, t, quantities, sizes, target / 2):
         s_tiling, t_tiling = found.s._replace(across=across_s), found.t._replace(across=across_t)
-        yield Interpolation(s_tiling, t_tiling, found.bound + amplification(found) * across)
-
-
-def amplification(interpolation):
-    """The most by which an error of what is evaluated grows."""
-    s, t = interpolation.s, interpolation.t
-    across = lebesgue(s.across) * lebesgue(t.across) if s.across else 1.0
-    return across * lebesgue(s.nodes) * lebesgue(t.nodes)
+        amplified = lebesgue(s_tiling.nodes) * lebesgue(t_tiling.nodes) * across
+        yield Interpolation(s_tiling, t_tiling, found.bound + amplified)
 
 
 def tilings(axis, steepest, quantities, sizes, target):

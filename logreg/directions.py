@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels import checks
+from kernels.weighting import unit_of, weigh_positive
 from logreg.model import full_name, parameters
 from logreg.train import History
 
@@ -43,7 +44,7 @@ class Projection(NamedTuple):
     outside: float
 
 
-def plane_around(model, x, y, directions, l2, seed):
+def plane_around(model, x, y, directions, l2, seed, sample_weight=None, pos_weight=None):
     """The Plane around a model, of checked data x (n, d), y (n,) float64; arguments as in `LossSurface.around`."""
     center = path_of(model)[-1] if isinstance(model, History) else parameters(model)
     if len(center) != x.shape[1] + 1:
@@ -63,7 +64,7 @@ def plane_around(model, x, y, directions, l2, seed):
             f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
         )
         return Plane(center, *pair, (first, second), explained)
-    curvature = hessian(x, center, l2)
+    curvature = hessian(x, center, l2, shares(y, sample_weight, pos_weight))
     if directions == "hessian":
         pair, eigenvalues = top_eigenvectors(curvature)
         first, second = (f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1))
@@ -164,16 +165,24 @@ def coordinates(curvature):
     return np.argsort(-np.diag(curvature)[:-1], kind="stable")[:2].tolist()
 
 
-def hessian(x, theta, l2):
-    """Second derivatives (d + 1, d + 1) of the mean cross-entropy + l2/2 |w|^2 at theta: X' diag(p (1 - p)) X / n."""
+def shares(y, sample_weight, pos_weight):
+    """What each sample (n,) has of the mean curvature p (1 - p): 1 / n without weights."""
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight / unit_of(sample_weight)
+    grown = weight if pos_weight is None else weigh_positive(y, weight, pos_weight)[1]
+    return grown / weight.sum()
+
+
+def hessian(x, theta, l2, share=None):
+    """Second derivatives (d + 1, d + 1) of the mean cross-entropy + l2/2 |w|^2 at theta: X' diag(share p (1 - p)) X,
+    the share of each sample (n,) being 1 / n by default."""
     d = x.shape[1]
+    share = np.full(len(x), 1 / len(x)) if share is None else share
     checks.memory((d + 1, d + 1), np.float64)
     total = np.zeros((d + 1, d + 1))
     for start in range(0, len(x), ROWS_AT_ONCE):
         rows = np.pad(x[start : start + ROWS_AT_ONCE], ((0, 0), (0, 1)), constant_values=1)
         small = np.exp(-np.abs(rows @ theta))
-        total += (rows.T * (small / (1 + small) ** 2)) @ rows
-    total /= len(x)
+        total += (rows.T * (share[start : start + ROWS_AT_ONCE] * small / (1 + small) ** 2)) @ rows
     total[np.arange(d), np.arange(d)] += l2
     return total
 

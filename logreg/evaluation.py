@@ -6,6 +6,7 @@ import numpy as np
 
 from kernels import LogitPlane, checks, surface_on_plane
 from kernels.results import Surface
+from kernels.samples import OF_LOSS
 from logreg.devices import host, moved
 
 FAINT = 1e3  # times the error of interpolation: log contours need digits below that
@@ -13,12 +14,21 @@ BAND = 64  # rows that are evaluated at once
 UNIT_ROUNDOFF = 2.0**-53
 
 
-def evaluate(plane, y, s, t, quantities, card=None):
+def evaluate(plane, y, s, t, quantities, card=None, sample_weight=None, pos_weight=None):
     """The kernels' Surface on a LogitPlane; values that interpolation can't resolve are evaluated directly. Arrays in,
     arrays out; `card` is the CUDA device to use, if any."""
-    *fields, labels = moved(card, *plane, y)
-    data = LogitPlane(*fields), labels
-    surface = on_host(surface_on_plane(*data, s, t, quantities=quantities))
+    own = tuple(name for name in quantities if name in OF_LOSS)
+    if pos_weight is not None and len(own) < len(quantities):  # of the others, whose plan is another one
+        others = tuple(name for name in quantities if name not in OF_LOSS)
+        surfaces = [evaluate(plane, y, s, t, others, card, sample_weight)]
+        if own:
+            surfaces.insert(0, evaluate(plane, y, s, t, own, card, sample_weight, pos_weight))
+        return Surface(*(next((v for v in values if v is not None), None) for values in zip(*surfaces, strict=True)))
+    given = (*plane, y) if sample_weight is None else (*plane, y, sample_weight)
+    p, q, r, labels, *weight = moved(card, *given)
+    data = LogitPlane(p, q, r), labels
+    weights = {"sample_weight": weight[0] if weight else None, "pos_weight": pos_weight}
+    surface = on_host(surface_on_plane(*data, s, t, quantities=quantities, **weights))
     if surface.plan.method == "direct":
         return surface
     p, q, r = (np.abs(field) for field in plane)
@@ -27,7 +37,7 @@ def evaluate(plane, y, s, t, quantities, card=None):
         values = getattr(surface, name)
         error = (surface.plan.bound + 4 * UNIT_ROUNDOFF * largest_logit) * max(1.0, np.abs(values).max())
         for rows, columns in bands(magnitude(name, values) < FAINT * error):
-            part = surface_on_plane(*data, s[columns], t[rows], quantities=(name,), method="direct")
+            part = surface_on_plane(*data, s[columns], t[rows], quantities=(name,), method="direct", **weights)
             values[..., rows, columns] = host(getattr(part, name))
     return surface
 

@@ -41,24 +41,42 @@ class LossSurface:
     loss: str
 
     @classmethod
-    def compute(cls, data, w_range, b_range, *, resolution, loss="bce", device=None):
+    def compute(
+        cls, data, w_range, b_range, *, resolution, loss="bce", sample_weight=None, pos_weight=None, device=None
+    ):
         """The surface of one-feature data over a window.
 
         `data[:]` gives x (n, 1) or (n,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for
         (-r, r). `resolution` is the number of points of both axes, or a pair (of w, of b); a single point is the middle
         of the window. `loss` is "bce" or "mse". `device` is where it is computed: None, "cpu" or a CUDA device.
+
+        `sample_weight` (n,), >= 0, makes the mean sum(weight * loss) / sum(weight). `pos_weight` is a number >= 0 by
+        which the cross-entropy of class 1 counts, as torch.nn.BCEWithLogitsLoss has it; None with loss="mse".
         Raises ValueError or TypeError that name a wrong argument.
         """
         card = card_of(device)
         checks.one_of("loss", loss, checks.COSTS)
+        check_pos_weight(pos_weight, loss)
         x, y = samples(data)
         points = pair_of_points(resolution)
         w, b = axis("w_range", w_range, points[0]), axis("b_range", b_range, points[1])
-        return cls(w, b, loss_over(x, y, w, b, loss, card), loss)
+        weights = {"sample_weight": sample_weight, "pos_weight": pos_weight}
+        return cls(w, b, loss_over(x, y, w, b, loss, card, **weights), loss)
 
     @staticmethod
     def around(
-        model, data, *, directions="axes", extent, resolution, quantities=("loss",), l2=0.0, seed=None, device=None
+        model,
+        data,
+        *,
+        directions="axes",
+        extent,
+        resolution,
+        quantities=("loss",),
+        l2=0.0,
+        sample_weight=None,
+        pos_weight=None,
+        seed=None,
+        device=None,
     ):
         """Loss and what belongs to it on a plane through a trained model of any number of features: a PlaneSurface.
 
@@ -77,6 +95,9 @@ class LossSurface:
         resolution  number of points of both axes, or a pair (of s, of t); one point is the middle of the window
         quantities  of "loss", "mse", "accuracy", "gradient" and "hessian"
         l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised
+        sample_weight  (n,), >= 0: means become sum(weight * value) / sum(weight), directions by the loss included
+        pos_weight  a number >= 0 by which the loss of class 1 counts, with its gradient and its Hessian, as
+                    torch.nn.BCEWithLogitsLoss has it
         device      where it is computed: None, "cpu" or a CUDA device
 
         Computed in float64. Large grids are interpolated between Chebyshev nodes, to 1e-12 max(1, max|quantity|);
@@ -91,9 +112,11 @@ class LossSurface:
         l2 = check_penalty(l2)
         windows = extent if is_pair_of_windows(extent) else (extent, extent)
         s, t = (axis("extent", *window) for window in zip(windows, pair_of_points(resolution), strict=True))
-        plane = plane_around(model, x, y, directions, l2, seed)
+        sample_weight, pos_weight = checks.weights(sample_weight, len(x)), checks.pos_weight(pos_weight)
+        weights = {"sample_weight": sample_weight, "pos_weight": pos_weight}
+        plane = plane_around(model, x, y, directions, l2, seed, **weights)
         logits = logit_plane(x, plane.center, plane.s_direction, plane.t_direction)
-        surface = evaluate(logits, y, s, t, names, card)
+        surface = evaluate(logits, y, s, t, names, card, **weights)
         add_penalty(surface, l2, plane)
         values = {name: getattr(surface, name) for name in checks.QUANTITIES}
         return PlaneSurface(s, t, plane, **values, l2=l2, plan=surface.plan)
@@ -157,12 +180,17 @@ def check_values(w, b, Z):
     files.check_range("Z", Z)
 
 
-def loss_over(x, y, w, b, loss, card):
+def check_pos_weight(value, loss):
+    if loss == "mse" and value is not None:
+        raise ValueError("pos_weight is given with loss='mse'; accepted: None, as it is of the cross-entropy")
+
+
+def loss_over(x, y, w, b, loss, card, **weights):
     """The loss of one-feature samples over the grid (nb, nw)."""
     feature = checks.feature("data x", x).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
     name = {"bce": "loss", "mse": "mse"}[loss]
-    return getattr(evaluate(plane, y, w, b, (name,), card), name)
+    return getattr(evaluate(plane, y, w, b, (name,), card, **weights), name)
 
 
 def pair_of_points(resolution):

@@ -133,6 +133,8 @@ def evaluate_columns(samples, s, t, summary, outputs, advance, turning):
             grid = padded, t, turning, wanted, part.first, part.last, sums[own], carries[own]
             launch(add_rows, 10 * evaluations, *part.arrays, part.start, part.stop, *grid)
             advance(evaluations)
+        if "hessian" in outputs:
+            carries[np.isinf(sums)] = 0.0  # of a mean that overflows nothing is lost but NaN
         write_rows((sums + carries)[:, :, : len(s)] / summary.weight, outputs, first, last)
 
 
