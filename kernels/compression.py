@@ -5,10 +5,10 @@ interpolant of f through K Chebyshev points xi_k, a sum over these: sum_k W_k f(
 samples of a Lagrange polynomial. By the discrete orthogonality of the Chebyshev polynomials T_j (Mason and Handscomb,
 Chebyshev Polynomials, sec. 4.6) W_k = 2/K sum_j' T_j(xi_k) m_j, with the moments m_j the sums of T_j over the samples.
 
-The loss of class 0 is softplus(z), that of class 1 softplus(-z) = softplus(z) - z. What is linear in z, a moment or two
-of a class tell, so one set of nodes is enough for both classes: as if all samples were of the class that is right in the
-middle of the line, with the linear part of those of the other class. So far from the origin, where |z| is large for all
-samples, softplus is small, and what is large belongs to samples that are wrong: nothing cancels.
+The loss of class 0 is softplus(z), that of class 1 softplus(-z) = softplus(z) - z. Two moments of a class tell what is
+linear in z, so one set of nodes is enough for both: as if all samples were of the class that is right in the middle of
+the line, with the linear part of those of the other class. So far from the origin, where all samples have large logits
+of one sign, softplus is small, and what is large belongs to samples that are wrong: nothing cancels.
 """
 
 import math
@@ -124,8 +124,8 @@ def fields_at(line, xi):
 
 
 def add_linear_part(moments, line, s, t, outputs, weight):
-    """Adds to means by one set of nodes, whose margins are turned where the logit in the middle of the line is positive,
-    what they lack in loss and gradient: sum (1 - y) z there and sum -y z elsewhere, over the `weight` of all samples."""
+    """Adds what means by one set of nodes lack in loss and gradient: where margins are turned, as the logit in the
+    middle of the line is positive, sum (1 - y) z, elsewhere sum -y z, over the `weight` of all samples."""
     masses = moments[:, 0]
     firsts = moments[:, 1] if line.nodes > 1 else np.zeros(2)
     p, q, r = fields_at(line, firsts / np.where(masses > 0, masses, 1.0))

@@ -123,7 +123,7 @@ class Reweighed:
 
 
 class Group(NamedTuple):
-    """Samples, their Summary, with the weight by which sums are divided, quantities that are means over them, and by how
+    """Samples, their Summary with the weight by which sums are divided, quantities that are means over them, and by how
     much their weights may be more than that."""
 
     samples: object

@@ -73,7 +73,11 @@ def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, turn, 
             root = root * larger
             along_s, along_t = root * q[n], root * r[n]
             share_s, share_t = along_s * weight[n], along_t * weight[n]
-            by_ss, by_st, by_tt = fma(share_s, along_s, by_ss), fma(share_s, along_t, by_st), fma(share_t, along_t, by_tt)
+            by_ss, by_st, by_tt = (
+                fma(share_s, along_s, by_ss),
+                fma(share_s, along_t, by_st),
+                fma(share_t, along_t, by_tt),
+            )
     if turn is not None:
         by_s, by_t = by_s * turn, by_t * turn
     return loss, mse, by_s, by_t, by_ss, by_st, by_tt
@@ -100,9 +104,7 @@ def add_rows(p, q, r, sign, distance, weight, start, stop, s, t, turning, wanted
             for i in range(0, s.size, LANES):
                 points = load(POINTS, s, i)
                 turn = turn_at(points, t[row], turning)
-                values = sums_over_samples(
-                    p, q, r, sign, distance, weight, chunk, end, points, t[row], turn, wanted
-                )
+                values = sums_over_samples(p, q, r, sign, distance, weight, chunk, end, points, t[row], turn, wanted)
                 for component, value in enumerate(values):
                     add_compensated(POINTS, total, carry, component * s.size + i, value)
 

@@ -32,7 +32,11 @@ def make_problem(rng):
     and such as cancel the distance of the window."""
     few = int(rng.choice([1, 2, 3, 20]))
     copies = int(rng.choice([1, 700])) // few + 1
-    x = rng.choice([-1.0, -0.999, 0.998, 1.0], few) if rng.integers(4) == 0 else rng.uniform(rng.choice([-1, 0]), 1, few)
+    x = (
+        rng.choice([-1.0, -0.999, 0.998, 1.0], few)
+        if rng.integers(4) == 0
+        else rng.uniform(rng.choice([-1, 0]), 1, few)
+    )
     x = np.tile(x, copies)
     far = rng.choice([-1, 0, 1, 1], 2) * 10 ** rng.uniform(0, 9, 2)
     kind = rng.choice(["feature", "feature", "line", "any", "cancelling"])
@@ -115,8 +119,6 @@ def test_samples_right_on_both_sides(reach, pos_weight):
     plane, y = (0 * x, x, 0 * x), (x > 0) * 1.0
     s, t = reach + np.linspace(0, 1, 65), np.zeros(65)
     for tol in (1e-13, 1e-12, 1e-8):
-        loss = surface_on_plane(
-            LogitPlane(*plane), y, s, t, pos_weight=pos_weight, method="spectral", tol=tol
-        ).loss[0]
+        loss = surface_on_plane(LogitPlane(*plane), y, s, t, pos_weight=pos_weight, method="spectral", tol=tol).loss[0]
         want = truth(plane, y, (1 - y + pos_weight * y) / len(y), s, t, "loss")[0]
         assert np.abs(loss - want).max() <= (tol + 4 * UNIT_ROUNDOFF * s.max()) * max(1, loss.max())

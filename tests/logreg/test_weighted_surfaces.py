@@ -1,0 +1,61 @@
+"""`LossSurface.compute` and `around` with weights of samples and of the positive class."""
+
+import numpy as np
+import pytest
+
+from kernels import LogitPlane, surface_on_plane
+from kernels.checks import QUANTITIES
+from logreg import LogisticRegression, LossSurface
+from logreg.directions import hessian, top_eigenvectors
+
+RNG = np.random.default_rng(8)
+X, WEIGHT = RNG.normal(size=(60, 2)), RNG.exponential(size=60)
+Y = (X[:, 0] + RNG.normal(size=60) > 0) * 1.0
+WEIGHTS = {"sample_weight": WEIGHT, "pos_weight": 3.0}
+
+
+def test_compute():
+    x = X[:, 0]
+    options = {"w_range": 5, "b_range": (-1, 3), "resolution": (4, 5)}
+    got = LossSurface.compute((x, Y), **options, **WEIGHTS)
+    plane = LogitPlane(0 * x, x, 0 * x + 1)
+    want = surface_on_plane(plane, Y, got.w, got.b, quantities=("loss", "mse"), **WEIGHTS)
+    np.testing.assert_array_equal(got.Z, want.loss)
+    squared = LossSurface.compute((x, Y), **options, loss="mse", sample_weight=WEIGHT)
+    np.testing.assert_allclose(squared.Z, want.mse, rtol=1e-14)
+    with pytest.raises(ValueError, match="pos_weight is given with loss='mse'; accepted: None"):
+        LossSurface.compute((x, Y), **options, loss="mse", pos_weight=3.0)
+
+
+def test_around():
+    """Every quantity, a penalty, and directions by the weighted loss."""
+    model, theta = LogisticRegression(2).double(), np.array([0.3, -0.2, 0.1])
+    for parameter, value in zip(model.parameters(), (theta[:2], theta[2:]), strict=True):
+        parameter.data.copy_(parameter.new_tensor(value).reshape(parameter.shape))
+    options = {"directions": "hessian", "extent": 2, "resolution": 5, "quantities": tuple(QUANTITIES), "l2": 0.1}
+    got = LossSurface.around(model, (X, Y), **options, **WEIGHTS)
+    share = WEIGHT * (1 + 2 * Y) / WEIGHT.sum()
+    rows = np.column_stack([X, np.ones(60)])
+    p = 1 / (1 + np.exp(-rows @ theta))
+    curvature = (rows.T * (share * p * (1 - p))) @ rows + 0.1 * np.diag([1, 1, 0])
+    np.testing.assert_allclose(hessian(X, theta, 0.1, share), curvature, rtol=1e-13)
+    (s_direction, t_direction), _ = top_eigenvectors(curvature)
+    np.testing.assert_allclose(np.abs(got.plane.s_direction), np.abs(s_direction), rtol=1e-9)
+    np.testing.assert_allclose(np.abs(got.plane.t_direction), np.abs(t_direction), rtol=1e-9)
+    at = theta + got.s[1] * got.plane.s_direction + got.t[3] * got.plane.t_direction
+    z = rows @ at
+    loss = share @ (Y * np.logaddexp(0, -z) + (1 - Y) * np.logaddexp(0, z)) + 0.05 * (at[:2] ** 2).sum()
+    assert got.loss[3, 1] == pytest.approx(loss, rel=1e-12)
+    assert got.accuracy[3, 1] == pytest.approx(np.average((z > 0) == (Y > 0.5), weights=WEIGHT))
+    assert got.mse[3, 1] == pytest.approx(np.average((1 / (1 + np.exp(-z)) - Y) ** 2, weights=WEIGHT))
+
+
+def test_faint_losses():
+    """Evaluated directly with the same weights."""
+    x = np.linspace(0.5, 1, 3000)
+    options = {"w_range": (0, 30), "b_range": (0, 30), "resolution": 300}
+    got = LossSurface.compute((x, np.ones(3000)), **options, loss="bce", pos_weight=0.5)
+    want = np.logaddexp(0, -(got.w[:, None] * x + got.b[200])).mean(axis=1) / 2
+    np.testing.assert_allclose(got.Z[200], want, rtol=1e-2)
+    with pytest.raises(ValueError, match="sample_weight has shape"):
+        LossSurface.compute((x, np.ones(3000)), **options, sample_weight=np.ones(3))
