@@ -496,7 +496,7 @@ def test_a_loss_that_overflows_ends_any_launch(steps, monkeypatch):
 @pytest.mark.parametrize("rows", [33, 5000])
 def test_sums_of_float32_losses_do_not_overflow(rows):
     """A product of 1 + e^-|z| = 2 for each sample, in float32."""
-    for d in (1, 2, 3, 4, 7, 8, 16, 20, 32, 40):
+    for d in range(1, 41):
         X = np.random.default_rng(d).normal(size=(rows, d)).astype(np.float32)
         result = kernels.bce_loss_grad(X, np.ones(rows, np.float32), np.zeros(d, np.float32), np.zeros(1, np.float32))
         assert result.loss == pytest.approx(np.log(2), rel=1e-6), d
