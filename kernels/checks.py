@@ -79,7 +79,7 @@ def values_of(name, value, accepted=NUMBERS):
     if not on_card(value):
         return array_of(name, value, accepted)
     check_tensor(name, value, accepted)
-    return value.detach()
+    return value.detach().resolve_neg()
 
 
 def check_tensor(name, value, accepted):
@@ -98,7 +98,7 @@ def array_of(name, value, accepted=NUMBERS):
         if value.device.type != "cpu":
             raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
         check_tensor(name, value, accepted)
-        value = value.detach().numpy()
+        value = array_of_tensor(name, value)
     elif type(value) is not np.ndarray and hasattr(value, "shape"):
         check_dense(name, value)
         if is_table(value):
@@ -112,6 +112,16 @@ def array_of(name, value, accepted=NUMBERS):
     if array.dtype.char not in "?bBhHiIlLqQfd":
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def array_of_tensor(name, value):
+    try:
+        return value.detach().resolve_neg().numpy()
+    except RuntimeError as error:
+        raise TypeError(
+            f"{name} is a tensor without values to read, as within torch.func or torch.compile ({error}); accepted: "
+            "one that NumPy can read; linear_bce has derivatives"
+        ) from None
 
 
 def is_sparse(value):
@@ -242,7 +252,7 @@ def parameter(name, value, shape, dtype):
         raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: {shape}")
     if dtype_of(array) != dtype:
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
-    check_native(name, value)
+    check_own_values(name, value)
     if not (on_card(array) or array.flags.writeable):
         raise ValueError(f"{name} is read-only; accepted: a writable array, as it is updated in place")
     check_finite(name, array)
@@ -324,9 +334,15 @@ def coefficients(name, value, shapes, dtype):
     return array
 
 
-def check_native(name, value):
+def check_own_values(name, value):
+    """Refuses what is to be written to where its memory holds something else than its values, each by itself."""
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
         raise ValueError(f"{name} is in the byte order of another machine; accepted: this machine's")
+    if is_tensor(value) and value.is_neg():
+        raise ValueError(f"{name} has the negative bit set; accepted: a tensor without, as it is written to")
+    strides = value.stride() if is_tensor(value) else value.strides
+    if any(stride == 0 and length > 1 for stride, length in zip(strides, value.shape, strict=True)):
+        raise ValueError(f"{name} repeats its elements; accepted: an array that is not broadcast, as it is written to")
 
 
 def whole(name, value, least):
@@ -384,15 +400,15 @@ def quantities_of(value):
     return names
 
 
-def weights(value, n):
-    """Weights of the samples (n,), finite, >= 0 and not all 0; or None."""
+def weights(value, n, zeros=False):
+    """Weights of the samples (n,), finite, >= 0 and, unless `zeros`, not all 0; or None."""
     if value is None:
         return None
     array = values_of("sample_weight", value)
     if array.shape != (n,):
         raise ValueError(f"sample_weight has shape {tuple(array.shape)}; accepted: ({n},), one weight for each sample")
     check_finite("sample_weight", array)
-    if not on_card(array) and (array.min() < 0 or not array.any()):
+    if not on_card(array) and (array.min() < 0 or not (zeros or array.any())):
         raise ValueError("sample_weight has a negative value, or only zeros; accepted: weights >= 0, some above 0")
     return array
 
@@ -517,7 +533,7 @@ def output(name, value, shape, dtype, sources):
     array = values_of(name, value, np.dtype(dtype))
     if array.shape != shape or dtype_of(array) != dtype:
         raise ValueError(f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} {shape}")
-    check_native(name, value)
+    check_own_values(name, value)
     if not (on_card(array) or array.flags.writeable):
         raise ValueError(f"{name} is read-only; accepted: a writable array")
     if on_card(array) and not any(map(on_card, sources)):

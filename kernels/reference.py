@@ -47,14 +47,16 @@ def squared_error_slope(z, y):
 COSTS = {"bce": (cross_entropy, residual), "mse": (squared_error, squared_error_slope)}
 
 
-def mean(values, weight=None):
-    """Mean over the samples, the last axis; with weights (n,), sum(weight * values) / sum(weight)."""
-    return values.mean(-1) if weight is None else (weight * values).sum(-1) / weight.sum()
+def mean(values, weight=None, total=None):
+    """Mean over the samples, the last axis; with weights (n,), sum(weight * values) / total, by default sum(weight)."""
+    if weight is None:
+        return values.mean(-1)
+    return weighed(values, weight).sum(-1) / (weight.sum() if total is None else total)
 
 
-def shared_out(values, weight=None):
-    """Mean over the samples, the last axis, of values times weights (n,), 0 where these are, whatever the value."""
-    return mean(values if weight is None else torch.where(weight > 0, weight * values, 0.0))
+def weighed(values, weight):
+    """weight * values; a weight of 0 makes 0 of an infinity too."""
+    return torch.where(weight == 0, 0.0, weight * values)
 
 
 def loss_surface(x, y, w, b):
@@ -117,12 +119,12 @@ def surface_on_plane(plane, y, s, t, *, quantities=("loss",), sample_weight=None
     return {name: torch.stack(row, dim=-2).to(plane.offset.dtype) for name, row in rows.items()}
 
 
-def loss_grad(X, y, w, b, cost="bce", sample_weight=None, average=mean):
+def loss_grad(X, y, w, b, cost="bce", sample_weight=None, total=None):
     """Mean cost and its gradient by the chain rule, dz/dw = x and dz/db = 1; X (n, d), y (n,), w (d,), b (1,)."""
     value, slope = COSTS[cost]
     z = X @ w + b
     dz = slope(z, y)
-    return LossGrad(*(average(values, sample_weight) for values in (value(z, y), dz * X.T, dz)))
+    return LossGrad(*(mean(values, sample_weight, total) for values in (value(z, y), dz * X.T, dz)))
 
 
 def bce_loss_grad(X, y, w, b, *, sample_weight=None):
@@ -183,7 +185,7 @@ def sgd_run_(
     moving = 1.0 if trained is None else torch.as_tensor(trained, dtype=theta.dtype)
     for step, rows in enumerate(minibatches(len(y), batch_size, epochs, shuffle_seed, first_epoch), start=1):
         weight = None if sample_weight is None else sample_weight[rows]
-        batch_loss, grad_w, grad_b = loss_grad(X[rows], y[rows], w, b, loss, weight, shared_out)
+        batch_loss, grad_w, grad_b = loss_grad(X[rows], y[rows], w, b, loss, weight, len(rows))
         gradient = torch.cat([grad_w, grad_b[None]])
         velocity = (momentum * velocity + gradient + weight_decay * theta) * moving
         moved = theta - lr * velocity
@@ -220,8 +222,8 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_wei
     steps = torch.where(correct().all(-1), 0, -1)
     for step, rows in enumerate(minibatches(len(y), batch_size, epochs), start=1):
         z = w @ X[rows].T + b[:, None]
-        dz = torch.where(weight[rows] > 0, weight[rows] * slope(z, y[rows]), 0.0)
-        losses = shared_out(value(z, y[rows]), weight[rows])
+        dz = weighed(slope(z, y[rows]), weight[rows])
+        losses = mean(weighed(value(z, y[rows]), weight[rows]))
         w -= lr * (dz @ X[rows] / len(rows))
         b -= lr * mean(dz)
         diverged = ~(w.isfinite().all(-1) & b.isfinite() & losses.isfinite())
@@ -230,11 +232,15 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_wei
         history.w[:, step - 1], history.b[:, step - 1] = w[members], b[members]
         history.loss[:, step - 1] = losses[members]
 
-    final_loss, accuracy = shared_out(value(logits(), y.double()), weight.double()), mean(correct().double())
+    final_loss, accuracy = mean(weighed(value(logits(), y.double()), weight.double())), mean(correct().double())
     accuracy[b.isnan()], steps[b.isnan()] = torch.nan, -1
     return Ensemble(w, b, final_loss.to(w.dtype), accuracy.to(w.dtype), steps, history)
 
 
-def linear_bce(X, weight, bias, y):
-    """Differentiable loss of z = X weight + bias; weight (d,) or (1, d), bias () or (1,), y (n,) or (n, 1)."""
-    return mean(cross_entropy(X @ weight.reshape(-1) + bias, y.reshape(-1)))
+def linear_bce(X, weight, bias, y, *, sample_weight=None, pos_weight=None):
+    """Differentiable loss of z = X weight + bias; weight (d,) or (1, d), bias () or (1,), y and sample_weight (n,) or
+    (n, 1). The sum of the weighted losses is divided by n; pos_weight is the weight of their positive part."""
+    z, y = X @ weight.reshape(-1) + bias, y.reshape(-1)
+    positive = 1.0 if pos_weight is None else pos_weight
+    losses = -(positive * y * logsigmoid(z) + (1 - y) * logsigmoid(-z))
+    return mean(losses, None if sample_weight is None else sample_weight.reshape(-1), len(y))

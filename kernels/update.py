@@ -8,32 +8,37 @@ from kernels import checks, weighting
 from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
 from kernels.results import LossGrad, Run
+from kernels.weighting import in_units, weigh_positive
 
 
-def bce_loss_grad(X, y, w, b, *, sample_weight=None, backend=None):
+def bce_loss_grad(X, y, w, b, *, sample_weight=None, pos_weight=None, backend=None):
     """Mean cross-entropy and its gradient at one point, in one pass over `X`.
 
     X              features (n, d), float32 or float64; one in which neither rows nor columns are contiguous is copied,
                    a piece at a time
     y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans; quickest in the dtype of X
     w, b           weights (d,) and bias, a number, () or (1,)
-    sample_weight  (n,) >= 0, not all 0: the mean is sum(weight * loss) / sum(weight)
+    sample_weight  (n,) >= 0, not all 0: the mean is sum(weight * loss) / sum(weight); a sample of weight 0 counts for
+                   nothing, even where its logit overflows
+    pos_weight     a number >= 0, or an array of one, by which the part of the loss that y stands for is multiplied, as
+                   torch.nn.BCEWithLogitsLoss does; the mean is divided by sum(sample_weight), or n, all the same
     backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
                    else "numba"
 
     Returns LossGrad(loss, grad_w (d,), grad_b) in the dtype of X: scalars, or tensors () where X is a tensor. The
-    compiled pass computes in that dtype and sums in float64, with the same bits for any number of threads. What X
-    overflows comes back as infinities or NaN.
+    compiled pass computes in that dtype and sums in float64, with the same bits for any number of threads. A mean
+    within the dtype's range is returned though the sum is beyond it, but of CUDA tensors, whose values nothing waits
+    for. What logits overflow comes back as infinities or NaN.
 
     Raises ValueError or TypeError that name a wrong argument; values of `X` and `y` are looked at only after a result
     that isn't finite, and of CUDA tensors never: the result says it.
     """
     backend = checks.backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
-    X_array, y_array, weight = data_of(X, y, sample_weight)
+    X_array, y_array, *weights = data_of(X, y, sample_weight, pos_weight)
     dtype, d = checks.dtype_of(X_array), X_array.shape[1]
     w_array = checks.coefficients("w", w, [(d,)], dtype)
     b_array = beside(X_array, checks.coefficients("b", b, [(), (1,)], dtype))
-    result = mean_loss_grad(X_array, y_array, w_array, b_array, weight, backend)
+    result = mean_loss_grad(X_array, y_array, w_array, b_array, *weights, backend)
     if checks.is_tensor(X_array):
         return LossGrad(*(checks.cast(value, dtype) for value in result))
     if dtype == np.float32:
@@ -45,7 +50,7 @@ def bce_loss_grad(X, y, w, b, *, sample_weight=None, backend=None):
     return LossGrad(loss[()], grad_w, grad_b[()])
 
 
-def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
+def sgd_step_(X, y, w, b, *, lr, sample_weight=None, pos_weight=None, backend=None):
     """One step of gradient descent on `w` and `b`, in place, in one pass over `X`: w -= lr * grad_w, b -= lr * grad_b.
 
     w (d,), b (1,)  parameters of the dtype of X
@@ -59,12 +64,12 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
     all the same, as nothing waits for the card.
     """
     backend = checks.backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
-    X_array, y_array, weight = data_of(X, y, sample_weight)
+    X_array, y_array, *weights = data_of(X, y, sample_weight, pos_weight)
     dtype, d = checks.dtype_of(X_array), X_array.shape[1]
     w_array, b_array = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
     checks.own_memory(w_array, b_array, X_array, y_array)
     lr = checks.rate("lr", lr)
-    loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w_array, b_array, weight, backend)
+    loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w_array, b_array, *weights, backend)
     if checks.is_tensor(X_array):
         return torch_module("update").sgd_step_(w_array, b_array, loss, grad_w, grad_b, lr)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -78,37 +83,48 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, backend=None):
     return checks.like(X, loss) if checks.is_tensor(X) else loss[()]
 
 
-def linear_bce(X, weight, bias, y):
+def linear_bce(X, weight, bias, y, *, sample_weight=None, pos_weight=None):
     """Mean cross-entropy of the logits X weight + bias: a torch scalar, differentiable by weight and bias.
 
     The same as binary_cross_entropy_with_logits after a linear layer, but forward and backward together read X once and
-    allocate nothing of size n. Works in torch.compile(fullgraph=True).
+    allocate nothing of size n, without pos_weight. So does a derivative in forward mode; each further derivative is
+    a pass of eager PyTorch, and so is all of torch.func.vmap. Works in torch.compile(fullgraph=True).
 
-    X             features (n, d), float32 or float64, tensor without gradient, on the CPU or one CUDA device
-    weight, bias  (d,) or (1, d) and () or (1,), of the dtype of X
-    y             labels in [0, 1], (n,) or (n, 1), without gradient: float32, float64, integers or booleans
+    X              features (n, d), float32 or float64, tensor on the CPU or one CUDA device
+    weight, bias   (d,) or (1, d) and () or (1,), of the dtype of X
+    y              labels in [0, 1], (n,) or (n, 1): float32, float64, integers or booleans
+    sample_weight  tensor (n,) or (n, 1), >= 0: the mean is sum(weight * loss) / n, as torch has it, where
+                   `bce_loss_grad` divides by sum(weight): the same for weights whose mean is 1
+    pos_weight     a number >= 0, or a tensor of one: of torch.nn.BCEWithLogitsLoss
 
-    Raises ValueError or TypeError that name a wrong argument, and NotImplementedError on double backward: the backward
-    pass scales a gradient that the forward pass computed.
+    Raises ValueError or TypeError that name a wrong argument; within torch.func.vmap labels out of range make NaN.
+    There are no derivatives by anything but weight and bias: what requires a gradient, or has a tangent, is refused.
     """
     from kernels import autograd
 
-    return autograd.linear_bce(X, weight, bias, y)
+    return autograd.linear_bce(X, weight, bias, y, sample_weight, pos_weight)
 
 
-def data_of(X, y, sample_weight):
-    """Features, labels and weights as arrays of one dtype; values of X, and of y in its dtype, are not yet checked."""
+def data_of(X, y, sample_weight=None, pos_weight=None, by_samples=False):
+    """Features, labels and weights or None, as arrays of one dtype, and what weighted sums are divided by: the sum of
+    `sample_weight` or, if `by_samples`, their number. Values of X, and of y in its dtype, may not yet be checked."""
     X_array = checks.matrix("X", X)
     n = len(X_array)
     dtype = checks.dtype_of(X_array)
     y_array = checks.unchecked_labels(y, n, dtype)
-    weight = checks.weights(sample_weight, n)
-    if checks.is_tensor(weight):
-        weight = checks.cast(weight / weight.max(), dtype)
-    elif weight is not None:
-        _, exponent = math.frexp(weight.max())
-        weight = np.ldexp(weight, -exponent).astype(dtype)  # the largest below 1
-    return X_array, y_array, weight
+    weight, total = checks.weights(sample_weight, n, zeros=by_samples), n
+    pos_weight = checks.pos_weight(pos_weight)
+    if weight is None and pos_weight is None:
+        return X_array, y_array, weight, total
+    if weight is not None:
+        weight, unit = in_units(weight)
+        total = n / unit if by_samples else checks.cast(weight, dtype).sum(dtype=weight.dtype)
+    if pos_weight is not None:
+        checks.check_labels(y_array)
+        y_array, weight = weigh_positive(y_array, weight, pos_weight)
+        weight, unit = in_units(weight)
+        total = total / unit
+    return X_array, checks.cast(y_array, dtype), checks.cast(weight, dtype), total
 
 
 def beside(X, b):
@@ -116,30 +132,42 @@ def beside(X, b):
     return X.new_full((1,), b.item()) if checks.is_tensor(X) and not checks.is_tensor(b) else b
 
 
-def mean_loss_grad(X, y, w, b, weight, backend):
-    """Means over the samples: loss, gradient by w (d,) and by b. Raises what is wrong with X or y if they are not
-    finite. Of CUDA tensors the means are tensors too."""
-    if backend == "reference":
-        from kernels import reference
+def mean_loss_grad(X, y, w, b, weight, total, backend):
+    """Sums over the samples, divided by `total`: loss, gradient by w (d,) and by b. Raises what is wrong with X or y if
+    they are not finite. Of CUDA tensors the means are tensors too."""
+    means = {"reference": means_of_reference, "torch": means_of_torch}.get(backend, means_of_numba)
+    result = means(X, y, w, b, weight, total)
+    if checks.is_tensor(X) or all_finite(*result):
+        return result
+    check_data(X, y)
+    share = 0.5 ** len(y).bit_length()  # of it the sums are below the means, which may be in range where they aren't
+    weight = np.full_like(y, share) if weight is None else weight * y.dtype.type(share)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return means(X, y, w, b, weight, total * share)
 
-        checks.check_labels(y)
-        tensors = on_tensors(X, y, w, b, *([] if weight is None else [weight]))
-        result = reference.bce_loss_grad(*tensors[:4], sample_weight=tensors[4] if weight is not None else None)
-        loss, grad_w, grad_b = (value.numpy() for value in result)
-    elif backend == "torch":
-        share = None if weight is None else on_tensors(weight)[0]
-        result = torch_module("gradient").loss_and_gradient(*on_tensors(X, y, w, b), share)
-        if checks.is_tensor(X):
-            return result
-        loss, grad_w, grad_b = (value.numpy() for value in result)
-    else:
-        theta = np.append(w, b)
-        loss, gradient = numba_module("gradient").loss_and_gradient(X, y, weight, theta)
-        share = len(y) if weight is None else weight.sum(dtype=np.float64)
-        loss, grad_w, grad_b = loss / share, gradient[:-1] / share, gradient[-1] / share
-    if not (math.isfinite(loss) and checks.is_finite(grad_w)):
-        check_data(X, y)
-    return loss, grad_w, grad_b
+
+def all_finite(loss, grad_w, grad_b):
+    return math.isfinite(loss) and math.isfinite(grad_b) and checks.is_finite(grad_w)
+
+
+def means_of_reference(X, y, w, b, weight, total):
+    from kernels import reference
+
+    check_data(X, y)
+    share = None if weight is None else on_tensors(weight)[0]
+    result = reference.loss_grad(*on_tensors(X, y, w, b), "bce", share, total)
+    return [value.numpy() for value in result]
+
+
+def means_of_torch(X, y, w, b, weight, total):
+    share = None if weight is None else on_tensors(weight)[0]
+    result = torch_module("gradient").loss_and_gradient(*on_tensors(X, y, w, b), share, total)
+    return result if checks.is_tensor(X) else [value.numpy() for value in result]
+
+
+def means_of_numba(X, y, w, b, weight, total):
+    loss, gradient = numba_module("gradient").loss_and_gradient(X, y, weight, np.append(w, b))
+    return loss / total, gradient[:-1] / total, gradient[-1] / total
 
 
 def sgd_run_(

@@ -1,4 +1,4 @@
-"""The weight of the positive class, as labels and weights of samples.
+"""Weights as kernels take them: of samples alone, in units in which none overflows.
 
 With a weight v, a label y and the weight g of the positive class a sample's loss is
 
@@ -32,8 +32,14 @@ def unit_of(weight):
     tensor the largest itself, a tensor () where it is, as nothing waits for a card."""
     largest = weight.max()
     if not isinstance(weight, np.ndarray):
-        return largest.double()
+        return (largest + (largest == 0)).double()
     return math.ldexp(0.5, math.frexp(largest)[1])
+
+
+def in_units(weight):
+    """Weights (n,) as float64 in their unit, and the unit."""
+    unit = unit_of(weight)
+    return checks.cast(weight, np.float64) / unit, unit
 
 
 def of_training(y, sample_weight, pos_weight, loss):

@@ -54,7 +54,7 @@ class Starts(NamedTuple):
 def to_numpy(values):
     """An array, a sequence or a tensor on any device as a NumPy array of the same shape, gradients dropped."""
     if hasattr(values, "detach"):
-        values = values.detach().cpu()
+        values = values.detach().cpu().resolve_neg()
     return np.asarray(values)
 
 

@@ -31,8 +31,8 @@ def total_loss(product, losses):
 @njit(forceinline=True)
 def slopes_of(logit, label, share, weighted, live, squared, sums):
     """Derivatives of the losses of the `live` samples by their logits, times their share if `weighted`, and the sums
-    with theirs: the product of 1 + e (minus 1), what else there is of the losses, and the derivatives. A label outside
-    [0, 1] makes the derivative NaN."""
+    with theirs: the product of 1 + e (minus 1), what else there is of the losses, and the derivatives. A sample without
+    a share adds 0, whatever its logit overflowed to; a label outside [0, 1] makes the derivative NaN."""
     product, losses, slopes = sums
     other = 1.0 - label
     e = exp_negative(-absolute(logit))

@@ -52,10 +52,12 @@ def log1p(e):
 
 def shared_out(z, y, share, weighted):
     """Losses of logits z (n,) and derivatives by them, each times `share` (n,), or 1 unless `weighted` (): one graph
-    does for either. A label outside [0, 1] makes its derivative NaN."""
+    does for either. A sample without a share adds 0, whatever its logit overflowed to; a label outside [0, 1] makes its
+    derivative NaN."""
     losses, slopes = costs_and_slopes(z, y, squared=False)
     own = torch.where(weighted, share, 1.0)
-    return losses * own, torch.where((y >= 0) & (y <= 1), slopes * own, math.nan)
+    losses, slopes = (torch.where(own > 0, values * own, 0.0) for values in (losses, slopes))
+    return losses, torch.where((y >= 0) & (y <= 1), slopes, math.nan)
 
 
 def column_sums(w, b, weighted, x, y, share, d):
@@ -130,11 +132,11 @@ def with_gradient(X, loss, slopes, slope):
     return torch.cat([loss, slopes @ X, slope])
 
 
-def loss_and_gradient(X, y, w, b, weight):
-    """Means over the samples: loss () and gradient by w (d,) and b (), float64; X (n, d), y (n,), w (d,), b (1,) of one
-    dtype, weight (n,) of it or None."""
-    total = sums(X, y, w, b, weight) / (len(y) if weight is None else weight.sum(dtype=torch.float64))
-    return total[0], total[1:-1], total[-1]
+def loss_and_gradient(X, y, w, b, weight, total):
+    """Sums over the samples, divided by `total`: loss () and gradient by w (d,) and b (), float64; X (n, d), y (n,),
+    w (d,), b (1,) of one dtype, weight (n,) of it or None."""
+    means = sums(X, y, w, b, weight) / total
+    return means[0], means[1:-1], means[-1]
 
 
 def sums(X, y, w, b, share):

@@ -13,6 +13,7 @@ from kernels.numba_cpu import gradient, launch, layouts
 from tests import oracle, problems
 
 BACKENDS = ("numba", "reference")
+EVERY_BACKEND = (*BACKENDS, pytest.param("torch", marks=pytest.mark.long))
 ROWS = (1, 2, 15, 16, 17, 63, 64, 65, 997)
 FEATURES = (1, 2, 4, 7, 8, 16, 30, 33, 100, 128, 1000)
 NAN, INF = math.nan, math.inf
@@ -110,6 +111,79 @@ def test_weights_of_any_size_count_by_their_ratios():
     assert_right(kernels.bce_loss_grad(X, y, w, b, sample_weight=integers), X[repeated], y[repeated], w, b)
 
 
+@pytest.mark.parametrize("backend", EVERY_BACKEND)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("pos_weight", [0, 0.3, 7.0, 1e30])
+def test_weight_of_the_positive_class(pos_weight, weighted, dtype, backend):
+    """Against torch.nn.BCEWithLogitsLoss in float64, divided by the weights as they were."""
+    (X, y, w, b), weight = problem_of(97, 3, dtype, "soft")
+    y[:40] = y[:40].round()
+    share = torch.from_numpy(weight) if weighted else torch.ones(97, dtype=torch.float64)
+    leaves = [torch.from_numpy(v).double().requires_grad_() for v in (w, b)]
+    cost = torch.nn.BCEWithLogitsLoss(share, reduction="sum", pos_weight=torch.tensor(pos_weight, dtype=torch.float64))
+    want = cost(torch.from_numpy(X).double() @ leaves[0] + leaves[1], torch.from_numpy(y).double()) / share.sum()
+    want.backward()
+    options = {"sample_weight": weight if weighted else None, "backend": backend}
+    got = kernels.bce_loss_grad(X, y, w, b, pos_weight=np.array([pos_weight]), **options)
+    size = max(1.0, pos_weight)
+    for one, other in zip(got, (want.detach(), leaves[0].grad, leaves[1].grad[0]), strict=True):
+        np.testing.assert_allclose(one / size, other.numpy() / size, rtol=0, atol=20 * np.finfo(dtype).eps)
+    stepped = w.copy(), b.copy()
+    loss = kernels.sgd_step_(X, y, *stepped, lr=1e-30, pos_weight=pos_weight, **options)
+    assert loss == got.loss
+    moved = w.astype(np.float64) - 1e-30 * got.grad_w.astype(np.float64)
+    np.testing.assert_allclose(stepped[0], moved, rtol=0, atol=2 * np.finfo(dtype).eps)
+
+
+def test_wrong_weights_of_the_positive_class():
+    for value, error in ((-1, ValueError), (math.nan, ValueError), (np.ones(2), TypeError), ("1", TypeError)):
+        with pytest.raises(error, match=r"^pos_weight is "):
+            kernels.bce_loss_grad(X, Y, W, B, pos_weight=value)
+    with pytest.raises(ValueError, match=r"^y\[198\] is 1.5"):
+        kernels.bce_loss_grad(X, with_value(Y, 198, 1.5), W, B, pos_weight=3)
+
+
+# What overflows
+
+
+@pytest.mark.parametrize("backend", EVERY_BACKEND)
+@pytest.mark.parametrize("d", [1, 3, 40, 80])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_a_sample_of_weight_0_is_as_if_it_were_not_there(dtype, d, backend):
+    (X, y, w, b), weight = problem_of(97, d, dtype)
+    far = np.full((2, d), np.finfo(dtype).max, dtype)
+    far[1] *= (-1) ** np.arange(d)  # whose logit is NaN
+    w += dtype(2) * np.sign(w)
+    with_them = np.insert(X, [5, 80], far, axis=0), np.insert(y, [5, 80], [0, 1]), w, b
+    options = {"backend": backend}
+    got = kernels.bce_loss_grad(*with_them, sample_weight=np.insert(weight, [5, 80], 0), **options)
+    assert_right(got, X, y, w, b, weight, ulps=40)
+    stepped = w.copy(), b.copy()
+    loss = kernels.sgd_step_(*with_them[:2], *stepped, lr=0.1, sample_weight=np.insert(weight, [5, 80], 0), **options)
+    assert loss == got.loss
+    assert np.isfinite(stepped[0]).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("backend", EVERY_BACKEND)
+@pytest.mark.parametrize(("n", "d"), [(20, 1), (20, 3), (700, 40), (20_000, 2)])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_a_mean_in_range_of_a_sum_that_is_not(dtype, weighted, n, d, backend):
+    top = float(np.finfo(dtype).max) / 8
+    X, y, w, b = np.zeros((n, d), dtype), np.zeros(n, dtype), np.full(d, 2, dtype), np.zeros(1, dtype)
+    X[:, -1] = top
+    weight = np.linspace(1, 2, n) if weighted else None
+    loss, grad_w, grad_b = kernels.bce_loss_grad(X, y, w, b, sample_weight=weight, backend=backend)
+    close = {"rel": 4 * float(np.finfo(dtype).eps)}
+    assert loss == pytest.approx(2 * top, **close)
+    assert [*grad_w, grad_b] == pytest.approx([0] * (d - 1) + [top, 1], **close)
+    before = kernels.sgd_step_(X, y, w, b, lr=1 / top, sample_weight=weight, backend=backend)
+    assert before == loss
+    assert w == pytest.approx([2] * (d - 1) + [1], **close)
+
+
 # Layouts and kinds
 
 
@@ -170,6 +244,42 @@ def test_numpy_in_scalars_out_and_tensors_in_tensors_out(dtype, backend):
     for kind in (bool, np.int8, np.float32, np.float64):
         labels = kernels.bce_loss_grad(X, y.astype(kind), w, b, sample_weight=weight, backend=backend)
         assert labels.loss == want.loss
+
+
+def negated(array):
+    """A tensor of these values whose memory holds the opposite ones."""
+    tensor = torch.complex(torch.zeros(array.shape, dtype=torch.float64), -torch.from_numpy(array)).conj().imag
+    assert tensor.is_neg()
+    return tensor
+
+
+@pytest.mark.parametrize("backend", EVERY_BACKEND)
+def test_a_tensor_with_the_negative_bit_is_read_with_its_sign(backend):
+    arrays, weight = problem_of(20, 3, np.float64)
+    want = kernels.bce_loss_grad(*arrays, sample_weight=weight, backend=backend)
+    got = kernels.bce_loss_grad(*map(negated, arrays), sample_weight=negated(weight), backend=backend)
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other)
+
+
+def test_parameters_that_do_not_hold_their_own_values_are_not_stepped():
+    tensors = [torch.from_numpy(array.copy()) for array in GOOD]
+    for position, name in ((2, "w"), (3, "b")):
+        arguments = [*tensors[:position], negated(GOOD[position]), *tensors[position + 1 :]]
+        with pytest.raises(ValueError, match=f"^{name} has the negative bit set; accepted: "):
+            kernels.sgd_step_(*arguments, lr=0.1)
+    with pytest.raises(ValueError, match=r"^w repeats its elements; accepted: an array that is not broadcast"):
+        kernels.sgd_step_(*tensors[:2], torch.zeros(1, dtype=torch.float64).expand(3), tensors[3], lr=0.1)
+    repeated = np.lib.stride_tricks.as_strided(np.zeros(1), (3,), (0,))
+    with pytest.raises(ValueError, match=r"^w repeats its elements"):
+        kernels.sgd_step_(X, Y, repeated, B.copy(), lr=0.1)
+
+
+def test_tensors_without_values_are_refused_by_name():
+    X, y, w, b = (torch.from_numpy(array.copy()) for array in GOOD)
+    for transform in (torch.func.grad, torch.func.vmap):
+        with pytest.raises(TypeError, match=r"^\w is a tensor without values to read, as within torch.func"):
+            transform(lambda w: kernels.bce_loss_grad(X, y, w[0], b).loss)(w[None])
 
 
 # Same bits

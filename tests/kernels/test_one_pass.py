@@ -82,6 +82,18 @@ def test_labels_out_of_range_make_the_gradient_nan(weighted, label, device):
 
 
 @pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_a_sample_of_weight_0_is_as_if_it_were_not_there(dtype, device):
+    (X, y, w, b), weight = problem_of(300, 3, dtype)
+    w *= 2
+    want = oracle.mean_loss_grad(X[1:-1], y[1:-1], w, b, weight[1:-1])
+    X[0], X[-1] = np.finfo(dtype).max, np.array([1, -1, 1]) * np.finfo(dtype).max
+    weight[[0, -1]] = 0
+    oracle.assert_pass_close(means(device, X, y, w, b, weight), want, dtype)
+    y[0] = 2
+    assert np.isnan(means(device, X, y, w, b, weight).grad_w).all()
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
 def test_logits_of_any_size(dtype, device):
     """Of weights 0: tails keep their digits, and nothing overflows."""
     X, w = np.full((20, 3), 0.5, dtype), np.zeros(3, dtype)
