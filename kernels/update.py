@@ -135,7 +135,7 @@ def beside(X, b):
 def mean_loss_grad(X, y, w, b, weight, total, backend):
     """Sums over the samples, divided by `total`: loss, gradient by w (d,) and by b. Raises what is wrong with X or y if
     they are not finite. Of CUDA tensors the means are tensors too."""
-    means = {"reference": means_of_reference, "torch": means_of_torch}.get(backend, means_of_numba)
+    means = MEANS[backend]
     result = means(X, y, w, b, weight, total)
     if checks.is_tensor(X) or all_finite(*result):
         return result
@@ -168,6 +168,9 @@ def means_of_torch(X, y, w, b, weight, total):
 def means_of_numba(X, y, w, b, weight, total):
     loss, gradient = numba_module("gradient").loss_and_gradient(X, y, weight, np.append(w, b))
     return loss / total, gradient[:-1] / total, gradient[-1] / total
+
+
+MEANS = {"numba": means_of_numba, "torch": means_of_torch, "reference": means_of_reference}
 
 
 def sgd_run_(
