@@ -103,7 +103,7 @@ def by_torch(s, t, y, weight, g):
 
     def loss(at):
         z = p + at[0] * q + at[1] * r
-        positive = torch.tensor(g).double()
+        positive = torch.tensor(g, dtype=torch.float64)
         of_each = binary_cross_entropy_with_logits(z, labels, weights, pos_weight=positive, reduction="sum")
         return of_each / weights.sum()
 
