@@ -48,15 +48,14 @@ def pixels_of_letters(figure, texts, without):
     return there
 
 
-def contrast_along(line, colors):
-    """Of each point of a line in view the contrast to the pixel under it of the best of `colors`, its halo for one."""
+def contrast_along(line):
+    """Of each point of a line in view the contrast to the pixel under it, which is of its halo where it has one."""
     with hidden([line]):
         pixels = pixels_of(line.axes.figure)
     points, box = line.axes.transData.transform(line.get_xydata()), line.axes.bbox
     in_view = np.all((points > box.min + 2) & (points < box.max - 2), axis=1)
     x, y = points[in_view].astype(int).T
-    ground = pixels[pixels.shape[0] - 1 - y, x]
-    return np.max([contrast(to_rgb(color), ground) for color in colors], axis=0)
+    return contrast(to_rgb(line.get_color()), pixels[pixels.shape[0] - 1 - y, x])
 
 
 def written(figure):
