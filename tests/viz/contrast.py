@@ -49,11 +49,14 @@ def pixels_of_letters(figure, texts, without):
 
 
 def contrast_along(line):
-    """Of each point of a line in view the contrast to the pixel under it, which is of its halo where it has one."""
+    """Of each point of a line in view the contrast to the pixel under it, which is of its halo where it has one; not of
+    its ends, where half a pixel is of what is beside them."""
     with hidden([line]):
         pixels = pixels_of(line.axes.figure)
     points, box = line.axes.transData.transform(line.get_xydata()), line.axes.bbox
     in_view = np.all((points > box.min + 2) & (points < box.max - 2), axis=1)
+    for end in points[[0, -1]]:
+        in_view &= np.linalg.norm(points - end, axis=1) > 4
     x, y = points[in_view].astype(int).T
     return contrast(to_rgb(line.get_color()), pixels[pixels.shape[0] - 1 - y, x])
 
