@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, planning, surface_on_plane
-from tests.oracle import QUANTITIES, assert_surface_close
+from tests.oracle import QUANTITIES, assert_surface_close, direct_tolerance, loss_at
 from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
 
 SMOOTH = tuple(name for name in QUANTITIES if name != "accuracy")
@@ -109,6 +109,48 @@ def test_a_window_too_wide_falls_back_to_direct():
     assert surface.plan.method == "direct"
     assert "too fast" in surface.plan.reason
     assert_close(surface, problem)
+
+
+def worst_of_equal_samples(samples, counts, y, s, t, sample_weight=None):
+    """The largest error of the direct loss of so many of each sample (p, q, r), over what soft labels are promised."""
+    different = np.array(samples).T
+    plane = LogitPlane(*np.repeat(different, counts, axis=1))
+    got = surface_on_plane(plane, np.full(sum(counts), y), s, t, sample_weight=sample_weight, method="direct").loss
+    labels = np.full(len(counts), y)
+    return max(
+        abs(got[j, i] - loss_at(different, labels, s[i], t[j], counts))
+        / direct_tolerance(
+            different, labels, s[i], t[j], weights=counts
+        )  # whatever the labels: weights make it absolute
+        for j, i in np.ndindex(got.shape)
+    )
+
+
+LONG, SHORT = np.linspace(-20, 20, 9), np.linspace(-1, 1, 3)
+# 0.4 times the first and 0.6 times the second, added 256 times, lose 32 units in the last place if nothing is carried.
+SLOPE, FAR = 0.6621077608398185, 56.49986225832853
+
+
+@pytest.mark.parametrize(
+    ("samples", "s", "t"),
+    [
+        ([(0, SLOPE, 0.01), (0, SLOPE, 0.02)], LONG, SHORT),
+        ([(0, 0.01, SLOPE), (0, 0.01, 0.66)], SHORT, LONG),
+        ([(FAR, 0.01, 0.01), (FAR, 0.01, 0.02)], SHORT, SHORT),
+        ([(0, 0.01, 1)], SHORT, np.linspace(-15, 15, 9)),
+        ([(0, 0.01, 1)], SHORT, np.linspace(26, 38, 9)),
+    ],
+    ids=["slope along s", "slope along t", "level", "slope along the bias", "level far along the bias"],
+)
+def test_linear_parts_of_equal_samples_carry_what_rounding_loses(samples, s, t):
+    """Their rounding errors all have one sign; a thirtieth of the promise is usual."""
+    counts = [512] if len(samples) == 1 else [511, 1]
+    assert worst_of_equal_samples(samples, counts, 0.4, s, t) <= 0.1
+
+
+def test_sums_of_many_weighted_samples_carry_what_rounding_loses():
+    n = 400_001
+    assert worst_of_equal_samples([(0, 0.7431, 1)], [n], 1.0, [1.0, -3.0], [0.3], np.ones(n)) <= 1
 
 
 def test_tolerance_0_is_direct():

@@ -42,6 +42,19 @@ def test_faint_cells_are_direct(quantity, valley):
     oracle.assert_surface_close(corner, plane, y, s[-60:], t[:60], quantity, cells=8)
 
 
+def test_the_smaller_eigenvalue_of_a_hessian_decides_what_is_faint():
+    """Along neither axis, and 1e-14 of the larger one: a condition number of interpolated values is noise."""
+    rng = np.random.default_rng(2)
+    steep, flat = rng.choice([-2.0, 2.0], 500), rng.choice([-2e-7, 2e-7], 500)
+    data = LogitPlane(np.zeros(500), 0.6 * steep - 0.8 * flat, 0.8 * steep + 0.6 * flat)
+    y, s, t = rng.random(500).round(), np.linspace(-1, 1, 300), np.linspace(-1, 1, 200)
+    surface = evaluate(data, y, s, t, ("hessian",))
+    assert surface.plan.method == "spectral"
+    direct = surface_on_plane(data, y, s[::50], t[::50], quantities=("hessian",), method="direct").hessian
+    ours, wanted = (np.linalg.eigvalsh(h[[[0, 1], [1, 2]]].T) for h in (surface.hessian[:, ::50, ::50], direct))
+    np.testing.assert_allclose(ours[..., 1] / ours[..., 0], wanted[..., 1] / wanted[..., 0], rtol=1e-2)
+
+
 def test_several_quantities_and_accuracy(valley):
     names = ("accuracy", "loss", "hessian")
     together = evaluate(*valley, names)
