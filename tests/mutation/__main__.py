@@ -1,0 +1,131 @@
+"""Mutation testing: changes one place of the sources at a time, and tells which changes no test sees.
+
+    python -m tests.mutation --number 150 --seed 0 --out out/mutants.jsonl
+    python -m tests.mutation --number 150 --seed 0 --out out/mutants.jsonl --skip-done --report docs/mutants.md
+
+Mutants are tried in a copy of the tree, the checkout stays as it is. Each is a line of JSON the moment its verdict is
+known. Ends with 1 if a mutant is alive that `equivalent.py` gives no reason for.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+from tests.mutation import report
+from tests.mutation.operators import compiles
+from tests.mutation.targets import mutants_of, sources, tests_of
+from tests.mutation.trees import ROOT, Tree
+
+
+def main():
+    options = arguments()
+    Path(options.out).parent.mkdir(parents=True, exist_ok=True)
+    drawn = [found for found in sample(options.number, options.seed) if found["path"].startswith(options.only)]
+    done = report.records(options.out)
+    todo = [found for found in drawn if not (options.skip_done and settled(found, done))]
+    print(f"{len(drawn)} mutants, {len(drawn) - len(todo)} of them done")
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        trees = SimpleQueue()
+        for k in range(options.workers):
+            trees.put(Tree(Path(folder) / str(k)))
+        with ThreadPoolExecutor(options.workers) as pool:
+            for record in pool.map(lambda found: judged(trees, found), todo):
+                with open(options.out, "a", encoding="utf-8") as file:
+                    print(json.dumps(record), file=file)
+                print(report.line(record), flush=True)
+    digests = {found["digest"] for found in drawn}
+    found = [record for record in report.records(options.out).values() if record["digest"] in digests]
+    if options.report:
+        Path(options.report).write_text(report.table(found, options), encoding="utf-8")
+    alive = [record for record in found if report.verdict(record) == "alive"]
+    print(f"{len(found)} mutants, {len(alive)} alive without a reason")
+    sys.exit(bool(alive))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.split("\n")[0])
+    parser.add_argument("--number", type=int, default=150, help="of mutants, shared out among the files by their size")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--only", default="", help="what the paths of sources begin with, e.g. kernels/numba_cpu")
+    parser.add_argument("--workers", type=int, default=1, help="mutants tried at once")
+    parser.add_argument("--out", default="out/mutants.jsonl", help="the verdicts, to which new ones are added")
+    parser.add_argument("--skip-done", action="store_true", help="take verdicts from there, but try survivors again")
+    parser.add_argument("--report", help="where to write the table")
+    return parser.parse_args()
+
+
+def sample(number, seed):
+    """Mutants as records: lines drawn from each file in proportion to how many can be mutated, at least one of every
+    file, and a mutant of each."""
+    by_file = {path: by_line(mutants_of(path)) for path in sources()}
+    by_file = {path: lines for path, lines in by_file.items() if lines}
+    lines = sum(map(len, by_file.values()))
+    found = []
+    for path, choices in by_file.items():
+        draw = random.Random(f"{seed} {path}")
+        source = (ROOT / path).read_bytes()
+        count = min(len(choices), max(1, round(number * len(choices) / lines)))
+        for line in sorted(draw.sample(sorted(choices), count)):
+            ways = draw.sample(choices[line], len(choices[line]))
+            if (mutant := next((way for way in ways if compiles(way.of(source))), None)) is not None:
+                found.append(described(path, source, mutant))
+    return found
+
+
+def by_line(found):
+    lines = {}
+    for mutant in found:
+        lines.setdefault(mutant.line, []).append(mutant)
+    return lines
+
+
+def described(path, source, mutant):
+    changed = mutant.of(source)
+    lines = slice(mutant.line - 1, mutant.line + source[mutant.start : mutant.stop].count(b"\n"))
+    begin, end = source.rfind(b"\n", 0, mutant.start) + 1, source.find(b"\n", mutant.stop)
+    after = changed[begin : end + len(changed) - len(source)]
+    return {
+        "path": path,
+        "line": mutant.line,
+        "before": " ".join(b" ".join(source.splitlines()[lines]).decode().split()),
+        "after": " ".join(after.decode().split()),
+        "digest": hashlib.sha256(path.encode() + changed).hexdigest()[:16],
+        "mutant": mutant,
+    }
+
+
+def settled(found, done):
+    record = done.get(found["digest"])
+    return record is not None and report.verdict(record) != "alive"
+
+
+def judged(trees, found):
+    """The record of a mutant with its verdict. Whatever kills one must pass where nothing is mutated."""
+    path, mutant, tests = found["path"], found.pop("mutant"), tests_of(found["path"])
+    tree = trees.get()
+    try:
+        verdict = tree.tested(path, mutant.of((ROOT / path).read_bytes()), tests)
+        if not verdict.passed:
+            check_unchanged(tree, verdict.test or tests[0])
+    finally:
+        trees.put(tree)
+    killed_by = None if verdict.passed else verdict.test or f"{tests[0]}, as it is read"
+    return {**found, "killed_by": killed_by, "seconds": round(verdict.seconds, 1)}
+
+
+def check_unchanged(tree, test):
+    if test not in tree.right:
+        verdict = tree.run([test])
+        if not verdict.passed:
+            raise SystemExit(f"{test} fails without any mutant:\n{verdict.said}")
+        tree.right.add(test)
+
+
+if __name__ == "__main__":
+    main()

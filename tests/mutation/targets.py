@@ -1,0 +1,177 @@
+"""What is mutated, what not, and the tests that matter to it."""
+
+from pathlib import Path
+
+from tests.mutation.operators import mutants
+from tests.mutation.trees import ROOT
+
+PACKAGES = "kernels", "logreg", "viz"
+GRADIENT = "gradient", "update", "linear_bce"
+SURFACE = "surface", "plane"
+TRITON = "triton", "triton_surface", "one_pass"
+
+# Test files besides that of the source's own name, the likeliest to fail first; a bare name is of the same package.
+TESTS = {
+    "kernels/__init__.py": ("arguments", "manners"),
+    "kernels/autograd.py": ("linear_bce", "arguments"),
+    "kernels/backends.py": ("arguments", "surface", "gradient", "manners"),
+    "kernels/checks.py": ("arguments", *SURFACE, *GRADIENT, "ensemble", "samples", "manners", "cuda_manners"),
+    "kernels/compression.py": ("plane", "surface", "contract"),
+    "kernels/ensemble.py": ("arguments", "manners"),
+    "kernels/planning.py": ("plane", "samples", "compression", "surface"),
+    "kernels/progress.py": ("arguments", "ensemble", "samples", "manners"),
+    "kernels/reference.py": (*SURFACE, *GRADIENT, "ensemble"),
+    "kernels/results.py": ("reference", "update", "samples", "manners"),
+    "kernels/samples.py": ("compression", "plane", "arguments", "torch_surface"),
+    "kernels/spectral.py": ("contract", "interpolate", "plane", "compression", "surface", "torch_surface"),
+    "kernels/surface.py": ("plane", "arguments", "samples", "compression", "manners"),
+    "kernels/update.py": ("gradient", "arguments", "reference", "manners"),
+    "kernels/weighting.py": GRADIENT,
+    "kernels/numba_cpu/bias_axis.py": SURFACE,
+    "kernels/numba_cpu/cache.py": ("manners",),
+    "kernels/numba_cpu/counting.py": ("plane", "samples", "manners"),
+    "kernels/numba_cpu/elementary.py": (*SURFACE, *GRADIENT, "ensemble"),
+    "kernels/numba_cpu/elementwise.py": ("plane", "samples", "surface", "manners"),
+    "kernels/numba_cpu/ensemble.py": ("arguments", "manners"),
+    "kernels/numba_cpu/fresh.py": ("manners",),
+    "kernels/numba_cpu/general_plane.py": ("plane", "samples"),
+    "kernels/numba_cpu/gradient.py": ("linear_bce", "update", "manners"),
+    "kernels/numba_cpu/groups.py": GRADIENT,
+    "kernels/numba_cpu/interpolate.py": ("plane", "compression", "manners"),
+    "kernels/numba_cpu/launch.py": ("arguments", "surface", "gradient", "manners"),
+    "kernels/numba_cpu/layouts.py": (*GRADIENT, "ensemble"),
+    "kernels/numba_cpu/moments.py": ("compression", "samples", "manners"),
+    "kernels/numba_cpu/one_feature.py": ("elementary", "update", "manners"),
+    "kernels/numba_cpu/parts.py": ("samples", *SURFACE, "manners"),
+    "kernels/numba_cpu/products.py": SURFACE,
+    "kernels/numba_cpu/residuals.py": (*GRADIENT, "elementary"),
+    "kernels/numba_cpu/simd.py": ("elementary", *SURFACE, *GRADIENT, "ensemble"),
+    "kernels/numba_cpu/surface.py": ("plane", "samples", "compression", "manners"),
+    "kernels/numba_cpu/update.py": ("gradient", "manners"),
+    "kernels/numba_cpu/warmup.py": ("manners",),
+    "kernels/torch_cuda/compiled.py": ("inductor", "torch_surface", "torch_update", "torch_ensemble", "cuda_manners"),
+    "kernels/torch_cuda/devices.py": ("cuda_manners", *TRITON),
+    "kernels/torch_cuda/ensemble.py": ("ensemble", "triton", "torch_ensemble", "cuda_manners", "inductor"),
+    "kernels/torch_cuda/gradient.py": (
+        "gradient",
+        "linear_bce",
+        "one_pass",
+        "torch_update",
+        "cuda_manners",
+        "inductor",
+    ),
+    "kernels/torch_cuda/interpolate.py": ("torch_surface", "triton_surface", "plane", "cuda_manners"),
+    "kernels/torch_cuda/looks.py": ("cuda_manners", "torch_update", "triton"),
+    "kernels/torch_cuda/one_pass.py": ("one_pass", "cuda_manners", "triton"),
+    "kernels/torch_cuda/surface.py": ("torch_surface", "triton_surface", *SURFACE, "samples", "cuda_manners"),
+    "kernels/torch_cuda/terms.py": ("torch_surface", "plane", "triton_surface"),
+    "kernels/torch_cuda/triton_ensemble.py": ("triton", "ensemble", "cuda_manners"),
+    "kernels/torch_cuda/triton_interpolate.py": ("triton_surface", "triton"),
+    "kernels/torch_cuda/triton_surface.py": ("triton_surface", "triton"),
+    "kernels/torch_cuda/triton_update.py": ("triton", "cuda_manners"),
+    "kernels/torch_cuda/update.py": ("torch_update", "triton", "update", "cuda_manners", "inductor"),
+    "logreg/__init__.py": ("clash", "train", "surface"),
+    "logreg/__main__.py": ("command_line", "explore", "lab"),
+    "logreg/data.py": ("train", "surface"),
+    "logreg/datasets.py": ("data", "explore", "command_line"),
+    "logreg/devices.py": ("train", "surface", "plane"),
+    "logreg/directions.py": ("plane", "explore"),
+    "logreg/evaluation.py": ("surface", "plane"),
+    "logreg/explore.py": ("command_line",),
+    "logreg/files.py": ("surface", "plane"),
+    "logreg/lab.py": ("command_line",),
+    "logreg/pictures.py": ("lab", "explore", "command_line", "clash"),
+    "logreg/plane.py": ("directions", "surface", "evaluation", "explore"),
+    "logreg/surface.py": ("lab", "plane", "evaluation"),
+    "logreg/train.py": ("model", "data", "directions", "devices", "lab"),
+    "viz/__init__.py": ("surface", "notebook"),
+    "viz/fill.py": ("surface", "plane", "animation"),
+    "viz/inputs.py": ("surface", "plane", "training", "starts", "animation"),
+    "viz/plane.py": ("surface",),
+    "viz/surface.py": ("plane", "animation", "notebook"),
+    "viz/training.py": ("animation", "notebook"),
+}
+
+# Names that decide nothing but how the work is cut, how much is kept or fetched ahead, or which of two right methods is
+# taken: whatever their values, results keep to the same promises. What they define and are compared with isn't mutated.
+SPEED = {
+    "kernels/checks.py": ("MANY", "SURELY_FREE", "MOST_STEPS"),
+    "kernels/compression.py": ("PIECE",),
+    "kernels/planning.py": (
+        "POLYNOMIAL", "PRODUCT", "ELEMENTWISE", "LOGARITHM", "SUMS", "WRITE", "MOMENT", "SPECTRAL_AT_LEAST", "CLEARLY",
+        "WORTH_TWO_STEPS", "BAND", "KEPT", "MOST_KEPT", "cost_of", "cost_of_fill", "cost_of_point", "cheaper",
+        "compressing",
+    ),
+    "kernels/samples.py": ("AT_ONCE",),
+    "kernels/spectral.py": ("TILE_POINTS",),
+    "kernels/surface.py": ("FEATURES_AT_ONCE",),
+    "kernels/numba_cpu/bias_axis.py": ("CHUNK", "FEWEST_ROWS", "STRIDE"),
+    "kernels/numba_cpu/counting.py": ("JOBS_PER_THREAD", "SEARCHES_PER_THREAD"),
+    "kernels/numba_cpu/elementwise.py": ("ROWS_PER_THREAD", "WIDEST", "EVALUATIONS_PER_THREAD"),
+    "kernels/numba_cpu/ensemble.py": (
+        "OPERATIONS_PER_THREAD", "OPERATIONS_PER_SAMPLE", "OPERATIONS_PER_COST", "PATH_BYTES", "SIDE_BY_SIDE",
+    ),
+    "kernels/numba_cpu/fresh.py": ("LARGE", "PAGE", "JOB", "JOBS"),
+    "kernels/numba_cpu/general_plane.py": ("CHUNK",),
+    "kernels/numba_cpu/gradient.py": (
+        "JOBS", "JOB_OPERATIONS", "LAUNCH_OPERATIONS", "OPERATIONS_PER_SAMPLE", "operations", "prefetch",
+    ),
+    "kernels/numba_cpu/groups.py": ("FETCHED", "LOADED_ROWS", "prefetch", "fetched"),
+    "kernels/numba_cpu/interpolate.py": ("PAST_CACHE", "OPERATIONS_PER_THREAD", "FIRST_TOUCH", "operations", "work"),
+    "kernels/numba_cpu/launch.py": ("SERIAL_WORK", "parallel"),
+    "kernels/numba_cpu/layouts.py": ("AHEAD", "LONG", "LABELS_AHEAD", "prefetch", "elements_ahead", "ahead"),
+    "kernels/numba_cpu/moments.py": ("JOB", "OPERATIONS_PER_THREAD"),
+    "kernels/numba_cpu/parts.py": ("HELD", "samples_at_once", "jobs_at_once"),
+    "kernels/numba_cpu/simd.py": ("prefetch",),
+    "kernels/numba_cpu/surface.py": ("JOBS_PER_THREAD", "EVALUATIONS_PER_THREAD", "LOGARITHM", "SCATTERED"),
+    "kernels/numba_cpu/update.py": ("LAUNCH_OPERATIONS", "LARGE_BATCH", "GATHERED"),
+    "kernels/torch_cuda/compiled.py": ("INLINED", "VECTORS", "WHOLE_SUMS", "SUGGESTIONS"),
+    "kernels/torch_cuda/ensemble.py": ("LOGITS", "LIKELY", "FEW_FEATURES"),
+    "kernels/torch_cuda/gradient.py": ("LONG_ROWS", "ROWS", "MOST_ROWS", "BLOCK_BYTES", "LIKELY_ROWS", "LIKELY_BLOCK"),
+    "kernels/torch_cuda/interpolate.py": ("KEPT", "MOST_KEPT"),
+    "kernels/torch_cuda/one_pass.py": ("TILE_BYTES", "LABELS", "WARPS", "PROGRAMS"),
+    "kernels/torch_cuda/surface.py": (
+        "EVALUATIONS", "MOST_SAMPLES", "TABLE", "MOMENT_SAMPLES", "MOMENT_PARTS", "TABLE_OF_ROWS",
+    ),
+    "kernels/torch_cuda/terms.py": ("LIKELY_GRID", "LIKELY_MOMENTS"),
+    "kernels/torch_cuda/triton_ensemble.py": (
+        "OPERATIONS", "OPERATIONS_PER_SAMPLE", "OPERATIONS_PER_COST", "LEAST_MEMBERS", "FEW_PARAMETERS", "WARPS",
+    ),
+    "kernels/torch_cuda/triton_surface.py": ("WARPS", "PROGRAMS", "PART"),
+    "kernels/torch_cuda/triton_update.py": ("TILE", "VALUES", "STEPS"),
+    "kernels/torch_cuda/update.py": ("STEPS", "VALUES", "SMALL_BATCH", "FEW_COLUMNS", "LIKELY_BATCH"),
+    "logreg/directions.py": ("ROWS_AT_ONCE",),
+    "logreg/evaluation.py": ("BAND",),
+    "logreg/files.py": ("READ_AT_ONCE",),
+    "logreg/lab.py": ("TIMED_RUNS",),
+    "logreg/train.py": ("LOGITS_AT_ONCE",),
+}  # fmt: skip
+
+# Arguments and entries of dictionaries that are a matter of taste: how thick, large, dense or far apart what is drawn
+# is; and `strict`, by which the code checks itself.
+TASTE = (
+    "alpha", "arrowsize", "clip_on", "density", "dpi", "figsize", "fontsize", "framealpha", "headaxislength",
+    "headlength", "headwidth", "labelpad", "linewidth", "linewidths", "markeredgewidth", "markersize", "nbins", "ncols",
+    "pad", "rasterized", "antialiased", "strict", "scale", "width", "xy", "zoom", "zorder",
+)  # fmt: skip
+
+
+def sources():
+    """Paths, from the root, of what is mutated."""
+    return sorted(path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+
+
+def left_out(path):
+    return frozenset((*SPEED.get(path, ()), *TASTE))
+
+
+def mutants_of(path):
+    return mutants((ROOT / path).read_bytes(), left_out(path))
+
+
+def tests_of(path):
+    """The test files that matter to a source, in the order in which they are run."""
+    package, own = path.split("/")[0], Path(path).stem
+    names = dict.fromkeys((own, *TESTS.get(path, ())) if own not in TESTS.get(path, ()) else TESTS[path])
+    files = (f"tests/{package}/test_{name}.py" for name in names)
+    return [file for file in files if (ROOT / file).exists()]
