@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, planning, surface_on_plane
+from kernels.numba_cpu import general_plane
+from kernels.numba_cpu import surface as body
 from tests.oracle import QUANTITIES, assert_surface_close, direct_tolerance, loss_at
 from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
 
@@ -146,6 +148,37 @@ def test_linear_parts_of_equal_samples_carry_what_rounding_loses(samples, s, t):
     """Their rounding errors all have one sign; a thirtieth of the promise is usual."""
     counts = [512] if len(samples) == 1 else [511, 1]
     assert worst_of_equal_samples(samples, counts, 0.4, s, t) <= 0.1
+
+
+@pytest.mark.parametrize("n", [1, 257])
+def test_every_sample_of_the_last_chunk_counts(n):
+    """One of them alone: a chunk has 256."""
+    problem = plane(n, 1.0, seed=n)
+    wrong = problem._replace(y=np.where(np.arange(n) == n - 1, 1.0 - problem.y, problem.y))
+    for one in (problem, wrong):
+        assert_close(evaluate(one, quantities="loss", method="direct"), one, ["loss"])
+
+
+def test_a_single_steep_sample_counts():
+    """No product holds it, unlike all others."""
+    problem = plane(300, 0.1)
+    for field in problem.plane:
+        field[7] = 40.0
+    assert_close(evaluate(problem, quantities="loss", method="direct"), problem, ["loss"], cells=30)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "evaluations"), [(1, 1), (1, 2 * general_plane.CELLS * general_plane.CHUNK), (4, 10**12)]
+)
+def test_same_bits_for_any_launches(jobs, evaluations, monkeypatch):
+    """Three tiles along s by two, and chunks of samples, the last one of a single sample."""
+    problem, s, t = plane(513, 1.0), np.linspace(-3, 3, 130), np.linspace(-2, 3, 70)
+    want = evaluate(problem, s, t, quantities="loss", method="direct").loss
+    assert_surface_close(want, problem.plane, problem.y, s, t, cells=16)
+    monkeypatch.setattr(body, "JOBS_PER_THREAD", jobs)
+    monkeypatch.setattr(body, "EVALUATIONS_PER_THREAD", evaluations)
+    got = evaluate(problem, s, t, quantities="loss", method="direct").loss
+    np.testing.assert_array_equal(got, want)
 
 
 def test_sums_of_many_weighted_samples_carry_what_rounding_loses():

@@ -11,7 +11,7 @@ from sklearn import linear_model
 from sklearn.preprocessing import StandardScaler
 
 from kernels import reference
-from logreg import LabData, __main__, datasets, explore
+from logreg import LabData, __main__, datasets, explore, train
 from logreg.directions import Projection
 from logreg.explore import Exploration, run_surface, seeded_model, window_of
 from logreg.penalised import train_penalised
@@ -230,3 +230,25 @@ def test_help_names_the_options(capsys):
     text = capsys.readouterr().out
     options = ("data", "directions", "extent", "resolution", "quantities", "l2", "out", "seed")
     assert all(f"--{option} " in text for option in options)
+
+
+def test_the_device_and_the_time_are_those_of_the_work(tmp_path, monkeypatch, capsys):
+    """Everything is asked to run on the device, and what is timed is the surface alone."""
+    clock, devices = iter([7.0, 7.125]), []
+
+    def on_device(function):
+        def called(*arguments, device, **options):
+            devices.append(device)
+            return function(*arguments, device="cpu", **options)
+
+        return called
+
+    monkeypatch.setattr(explore, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(explore, "card_of", devices.append)
+    monkeypatch.setattr(explore, "train", on_device(train))
+    monkeypatch.setattr(explore.LossSurface, "around", on_device(explore.LossSurface.around))
+    run_surface(
+        Exploration(data="lab", directions="axes", resolution=5, quantities=("loss",), out=tmp_path, device="cuda:3")
+    )
+    assert devices == ["cuda:3"] * 3
+    assert "5 x 5 points of loss in 0.125 s" in capsys.readouterr().out

@@ -71,6 +71,14 @@ def test_trials(small_lab):
         assert 0 < trial.seconds < trial.eager_seconds
 
 
+def test_seconds_are_those_of_the_training(monkeypatch):
+    clock, trained = iter([100.0, 100.25]), []
+    monkeypatch.setattr(lab, "perf_counter", lambda: next(clock))
+    seconds = lab.seconds_of(lambda *data, **options: trained.append((data, options)), "model", "data", {"lr": 2})
+    assert seconds == 0.25
+    assert trained == [(("model", "data"), {"lr": 2})]
+
+
 def test_text(small_lab):
     lines = small_lab.text.splitlines()
     assert lines[:7] == table(small_lab.trials).splitlines()

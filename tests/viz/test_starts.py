@@ -96,6 +96,23 @@ def test_bad_studies_are_refused(study_of, changes, message):
     assert plt.get_fignums() == []
 
 
+def test_starts_may_be_out_of_the_window_by_rounding(study_of):
+    """To float32, that is: a millionth of the window, on every side."""
+    study = study_of()
+    ends = np.array([*study.w_range, *study.b_range]).reshape(2, 2)
+    for off, accepted in ((0.9e-6, True), (1.1e-6, False)):
+        for axis, name in enumerate("wb"):
+            for side, sign in ((0, -1), (1, 1)):
+                values = np.array(getattr(study, name))
+                values[7] = ends[axis, side] + sign * off * np.ptp(ends[axis])
+                moved = study_of(**{name: values})
+                if accepted:
+                    read_starts(moved)
+                else:
+                    with pytest.raises(ValueError, match=rf"study\.{name}_range must hold every start"):
+                        read_starts(moved)
+
+
 def test_what_is_no_study_is_refused(study_of):
     with pytest.raises(TypeError, match=r"study must have w, b, .*; tuple lacks"):
         plot_starts((1, 2))
