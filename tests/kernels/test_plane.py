@@ -167,6 +167,16 @@ def test_a_single_steep_sample_counts():
     assert_close(evaluate(problem, quantities="loss", method="direct"), problem, ["loss"], cells=30)
 
 
+@pytest.mark.parametrize("steepness", [37.0, 60.0, 300.0])
+def test_tiny_losses_of_steep_samples_keep_their_digits(steepness):
+    """Of samples right all over a tile, that change so much there that e to the margin in the middle vanishes."""
+    near, steep = np.full(3, -745.0), np.array([1.0, 1.0, 0.9]) * steepness
+    flat, s, t = np.array([0.1, 0.2, 0.3]), np.linspace(-1, 1, 9), np.linspace(-1, 1, 5)
+    for q, r in ((steep, flat), (flat, steep)):
+        got = surface_on_plane(LogitPlane(near, q, r), np.zeros(3), s, t, method="direct").loss
+        assert_surface_close(got, (near, q, r), np.zeros(3), s, t)
+
+
 @pytest.mark.parametrize(
     ("jobs", "evaluations"), [(1, 1), (1, 2 * general_plane.CELLS * general_plane.CHUNK), (4, 10**12)]
 )

@@ -10,10 +10,10 @@ known. Ends with 1 if a mutant is alive that `equivalent.py` gives no reason for
 import argparse
 import hashlib
 import json
-import random
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -62,20 +62,24 @@ def arguments():
 
 def sample(number, seed):
     """Mutants as records: lines drawn from each file in proportion to how many can be mutated, at least one of every
-    file, and a mutant of each."""
+    file, and a mutant of each. The draw goes by what the lines say, so that it hardly changes with other lines."""
     by_file = {path: by_line(mutants_of(path)) for path in sources()}
     by_file = {path: lines for path, lines in by_file.items() if lines}
-    lines = sum(map(len, by_file.values()))
+    total = sum(map(len, by_file.values()))
     found = []
     for path, choices in by_file.items():
-        draw = random.Random(f"{seed} {path}")
         source = (ROOT / path).read_bytes()
-        count = min(len(choices), max(1, round(number * len(choices) / lines)))
-        for line in sorted(draw.sample(sorted(choices), count)):
-            ways = draw.sample(choices[line], len(choices[line]))
-            if (mutant := next((way for way in ways if compiles(way.of(source))), None)) is not None:
-                found.append(described(path, source, mutant))
+        texts, count = source.splitlines(), max(1, round(number * len(choices) / total))
+        drawn = sorted(choices, key=lambda line: place_in_draw(seed, path, texts[line - 1].strip()))
+        for line in sorted(drawn[:count]):
+            ways = [described(path, source, mutant) for mutant in choices[line]]
+            ways.sort(key=lambda way: place_in_draw(seed, way["before"], way["after"]))
+            found += islice((way for way in ways if compiles(way["mutant"].of(source))), 1)
     return found
+
+
+def place_in_draw(*what):
+    return hashlib.sha256(repr(what).encode()).digest()
 
 
 def by_line(found):

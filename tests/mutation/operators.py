@@ -156,7 +156,7 @@ class Mutator:
             yield from (self.instead(node, repr(other)) for other in ((value * 2, value / 2) if value else (1.0,)))
 
     def of_IfExp(self, node):
-        yield self.negated(node.test)
+        yield from self.negated(node.test)
 
     def of_Call(self, node):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
@@ -187,20 +187,22 @@ class Mutator:
             yield self.instead(node.lower, f"{self.text(node.lower)} + 1")
 
     def of_comprehension(self, node):
-        yield from (self.negated(test) for test in node.ifs)
+        for test in node.ifs:
+            yield from self.negated(test)
 
     def negated(self, test):
-        return self.instead(test, f"(not ({self.text(test)}))")
+        if not any(isinstance(node, ast.Name) and node.id in self.left_out for node in ast.walk(test)):
+            yield self.instead(test, f"(not ({self.text(test)}))")
 
     # Statements
 
     def of_If(self, node):
-        yield self.negated(node.test)
+        yield from self.negated(node.test)
         if node.orelse and not isinstance(node.orelse[0], ast.If):
             yield Mutant(node.orelse[0].lineno, self.start(node.orelse[0]), self.stop(node.orelse[-1]), "pass")
 
     def of_While(self, node):
-        yield self.negated(node.test)
+        yield from self.negated(node.test)
 
     def of_AugAssign(self, node):
         if type(node.op) in ARITHMETIC:

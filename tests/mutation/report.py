@@ -61,9 +61,9 @@ def table(found, options):
             "Names that decide nothing but speed: how the work is cut, what is kept or fetched ahead, which of two",
             "right methods is taken.",
             "",
-            *(f"- {path}: {', '.join(names)}" for path, names in SPEED.items()),
+            *(f"- {path}: {', '.join(names.split())}" for path, names in SPEED.items()),
             "",
-            f"And numbers that are a matter of taste, in arguments and entries called {', '.join(TASTE)}.",
+            f"And numbers that are a matter of taste, in arguments and entries called {', '.join(TASTE.split())}.",
             "",
         ]
     )

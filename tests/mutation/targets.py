@@ -95,65 +95,62 @@ TESTS = {
 # Names that decide nothing but how the work is cut, how much is kept or fetched ahead, or which of two right methods is
 # taken: whatever their values, results keep to the same promises. What they define and are compared with isn't mutated.
 SPEED = {
-    "kernels/checks.py": ("MANY", "SURELY_FREE", "MOST_STEPS"),
-    "kernels/compression.py": ("PIECE",),
+    "kernels/checks.py": "MANY SURELY_FREE MOST_STEPS",
+    "kernels/compression.py": "PIECE",
     "kernels/planning.py": (
-        "POLYNOMIAL", "PRODUCT", "ELEMENTWISE", "LOGARITHM", "SUMS", "WRITE", "MOMENT", "SPECTRAL_AT_LEAST", "CLEARLY",
-        "WORTH_TWO_STEPS", "BAND", "KEPT", "MOST_KEPT", "cost_of", "cost_of_fill", "cost_of_point", "cheaper",
-        "compressing",
+        "POLYNOMIAL PRODUCT ELEMENTWISE LOGARITHM SUMS WRITE MOMENT SPECTRAL_AT_LEAST CLEARLY WORTH_TWO_STEPS "
+        "BAND KEPT MOST_KEPT cost_of cost_of_fill cost_of_point cheaper compressing"
     ),
-    "kernels/samples.py": ("AT_ONCE",),
-    "kernels/spectral.py": ("TILE_POINTS",),
-    "kernels/surface.py": ("FEATURES_AT_ONCE",),
-    "kernels/numba_cpu/bias_axis.py": ("CHUNK", "FEWEST_ROWS", "STRIDE"),
-    "kernels/numba_cpu/counting.py": ("JOBS_PER_THREAD", "SEARCHES_PER_THREAD"),
-    "kernels/numba_cpu/elementwise.py": ("ROWS_PER_THREAD", "WIDEST", "EVALUATIONS_PER_THREAD"),
+    "kernels/samples.py": "AT_ONCE",
+    "kernels/spectral.py": "TILE_POINTS",
+    "kernels/surface.py": "FEATURES_AT_ONCE",
+    "kernels/numba_cpu/bias_axis.py": "CHUNK FEWEST_ROWS STRIDE",
+    "kernels/numba_cpu/counting.py": "JOBS_PER_THREAD SEARCHES_PER_THREAD work",
+    "kernels/numba_cpu/elementwise.py": "ROWS_PER_THREAD WIDEST EVALUATIONS_PER_THREAD work",
     "kernels/numba_cpu/ensemble.py": (
-        "OPERATIONS_PER_THREAD", "OPERATIONS_PER_SAMPLE", "OPERATIONS_PER_COST", "PATH_BYTES", "SIDE_BY_SIDE",
+        "OPERATIONS_PER_THREAD OPERATIONS_PER_SAMPLE OPERATIONS_PER_COST PATH_BYTES SIDE_BY_SIDE at_once"
     ),
-    "kernels/numba_cpu/fresh.py": ("LARGE", "PAGE", "JOB", "JOBS"),
-    "kernels/numba_cpu/general_plane.py": ("CHUNK",),
-    "kernels/numba_cpu/gradient.py": (
-        "JOBS", "JOB_OPERATIONS", "LAUNCH_OPERATIONS", "OPERATIONS_PER_SAMPLE", "operations", "prefetch",
-    ),
-    "kernels/numba_cpu/groups.py": ("FETCHED", "LOADED_ROWS", "prefetch", "fetched"),
-    "kernels/numba_cpu/interpolate.py": ("PAST_CACHE", "OPERATIONS_PER_THREAD", "FIRST_TOUCH", "operations", "work"),
-    "kernels/numba_cpu/launch.py": ("SERIAL_WORK", "parallel"),
-    "kernels/numba_cpu/layouts.py": ("AHEAD", "LONG", "LABELS_AHEAD", "prefetch", "elements_ahead", "ahead"),
-    "kernels/numba_cpu/moments.py": ("JOB", "OPERATIONS_PER_THREAD"),
-    "kernels/numba_cpu/parts.py": ("HELD", "samples_at_once", "jobs_at_once"),
-    "kernels/numba_cpu/simd.py": ("prefetch",),
-    "kernels/numba_cpu/surface.py": ("JOBS_PER_THREAD", "EVALUATIONS_PER_THREAD", "LOGARITHM", "SCATTERED"),
-    "kernels/numba_cpu/update.py": ("LAUNCH_OPERATIONS", "LARGE_BATCH", "GATHERED"),
-    "kernels/torch_cuda/compiled.py": ("INLINED", "VECTORS", "WHOLE_SUMS", "SUGGESTIONS"),
-    "kernels/torch_cuda/ensemble.py": ("LOGITS", "LIKELY", "FEW_FEATURES"),
-    "kernels/torch_cuda/gradient.py": ("LONG_ROWS", "ROWS", "MOST_ROWS", "BLOCK_BYTES", "LIKELY_ROWS", "LIKELY_BLOCK"),
-    "kernels/torch_cuda/interpolate.py": ("KEPT", "MOST_KEPT"),
-    "kernels/torch_cuda/one_pass.py": ("TILE_BYTES", "LABELS", "WARPS", "PROGRAMS"),
+    "kernels/numba_cpu/fresh.py": "LARGE PAGE JOB JOBS write_to_pages find_memory write_to_all",
+    "kernels/numba_cpu/general_plane.py": "CHUNK",
+    "kernels/numba_cpu/gradient.py": "JOBS JOB_OPERATIONS LAUNCH_OPERATIONS OPERATIONS_PER_SAMPLE operations prefetch",
+    "kernels/numba_cpu/groups.py": "FETCHED LOADED_ROWS prefetch fetched",
+    "kernels/numba_cpu/interpolate.py": "PAST_CACHE OPERATIONS_PER_THREAD FIRST_TOUCH operations work at_once",
+    "kernels/numba_cpu/launch.py": "SERIAL_WORK parallel",
+    "kernels/numba_cpu/layouts.py": "AHEAD LONG LABELS_AHEAD prefetch elements_ahead ahead",
+    "kernels/numba_cpu/moments.py": "JOB OPERATIONS_PER_THREAD",
+    "kernels/numba_cpu/parts.py": "HELD samples_at_once jobs_at_once",
+    "kernels/numba_cpu/simd.py": "prefetch",
+    "kernels/numba_cpu/surface.py": "JOBS_PER_THREAD EVALUATIONS_PER_THREAD LOGARITHM SCATTERED work",
+    "kernels/numba_cpu/update.py": "LAUNCH_OPERATIONS LARGE_BATCH GATHERED",
+    "kernels/torch_cuda/compiled.py": "INLINED VECTORS WHOLE_SUMS SUGGESTIONS vectors",
+    "kernels/torch_cuda/ensemble.py": "LOGITS LIKELY FEW_FEATURES",
+    "kernels/torch_cuda/gradient.py": "LONG_ROWS ROWS MOST_ROWS BLOCK_BYTES LIKELY_ROWS LIKELY_BLOCK",
+    "kernels/torch_cuda/interpolate.py": "KEPT MOST_KEPT",
+    "kernels/torch_cuda/one_pass.py": "TILE_BYTES LABELS WARPS PROGRAMS",
     "kernels/torch_cuda/surface.py": (
-        "EVALUATIONS", "MOST_SAMPLES", "TABLE", "MOMENT_SAMPLES", "MOMENT_PARTS", "TABLE_OF_ROWS",
+        "EVALUATIONS MOST_SAMPLES TABLE MOMENT_SAMPLES MOMENT_PARTS TABLE_OF_ROWS samples_at_once rows_at_once"
     ),
-    "kernels/torch_cuda/terms.py": ("LIKELY_GRID", "LIKELY_MOMENTS"),
+    "kernels/torch_cuda/terms.py": "LIKELY_GRID LIKELY_MOMENTS",
     "kernels/torch_cuda/triton_ensemble.py": (
-        "OPERATIONS", "OPERATIONS_PER_SAMPLE", "OPERATIONS_PER_COST", "LEAST_MEMBERS", "FEW_PARAMETERS", "WARPS",
+        "OPERATIONS OPERATIONS_PER_SAMPLE OPERATIONS_PER_COST LEAST_MEMBERS FEW_PARAMETERS WARPS at_once"
     ),
-    "kernels/torch_cuda/triton_surface.py": ("WARPS", "PROGRAMS", "PART"),
-    "kernels/torch_cuda/triton_update.py": ("TILE", "VALUES", "STEPS"),
-    "kernels/torch_cuda/update.py": ("STEPS", "VALUES", "SMALL_BATCH", "FEW_COLUMNS", "LIKELY_BATCH"),
-    "logreg/directions.py": ("ROWS_AT_ONCE",),
-    "logreg/evaluation.py": ("BAND",),
-    "logreg/files.py": ("READ_AT_ONCE",),
-    "logreg/lab.py": ("TIMED_RUNS",),
-    "logreg/train.py": ("LOGITS_AT_ONCE",),
-}  # fmt: skip
+    "kernels/torch_cuda/triton_surface.py": "WARPS PROGRAMS PART",
+    "kernels/torch_cuda/triton_update.py": "TILE VALUES STEPS non_blocking",
+    "kernels/torch_cuda/update.py": "STEPS VALUES SMALL_BATCH FEW_COLUMNS LIKELY_BATCH",
+    "logreg/directions.py": "ROWS_AT_ONCE",
+    "logreg/evaluation.py": "BAND",
+    "logreg/files.py": "READ_AT_ONCE",
+    "logreg/lab.py": "TIMED_RUNS",
+    "logreg/train.py": "LOGITS_AT_ONCE",
+}
 
 # Arguments and entries of dictionaries that are a matter of taste: how thick, large, dense or far apart what is drawn
-# is; and `strict`, by which the code checks itself.
+# is, how fast a film runs, what a placeholder is called; and `strict`, by which the code checks itself.
 TASTE = (
-    "alpha", "arrowsize", "clip_on", "density", "dpi", "figsize", "fontsize", "framealpha", "headaxislength",
-    "headlength", "headwidth", "labelpad", "linewidth", "linewidths", "markeredgewidth", "markersize", "nbins", "ncols",
-    "pad", "rasterized", "antialiased", "strict", "scale", "width", "xy", "zoom", "zorder",
-)  # fmt: skip
+    "DPI MILLISECONDS alpha arrowsize clip_on density dpi figsize fontsize fps framealpha headaxislength "
+    "headlength headwidth labelpad leave linewidth linewidths markeredgewidth markersize metavar nbins ncols pad "
+    "rasterized antialiased strict scale width xy zoom zorder"
+)
 
 
 def sources():
@@ -162,7 +159,8 @@ def sources():
 
 
 def left_out(path):
-    return frozenset((*SPEED.get(path, ()), *TASTE))
+    """Names that aren't mutated in a source."""
+    return frozenset(f"{SPEED.get(path, '')} {TASTE}".split())
 
 
 def mutants_of(path):

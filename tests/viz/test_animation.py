@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.quiver import Quiver
 from PIL import Image
 
 from viz import animate, animation, plot_surface
@@ -41,6 +42,13 @@ def test_every_step_has_its_model_and_its_path(history, surface, data):
         np.testing.assert_allclose(run.contour.path.get_xydata(), np.column_stack([w, b])[: step + 1])
         assert f"step {step} of 140" in run.figure.get_suptitle()
     assert run.steps[-1] == 140
+
+
+def test_the_path_grows_without_arrows(history, surface, data):
+    """They would show where it goes before it is there."""
+    run = animate(history, surface, data)
+    assert run.contour.arrows is not None
+    assert not any(isinstance(artist, Quiver) for artist in run.contour.ax.collections)
 
 
 def test_titles_count_all_steps_of_a_thinned_history(history, surface, data):

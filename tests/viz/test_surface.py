@@ -169,6 +169,11 @@ def test_colorbar_ticks_lie_in_the_range(low, high):
     assert low <= ticks.min() < ticks.max() <= high
 
 
+def test_colorbar_has_no_ticks_but_these(surface):
+    """None of a logarithm's minor ones in between, whose labels would run into each other."""
+    assert len(plot_contour(surface).colorbar.ax.yaxis.get_minorticklocs()) == 0
+
+
 def test_arrows_point_along_the_motion(surface, history_of):
     grid, path = read_surface(surface), read_path(history_of())
     tips, directions = path_arrows(grid, path)
