@@ -81,6 +81,13 @@ def test_import_compiles_nothing():
     assert not any(compiled)
 
 
+def test_kernels_leave_the_interpreter_to_other_threads():
+    released = "[bool(kernel.targetoptions.get('nogil')) for kernel in compiled_kernels().values()]"
+    found = run_python(KERNELS + f"print(json.dumps({released}))")
+    assert len(found) >= 5
+    assert all(found)
+
+
 COUNT_AFTER_WARMUP = (
     KERNELS
     + """

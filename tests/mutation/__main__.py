@@ -4,7 +4,7 @@
     python -m tests.mutation --number 150 --seed 0 --out out/mutants.jsonl --skip-done --report docs/mutants.md
 
 Mutants are tried in a copy of the tree, the checkout stays as it is. Each is a line of JSON the moment its verdict is
-known. Ends with 1 if a mutant is alive that `equivalent.py` gives no reason for.
+known. Ends with 1 if a mutant is alive that `equivalent.toml` gives no reason for.
 """
 
 import argparse

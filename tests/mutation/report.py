@@ -1,11 +1,17 @@
 """What is told of mutants: a line each, and the table of a round."""
 
 import json
+import tomllib
 from collections import Counter
 from pathlib import Path
 
-from tests.mutation.equivalent import REASONS
 from tests.mutation.targets import SPEED, TASTE
+
+EQUIVALENT = Path(__file__).parent / "equivalent.toml"
+REASONS = {
+    (mutant["path"], mutant["before"], mutant["after"]): mutant["why"]
+    for mutant in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutant"]
+}
 
 
 def records(path):
@@ -17,7 +23,7 @@ def records(path):
 
 
 def reason(record):
-    return REASONS.get(record["path"], {}).get(f"{record['before']} => {record['after']}")
+    return REASONS.get((record["path"], record["before"], record["after"]))
 
 
 def verdict(record):

@@ -154,7 +154,7 @@ def test_verdicts(project, tmp_path, monkeypatch):
     assert (project / "kernels/numba_cpu/sums.py").read_text(encoding="utf-8") == SOURCE
 
     (alive,) = (record for record in found if not record["killed_by"])
-    reasons = {alive["path"]: {f"{alive['before']} => {alive['after']}": "nobody calls it"}}
+    reasons = {(alive["path"], alive["before"], alive["after"]): "nobody calls it"}
     monkeypatch.setattr(report, "REASONS", reasons)
     monkeypatch.setattr(command, "judged", None)  # all are done
     with pytest.raises(SystemExit) as end:
