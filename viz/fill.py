@@ -46,7 +46,6 @@ def draw_contours(ax, grid):
     contours = ax.contourf(grid.s, grid.t, positive, levels, norm=LogNorm(), cmap=CMAP, extend=extend)
     ticks = colorbar_ticks(levels[0], levels[-1])
     colorbar = add_colorbar(ax, contours, grid.label, ticks=ticks, format=_tick_label)
-    colorbar.minorticks_off()
     return contours, colorbar
 
 

@@ -169,8 +169,7 @@ def test_colorbar_ticks_lie_in_the_range(low, high):
     assert low <= ticks.min() < ticks.max() <= high
 
 
-def test_colorbar_has_no_ticks_but_these(surface):
-    """None of a logarithm's minor ones in between, whose labels would run into each other."""
+def test_colorbar_has_no_minor_ticks(surface):
     assert len(plot_contour(surface).colorbar.ax.yaxis.get_minorticklocs()) == 0
 
 
