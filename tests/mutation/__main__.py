@@ -110,25 +110,20 @@ def settled(found, done):
 
 
 def judged(trees, found):
-    """The record of a mutant with its verdict. Whatever kills one must pass where nothing is mutated."""
+    """The record of a mutant with its verdict. What kills it must pass where nothing is mutated, or nothing is said."""
     path, mutant, tests = found["path"], found.pop("mutant"), tests_of(found["path"])
-    tree = trees.get()
+    tree, killed_by, note = trees.get(), None, None
     try:
-        verdict = tree.tested(path, mutant.of((ROOT / path).read_bytes()), tests)
+        verdict = tree.tested(path, mutant.of((tree.root / path).read_bytes()), tests)
         if not verdict.passed:
-            check_unchanged(tree, verdict.test or tests[0])
+            test = verdict.test or tests[0]
+            if tree.passes(test):
+                killed_by = verdict.test or f"{test}, as it is read"
+            else:
+                note = f"{test} fails without it, too"
     finally:
         trees.put(tree)
-    killed_by = None if verdict.passed else verdict.test or f"{tests[0]}, as it is read"
-    return {**found, "killed_by": killed_by, "seconds": round(verdict.seconds, 1)}
-
-
-def check_unchanged(tree, test):
-    if test not in tree.right:
-        verdict = tree.run([test])
-        if not verdict.passed:
-            raise SystemExit(f"{test} fails without any mutant:\n{verdict.said}")
-        tree.right.add(test)
+    return {**found, "killed_by": killed_by, "note": note, "seconds": round(verdict.seconds, 1)}
 
 
 if __name__ == "__main__":

@@ -27,14 +27,14 @@ def reason(record):
 
 
 def verdict(record):
-    """ "killed", "equivalent" or "alive"."""
+    """Whether it is "killed", "equivalent" or "alive"."""
     if record["killed_by"]:
         return "killed"
     return "equivalent" if reason(record) else "alive"
 
 
 def line(record):
-    place, by = f"{record['path']}:{record['line']}", record["killed_by"] or ""
+    place, by = f"{record['path']}:{record['line']}", record["killed_by"] or record["note"] or ""
     change = f"{record['before']} => {record['after']}"
     return f"{verdict(record):10} {record['seconds']:6.1f} s  {place}  {change}  {by}"
 
