@@ -69,6 +69,19 @@ def test_spectral_fills_every_cell_of_any_shape_in_any_order(shape):
         np.testing.assert_allclose(out[name], getattr(exact, name), rtol=0, atol=2e-9)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_rows_in_any_order_are_written_in_parts_of_any_size(rows, monkeypatch):
+    """Every row of them, where a tile's last part is shorter too."""
+    problem, rng = plane(50, 0.3), np.random.default_rng(0)
+    s, t = rng.permutation(np.linspace(-3, 3, 65)), rng.permutation(np.linspace(-3, 3, 130))
+    options = {"quantities": "loss", "method": "spectral", "tol": 1e-3}
+    want = evaluate(problem, s, t, **options)
+    assert want.plan.method == "spectral"
+    monkeypatch.setattr(body, "SCATTERED", rows * len(s))
+    out = np.full((130, 65), np.nan)
+    np.testing.assert_array_equal(evaluate(problem, s, t, **options, out=out).loss, want.loss)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_output_in_any_layout(dtype):
     problem = plane(20, 1.0, dtype=dtype)
