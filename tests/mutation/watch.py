@@ -5,7 +5,7 @@ import os
 import resource
 from pathlib import Path
 
-ITEM_SECONDS = 150  # of the CPU, compiling included
+ITEM_SECONDS = 300  # of the CPU, compiling included
 
 
 def pytest_runtest_logstart(nodeid):
