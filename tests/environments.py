@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SMOKE = (ROOT / "tests" / "smoke.py").read_text()
-BUILD = "import sys, setuptools.build_meta as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
+BUILD = "import sys, setuptools.build_meta as b; to = sys.argv[1]; b.build_wheel(to); b.build_sdist(to)"
 WITHOUT_TORCH = ("numpy", "numba", "matplotlib", "tqdm")
 NOT_SOURCES = (".git", ".venv*", ".*cache*", ".hypothesis", ".benchmarks", "__pycache__", "out", "build", "*.egg-info")
 
