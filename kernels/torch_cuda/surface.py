@@ -246,9 +246,10 @@ def moments_of(samples, line, device, advance):
     that adds to the squared error."""
     degrees = torch.arange(whole(line.nodes), dtype=torch.float64, device=device)
     moments, softness = degrees.new_zeros(2, len(degrees), MOMENT_PARTS), degrees.new_zeros(())
+    middle, half_width = line.middle[line.field], line.direction[line.field] or 1.0
     for block in samples:
         field, y, weight = (on(device, values) for values in (block[line.field], block.y, block.weight))
-        xi = ((field - line.middle[line.field]) / line.direction[line.field]).clamp(-1.0, 1.0)
+        xi = ((field - middle) / half_width).clamp(-1.0, 1.0)
         share = torch.ones_like(y) if weight is None else weight
         angles, masses = xi.acos(), torch.stack([share * (1 - y), share * y], dim=1)
         softness += (masses[:, 1] * (1 - y)).sum()

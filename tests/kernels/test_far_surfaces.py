@@ -92,6 +92,7 @@ def worst(seed, backend, pos_weight=False):
         labels = g * y / (1 - y + g * y) if of_class else y
         want = truth(plane, labels, share * (1 - y + g * y) if of_class else share, s[column], t[row], name)
         allowed = spectral_tolerance(got, plane, s, t, tol)
+        assert np.isfinite(got).all()
         ratios.append(float(np.abs(got.reshape(-1, len(t), len(s))[:, row, column] - want).max() / allowed))
     return max(ratios)
 
@@ -109,6 +110,17 @@ def test_many_random_windows(backend, count, pos_weight):
     ratios = np.array([worst(seed, backend, pos_weight) for seed in range(40, 40 + count)])
     assert (ratios > 0).mean() > 0.4
     assert ratios.max() <= 1, f"seed {40 + ratios.argmax()}: {ratios.max()}"
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_equal_samples(backend):
+    """A line without a length."""
+    ones, axis = np.ones(700), np.linspace(-2, 2, 40)
+    plane = LogitPlane(0.1 * ones, 0.2 * ones, 0.3 * ones)
+    surface = surface_on_plane(plane, ones, axis, axis, method="spectral", backend=backend)
+    assert "compressed" in surface.plan.reason
+    want = np.logaddexp(0, -(0.1 + 0.2 * axis + 0.3 * axis[:, None]))
+    np.testing.assert_allclose(surface.loss, want, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("pos_weight", [1.0, 1e6])
