@@ -59,12 +59,12 @@ def new_file(temporary, name, mode):
 
 def regular_mode(name):
     """The mode of the regular file that a path leads to, None if nothing is there; OSError for any other thing."""
+    if not os.path.basename(name) or os.path.isdir(os.path.realpath(name)):
+        raise IsADirectoryError(f"path is {name!r}, a folder; accepted: a regular file")
     try:
-        mode = os.stat(name or os.curdir).st_mode
+        mode = os.stat(name).st_mode
     except FileNotFoundError:
         return None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(f"path is {name!r}, a folder; accepted: a regular file")
     if not stat.S_ISREG(mode):
         kind = KINDS.get(stat.S_IFMT(mode), "no regular file")
         raise OSError(f"path is {name!r}, {kind}; accepted: a regular file")
@@ -74,6 +74,9 @@ def regular_mode(name):
 def name_of(path):
     """A path as text."""
     try:
-        return os.fsdecode(path)
+        name = os.fsdecode(path)
     except TypeError:
         raise TypeError(f"path is a {type(path).__name__}; accepted: text, bytes or an os.PathLike") from None
+    if "\0" in name:
+        raise ValueError(f"path is {name!r}; accepted: a name without a null character")
+    return name

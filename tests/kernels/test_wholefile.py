@@ -221,10 +221,20 @@ def test_devices(path):
     assert os.stat(path).st_rdev == before.st_rdev
 
 
-@pytest.mark.parametrize("path", ["", "."])
-def test_the_folder_itself(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", ["", ".", "a file/", "missing/", "missing/.."])
+def test_names_of_folders(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(IsADirectoryError, match="a folder; accepted: a regular file"):
+    Path("a file").write_bytes(OLD)
+    with pytest.raises(IsADirectoryError, match=f"path is {path!r}, a folder; accepted: a regular file"):
+        write(path)
+    assert os.listdir() == ["a file"]
+    assert Path("a file").read_bytes() == OLD
+
+
+@pytest.mark.parametrize("path", ["a\0b", b"a\0b"])
+def test_null_characters(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"path is .*; accepted: a name without a null character"):
         write(path)
 
 
