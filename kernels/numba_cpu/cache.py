@@ -26,11 +26,18 @@ from kernels.numba_cpu import target
 PACKAGE = Path(__file__).parent
 
 
+def compiler():
+    """Its versions, and what it compiles for as Numba has it now."""
+    return numba.__version__, llvmlite.__version__, *target.processor(), target.settings()
+
+
+AT_FIRST = compiler()
+
+
 @functools.cache
 def fingerprint():
     """Changes with any source of the kernels, with the compiler's version and with what it compiles for."""
-    compiler = numba.__version__, llvmlite.__version__, *target.processor(), target.settings()
-    digest = hashlib.sha256(repr(compiler).encode())
+    digest = hashlib.sha256(repr(compiler()).encode())
     for source in sources():
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
@@ -103,8 +110,10 @@ class CacheImpl(CompileResultCacheImpl):
         module = py_func.__module__.rpartition(".")[2]
         self._filename_base = self.get_filename_base(f"{module}.{py_func.__qualname__}", getattr(sys, "abiflags", ""))
 
-    def check_cachable(self, result):  # NUMBA_OPT=0 leaves addresses in the code that are of this process
-        return not result.library.has_dynamic_globals
+    def check_cachable(self, result):
+        # NUMBA_OPT=0 leaves addresses in the code that are of this process; and as Numba reads its variables again
+        # when it compiles, the directory may be named after others
+        return not result.library.has_dynamic_globals and compiler() == AT_FIRST
 
 
 class KernelCache(FunctionCache):

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from numba.core import config
@@ -177,6 +178,15 @@ def test_kernels_of_another_processor_have_a_place_of_their_own(field, undecided
     before, another = cache.fingerprint(), target.processor()._replace(**{field: "another"})
     monkeypatch.setattr(target, "processor", lambda: another)
     assert cache.fingerprint() != before
+
+
+@pytest.mark.parametrize("name", [name for name in target.SETTINGS if hasattr(config, name)])
+def test_kernels_of_settings_that_changed_meanwhile_are_not_kept(name, monkeypatch):
+    kernel = cache.CacheImpl(run_python)
+    compiled = SimpleNamespace(library=SimpleNamespace(has_dynamic_globals=False))
+    assert kernel.check_cachable(compiled)
+    monkeypatch.setattr(config, name, "another")
+    assert not kernel.check_cachable(compiled)
 
 
 def test_vectors_are_those_of_the_processor_that_numba_is_told_of():
