@@ -4,6 +4,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.backend_bases import FigureManagerBase
 
+from .layout import scaled
+
 BELOW_THE_CELL = "inline", "ipympl", "widget"  # in the names of backends whose pictures IPython displays
 UNNUMBERED = 0  # pyplot numbers its own figures from 1
 
@@ -19,10 +21,10 @@ class Display:
         self._open = {}
 
     def new_figure(self, name, width, height):
-        """An empty figure of that size in inches, in place of the last one of that name."""
+        """An empty figure of that size in inches, `scaled` to the style, in place of the last one of that name."""
         if name in self._open:
             self._open.pop(name).destroy()
-        manager = plt.new_figure_manager(UNNUMBERED, figsize=(width, height), layout="tight")
+        manager = plt.new_figure_manager(UNNUMBERED, figsize=scaled(width, height), layout="tight")
         manager.set_window_title(name)
         manager.canvas.mpl_connect("close_event", lambda event: self._forget(name, manager))
         self._open[name] = manager

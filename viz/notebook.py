@@ -7,7 +7,7 @@ import numpy as np
 
 from .colors import ink, inside
 from .display import Display
-from .inputs import read_data, to_numpy
+from .inputs import read_data, scalar, to_numpy
 from .surface import plot_contour, plot_surface
 from .training import plot_data
 
@@ -72,13 +72,12 @@ class plot_error_surfaces:
     def __init__(self, w_range, b_range, X, Y, n_samples=30, go=True, *, loss="bce"):
         from kernels import LogitPlane, checks, surface_on_plane
 
-        if not (0 < w_range < np.inf and 0 < b_range < np.inf and n_samples >= 2):
-            raise ValueError(
-                "w_range and b_range must be positive and finite and n_samples at least 2, got "
-                f"{w_range}, {b_range}, {n_samples}"
-            )
+        w_range, b_range = scalar("w_range", w_range), scalar("b_range", b_range)
+        if not (w_range > 0 and b_range > 0):
+            raise ValueError(f"w_range and b_range must be positive, got {w_range:g} and {b_range:g}")
         self._loss = checks.one_of("loss", loss, checks.COSTS)
         points = checks.whole("n_samples", n_samples, 2)
+        checks.memory((points, points, 3), np.float64)
         self.x, self.y = to_numpy(X), to_numpy(Y)
         w, b = np.linspace(-w_range, w_range, points), np.linspace(-b_range, b_range, points)
         self.w, self.b = np.meshgrid(w, b)

@@ -402,16 +402,35 @@ def test_windows_show_the_latest_of_each_kind(lab, model, shown, monkeypatch):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize(("w_range", "b_range", "n_samples"), [(0, 13, 30), (15, -13, 30), (15, 13, 1)])
-def test_bad_ranges_are_refused(lab, w_range, b_range, n_samples):
-    with pytest.raises(ValueError, match="w_range and b_range must be positive and finite and n_samples at least 2"):
-        plot_error_surfaces(w_range, b_range, *lab, n_samples=n_samples)
+@pytest.mark.parametrize(
+    "ranges", [(0, 13), (15, -13), (np.inf, 13), (15, np.nan), ("15", 13), (15, None), ([1, 2], 3)]
+)
+def test_bad_ranges_are_refused(lab, ranges):
+    with pytest.raises((TypeError, ValueError), match=r"[wb]_range must "):
+        plot_error_surfaces(*ranges, *lab)
 
 
-@pytest.mark.parametrize("n_samples", [30.5, True])
+def test_ranges_may_be_of_one_element(lab):
+    surface = plot_error_surfaces(torch.tensor([15.0]), np.array(13), *lab, go=False)
+    assert (surface.w[0, -1], surface.b[-1, 0]) == (15, 13)
+
+
+@pytest.mark.parametrize("n_samples", [1, 30.5, True, None])
 def test_points_that_are_no_number_of_them_are_refused(lab, n_samples):
     with pytest.raises((TypeError, ValueError), match="n_samples"):
         plot_error_surfaces(15, 13, *lab, n_samples=n_samples)
+
+
+def test_grids_that_do_not_fit_into_memory_are_refused_at_once(lab):
+    with pytest.raises(MemoryError, match=r"an array \(10000000, 10000000, 3\) of float64 takes"):
+        plot_error_surfaces(15, 13, *lab, n_samples=10_000_000)
+
+
+def test_large_letters_make_larger_figures(lab):
+    with plt.rc_context({"font.size": 20}):
+        figures = plot_error_surfaces(15, 13, *lab, n_samples=4).figures
+    assert figures["surface"].get_size_inches().tolist() == [14, 11]
+    assert figures["contour"].get_size_inches().tolist() == pytest.approx([12.8, 9.6])
 
 
 def test_data_of_two_features_are_refused(lab):
