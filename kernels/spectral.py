@@ -96,20 +96,21 @@ def nodes_for(reach, quantities, sizes, target):
     """
     if reach == 0:
         return 1, 0.0
-    if not (reach < 1e3 * math.pi and math.isfinite(sizes.logit) and max(sizes.q, sizes.r) < STEEPEST):
+    known = target > 0 and math.isfinite(sizes.logit) and max(sizes.q, sizes.r) < STEEPEST
+    if not (known and reach < 1e3 * math.pi):
         return MOST_NODES + 1, math.inf
     return min(nodes_by_strip(max(reach, TINY), quantities, sizes, target, strip) for strip in STRIPS)
 
 
 def nodes_by_strip(reach, quantities, sizes, target, strip):
-    eta = math.asinh(strip / reach)
+    eta, allowed = math.asinh(strip / reach), math.log(target)
     degree, bounds = 1, []
     for quantity in quantities:
         value, slope = (max(4 * size / math.expm1(eta), TINY) for size in magnitudes(quantity, sizes, strip))
         slope *= strip / math.tanh(eta)
         bounds.append((value, slope))
-        least = math.log(min(value, slope / MOST_NODES) / target) / eta  # a degree below which neither bound will do
-        enough = math.log(min(value, slope / max(1.0, least + 1)) / target) / eta
+        least = (math.log(min(value, slope / MOST_NODES)) - allowed) / eta  # a degree below which neither bound will do
+        enough = (math.log(min(value, slope / max(1.0, least + 1))) - allowed) / eta
         degree = max(degree, math.ceil(enough))
     return degree + 1, max(min(value, slope / (degree + 1)) for value, slope in bounds) * math.exp(-degree * eta)
 

@@ -159,6 +159,17 @@ def test_interpolated_with_a_weight_of_the_positive_class(g):
         assert_equal(got, want, names, rtol=0, atol=2e-12 * max(1, want.loss.max()))
 
 
+@pytest.mark.parametrize("g", [1e200, 1e300, 1.7e308])
+def test_huge_weights_of_the_positive_class(g):
+    """No nodes keep the error that is allowed then."""
+    rng = np.random.default_rng(2)
+    plane, y, axis = 0.1 * rng.normal(size=(3, 20)), np.resize([0.0, 1.0], 20), np.linspace(0, 1, 65)
+    options = {"s": axis, "t": axis, "pos_weight": g}
+    got = evaluate(plane, y, method="spectral", tol=1e-13, **options)
+    assert got.plan.method == "direct"
+    assert_equal(got, evaluate(plane, y, method="direct", **options), ("loss",), rtol=0, atol=0)
+
+
 def test_blocks_with_a_weight_of_the_positive_class():
     parts = slice(0, 7), slice(7, N)
     blocks = [(LogitPlane(*PLANE[:, part]), HARD[part]) for part in parts]
