@@ -168,8 +168,8 @@ def coordinates(curvature):
 def shares(y, sample_weight, pos_weight):
     """What each sample (n,) has of the mean curvature p (1 - p): 1 / n without weights."""
     weight = np.ones(len(y)) if sample_weight is None else sample_weight / unit_of(sample_weight)
-    grown = weight if pos_weight is None else weigh_positive(y, weight, pos_weight)[1]
-    return grown / weight.sum()
+    share = weight / weight.sum()
+    return share if pos_weight is None else weigh_positive(y, share, pos_weight)[1]
 
 
 def hessian(x, theta, l2, share=None):

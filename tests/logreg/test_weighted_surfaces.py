@@ -6,7 +6,7 @@ import pytest
 from kernels import LogitPlane, surface_on_plane
 from kernels.checks import QUANTITIES
 from logreg import LogisticRegression, LossSurface
-from logreg.directions import hessian, top_eigenvectors
+from logreg.directions import hessian, shares, top_eigenvectors
 
 RNG = np.random.default_rng(8)
 X, WEIGHT = RNG.normal(size=(60, 2)), RNG.exponential(size=60)
@@ -48,6 +48,10 @@ def test_around():
     assert got.loss[3, 1] == pytest.approx(loss, rel=1e-12)
     assert got.accuracy[3, 1] == pytest.approx(np.average((z > 0) == (Y > 0.5), weights=WEIGHT))
     assert got.mse[3, 1] == pytest.approx(np.average((1 / (1 + np.exp(-z)) - Y) ** 2, weights=WEIGHT))
+
+
+def test_shares_where_products_of_weights_overflow():
+    np.testing.assert_allclose(shares(np.array([1.0, 0.0]), np.full(2, 1.9), 1e308), [0.5e308, 0.5], rtol=1e-15)
 
 
 def test_faint_losses():
