@@ -241,6 +241,5 @@ def linear_bce(X, weight, bias, y, *, sample_weight=None, pos_weight=None):
     """Differentiable loss of z = X weight + bias; weight (d,) or (1, d), bias () or (1,), y and sample_weight (n,) or
     (n, 1). The sum of the weighted losses is divided by n; pos_weight is the weight of their positive part."""
     z, y = X @ weight.reshape(-1) + bias, y.reshape(-1)
-    positive = 1.0 if pos_weight is None else pos_weight
-    losses = -(positive * y * logsigmoid(z) + (1 - y) * logsigmoid(-z))
+    losses = cross_entropy(z, y, 1.0 if pos_weight is None else pos_weight)
     return mean(losses, None if sample_weight is None else sample_weight.reshape(-1), len(y))
