@@ -121,9 +121,10 @@ def data_of(X, y, sample_weight=None, pos_weight=None, by_samples=False):
         total = n / unit if by_samples else checks.cast(weight, dtype).sum(dtype=weight.dtype)
     if pos_weight is not None:
         checks.check_labels(y_array)
-        y_array, weight = weigh_positive(y_array, weight, pos_weight)
-        weight, unit = in_units(weight)
-        total = total / unit
+        y_array, grown = weigh_positive(y_array, None, pos_weight)
+        grown, unit = in_units(grown)  # or the product might overflow
+        weight, unit_of_product = in_units(grown if weight is None else weight * grown)
+        total = total / unit / unit_of_product
     return X_array, checks.cast(y_array, dtype), checks.cast(weight, dtype), total
 
 
@@ -323,11 +324,10 @@ def reference_run(X, y, weight, state, *, progress, **settings):
     check_data(X, y)
     velocity, start = on_tensors(*state.astype(X.dtype))
     w, b = start[:-1], start[-1:]
-    weights = None if weight is None else on_tensors(weight.astype(X.dtype))[0]
+    y, weight = weighting.in_dtype(y, weight, X.dtype)
+    weights = None if weight is None else on_tensors(weight)[0]
     try:
-        path = reference.sgd_run_(
-            *on_tensors(X, y.astype(X.dtype, copy=False)), w, b, sample_weight=weights, velocity=velocity, **settings
-        )
+        path = reference.sgd_run_(*on_tensors(X, y), w, b, sample_weight=weights, velocity=velocity, **settings)
     finally:
         state[1] = start.numpy()
     state[0] = path.velocity.numpy()

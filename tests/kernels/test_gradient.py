@@ -136,6 +136,17 @@ def test_weight_of_the_positive_class(pos_weight, weighted, dtype, backend):
     np.testing.assert_allclose(stepped[0], moved, rtol=0, atol=2 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+@pytest.mark.parametrize("weight", [1.9, 1e308, 1e-320])
+def test_huge_weights_of_the_positive_class(weight, backend):
+    """The mean stays in range where weights of samples times that of the class wouldn't."""
+    X, y, w, b = np.ones((4, 2)), np.array([1.0, 0, 0, 0]), np.zeros(2), np.zeros(1)
+    options = {"sample_weight": np.full(4, weight), "pos_weight": 1e308, "backend": backend}
+    loss, grad_w, grad_b = kernels.bce_loss_grad(X, y, w, b, **options)
+    np.testing.assert_allclose(loss, 1e308 * math.log(2) / 4, rtol=1e-14)
+    np.testing.assert_allclose([*grad_w, grad_b], -1e308 / 8, rtol=1e-14)
+
+
 def test_wrong_weights_of_the_positive_class():
     for value, error in ((-1, ValueError), (math.nan, ValueError), (np.ones(2), TypeError), ("1", TypeError)):
         with pytest.raises(error, match=r"^pos_weight is "):

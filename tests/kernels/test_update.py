@@ -303,6 +303,15 @@ def test_weights_in_large_batches(seed, monkeypatch):
     assert_follows(run(problem, **settings)[0], problem, **settings)
 
 
+@pytest.mark.parametrize("weights", [{"sample_weight": np.full(20, 1e40)}, {"pos_weight": 1e40}])
+def test_weights_that_the_reference_cannot_hold(weights):
+    problem = problems.sgd_problem(20, 2, np.float32)
+    w, b = problem.w.copy(), problem.b.copy()
+    with pytest.raises(ValueError, match=r"^a weight of a sample is 1e\+40; accepted: weights in the range of float32"):
+        kernels.sgd_run_(problem.X, problem.y, w, b, lr=0.1, batch_size=3, epochs=1, backend="reference", **weights)
+    np.testing.assert_array_equal(w, problem.w)
+
+
 @pytest.mark.parametrize("d", [1, 2])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_weights_of_one_change_nothing(backend, d):
