@@ -8,6 +8,7 @@ torch.func.vmap there is one pass for all members: matrix products.
 import contextlib
 
 import torch
+from torch._C import _functorch as functorch
 from torch.autograd import forward_ad
 
 from kernels import checks, reference
@@ -83,7 +84,8 @@ def product(left, right):
 
 
 class MeanLoss(torch.autograd.Function):
-    """The loss, and its gradients without derivatives of their own."""
+    """The loss, and its gradients, which here have the derivative 0: marked as having none, they would need tangents
+    within torch.func.vmap, and elsewhere must have none."""
 
     generate_vmap_rule = True
 
@@ -93,9 +95,7 @@ class MeanLoss(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        _, *gradient = output
-        ctx.mark_non_differentiable(*gradient)
-        keep(ctx, *gradient, *inputs)
+        keep(ctx, *output[1:], *inputs)
 
     @staticmethod
     def backward(ctx, by_loss, *_):
@@ -117,7 +117,7 @@ class MeanLoss(torch.autograd.Function):
                 for slope, tangent in zip(gradient, tangents[1:3], strict=True)
                 if tangent is not None
             ]
-            return sum(along), None, None
+            return sum(along), *map(torch.zeros_like, gradient)
 
 
 class Gradient(torch.autograd.Function):
@@ -166,7 +166,15 @@ def derivatives_of(ctx):
     """What was saved, without the tangents whose rule this is. Derivatives of the rule itself are on, which torch turns
     off in it: a tangent's own tangent would be 0."""
     with forward_ad._set_fwd_grad_enabled(True):
-        yield [None if value is None else forward_ad.unpack_dual(value).primal for value in ctx.saved_tensors]
+        yield [None if value is None else primal_of(value) for value in ctx.saved_tensors]
+
+
+def primal_of(value):
+    """A tensor without its tangent, within torch.func.vmap too, which has no rule for that."""
+    if not functorch.is_batchedtensor(value):
+        return forward_ad.unpack_dual(value).primal
+    dim, level = functorch.maybe_get_bdim(value), functorch.maybe_get_level(value)
+    return functorch._add_batch_dim(primal_of(functorch.get_unwrapped(value)), dim, level)
 
 
 def refuse_constants(X, weight, bias, y, sample_weight, pos_weight, what):
