@@ -367,8 +367,11 @@ def batch_losses(rows, distance, squared, weight, batch_size, step, path, losses
             stop = min(start + batch_size, n)
             for lane in range(0, losses.shape[2], PART):
                 zero = splat(WIDE_PART, 0.0)
-                cost, _ = with_costs(zero, zero, rows, distance, squared, weight, start, stop, path[g, k], lane)
-                store(losses[g, k], lane, cost / (stop - start))
+                mean = zero
+                for i in range(start, stop):  # one by one: their sum may be beyond the range where the mean isn't
+                    cost, _ = with_costs(zero, zero, rows, distance, squared, weight, i, i + 1, path[g, k], lane)
+                    mean = mean + cost / (stop - start)
+                store(losses[g, k], lane, mean)
 
 
 KERNELS = {"f": (one_feature_single, features_single), "d": (one_feature_double, features_double)}

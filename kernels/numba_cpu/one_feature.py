@@ -79,7 +79,15 @@ def slopes_of(e, s, distance, squared):
 def losses_of(m, e, s, distance, squared):
     if squared:
         return (s - distance) * (s - distance)
-    return fma(-distance, m, select(m > 0.0, m, 0.0)) + log1p_scaled(select(m > 0.0, e, 1.0 / e), 0.0)
+    return linear_part(m, distance) + log1p_scaled(select(m > 0.0, e, 1.0 / e), 0.0)
+
+
+@njit(forceinline=True)
+def linear_part(m, distance):
+    """What the loss is but for a logarithm, max(m, 0) - distance m, of any m: that of a sample that is right may have
+    overflowed."""
+    above = select(m > 0.0, m, 0.0)
+    return select(distance == 0.0, above, fma(-distance, m, above))
 
 
 @njit(forceinline=True)
@@ -87,19 +95,19 @@ def in_reach(m, sign, distance, share, squared, largest):
     """Whether the mean loss of a batch is, by its margins alone: beside the largest number logarithms are nothing."""
     if squared:
         return True
-    return total(select(absolute(sign) > 0.0, fma(-distance, m, select(m > 0.0, m, 0.0)), 0.0)) * share <= largest
+    return total(select(absolute(sign) > 0.0, linear_part(m, distance) * share, 0.0)) <= largest
 
 
 @njit(forceinline=True)
 def sums_of_batch(X, y, start, stop, w, b, weight, squared):
-    """Sums over the samples from `start` to `stop`: losses, and `weight` times their derivatives by w and by b."""
+    """Sums over the samples from `start` to `stop`, times `weight`: losses and their derivatives by w and by b."""
     losses, grad_w, grad_b = splat(SAMPLES, 0.0), splat(SAMPLES, 0.0), splat(SAMPLES, 0.0)
     for n in range(start, stop, LANES):
         x, sign, distance, weights = read_samples(SAMPLES, NUMBERS, X, y, n, stop, weight)
         m = fma(x, w, b) * sign
         e, s = sigmoid_anywhere(m)
         slope, known = slopes_of(e, s, distance, squared)
-        losses = losses + select(absolute(sign) > 0.0, losses_of(m, e, s, distance, squared), 0.0)
+        losses = losses + select(absolute(sign) > 0.0, losses_of(m, e, s, distance, squared) * weight, 0.0)
         grad_w = grad_w + fma(slope, x * weights, -(known * (x * weights)))
         grad_b = grad_b + fma(slope, weights, -(known * weights))
     return total(losses), total(grad_w), total(grad_b)
@@ -142,12 +150,12 @@ def run_batches(X, y, steps, rates, squared, largest, theta, velocity, history):
         moved_w, moved_b = momentum * moved_w + decay * w, momentum * moved_b + decay * b
         w, b = (w - lr * moved_w) - lr * by_w, (b - lr * moved_b) - lr * by_b
         moved_w, moved_b = moved_w + by_w, moved_b + by_b
-        if not (abs(w) <= largest and abs(b) <= largest and loss * share <= largest):
+        if not (abs(w) <= largest and abs(b) <= largest and loss <= largest):
             return step
         theta[0], theta[1] = w, b
         wait -= 1
         if wait == 0:
-            ws[kept, 0], bs[kept], losses[kept] = w, b, loss * share
+            ws[kept, 0], bs[kept], losses[kept] = w, b, loss
             kept, wait = kept + 1, every
         begin = end if end < n else 0
     velocity[0], velocity[1] = moved_w, moved_b
@@ -202,8 +210,8 @@ def run_batches_of_few(X, y, steps, rates, squared, largest, theta, velocity, hi
         theta[0], theta[1] = w, b
         wait -= 1
         if wait == 0:
-            loss = total(select(absolute(sign) > 0.0, losses_of(m, e, s, distance, squared), 0.0))
-            ws[kept, 0], bs[kept], losses[kept] = w, b, loss * share
+            loss = total(select(absolute(sign) > 0.0, losses_of(m, e, s, distance, squared) * share, 0.0))
+            ws[kept, 0], bs[kept], losses[kept] = w, b, loss
             kept, wait = kept + 1, every
         (x, sign, distance, weights), share = following, next_share
         m, e, s = next_m, next_e, next_s

@@ -38,13 +38,14 @@ def slopes_of(logit, label, share, weighted, live, squared, sums):
     e = exp_negative(-absolute(logit))
     above = logit > 0.0
     slope = over_one_plus(e, other * select(above, 1.0, e) - label * select(above, e, 1.0))
-    loss = select(above, other, -label) * logit
+    part = select(above, other, -label)
+    loss = part * logit
     if squared or weighted:
         if squared:
             loss = slope * slope
             slope = slope * (e / ((e + 1.0) * (e + 1.0)) * 2.0)
         else:
-            loss = loss + log1p_scaled(e, e * 0.0)
+            loss = select(part == 0.0, 0.0, loss) + log1p_scaled(e, e * 0.0)  # whatever the logit
         counts = share > 0.0  # a sample of no weight counts for nothing, whatever its logit
         loss, slope = select(counts, loss * share, 0.0), select(counts, slope * share, 0.0)
     else:

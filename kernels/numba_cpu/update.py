@@ -37,6 +37,16 @@ def descended(theta, gradient, rates, trained, largest, velocity):
     return inside
 
 
+@njit(forceinline=True)
+def add_batch(X, layout, y, weights, begin, end, theta, squared, block, z, near, gradient):
+    """Writes the gradient of the samples [begin, end) to `gradient` (d + 1,); returns the sum of their losses."""
+    loss, gradient[:] = 0.0, 0.0
+    for row in range(begin, end, SPAN):
+        stop = min(row + SPAN, end)
+        loss += add_span(X, layout, y, weights, row, stop, theta, squared, block, z, near, gradient)
+    return loss
+
+
 @serial_kernel
 def run_features(
     X,
@@ -68,17 +78,16 @@ def run_features(
     for step in range(first, last):
         end = min(begin + batch_size, n)
         share = 1.0 / (end - begin)
-        gradient[:] = 0.0
-        loss = 0.0
-        for row in range(begin, end, SPAN):
-            stop = min(row + SPAN, end)
-            loss += add_span(X, layout, y, weights, row, stop, theta, squared, block, z, near, gradient)
+        loss = share * add_batch(X, layout, y, weights, begin, end, theta, squared, block, z, near, gradient)
         gradient *= share
-        if not (loss * share <= largest and descended(theta, gradient, rates, trained, largest, velocity)):
+        if not loss <= largest:  # sums, or the logits of samples that are right, may be beyond the range
+            shares = np.full(n, share) if weight is None else share * weight
+            loss = add_batch(X, layout, y, shares, begin, end, theta, squared, block, z, near, gradient)
+        if not (loss <= largest and descended(theta, gradient, rates, trained, largest, velocity)):
             return step
         wait -= 1
         if wait == 0:
-            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss * share
+            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss
             kept, wait = kept + 1, every
         begin = end if end < n else 0
     return -1
