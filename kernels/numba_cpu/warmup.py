@@ -63,9 +63,9 @@ def compile_run(X):
 
 def compile_ensemble(dtype, d):
     """Two runs of one step, one with its history."""
-    data, starts = (np.zeros((1, d), dtype), np.zeros(1, dtype)), (np.zeros((2, d), dtype), np.zeros(2, dtype))
+    X, y, w0, b0 = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros((2, d), dtype), np.zeros(2, dtype)
     settings = {"lr": 0.0, "batch_size": 1, "epochs": 1, "loss": "bce", "history_of": [0]}
-    ensemble.sgd_ensemble(*data, *starts, **settings, progress=silent)
+    ensemble.sgd_ensemble(X, y, None, w0, b0, **settings, progress=silent)
 
 
 def compile_gradient(dtype, d):
