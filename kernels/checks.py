@@ -409,7 +409,8 @@ def weights(value, n, zeros=False):
         raise ValueError(f"sample_weight has shape {tuple(array.shape)}; accepted: ({n},), one weight for each sample")
     check_finite("sample_weight", array)
     if not on_card(array) and (array.min() < 0 or not (zeros or array.any())):
-        raise ValueError("sample_weight has a negative value, or only zeros; accepted: weights >= 0, some above 0")
+        what, accepted = ("", "") if zeros else (", or only zeros", ", some above 0")
+        raise ValueError(f"sample_weight has a negative value{what}; accepted: weights >= 0{accepted}")
     return array
 
 

@@ -278,7 +278,9 @@ def trained_beside(frozen, d):
     """1 for each parameter, the bias last, that is trained where "w" or "b" is frozen, else 0 (d + 1,); or None."""
     if frozen is None:
         return None
-    of_w, of_b = (0.0, 1.0) if checks.one_of("frozen", frozen, ("w", "b")) == "w" else (1.0, 0.0)
+    if not (isinstance(frozen, str) and frozen in ("w", "b")):
+        raise ValueError(f"frozen is {frozen!r}; accepted: 'w', 'b' or None")
+    of_w, of_b = (0.0, 1.0) if frozen == "w" else (1.0, 0.0)
     return np.append(np.full(d, of_w), of_b)
 
 

@@ -77,7 +77,8 @@ def shares(study, settings):
         for cost, share in study.share_at_accuracy_1.items()
     )
     window = f"w in [{w0:g}, {w1:g}], b in [{b0:g}, {b1:g}]"
-    lines = [f"Of {len(study.w):,} random starts, {window}, training ends at accuracy 1 from {found}."]
+    number = "one random start" if len(study.w) == 1 else f"{len(study.w):,} random starts"
+    lines = [f"Of {number}, {window}, training ends at accuracy 1 from {found}."]
     for cost, reached in study.accuracy.items():
         diverged = np.isnan(reached).mean()
         if diverged:

@@ -101,9 +101,11 @@ class plot_error_surfaces:
     def set_para_loss(self, model, loss):
         """Record the weight and the bias, the first two of `model.parameters()`, and `loss` as it is given.
 
-        Only a tensor that requires a gradient is detached, as a graph needn't be kept and can't be plotted. ValueError,
-        and nothing recorded, if the first two parameters aren't of one element each.
+        Only a tensor that requires a gradient is detached, as a graph needn't be kept and can't be plotted. TypeError
+        for what has no parameters, ValueError if the first two aren't of one element each; nothing is recorded then.
         """
+        if not hasattr(model, "parameters"):
+            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
         parameters = list(model.parameters())[:2]
         if [parameter.numel() for parameter in parameters] != [1, 1]:
             shapes = [tuple(parameter.shape) for parameter in parameters]

@@ -205,6 +205,13 @@ def test_the_name_of_2018_records_too(lab, model):
     assert (surface.W, surface.B, surface.LOSS, surface.n) == ([5.0], [10.0], [5.2], 1)
 
 
+def test_what_is_no_model_is_refused(lab):
+    surface = plot_error_surfaces(15, 13, *lab, go=False)
+    with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module, got NoneType"):
+        surface.set_para_loss(None, 1.0)
+    assert (surface.W, surface.LOSS, surface.n) == ([], [], 0)
+
+
 @pytest.mark.parametrize(
     "model", [nn.Linear(2, 1), nn.Linear(1, 1, bias=False), nn.Sequential(nn.Linear(1, 3))], ids=str
 )

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -159,3 +160,15 @@ def test_three_dimensional_axes_are_refused(data, history):
     for draw in (lambda: plot_data(data, 1, 2, ax=ax), lambda: plot_epochs(history, data, ax=ax)):
         with pytest.raises(TypeError, match="ax must be a two-dimensional matplotlib Axes or None, got Axes3D"):
             draw()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "Float64", "double[pyarrow]"])
+def test_tables_are_data(dtype):
+    x, y = pd.DataFrame({"size": [-1.0, 0.5, 2.0]}, dtype=dtype), pd.Series([False, True, True], dtype="boolean")
+    plot = plot_data((x, y), 2, -1)
+    assert plot.class_0.get_xdata().tolist() == [-1]
+    assert plot.class_1.get_xdata().tolist() == [0.5, 2]
+    plt.close(plot.figure)
+    x.loc[1, "size"] = pd.NA
+    with pytest.raises(ValueError, match=r"x\[1, 0\] is missing \(row 1, column size\)"):
+        plot_data((x, y), 2, -1)
