@@ -78,6 +78,7 @@ INI = "[pytest]\nfilterwarnings = error\naddopts = -p no:cacheprovider"
 def test_results_are_compared(tmp_path, monkeypatch):
     """By both ways of pytest-benchmark, in sessions where warnings are errors."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which pytest-benchmark would switch itself off
     for name, text in (("conftest.py", HOOKS), ("test_some.py", BENCHMARK), ("pytest.ini", INI)):
         (tmp_path / name).write_text(text)
 
