@@ -14,7 +14,7 @@ from logreg.directions import path_of, plane_around, project
 from logreg.evaluation import check_penalty
 from logreg.model import LogisticRegression
 from logreg.penalised import train_penalised
-from logreg.pictures import draw_plane, draw_plane_3d, save
+from logreg.pictures import draw_plane, draw_plane_3d, new_folder, save
 from logreg.surface import LossSurface
 from logreg.train import accuracy, train
 
@@ -47,7 +47,7 @@ def run_surface(settings):
     checks.whole("resolution", settings.resolution, 2)
     card_of(settings.device)
     data = x, y = datasets.load(settings.data)
-    settings.out.mkdir(parents=True, exist_ok=True)
+    new_folder(settings.out)
     model = seeded_model(x.shape[1], settings.seed)
     history = trained(model, data, settings)
     plane = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}

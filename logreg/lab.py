@@ -20,7 +20,7 @@ from logreg.data import LabData
 from logreg.devices import card_of
 from logreg.eager import train_eagerly
 from logreg.model import LogisticRegression
-from logreg.pictures import COST_NAMES, draw_animation, draw_lab, draw_starts
+from logreg.pictures import COST_NAMES, draw_animation, draw_lab, draw_starts, new_folder
 from logreg.starts import study_starts
 from logreg.surface import LossSurface
 from logreg.train import History, accuracy, train
@@ -64,7 +64,7 @@ def run_lab(settings):
     ValueError names a setting that can't be; nothing is trained then.
     """
     check(settings)
-    settings.out.mkdir(parents=True, exist_ok=True)
+    new_folder(settings.out)
     data = LabData()
     train_eagerly(model_at(0, 0), data, lr=0.0, batch_size=len(data), epochs=1)  # torch loads parts at their first use
     runs = [(name, start, cost) for name, start in starts(settings).items() for cost in settings.costs]
@@ -89,7 +89,7 @@ def run_lab(settings):
 def run_starts(settings, number):
     """Trains from so many random starts with both costs, draws the map into `settings.out`, prints the shares."""
     study = random_starts(number, settings)
-    settings.out.mkdir(parents=True, exist_ok=True)
+    new_folder(settings.out)
     picture = draw_starts(study, starts(settings), settings.out)
     print(f"{shares(study, settings)}\n\nThe map is {picture.resolve()}")
 

@@ -26,8 +26,7 @@ def draw_lab(trials, surfaces, data, window, out):
     Of each cost: the surface and its contour, and, for the first trial, the run in five steps, its path in both views
     and the sigmoid of every epoch. `surfaces` is {cost: LossSurface}; `window` is outlined where a surface is wider.
     """
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    out = new_folder(out)
     plans = [("summary", lambda: draw_summary(trials, surfaces, window))]
     for cost, surface in surfaces.items():
         trial = next(trial for trial in trials if trial.history.cost == cost)
@@ -117,6 +116,15 @@ def draw_animation(trial, surface, data, out):
     finally:
         plt.close(run.figure)
     return path
+
+
+def new_folder(out):
+    """Its Path, made where it isn't there yet; ValueError names what it can't be."""
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(f"out is {str(out)!r}; accepted: a folder, or where one can be made") from error
+    return Path(out)
 
 
 def save(figure, path):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import colormaps
@@ -28,6 +29,7 @@ FAILED = "#D55E00"
 EMPTY = "white"
 COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
 MARKERS = "osD^v"
+MARKER_SIZE, CLEAR = 9, 7  # points: of a mark, and from the edge, on which one may be, to the labels of ticks
 
 
 class StartsPlot(NamedTuple):
@@ -64,6 +66,7 @@ def plot_starts(study, *, marks=None):
     for cost, ax in axes.items():
         maps[cost] = _draw_map(ax, starts, cost, norm)
         marked = _draw_marks(ax, points)
+        _keep_labels_clear(ax)
         share = np.mean(starts.succeeded[cost])
         ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
         ax.set_title(shown(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {_percent(share)} of the starts"))
@@ -130,11 +133,22 @@ def _draw_map(ax, starts, cost, norm):
 
 
 def _draw_marks(ax, points):
-    style = {"linestyle": "none", "markersize": 9, "color": "white", "markeredgecolor": "black", "markeredgewidth": 1.5}
+    style = {
+        "linestyle": "none",
+        "markersize": MARKER_SIZE,
+        "color": "white",
+        "markeredgecolor": "black",
+        "markeredgewidth": 1.5,
+    }
     return [
         ax.plot(w, b, marker=MARKERS[k % len(MARKERS)], label=f"start {name}", **style, clip_on=False)[0]
         for k, (name, w, b) in enumerate(points)
     ]
+
+
+def _keep_labels_clear(ax):
+    for name in "x", "y":
+        ax.tick_params(name, pad=max(mpl.rcParams[f"{name}tick.major.pad"], CLEAR))
 
 
 def _round_steps(most):

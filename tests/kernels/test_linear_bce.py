@@ -71,6 +71,18 @@ def test_operator_keeps_torchs_rules():
     torch.library.opcheck(operator, (*arguments[:4], None, None))
 
 
+def test_results_of_the_operator_share_no_memory(monkeypatch):
+    """Whatever the kernels return: on a card parts of one tensor."""
+    import kernels.autograd as ours
+
+    X, weight, bias, y = problem_of()
+    parts = torch.arange(5, dtype=torch.float64)
+    monkeypatch.setattr(ours, "mean_loss_grad", lambda *arguments: (parts[0], parts[1:4], parts[4]))
+    results = ours.loss_and_gradient(X, weight, bias, y, None, None)
+    assert [value.untyped_storage().nbytes() for value in results] == [8, 24, 8]
+    assert [value.tolist() for value in results] == [0, [1, 2, 3], 4]
+
+
 @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.long)])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch deprecates parts of itself
 def test_compiled_in_one_graph(backend):

@@ -152,8 +152,8 @@ def test_what_argparse_refuses(arguments, asked, capsys):
         (["--lr", "1e39"], "lr is 1e\\+39; accepted"),
         (["--epochs", "1000000000000"], "GB"),
         (["--resolution", "1000000"], "GB"),
-        (["--out", __file__], "test_command_line"),
-        (["--out", f"{__file__}/under"], "test_command_line"),
+        (["--out", __file__], "out is '.*test_command_line.py'; accepted: a folder"),
+        (["--out", f"{__file__}/under"], "out is '.*under'; accepted: a folder"),
     ],
     ids=lambda value: " ".join(value).replace(__file__, "FILE") if isinstance(value, list) else None,
 )
