@@ -4,7 +4,7 @@
     python -m tests.mutation --number 150 --seed 0 --out out/mutants.jsonl --skip-done --report docs/mutants.md
 
 Mutants are tried in a copy of the tree, the checkout stays as it is. Each is a line of JSON the moment its verdict is
-known. Ends with 1 if a mutant is alive that `equivalent.toml` gives no reason for.
+known. Those that `equivalent.toml` gives a reason for count as alive and aren't tried. Ends with 1 if another one is.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
@@ -35,12 +35,13 @@ def main():
         for k in range(options.workers):
             trees.put(Tree(Path(folder) / str(k)))
         with ThreadPoolExecutor(options.workers) as pool:
-            for record in pool.map(lambda found: judged(trees, found), todo):
+            for record in map(Future.result, as_completed(pool.submit(judged, trees, found) for found in todo)):
                 with open(options.out, "a", encoding="utf-8") as file:
                     print(json.dumps(record), file=file)
                 print(report.line(record), flush=True)
     digests = {found["digest"] for found in drawn}
     found = [record for record in report.records(options.out).values() if record["digest"] in digests]
+    found.sort(key=lambda record: (record["path"], record["line"]))
     if options.report:
         Path(options.report).write_text(report.table(found, options), encoding="utf-8")
     alive = [record for record in found if report.verdict(record) == "alive"]
@@ -112,6 +113,8 @@ def settled(found, done):
 def judged(trees, found):
     """The record of a mutant with its verdict. What kills it must pass where nothing is mutated, or nothing is said."""
     path, mutant, tests = found["path"], found.pop("mutant"), tests_of(found["path"])
+    if report.reason(found):
+        return {**found, "killed_by": None, "note": report.reason(found), "seconds": 0.0}
     tree, killed_by, note = trees.get(), None, None
     try:
         verdict = tree.tested(path, mutant.of((tree.root / path).read_bytes()), tests)
