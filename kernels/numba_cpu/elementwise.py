@@ -115,7 +115,7 @@ def evaluate(samples, s, t, summary, outputs, advance, turning=NOWHERE):
     Where the logit of a sample `turning` (p, q, r) is positive, samples are taken to be of the other class.
     """
     for first in range(0, len(s), WIDEST):
-        columns = slice(first, min(first + WIDEST, len(s)))
+        columns = slice(first, first + WIDEST)
         some = {name: out[..., columns] for name, out in outputs.items()}
         evaluate_columns(samples, s[columns], t, summary, some, advance, turning)
 

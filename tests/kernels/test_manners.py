@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.numba_cpu import cache, update
+from kernels.numba_cpu import cache, elementwise, update
 from tests import problems
 
 REPOSITORY = Path(kernels.__file__).parents[1]
@@ -771,6 +771,15 @@ def test_progress_of_surfaces(grid):
     axes = np.linspace(-5, 5, n_w), np.linspace(-40, 40, n_b)
     reports = collected(lambda progress: kernels.loss_surface(x, x > 0, *axes, progress=progress))
     assert_complete(reports, n_w * n_b * n)
+
+
+def test_progress_of_wide_surfaces(monkeypatch):
+    """One evaluation of a logit counts once, however rows are cut."""
+    monkeypatch.setattr(elementwise, "WIDEST", 64)
+    x, s, t = np.linspace(-1, 1, 20), np.linspace(-5, 5, 150), np.linspace(-4, 4, 5)
+    plane, options = kernels.LogitPlane(0 * x, x, 0 * x + 1), {"quantities": ("gradient",), "method": "direct"}
+    reports = collected(lambda progress: kernels.surface_on_plane(plane, x > 0, s, t, **options, progress=progress))
+    assert_complete(reports, 150 * 5 * 20)
 
 
 @pytest.mark.parametrize("d", [1, 3])
