@@ -50,6 +50,17 @@ def test_samples_on_a_line_without_the_squared_error(y, weight, quantities):
         assert "compressed" in check((0.3 - 0.5 * q, q, 2 * q + 1), y=y, weight=weight, quantities=quantities).reason
 
 
+def test_progress_counts_samples_and_evaluations_at_nodes():
+    reports = []
+    options = {"method": "spectral", "progress": lambda *report: reports.append(report)}
+    surface = surface_on_plane(LogitPlane(0.3 - 0.5 * Q, Q, 2 * Q + 1), HARD, AXIS, AXIS, **options)
+    assert "compressed" in surface.plan.reason
+    done, totals = zip(*reports, strict=True)
+    assert len(set(totals)) == 1
+    assert sorted(done) == list(done)
+    assert done[-1] == totals[0] > N
+
+
 ONE = np.array([1.0])
 FEW_LOGITS = {  # planes of which the logits over the window say little or nothing about the slopes
     "s = 0": ((0 * P, Q, R), np.zeros(1), np.linspace(-3, 3, 50_000)),

@@ -325,6 +325,18 @@ def test_saturated_members_are_as_finite_as_runs(d, dtype, loss):
     assert (diverged > 0) == (loss == "bce" and d == 2)  # whose logits overflow
 
 
+@pytest.mark.parametrize("weight", [None, np.array([0.5, 2.0, 0.0])], ids=["equal", "weighted"])
+@pytest.mark.parametrize("d", [1, 2])
+def test_infinite_logits_of_samples_that_are_right_cost_nothing(d, weight):
+    X = np.array([[1e200], [-1e200], [1e200]]).repeat(d, axis=1)
+    w0, b0 = np.full((2, d), 1e200), np.zeros(2)
+    settings = {"lr": 0.5, "batch_size": 2, "epochs": 1, "sample_weight": weight}
+    ends = kernels.sgd_ensemble(X, [1, 0, 1], w0, b0, **settings)
+    np.testing.assert_array_equal(ends.w, w0)
+    assert (ends.accuracy.tolist(), ends.steps.tolist()) == ([1, 1], [0, 0])
+    np.testing.assert_allclose(ends.loss, 0, atol=1e-300)
+
+
 NARROW_REGISTERS = """
 import numpy as np
 from kernels.numba_cpu import simd

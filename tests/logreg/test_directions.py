@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from kernels import reference
 from logreg import History, train
-from logreg.directions import KINDS, Plane, hessian, path_of, plane_around, principal_components, project
+from logreg.directions import KINDS, Plane, hessian, oriented, path_of, plane_around, principal_components, project
 from tests import problems
 
 
@@ -45,6 +45,15 @@ def test_center_is_the_end_and_directions_are_orthonormal(kind, wide, model, his
     np.testing.assert_allclose(pair @ pair.T, np.eye(2), atol=1e-14)
     assert (plane.explained is None) == (kind != "pca")
     assert all(isinstance(label, str) and label for label in plane.labels)
+
+
+@pytest.mark.parametrize("kind", ["pca", "hessian"])
+def test_the_largest_entry_of_a_direction_that_is_computed_is_positive(kind, wide, history):
+    """Decompositions leave the sign open, and a picture must not be mirrored on another machine."""
+    plane = directions_of(history, wide, kind)
+    for direction in plane.s_direction, plane.t_direction:
+        assert direction.max() == np.abs(direction).max()
+    assert oriented(np.array([[1.0, -3.0, 2.0], [-2.0, 4.0, 1.0]])).tolist() == [[-1, 3, -2], [-2, 4, 1]]
 
 
 @pytest.mark.parametrize("kind", ["axes", "random", "hessian"])
