@@ -52,7 +52,6 @@ def renamed(function, suffix):
     """A copy under another name, as the cache on disk goes by names."""
     twin = FunctionType(function.__code__, function.__globals__, function.__name__ + suffix)
     twin.__qualname__ = function.__qualname__ + suffix
-    twin.__module__ = function.__module__
     return twin
 
 

@@ -489,3 +489,24 @@ def test_types_of_the_hosts_registers(dtype):
     kernel(x, out, wide)
     assert out.tolist() == [2.0] * 2 + [1.0] * (2 * lanes - 2) + [0.0] * (64 - 2 * lanes)
     same(wide, np.where(np.arange(64) < lanes, x, 0).astype(np.float64))
+
+
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+def test_stores_past_the_caches(dtype):
+    """In whole registers, as the instructions of that kind."""
+    lanes = simd.register_bytes() * 8 // dtype.bitwidth
+    vector, store, splat = Vector(dtype, lanes), simd.store_past_cache, simd.splat
+
+    @njit
+    def kernel(out, at, value):
+        store(out, at, splat(vector, value))
+        simd.fence()
+
+    room = np.zeros(4 * lanes, numpy_dtype(dtype))
+    first = -room.ctypes.data % simd.register_bytes() // room.itemsize
+    kernel(room, first + lanes, numpy_dtype(dtype).type(1.5))
+    want = np.zeros(4 * lanes)
+    want[first + lanes : first + 2 * lanes] = 1.5
+    np.testing.assert_array_equal(room, want)
+    (code,) = kernel.inspect_llvm().values()
+    assert "!nontemporal" in code

@@ -143,7 +143,7 @@ SPEED = {
     "kernels/torch_cuda/ensemble.py": "LOGITS LIKELY FEW_FEATURES",
     "kernels/torch_cuda/gradient.py": "LONG_ROWS ROWS MOST_ROWS BLOCK_BYTES LIKELY_ROWS LIKELY_BLOCK",
     "kernels/torch_cuda/interpolate.py": "KEPT MOST_KEPT",
-    "kernels/torch_cuda/one_pass.py": "TILE_BYTES LABELS WARPS PROGRAMS",
+    "kernels/torch_cuda/one_pass.py": "TILE_BYTES LABELS WARPS PROGRAMS num_warps",
     "kernels/torch_cuda/surface.py": (
         "EVALUATIONS MOST_SAMPLES TABLE MOMENT_SAMPLES MOMENT_PARTS TABLE_OF_ROWS samples_at_once rows_at_once"
     ),
