@@ -89,7 +89,7 @@ def test_a_step_is_in_place(place):
     loss, grad_w, grad_b = truth(X, y, w, b)
     data, parameters = [place(X), place(y)], [place(w.copy()), place(b.copy())]
     got = kernels.sgd_step_(*data, *parameters, lr=0.25, backend="torch")
-    assert float(got) == pytest.approx(loss, rel=1e-13)
+    assert float(got) == pytest.approx(loss, rel=1e-13, abs=0)
     end_w, end_b = host(parameters)
     np.testing.assert_allclose(end_w, w - 0.25 * grad_w, rtol=0, atol=1e-14)
     np.testing.assert_allclose(end_b, b - 0.25 * grad_b, rtol=0, atol=1e-14)
@@ -144,7 +144,7 @@ def test_linear_bce_is_differentiable_on_the_card(monkeypatch):
     loss = kernels.linear_bce(X, w[None], b, y[:, None])
     gradients = torch.autograd.grad(2 * loss, (w, b))
     want = truth(*(v.detach().numpy() for v in (X, y, w, b)))
-    assert loss.item() == pytest.approx(want[0], rel=1e-13)
+    assert loss.item() == pytest.approx(want[0], rel=1e-13, abs=0)
     np.testing.assert_allclose(gradients[0], 2 * want[1], rtol=0, atol=1e-14)
     np.testing.assert_allclose(gradients[1], [2 * want[2]], rtol=0, atol=1e-14)
 
@@ -189,8 +189,8 @@ def test_nothing_waits_for_a_card(monkeypatch):
     loss, grad_w, *results, stepped = call()
     monkeypatch.undo()
     want = truth(*(v.numpy() for v in (X, y, w)), [0.25], weight.numpy())
-    assert loss.item() == pytest.approx(want[0], rel=1e-13)
+    assert loss.item() == pytest.approx(want[0], rel=1e-13, abs=0)
     np.testing.assert_allclose(grad_w, want[1], rtol=0, atol=1e-14)
     want = truth(*(v.numpy() for v in (X, y, w, b)))
-    assert [v.item() for v in results] == pytest.approx([want[0]] * 2, rel=1e-13)
+    assert [v.item() for v in results] == pytest.approx([want[0]] * 2, rel=1e-13, abs=0)
     np.testing.assert_allclose(stepped[0], w.numpy() - 0.1 * want[1], rtol=0, atol=1e-14)

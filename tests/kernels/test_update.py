@@ -718,9 +718,9 @@ def test_a_wrong_sample_has_the_whole_gradient_however_wrong(backend, z, batch_s
     w, b = np.zeros(d), np.array([z])
     history = kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=batch_size, epochs=1, backend=backend)
     sign = math.copysign(1, z)
-    assert history.loss[0] == pytest.approx(abs(z), rel=1e-15)
-    assert w[0] == pytest.approx(-0.5 * sign, rel=1e-15)
-    assert b[0] == pytest.approx(z - sign, rel=1e-15)
+    assert history.loss[0] == pytest.approx(abs(z), rel=1e-15, abs=0)
+    assert w[0] == pytest.approx(-0.5 * sign, rel=1e-15, abs=0)
+    assert b[0] == pytest.approx(z - sign, rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize("d", [1, 2])
@@ -790,9 +790,23 @@ def test_margins_after_parameters_that_cancel(scale, batch_size):
     w, b = np.array([X[:batch_size].mean() * scale]), np.array([scale])  # logits are so large that slopes are 1
     history = kernels.sgd_run_(X, y, w, b, lr=scale, batch_size=batch_size, epochs=1)
     assert (history.w[0, 0], history.b[0]) == (0.0, 0.0)
-    assert history.loss[1] == pytest.approx(np.log(2), rel=1e-15)
-    assert w[0] == pytest.approx(-0.801 * scale / 2, rel=1e-15)
-    assert b[0] == pytest.approx(-scale / 2, rel=1e-15)
+    assert history.loss[1] == pytest.approx(np.log(2), rel=1e-15, abs=0)
+    assert w[0] == pytest.approx(-0.801 * scale / 2, rel=1e-15, abs=0)
+    assert b[0] == pytest.approx(-scale / 2, rel=1e-15, abs=0)
+
+
+@pytest.mark.parametrize("batch_size", [2, 4])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_margins_after_a_weight_that_nearly_cancels(sign, batch_size):
+    """The first step takes w from 1024 less a bit to that bit, exactly; b stays 0."""
+    few = batch_size // 2
+    X = sign * np.array([1024.0] * few + [-1024.0] * few + [1000.0] * batch_size)[:, None]
+    y = np.array([0.0] * few + [1.0] * few + [0.0] * batch_size)
+    w, b = np.array([sign * (1024 - 0.004)]), np.zeros(1)
+    rest = w[0] - sign * 1024
+    history = kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=batch_size, epochs=1)
+    assert (history.w[0, 0], history.b[0]) == (rest, 0.0)
+    assert history.loss[1] == pytest.approx(np.log1p(np.exp(1000 * sign * rest)), rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize(("x", "y"), [((1e6, -1e6), 0.0), ((30, -30), 1.0), ((119.578, 1068.649, 241.417), 0.5)])
