@@ -120,3 +120,24 @@ def test_wrong_streams(stream, error, match):
     with pytest.raises(error, match=match):
         surface_on_plane(stream, None, S, T, out=out)
     assert (out == 77.0).all()
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("term", ["p", "q s", "r t", "q q", "r r", "weight of the positive class"])
+def test_sums_fit_as_long_as_each_term_does(term, sign):
+    for share, fits in ((0.999, True), (1.001, False)):
+        most = share * samples.LARGEST_SUM / 8  # the sum of the weights
+        size, pos_weight, s, t = np.ones(3), None, np.array([-1.0, 0.5]), np.array([0.5, -1.0])
+        if term == "weight of the positive class":
+            pos_weight, size = 2.0**20, np.array([most / 2**20, 1, 1])
+        elif len(set(term)) == 2:
+            size["pqr".index(term[0])] = most**0.5
+            s, t = 0 * s, 0 * t
+        elif term == "p":
+            size[0] = most
+        else:
+            axis = s if term == "q s" else t
+            axis *= most
+        signs = np.array([sign, -sign, sign])
+        summary = samples.Summary(10, 1, 8.0, np.minimum(0, signs * size), np.maximum(0, signs * size), None)
+        assert samples.sums_fit(summary, s, t, pos_weight) == fits
