@@ -2,10 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
 
 import kernels
 from tests import problems
 from tests.training import assert_losses_are_watched, assert_members, host
+
+
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("d", [1, 3])
+def test_members_are_runs_by_what_is_compiled(d, loss, place):
+    """The graphs' functions as they are: quickly, and on the CPU in PyTorch's own kernels."""
+    with torch.compiler.set_stance("force_eager"):
+        assert_members(place, 23, d, 5, 4, loss=loss)
+        assert_members(place, 23, d, 4, 3, loss=loss, sample_weight=True, pos_weight=0.3)
 
 
 @pytest.mark.long

@@ -63,7 +63,7 @@ TESTS = {
     "kernels/numba_cpu/warmup.py": ("manners",),
     "kernels/torch_cuda/compiled.py": ("inductor", "torch_surface", "torch_update", "torch_ensemble", "cuda_manners"),
     "kernels/torch_cuda/devices.py": ("cuda_manners", *TRITON),
-    "kernels/torch_cuda/ensemble.py": ("ensemble", "triton", "torch_ensemble", "cuda_manners", "inductor"),
+    "kernels/torch_cuda/ensemble.py": ("torch_ensemble", "ensemble", "triton", "cuda_manners", "inductor"),
     "kernels/torch_cuda/gradient.py": (
         "gradient",
         "linear_bce",
