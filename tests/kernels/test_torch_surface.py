@@ -146,14 +146,15 @@ def test_axes_that_are_kept_are_not_written_to():
     assert all(values.equal(step.values) for (values, _), step in zip(copies, axis.steps, strict=True))
 
 
-@pytest.mark.long
-def test_samples_on_a_line_are_compressed(place, one_graph, monkeypatch):
-    """By moments of all of them at once, and of some after others."""
+@pytest.mark.parametrize("stance", ["force_eager", pytest.param("default", marks=pytest.mark.long)])
+def test_samples_on_a_line_are_compressed(stance, place, one_graph, monkeypatch):
+    """By moments of all of them at once, and of some after others; in seconds where the graphs run as they are."""
     names = ("loss", "mse", "gradient", "hessian")
     s, t = np.linspace(-3, 3, 300), np.linspace(-2, 2, 200)
     for at_once in (3000, 700):
         monkeypatch.setattr(body, "MOMENT_SAMPLES", dict.fromkeys(body.MOMENT_SAMPLES, at_once))
-        surface = evaluate(LINE, place, s, t, quantities=names, method="spectral")
+        with torch.compiler.set_stance(stance):
+            surface = evaluate(LINE, place, s, t, quantities=names, method="spectral")
         assert "compressed" in surface.plan.reason
         assert_close(surface, LINE, names)
 

@@ -82,6 +82,16 @@ def test_steps_are_exact_at_ties(labels, dtype, d, card):
     np.testing.assert_array_equal(w, w0)
 
 
+def test_a_first_sample_that_is_wrong_again_counts(card):
+    """The last sample is the one that ruled the model out before, and the step that rights it wrongs the first."""
+    X, y = np.array([[1.0, 0.0], [-0.5, 0.0]]), np.array([1.0, 0.0])
+    start, settings = (np.array([[1.0, 0.0]]), np.array([2.0])), {"lr": 10.0, "batch_size": 1, "epochs": 3}
+    ends = kernels.sgd_ensemble(*map(card, (X, y, *start)), **settings, backend="torch")
+    w, b, _ = oracle.sgd_path(X, y, start[0][0], start[1], **settings)
+    want = oracle.first_all_correct(X, y, np.vstack([start[0], w]), np.append(start[1], b))
+    assert ends.steps.tolist() == [want] == [3]
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the interpreter
 def test_divergence_stops_nobody(card):
     X, y, b0 = np.full((20, 1), 10.0), np.zeros(20), np.zeros(2)
