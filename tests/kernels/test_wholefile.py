@@ -285,3 +285,17 @@ def test_a_folder_that_cannot_be_written_to_is_told_by_the_files_name(path, monk
     monkeypatch.setattr(wholefile.os, "open", opened)
     with pytest.raises(PermissionError, match=r"Permission denied: '.*/file'"):
         write(path)
+
+
+def test_all_of_a_file_is_on_the_disk_before_it_takes_the_old_ones_place(path, monkeypatch):
+    write(path, OLD)
+    sync, seen = os.fsync, []
+
+    def noted(descriptor):
+        sync(descriptor)
+        seen.append((path.read_bytes(), os.fstat(descriptor).st_size))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write(path)
+    assert seen == [(OLD, len(NEW))]
+    assert path.read_bytes() == NEW
