@@ -35,7 +35,7 @@ TESTS = {
         "torch_surface",
     ),
     "kernels/surface.py": ("surface_weights", "plane", "arguments", "samples", "compression", "manners"),
-    "kernels/update.py": ("gradient", "arguments", "reference", "manners"),
+    "kernels/update.py": ("torch_update", "update", "gradient", "arguments", "reference", "manners"),
     "kernels/weighting.py": ("surface_weights", *GRADIENT),
     "kernels/numba_cpu/__init__.py": ("environment",),
     "kernels/numba_cpu/bias_axis.py": SURFACE,
