@@ -1,4 +1,4 @@
-"""Training on tensors held to the oracle, wherever they are: `place` takes NumPy arrays there."""
+"""Training, as tests of several kernels do it: held to the oracle wherever tensors are, `place` takes arrays there."""
 
 import numpy as np
 import pytest
@@ -52,6 +52,12 @@ def assert_members(place, n, d, batch_size, k, dtype=np.float64, loss="bce", sca
         path = oracle.sgd_path(X, y, w0[i], b0[i], **settings)
         for got, want in zip(host(ends.history), path, strict=True):
             np.testing.assert_allclose(got[row], want, rtol=0, atol=max(1e-12, 8 * eps * (1 + np.abs(want).max())))
+
+
+def run(problem, backend="numba", **settings):
+    """The history, from copies of the start; the arrays that were trained in place."""
+    w, b = problem.w.copy(), problem.b.copy()
+    return kernels.sgd_run_(problem.X, problem.y, w, b, backend=backend, **settings), w, b
 
 
 def assert_run(place, n, d, batch_size, loss, options):
