@@ -25,6 +25,15 @@ def test_maps_share_axes_and_are_titled_by_cost_and_share(study_of):
     assert plot.axes["bce"].get_shared_x_axes().joined(*plot.axes.values())
 
 
+def test_axes_are_the_window_and_say_what_they_are(study_of):
+    """Marks outside of it change nothing."""
+    axes = plot_starts(study_of(100), marks={"outside": (3, 2)}).axes.values()
+    assert [ax.get_xlabel() for ax in axes] == ["weight w at the start"] * 2
+    assert [ax.get_ylabel() for ax in axes] == ["bias b at the start", ""]
+    for ax in axes:
+        assert (ax.get_xlim(), ax.get_ylim()) == ((-2, 2), (-1, 1))
+
+
 def test_bins_have_the_colour_of_failure_or_of_the_steps(study_of):
     plot = plot_starts(study_of())
     norm, cmap = plot.colorbar.norm, colormaps[plot.colorbar.cmap.name]

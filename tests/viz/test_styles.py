@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 from tests.viz.contrast import contrast, contrast_along, faint_texts
 from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface
 from viz.colors import ink, inside, luminance, under, visible
+from viz.layout import points
 
 OFTEN = ("default", "dark_background", "Solarize_Light2")
 STYLES = [
@@ -79,6 +80,12 @@ def test_marks_have_an_edge(style, surface, history, data):
         assert mark.get_markeredgewidth() == 1
     assert contour.legend.get_frame_on()
     assert contrast(np.zeros(3), np.array(to_rgb(contour.start.get_markeredgecolor()))) == 1
+
+
+@pytest.mark.parametrize(("size", "expected"), [(20, 20), ("medium", 9), ("large", 10.8), (7.5, 7.5)])
+def test_sizes_of_letters_are_those_of_the_style(size, expected):
+    with plt.rc_context({"font.size": 9, "legend.fontsize": size}):
+        assert points("legend.fontsize") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("label", ["white", "0.6", "black"])
