@@ -172,3 +172,12 @@ def test_tables_are_data(dtype):
     x.loc[1, "size"] = pd.NA
     with pytest.raises(ValueError, match=r"x\[1, 0\] is missing \(row 1, column size\)"):
         plot_data((x, y), 2, -1)
+
+
+def test_axes_of_epochs_leave_room_and_say_what_they_are(data, history):
+    ax = plot_epochs(history, data).ax
+    x = data[0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y and sigmoid(w x + b)")
+    assert ax.get_ylim() == (-0.1, 1.25)
+    left, right = ax.get_xlim()
+    assert left < x.min() < x.max() < right
