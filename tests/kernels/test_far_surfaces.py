@@ -105,7 +105,7 @@ def test_random_windows(seed):
 
 @pytest.mark.long
 @pytest.mark.parametrize("pos_weight", [False, True])
-@pytest.mark.parametrize(("backend", "count"), [("numba", 1000), ("torch", 200)])
+@pytest.mark.parametrize(("backend", "count"), [("numba", 2000), ("torch", 400)])
 def test_many_random_windows(backend, count, pos_weight):
     ratios = np.array([worst(seed, backend, pos_weight) for seed in range(40, 40 + count)])
     assert (ratios > 0).mean() > 0.4
