@@ -47,9 +47,15 @@ def names(wheel):
 
 
 def python_of(version):
-    """The newest of its kind that is found, or None."""
-    installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python3"), key=patch)
-    return shutil.which(f"python{version}") or (installed[-1] if installed else None)
+    """The one on the path, else the newest that pyenv has installed, or None: the first that runs, as pyenv puts commands
+    on the path for versions too that aren't chosen."""
+    installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python3"), key=patch, reverse=True)
+    found = [shutil.which(f"python{version}"), *installed]
+    return next((python for python in found if python and runs(python)), None)
+
+
+def runs(python):
+    return subprocess.run([python, "--version"], capture_output=True).returncode == 0
 
 
 def patch(python):
