@@ -47,8 +47,8 @@ def names(wheel):
 
 
 def python_of(version):
-    """The one on the path, else the newest that pyenv has installed, or None: the first that runs, as pyenv puts commands
-    on the path for versions too that aren't chosen."""
+    """The one on the path, else the newest that pyenv has installed, or None: the first that runs, as pyenv puts
+    commands on the path for versions too that aren't chosen."""
     installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python3"), key=patch, reverse=True)
     found = [shutil.which(f"python{version}"), *installed]
     return next((python for python in found if python and runs(python)), None)

@@ -34,15 +34,15 @@ NOWHERE = np.zeros(3)  # a sample whose logit isn't positive anywhere
 
 @njit(forceinline=True)
 def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, turn, wanted):
-    """Sums over the samples [start, stop) at the points (s, t), one vector for each component; those of quantities
-    that aren't `wanted`, flags in the order of QUANTITIES, mean nothing.
+    """Sums over the samples [start, stop) at the points (s, t), one vector for each component; those that aren't
+    `wanted`, flags in the order of QUANTITIES, mean nothing.
 
     Margins are turned where `turn` is -1, not 1. If it is None none are, and gradient and Hessian aren't wanted: the
     kernel for this is a quicker one.
     """
     zero = splat(POINTS, 0.0)
     loss, mse, by_s, by_t, by_ss, by_st, by_tt = zero, zero, zero, zero, zero, zero, zero
-    want_loss, want_mse, want_gradient, want_hessian = wanted
+    want_loss, want_mse, want_gradient, _, want_hessian, _, _ = wanted
     for n in range(start, stop):
         z = (s * q[n] + p[n]) + t * r[n]
         margin = z * sign[n]
@@ -94,9 +94,9 @@ def turn_at(s, t, turning):
 
 @parallel_kernel
 def add_rows(p, q, r, sign, distance, weight, start, stop, s, t, turning, wanted, first, last, sums, carries):
-    """Adds the samples [start, stop) to the rows [first, last) of `sums` and `carries` (rows, components, len(s)),
-    `s` being padded to whole vectors. Margins are turned where a sample `turning` (p, q, r) has a positive logit; None
-    is for loss and squared error alone."""
+    """Adds the samples [start, stop) to the rows [first, last) of `sums` and `carries` (rows, components, len(s)), of
+    components that are `wanted`, `s` being padded to whole vectors. Margins are turned where a sample `turning`
+    (p, q, r) has a positive logit; None is for loss and squared error alone."""
     for row in prange(first, last):
         total, carry = sums[row - first], carries[row - first]
         for chunk in range(start, stop, CHUNK):
@@ -106,7 +106,8 @@ def add_rows(p, q, r, sign, distance, weight, start, stop, s, t, turning, wanted
                 turn = turn_at(points, t[row], turning)
                 values = sums_over_samples(p, q, r, sign, distance, weight, chunk, end, points, t[row], turn, wanted)
                 for component, value in enumerate(values):
-                    add_compensated(POINTS, total, carry, component * s.size + i, value)
+                    if wanted[component]:
+                        add_compensated(POINTS, total, carry, component * s.size + i, value)
 
 
 def evaluate(samples, s, t, summary, outputs, advance, turning=NOWHERE):
@@ -121,7 +122,7 @@ def evaluate(samples, s, t, summary, outputs, advance, turning=NOWHERE):
 
 
 def evaluate_columns(samples, s, t, summary, outputs, advance, turning):
-    wanted = tuple(name in outputs for name in QUANTITIES)
+    wanted = tuple(name in outputs for name, components in QUANTITIES.items() for _ in range(components))
     if turning is NOWHERE and not ("gradient" in outputs or "hessian" in outputs):
         turning = None
     padded = np.pad(s, (0, -len(s) % LANES), mode="edge")
@@ -137,14 +138,15 @@ def evaluate_columns(samples, s, t, summary, outputs, advance, turning):
             advance(evaluations)
         if "hessian" in outputs:
             carries[np.isinf(sums)] = 0.0  # of a mean that overflows nothing is lost but NaN
-        write_rows((sums + carries)[:, :, : len(s)] / summary.weight, outputs, first, last)
+        write_means(sums[..., : len(s)], carries[..., : len(s)], summary.weight, outputs, first, last)
 
 
-def write_rows(means, outputs, first, last):
-    """Copies (rows, components, ns) to the rows [first, last) of each output."""
+def write_means(sums, carries, weight, outputs, first, last):
+    """Writes those of sums (rows, components, ns) to the rows [first, last) of each output."""
     component = 0
     for name, count in QUANTITIES.items():
         if name in outputs:
-            part = means[:, component : component + count].swapaxes(0, 1)
-            outputs[name][..., first:last, :] = part if count > 1 else part[0]
+            own = slice(component, component + count)
+            means = ((sums[:, own] + carries[:, own]) / weight).swapaxes(0, 1)
+            outputs[name][..., first:last, :] = means if count > 1 else means[0]
         component += count

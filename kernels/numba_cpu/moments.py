@@ -16,27 +16,33 @@ OPERATIONS_PER_THREAD = 200_000_000  # in one launch: well under 0.1 s, so that 
 
 
 @njit
-def split_by_class(field, middle, half_width, y, weight, masses, places):
+def split_by_class(field, middle, half_width, y, weight, by_class, masses, places):
     """Lists the samples with a mass in class 0, then in class 1: xi to `places`, weight (1 - y) or weight y to `masses`
-    (2, LENGTH), zeros behind.
+    (3, LENGTH), zeros behind.
 
-    Returns how many there are in each, and the sum of weight y (1 - y).
+    If not `by_class`, a sample's whole weight is in the class that is nearer, and the third list is of the masses that
+    belong to class 0 nevertheless, or with a minus sign to class 1. Returns how many there are in each list, and the
+    sum of weight y (1 - y).
     """
-    count_0, count_1, softness, inverse = 0, 0, 0.0, 1.0 / half_width
+    count_0, count_1, count_2, softness, inverse = 0, 0, 0, 0.0, 1.0 / half_width
     for n in range(field.size):
         xi = min(max((field[n] - middle) * inverse, -1.0), 1.0)
         share = weight[n] if weight.size > 0 else 1.0
-        mass = share * y[n]
-        masses[0, count_0], masses[1, count_1] = share * (1.0 - y[n]), mass
-        places[0, count_0], places[1, count_1] = xi, xi
-        count_0 += y[n] < 1.0
-        count_1 += y[n] > 0.0
-        softness += mass * (1.0 - y[n])
-    masses[0, count_0 : count_0 + 2 * LANES] = 0.0
-    masses[1, count_1 : count_1 + 2 * LANES] = 0.0
-    places[0, count_0 : count_0 + 2 * LANES] = 0.0
-    places[1, count_1 : count_1 + 2 * LANES] = 0.0
-    return count_0, count_1, softness
+        label, other = y[n], 1.0 - y[n]
+        near_1 = label > 0.5
+        moved = other if near_1 else -label
+        masses[0, count_0], masses[1, count_1] = (share * other, share * label) if by_class else (share, share)
+        masses[2, count_2] = share * moved
+        places[0, count_0], places[1, count_1], places[2, count_2] = xi, xi, xi
+        count_0 += other > 0.0 if by_class else not near_1
+        count_1 += label > 0.0 if by_class else near_1
+        count_2 += moved != 0.0 and not by_class
+        softness += share * label * other
+    counts = count_0, count_1, count_2
+    for k in range(3):
+        masses[k, counts[k] : counts[k] + 2 * LANES] = 0.0
+        places[k, counts[k] : counts[k] + 2 * LANES] = 0.0
+    return counts, softness
 
 
 @njit
@@ -63,26 +69,31 @@ def moments_of_class(xi, mass, count, work, moments):
 
 
 @parallel_kernel
-def moments_of_jobs(field, middle, half_width, y, weight, first, last, moments, softness):
+def moments_of_jobs(field, middle, half_width, y, weight, by_class, first, last, moments, softness):
     """Jobs [first, last) of JOB samples, each to its own (2, nodes) of `moments` and its place in `softness`."""
     for job in prange(first, last):
         own = moments[job - first]
-        masses, places, work = np.empty((2, LENGTH)), np.empty((2, LENGTH)), np.empty(own.shape[1] * LANES)
+        masses, places, work = np.empty((3, LENGTH)), np.empty((3, LENGTH)), np.empty(own.shape[1] * LANES)
+        moved = np.zeros(min(2, own.shape[1]))
         own[:] = 0.0
         soft = 0.0
         for start in range(job * JOB, min(job * JOB + JOB, y.size), CHUNK):
             part = slice(start, min(start + CHUNK, y.size))
             weights = weight[part] if weight.size > 0 else weight
-            count_0, count_1, more = split_by_class(field[part], middle, half_width, y[part], weights, masses, places)
-            moments_of_class(places[0], masses[0], count_0, work, own[0])
-            moments_of_class(places[1], masses[1], count_1, work, own[1])
+            counts, more = split_by_class(field[part], middle, half_width, y[part], weights, by_class, masses, places)
+            moments_of_class(places[0], masses[0], counts[0], work, own[0])
+            moments_of_class(places[1], masses[1], counts[1], work, own[1])
+            moments_of_class(places[2], masses[2], counts[2], work[: moved.size * LANES], moved)
             soft += more
+        own[0, : moved.size] += moved
+        own[1, : moved.size] -= moved
         softness[job - first] = soft
 
 
-def moments_of(samples, n, line, advance):
+def moments_of(samples, n, line, by_class, advance):
     """The moments of each class (2, nodes), of which a soft label is in both, and the sum of weight y (1 - y), which
-    that adds to the squared error. `advance` is told of samples, n in all."""
+    that adds to the squared error. If not `by_class`, only the first two are those of the classes; the others are only
+    right as sums over both, in half the time. `advance` is told of samples, n in all."""
     moments, softness, seen = np.zeros((2, line.nodes)), 0.0, 0
     at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * JOB)) * threads()
     along = line.middle[line.field], line.direction[line.field] or 1.0
@@ -94,7 +105,9 @@ def moments_of(samples, n, line, advance):
             last = min(first + at_once, jobs)
             parts, soft = np.empty((last - first, 2, line.nodes)), np.empty(last - first)
             samples_now = min(last * JOB, len(y)) - first * JOB
-            launch(moments_of_jobs, samples_now * line.nodes, field, *along, y, weight, first, last, parts, soft)
+            launch(
+                moments_of_jobs, samples_now * line.nodes, field, *along, y, weight, by_class, first, last, parts, soft
+            )
             # one by one: how many jobs a launch takes depends on the number of threads
             for of_job, soft_of_job in zip(parts, soft, strict=True):
                 moments, softness = moments + of_job, softness + soft_of_job

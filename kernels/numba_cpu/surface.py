@@ -78,8 +78,8 @@ def evaluate(samples, summary, s, t, weighted, outputs, advance):
 
 def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
     """Evaluation of the weighted nodes that stand for all samples."""
-    of_classes, softness = moments.moments_of(samples, summary.n, line, advance)
     by_class = "mse" in outputs
+    of_classes, softness = moments.moments_of(samples, summary.n, line, by_class, advance)
     block = compression.nodes_of_line(of_classes, line, by_class)
     summary = summary._replace(n=len(block.y), blocks=1)
     if by_class:

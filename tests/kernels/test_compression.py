@@ -95,12 +95,18 @@ def line_of(plane, y, weight, tol):
     return samples, compression.line_through(summary_of(samples), AXIS, AXIS, QUANTITIES, tol)
 
 
-@pytest.mark.parametrize("labels", ["noisy", "soft", "zeros", "ones"])
+@pytest.mark.parametrize("labels", ["noisy", "soft", "zeros", "ones", "nearly zeros"])
 def test_moments_of_all_classes_at_once(labels):
-    """One set of nodes has the moments of all samples."""
-    y = make_labels(np.random.default_rng(0), P, labels)
+    """One set of nodes has the moments of all samples, and two moments are those of each class."""
+    nearly = labels == "nearly zeros"
+    y = Q**2 * 1e-20 if nearly else make_labels(np.random.default_rng(0), P, labels)
     samples, line = line_of((0 * Q, Q, 0 * Q), y, WEIGHT, 1e-9)
-    of_classes, _ = moments.moments_of(samples, N, line, lambda done: None)
+    of_classes, softness = moments.moments_of(samples, N, line, False, lambda done: None)
+    np.testing.assert_allclose(softness, (WEIGHT * y * (1 - y)).sum(), rtol=1e-13)
+    xi = (Q - line.middle[1]) / line.direction[1]
+    for two_moments, share in zip(of_classes[:, :2], (WEIGHT * (1 - y), WEIGHT * y), strict=True):
+        want = share @ np.stack([np.ones(N), xi], axis=1)
+        np.testing.assert_allclose(two_moments, want, rtol=0, atol=1e-14 * share.sum())
     block = compression.nodes_of_line(of_classes, line, by_class=False)
     powers = chebyshev.chebvander((Q - line.middle[1]) / line.direction[1], line.nodes - 1)
     of_nodes = chebyshev.chebvander((block.q - line.middle[1]) / line.direction[1], line.nodes - 1)
@@ -115,7 +121,7 @@ def test_moments(n, labels):
     rng = np.random.default_rng(n)
     x, y, weight = rng.uniform(-1, 1, n), make_labels(rng, rng.normal(size=n), labels), rng.exponential(size=n)
     samples, line = line_of((0 * x, x, 0 * x), y, weight, 1e-9)
-    of_classes, softness = moments.moments_of(samples, n, line, lambda done: None)
+    of_classes, softness = moments.moments_of(samples, n, line, True, lambda done: None)
     block = compression.nodes_of_line(of_classes, line, by_class=True)
     half_width = line.direction[1] or 1.0
     for label, share in ((0.0, weight * (1 - y)), (1.0, weight * y)):
