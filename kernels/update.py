@@ -167,7 +167,8 @@ def means_of_torch(X, y, w, b, weight, total):
 
 
 def means_of_numba(X, y, w, b, weight, total):
-    loss, gradient = numba_module("gradient").loss_and_gradient(X, y, weight, np.append(w, b))
+    theta = np.concatenate((w, b.reshape(1)))
+    loss, gradient = numba_module("gradient").loss_and_gradient(X, y, weight, theta)
     return loss / total, gradient[:-1] / total, gradient[-1] / total
 
 
