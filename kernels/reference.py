@@ -54,6 +54,13 @@ def mean(values, weight=None, total=None):
     return weighed(values, weight).sum(-1) / (weight.sum() if total is None else total)
 
 
+def parts_of_mean(values, weight=None, total=None):
+    """What each sample adds to the same, which may be in range where a sum of values isn't."""
+    if weight is None:
+        return values / values.shape[-1]
+    return weighed(values, weight) / (weight.sum() if total is None else total)
+
+
 def weighed(values, weight):
     """weight * values; a weight of 0 makes 0 of an infinity too."""
     return torch.where(weight == 0, 0.0, weight * values)
@@ -123,8 +130,8 @@ def loss_grad(X, y, w, b, cost="bce", sample_weight=None, total=None):
     """Mean cost and its gradient by the chain rule, dz/dw = x and dz/db = 1; X (n, d), y (n,), w (d,), b (1,)."""
     value, slope = COSTS[cost]
     z = X @ w + b
-    dz = slope(z, y)
-    return LossGrad(*(mean(values, sample_weight, total) for values in (value(z, y), dz * X.T, dz)))
+    costs, dz = (parts_of_mean(values, sample_weight, total) for values in (value(z, y), slope(z, y)))
+    return LossGrad(costs.sum(), (dz * X.T).sum(-1), dz.sum())
 
 
 def bce_loss_grad(X, y, w, b, *, sample_weight=None):

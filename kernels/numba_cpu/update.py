@@ -4,6 +4,7 @@ Steps of several features take loss and gradient from `gradient.py`; those of on
 `one_feature.py`. Parameters and sums are float64 whatever the dtype of the data.
 """
 
+import math
 from functools import partial
 
 import numpy as np
@@ -23,24 +24,26 @@ GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 @njit(forceinline=True)
 def descended(theta, gradient, share, rates, trained, largest, velocity):
     """Takes a step along `share` times the gradient, of the parameters `trained` (d + 1,), 1 or 0, or of all for None;
-    False, with `theta` as it was, where that would leave the range of the dtype."""
+    False, with `theta` and `velocity` as they were, where that would leave the range of the dtype."""
     lr, momentum, decay = rates
     inside = True
     for j in range(gradient.size):
-        velocity[j] = momentum * velocity[j] + decay * theta[j] + share * gradient[j]
+        moving = momentum * velocity[j] + decay * theta[j] + share * gradient[j]
         if trained is not None:
-            velocity[j] *= trained[j]
-        gradient[j] = theta[j] - lr * velocity[j]
-        inside &= abs(gradient[j]) <= largest
+            moving *= trained[j]
+        gradient[j] = moving
+        inside &= abs(theta[j] - lr * moving) <= largest
     if inside:
-        theta[: gradient.size] = gradient
+        for j in range(gradient.size):
+            velocity[j] = gradient[j]
+            theta[j] -= lr * velocity[j]
     return inside
 
 
 @njit
 def mean_of_batch(X, layout, y, weights, begin, end, theta, squared, block, gradient):
     """Writes the gradient of the mean over the samples [begin, end) to `gradient` (d + 1,); returns the mean of their
-    losses. Sums may be beyond the range, so each sample is divided by their number before."""
+    losses. No sum of samples goes beyond the range before it is divided by their number."""
     share = np.empty(end)  # pages before the batch are never touched
     share[begin:] = 1.0 / (end - begin)
     if weights.size > 0:
@@ -85,10 +88,11 @@ def run_features(
             loss += add_span(X, layout, y, weights, row, stop, theta, squared, block, z, near, gradient)
         share = 1.0 / (end - begin)
         loss *= share
-        if not loss <= largest:  # sums, or the logits of samples that are right, may be beyond the range
-            share, loss = 1.0, mean_of_batch(X, layout, y, weights, begin, end, theta, squared, block, gradient)
         if not (loss <= largest and descended(theta, gradient, share, rates, trained, largest, velocity)):
-            return step
+            # sums, or the logits of samples that are right, may be beyond the range where means aren't
+            loss = mean_of_batch(X, layout, y, weights, begin, end, theta, squared, block, gradient)
+            if not (loss <= largest and descended(theta, gradient, 1.0, rates, trained, largest, velocity)):
+                return step
         wait -= 1
         if wait == 0:
             ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss
@@ -122,29 +126,40 @@ def run_large_batches(
     for step in range(first, last):
         begin = step % -(-n // batch_size) * batch_size
         end = min(begin + batch_size, n)
-        loss, gradient = sums_of_large_batch(samples, order, begin, end, theta[: d + 1], squared)
-        loss /= end - begin
+        loss, gradient = means_of_large_batch(samples, order, begin, end, theta[: d + 1], squared)
         with np.errstate(over="ignore", invalid="ignore"):
-            velocity[:] = momentum * velocity + decay * theta[: d + 1] + gradient / (end - begin)
-            velocity *= 1.0 if trained is None else trained
-            moved = theta[: d + 1] - lr * velocity
+            moving = momentum * velocity + decay * theta[: d + 1] + gradient
+            moving *= 1.0 if trained is None else trained
+            moved = theta[: d + 1] - lr * moving
         if not (loss <= largest and np.abs(moved).max() <= largest):
             return step
-        theta[: d + 1] = moved
+        velocity[:], theta[: d + 1] = moving, moved
         if every and (step + 1) % every == 0:
             kept = step // every
             ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss
     return -1
 
 
-def sums_of_large_batch(samples, order, begin, end, theta, squared):
-    if order is None:
-        return loss_and_gradient(*taken(samples, slice(begin, end)), theta, squared)
+def means_of_large_batch(samples, order, begin, end, theta, squared):
+    """Mean loss, and gradient (d + 1,) of the mean, though sums may be beyond the range."""
+    for share in (None, 0.5 ** (end - begin).bit_length()):
+        loss, gradient = sums_of_large_batch(samples, order, begin, end, theta, squared, share)
+        if math.isfinite(loss) and np.isfinite(gradient).all():
+            break
+    parts = (end - begin) * (share or 1.0)
+    return loss / parts, gradient / parts
+
+
+def sums_of_large_batch(samples, order, begin, end, theta, squared, share):
+    """Sums of losses and gradients (d + 1,), times a share of the weights, or these themselves for None."""
     loss, gradient = 0.0, np.zeros(len(theta))
-    at_once = max(1, GATHERED // samples[0].shape[1])
+    at_once = end - begin if order is None else max(1, GATHERED // samples[0].shape[1])
     for first in range(begin, end, at_once):
-        rows = order[first : min(first + at_once, end)]
-        loss_of_rows, gradient_of_rows = loss_and_gradient(*taken(samples, rows), theta, squared)
+        some = slice(first, min(first + at_once, end))
+        X, y, weight = taken(samples, some if order is None else order[some])
+        if share is not None:
+            weight = np.full_like(y, share) if weight is None else weight * y.dtype.type(share)
+        loss_of_rows, gradient_of_rows = loss_and_gradient(X, y, weight, theta, squared)
         loss, gradient = loss + loss_of_rows, gradient + gradient_of_rows
     return loss, gradient
 

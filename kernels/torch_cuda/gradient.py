@@ -37,7 +37,7 @@ def costs_and_slopes(z, y, squared):
     residual = torch.where(z > 0, error, -error)
     if squared:
         return error * error, 2 * residual * (smaller / above)
-    return log1p(e) + wrong * z.abs(), residual
+    return log1p(e) + torch.where(wrong == 0, 0.0, wrong * z.abs()), residual  # whatever the logit of one that is right
 
 
 def log1p(e):

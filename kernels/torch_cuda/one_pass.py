@@ -140,17 +140,20 @@ def with_tile(
     inside = rows < n
     x = tile_at(X + rows * stride, inside, d, WHOLE, GROUPS, WIDTH)
     label = column_at(y + rows, inside, WHOLE)
-    e, hinge, slope = exponential_hinge_and_slope(dot(x, weights, GROUPS) + bias, label)
+    z = dot(x, weights, GROUPS) + bias
+    if WEIGHTED:
+        own = column_at(share + rows, inside, WHOLE)
+        z = tl.where(own > 0, z, 0.0)  # which may be infinite
+    e, hinge, slope = exponential_hinge_and_slope(z, label)
+    slope = tl.where((label >= 0) & (label <= 1), slope, float("nan"))
     if not WHOLE:
         e, hinge, slope = tl.where(inside, e, 0.0), tl.where(inside, hinge, 0.0), tl.where(inside, slope, 0.0)
     if WEIGHTED:
-        own = column_at(share + rows, inside, WHOLE)
-        costs += tl.where(own > 0, own * (log1p(e) + hinge), 0.0)  # of an infinite logit too
-        slope = tl.where(own > 0, own * slope, 0.0)
+        costs += own * (log1p(e) + hinge)
+        slope *= own
     else:
         above += e * (1 + above)
         costs += hinge
-    slope = tl.where((label >= 0) & (label <= 1), slope, float("nan"))
     return with_products(products, slope, x, GROUPS), above, costs, slopes + slope
 
 

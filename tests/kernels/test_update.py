@@ -497,6 +497,74 @@ def test_a_loss_that_overflows_ends_any_launch(steps, monkeypatch):
     assert b[0] == pytest.approx(-2)
 
 
+def beyond_the_range(d):
+    """Twelve samples, of which the losses of the last six, of 5e307 each, have means in range but no sums."""
+    X = np.random.default_rng(d).normal(size=(12, d))
+    X[:, 0] = np.arange(12) >= 6
+    w = np.zeros(d)
+    w[0] = 5e307
+    return X, np.where(X[:, 0] > 0, 0.0, np.arange(12) % 2), w, np.ones(1)
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch", "reference"])
+@pytest.mark.parametrize("d", [1, 2, 9])
+@pytest.mark.parametrize("shuffle_seed", [None, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("large", [False, True])
+def test_means_are_in_range_of_sums_that_are_not(large, weighted, shuffle_seed, d, backend, monkeypatch):
+    if large:
+        monkeypatch.setattr(update, "LARGE_BATCH", 1)
+    X, y, w, b = beyond_the_range(d)
+    weight = np.linspace(0.5, 1.5, 12)[::-1].copy() if weighted else None
+    order = np.arange(12) if shuffle_seed is None else np.random.default_rng([shuffle_seed, 0]).permutation(12)
+    settings = {"sample_weight": weight, "shuffle_seed": shuffle_seed, "backend": backend}
+    history = kernels.sgd_run_(X, y, w.copy(), b.copy(), lr=0.1, batch_size=6, epochs=1, **settings)
+    theta, wide = np.append(w, b).astype(np.longdouble), np.column_stack([X, np.ones(12)]).astype(np.longdouble)
+    for step, rows in enumerate((order[:6], order[6:])):
+        share = (np.ones(12) if weight is None else weight)[rows] / np.longdouble(6)
+        z = wide[rows] @ theta
+        loss, slopes = (share * (np.logaddexp(0, z) - y[rows] * z)).sum(), share * (1 / (1 + np.exp(-z)) - y[rows])
+        theta = theta - np.longdouble(0.1) * (slopes @ wide[rows])
+        assert history.loss[step] == pytest.approx(float(loss), rel=1e-13, abs=0)
+        np.testing.assert_allclose(history.w[step], theta[:-1].astype(float), rtol=1e-13, atol=1e-13)
+        assert history.b[step] == pytest.approx(float(theta[-1]), rel=1e-12, abs=0)
+    assert max(history.loss) > 1e307
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch", "reference"])
+@pytest.mark.parametrize("d", [1, 2, 9])
+@pytest.mark.parametrize("large", [False, True])
+def test_gradients_are_in_range_of_sums_that_are_not(large, d, backend, monkeypatch):
+    """Their mean is 7.5e307."""
+    if large:
+        monkeypatch.setattr(update, "LARGE_BATCH", 1)
+    X, lr = np.full((12, d), 1.5e308), 2.0**-1023
+    w, b = np.zeros(d), np.zeros(1)
+    history = kernels.sgd_run_(X, np.zeros(12), w, b, lr=lr, batch_size=12, epochs=1, backend=backend)
+    np.testing.assert_allclose(w, -lr * 7.5e307, rtol=1e-14)
+    assert history.loss[0] == pytest.approx(np.log(2))
+    np.testing.assert_allclose(history.velocity, [*[7.5e307] * d, 0.5], rtol=1e-14)
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize("large", [False, True])
+def test_samples_that_are_right_may_have_infinite_logits(large, backend, monkeypatch):
+    """They change nothing, as if they had no weight."""
+    if large:
+        monkeypatch.setattr(update, "LARGE_BATCH", 1)
+    X, y = np.random.default_rng(0).normal(size=(12, 3)), np.arange(12) % 2.0
+    X[:, 0], X[::3, 0] = 0.0, np.where(y[::3] > 0, 1e200, -1e200)
+    w, b = np.array([1e200, 0.5, -0.5]), np.zeros(1)
+    settings = {"lr": 0.1, "batch_size": 6, "epochs": 2, "history": 1}
+    history = kernels.sgd_run_(X, y, w.copy(), b.copy(), backend=backend, **settings)
+    weight = np.ones(12)
+    weight[::3] = 0.0
+    X[::3, 0] = 0.0
+    want = kernels.sgd_run_(X, y, w.copy(), b.copy(), sample_weight=weight, backend="reference", **settings)
+    for got, wanted in zip(history, want, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-13)
+
+
 @pytest.mark.parametrize("rows", [33, 5000])
 def test_sums_of_float32_losses_do_not_overflow(rows):
     """A product of 1 + e^-|z| = 2 for each sample, in float32."""
