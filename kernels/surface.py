@@ -148,8 +148,9 @@ def surface_on_plane(
     loss is at most 1e-12 + 4 u C, however small it is (plus 1e-307); with other labels or with weights its absolute
     error is at most 1e-14 (1 + mean_n(|p| + |s q| + |t r|)). Spectral: the absolute error is at most (tol + 4 u C)
     max(1, max|quantity|), by a bound computed beforehand; where no interpolation keeps it, evaluation is direct.
-    `plan` says which, and why; with `pos_weight` that of the loss and its derivatives, if these are asked for, as the
-    others are evaluated apart. Accuracy is counted exactly, logits being (p + s q) + t r in float64.
+    A `pos_weight` above 1 multiplies 1e-14 and u, as it does the terms that are rounded. `plan` says which, and why;
+    with `pos_weight` that of the loss and its derivatives, if these are asked for, as the others are evaluated apart.
+    Accuracy is counted exactly, logits being (p + s q) + t r in float64.
     float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much data
     (more on axes of over 500,000 points), and a surface more where direct evaluation writes to an `out` that isn't
     C-contiguous; by "torch" also float64 sums of a quantity.

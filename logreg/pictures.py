@@ -122,8 +122,9 @@ def new_folder(out):
     """Its Path, made where it isn't there yet; ValueError names what it can't be."""
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ValueError(f"out is {str(out)!r}; accepted: a folder, or where one can be made") from error
+    except OSError as error:
+        accepted = "accepted: a folder, or where one can be made"
+        raise ValueError(f"out is {str(out)!r}; {accepted} ({error.strerror})") from error
     return Path(out)
 
 

@@ -55,11 +55,14 @@ def python_of(version):
 
 
 def runs(python):
-    return subprocess.run([python, "--version"], capture_output=True).returncode == 0
+    try:
+        return subprocess.run([python, "--version"], capture_output=True).returncode == 0
+    except OSError:  # not a program, or its interpreter is missing
+        return False
 
 
 def patch(python):
-    return int(python.parts[-3].split(".")[2])
+    return int(re.search(r"\.(\d+)[^.]*$", python.parts[-3])[1])
 
 
 def environment(python, folder, wheel):

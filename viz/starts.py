@@ -29,7 +29,7 @@ FAILED = "#D55E00"
 EMPTY = "white"
 COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
 MARKERS = "osD^v"
-MARKER_SIZE, CLEAR = 9, 7  # points: of a mark, and from the edge, on which one may be, to the labels of ticks
+MARKER_SIZE, CLEAR = 9, 8  # points: of a mark, and from the edge, on which one may be, to the labels of its ticks
 
 
 class StartsPlot(NamedTuple):

@@ -1,5 +1,6 @@
 """Weights of the samples of a surface, of any size; that of the positive class; slopes and sums near overflow."""
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -168,6 +169,24 @@ def test_huge_weights_of_the_positive_class(g):
     got = evaluate(plane, y, method="spectral", tol=1e-13, **options)
     assert got.plan.method == "direct"
     assert_equal(got, evaluate(plane, y, method="direct", **options), ("loss",), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("g", [10.0, 1e3, 3e5, 1e17])
+def test_rounding_grows_with_the_weight_of_the_positive_class_and_no_more(g):
+    """Labels between 0 and 1 put their weight into either class."""
+    p, q, r = 1e3 * PLANE
+    for y in (SOFT, np.full(N, 0.5), HARD):
+        got = evaluate((p, q, r), y, pos_weight=g)
+        for j, t in enumerate(T):
+            for i, s in enumerate(S):
+                z = [mpmath.fsum((p[n], mpmath.mpf(s) * q[n], mpmath.mpf(t) * r[n])) for n in range(N)]
+                losses = [g * y[n] * softplus(-z[n]) + (1 - mpmath.mpf(y[n])) * softplus(z[n]) for n in range(N)]
+                size = (np.abs(p) + np.abs(s * q) + np.abs(t * r)).mean()
+                assert abs(got.loss[j, i] - mpmath.fsum(losses) / N) <= 1e-14 * g * (1 + size)
+
+
+def softplus(z):
+    return mpmath.log1p(mpmath.exp(z)) if z < 0 else z + mpmath.log1p(mpmath.exp(-z))
 
 
 def test_blocks_with_a_weight_of_the_positive_class():

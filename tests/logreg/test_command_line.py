@@ -154,6 +154,7 @@ def test_what_argparse_refuses(arguments, asked, capsys):
         (["--resolution", "1000000"], "GB"),
         (["--out", __file__], "out is '.*test_command_line.py'; accepted: a folder"),
         (["--out", f"{__file__}/under"], "out is '.*under'; accepted: a folder"),
+        (["--out", "/" + "long" * 1000], "out is '.*long'; accepted: a folder, .*too long"),
     ],
     ids=lambda value: " ".join(value).replace(__file__, "FILE") if isinstance(value, list) else None,
 )

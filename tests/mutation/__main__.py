@@ -4,7 +4,7 @@
     python -m tests.mutation --number 150 --seed 0 --out out/mutants.jsonl --skip-done --report docs/mutants.md
 
 Mutants are tried in a copy of the tree, the checkout stays as it is. Each is a line of JSON the moment its verdict is
-known. Those that `equivalent.toml` gives a reason for count as alive and aren't tried. Ends with 1 if another one is.
+known. Those that `equivalent.toml` gives a reason for aren't tried. Ends with 1 if another one is alive.
 """
 
 import argparse
@@ -34,11 +34,14 @@ def main():
         trees = SimpleQueue()
         for k in range(options.workers):
             trees.put(Tree(Path(folder) / str(k)))
-        with ThreadPoolExecutor(options.workers) as pool:
+        pool = ThreadPoolExecutor(options.workers)
+        try:
             for record in map(Future.result, as_completed(pool.submit(judged, trees, found) for found in todo)):
                 with open(options.out, "a", encoding="utf-8") as file:
                     print(json.dumps(record), file=file)
                 print(report.line(record), flush=True)
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C waits for those that have begun
     digests = {found["digest"] for found in drawn}
     found = [record for record in report.records(options.out).values() if record["digest"] in digests]
     found.sort(key=lambda record: (record["path"], record["line"]))
@@ -118,7 +121,7 @@ def judged(trees, found):
     tree, killed_by, note = trees.get(), None, None
     try:
         verdict = tree.tested(path, mutant.of((tree.root / path).read_bytes()), tests)
-        if not verdict.passed:
+        if verdict.failed:
             test = verdict.test or tests[0]
             if tree.passes(test):
                 killed_by = verdict.test or f"{test}, as it is read"

@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -167,8 +168,33 @@ def test_verdicts(project, tmp_path, monkeypatch):
 def test_a_loop_without_end_is_seen(project, tmp_path):
     tree = trees.Tree(tmp_path / "copy")
     verdict = tree.tested("kernels/numba_cpu/sums.py", SOURCE.replace("a -= 1", "pass").encode(), ["tests/kernels"])
-    assert (verdict.passed, verdict.test) == (False, "tests/kernels/test_sums.py::test_large")
+    assert (verdict.failed, verdict.test) == (True, "tests/kernels/test_sums.py::test_large")
     assert tree.run(["tests/kernels"]).passed
+
+
+def test_what_takes_too_long_has_not_failed_nor_passed(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(trees, "LIMIT", 0.01)
+    tree = trees.Tree(tmp_path / "copy")
+    verdict = tree.run(["tests/kernels"])
+    assert (verdict.failed, verdict.passed) == (False, False)
+    assert not tree.passes("tests/kernels")
+
+
+def test_what_ends_a_round_ends_what_has_not_begun(project, tmp_path, monkeypatch):
+    begun = []
+
+    def interrupted(_, found):
+        begun.append(found)
+        time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    out = tmp_path / "mutants.jsonl"
+    monkeypatch.setattr("sys.argv", ["", "--number", "100", "--out", str(out)])
+    monkeypatch.setattr(command, "sample", lambda number, seed: [{"path": ""}] * 50)
+    monkeypatch.setattr(command, "judged", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        command.main()
+    assert len(begun) < 50
 
 
 def test_the_draw_goes_by_its_seed(project):

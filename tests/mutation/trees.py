@@ -16,8 +16,9 @@ LIMIT = 400  # seconds of all tests of a mutant, twice what any took that was ki
 
 
 class Verdict(NamedTuple):
-    """Whether no test failed in the time there is, the last test that began, and seconds."""
+    """Whether a test failed, or all passed, in the time there is; the last test that began, and seconds."""
 
+    failed: bool
     passed: bool
     test: str
     seconds: float
@@ -78,7 +79,7 @@ class Tree:
                 stderr=subprocess.DEVNULL,
                 timeout=LIMIT,
             )
-            passed = done.returncode == 0
+            failed, passed = done.returncode != 0, done.returncode == 0
         except subprocess.TimeoutExpired:
-            passed = True  # a test that computes on and on ends before, and fails
-        return Verdict(passed, note.read_text(encoding="utf-8"), time.monotonic() - started)
+            failed, passed = False, False  # a test that computes on and on ends before, and fails
+        return Verdict(failed, passed, note.read_text(encoding="utf-8"), time.monotonic() - started)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 from matplotlib.colors import to_rgba
+from matplotlib.markers import MarkerStyle
 
 from viz import plot_starts
 from viz.inputs import read_starts
-from viz.starts import FAILED, MOST_BINS, binned
+from viz.starts import FAILED, MARKER_SIZE, MARKERS, MOST_BINS, binned
 
 
 def test_maps_share_axes_and_are_titled_by_cost_and_share(study_of):
@@ -32,6 +33,22 @@ def test_axes_are_the_window_and_say_what_they_are(study_of):
     assert [ax.get_ylabel() for ax in axes] == ["bias b at the start", ""]
     for ax in axes:
         assert (ax.get_xlim(), ax.get_ylim()) == ((-2, 2), (-1, 1))
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_labels_of_ticks_are_clear_of_marks_on_the_edge(study_of, marker):
+    """Of one in a corner, its edge of 1.5 points included, where ticks have no length."""
+    style = MarkerStyle(marker)
+    tips = style.get_path().transformed(style.get_transform()).vertices
+    reach = MARKER_SIZE * np.abs(tips).max() + 0.75 * np.sqrt(2)
+    with plt.rc_context({"xtick.major.size": 0, "ytick.major.size": 0}):
+        plot = plot_starts(study_of(100), marks={"in the corner": (-2, -1)})
+        plot.figure.draw_without_rendering()
+        ax = plot.axes["bce"]
+        boxes = [[label.get_window_extent() for label in axis.get_ticklabels()] for axis in (ax.xaxis, ax.yaxis)]
+    below = ax.bbox.y0 - max(box.y1 for box in boxes[0])
+    left = ax.bbox.x0 - max(box.x1 for box in boxes[1])
+    assert min(below, left) * 72 / plot.figure.dpi >= reach
 
 
 def test_bins_have_the_colour_of_failure_or_of_the_steps(study_of):
