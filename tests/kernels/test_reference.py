@@ -425,6 +425,11 @@ def test_linear_bce(weight_shape, bias_shape, y_shape):
     assert torch.autograd.gradcheck(reference.linear_bce, (X.requires_grad_(), weight, bias, y.requires_grad_()))
 
 
+def test_linear_bce_of_a_logit_that_overflows_and_has_no_weight():
+    X, weight, bias, y, own = tensors([[1e-200], [1e200]], [1e200], [0.0], [1.0, 0.0], [1.0, 0.0])
+    assert reference.linear_bce(X, weight, bias, y, sample_weight=own).item() == pytest.approx(np.log1p(np.exp(-1)) / 2)
+
+
 @pytest.mark.parametrize("z", [0.0, 19.9, 20.5, 36.0, 700.0, -20.5])
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_linear_bce_traps(z, label):
