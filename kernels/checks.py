@@ -462,14 +462,14 @@ def theta(name, value, d):
 
 
 def logits(low, high, s, t):
-    """Refuses samples, (p, q, r) between `low` and `high` (3,), whose logits overflow somewhere on the grid."""
-    window = 1.0, np.abs(s).max(), np.abs(t).max()
-    with np.errstate(over="ignore"):
-        largest = float(np.maximum(np.abs(low), np.abs(high)) @ window)
+    """How large a logit and a slope of samples, (p, q, r) between `low` and `high` (3,), may be on the grid; refuses
+    those whose logits overflow."""
+    most_s, most_t = float(np.abs(s).max()), float(np.abs(t).max())
+    p, q, r = (max(-least, most) for least, most in zip(low.tolist(), high.tolist(), strict=True))
+    largest = p + q * most_s + r * most_t
     if math.isinf(largest):  # NaN, which only values on a card can be here, is returned
-        raise ValueError(
-            f"s and t reach {window[1]:g} and {window[2]:g}, where logits overflow; accepted: finite logits"
-        )
+        raise ValueError(f"s and t reach {most_s:g} and {most_t:g}, where logits overflow; accepted: finite logits")
+    return largest, max(q, r)
 
 
 def backend(value, **arrays):

@@ -132,12 +132,13 @@ class Group(NamedTuple):
     grown: float = 1.0
 
 
-def groups_of(samples, summary, s, t, names, pos_weight):
+def groups_of(samples, summary, reach, names, pos_weight):
     """Groups of all the quantities, that of the loss first: the weight of the positive class is of the loss and its
-    derivatives alone, and where sums of these would overflow, the samples' weights are made less."""
-    exponent = 0 if sums_fit(summary, s, t, pos_weight) else max(0, math.frexp(summary.weight)[1])
-    own = tuple(name for name in names if name in OF_LOSS)
-    if not own or (pos_weight is None and exponent == 0):
+    derivatives alone, and where sums of these would overflow, the samples' weights are made less. `reach` is how large
+    a logit and a slope may be."""
+    exponent = 0 if sums_fit(summary, reach, pos_weight) else max(0, math.frexp(summary.weight)[1])
+    own = () if pos_weight is None and exponent == 0 else tuple(name for name in names if name in OF_LOSS)
+    if not own:
         return [Group(samples, summary, names)]
     reweighed = Reweighed(samples, pos_weight, exponent)
     summary_of_own = summary._replace(weight=math.ldexp(summary.weight, -exponent))
@@ -149,10 +150,9 @@ def groups_of(samples, summary, s, t, names, pos_weight):
     return [*groups, Group(samples, summary, others)] if others else groups
 
 
-def sums_fit(summary, s, t, pos_weight):
+def sums_fit(summary, reach, pos_weight):
     """Whether no sum of logits, slopes or their products over all samples can overflow."""
-    p, q, r = (float(size) for size in np.maximum(np.abs(summary.low), np.abs(summary.high)))
-    logit, slope = p + q * float(np.abs(s).max()) + r * float(np.abs(t).max()), max(q, r)
+    logit, slope = reach
     return not summary.weight * max(1.0, pos_weight or 0.0) * max(logit, slope, slope * slope) >= LARGEST_SUM
 
 

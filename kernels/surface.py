@@ -181,8 +181,8 @@ def plan_surface(
     samples = samples_of(plane, y, sample_weight)
     checks.backend(None, **samples.named)
     summary = summary_of(samples)
-    checks.logits(summary.low, summary.high, *axes)
-    group, *_ = groups_of(samples, summary, *axes, names, pos_weight)
+    reach = checks.logits(summary.low, summary.high, *axes)
+    group, *_ = groups_of(samples, summary, reach, names, pos_weight)
     return planning.choose(group, *axes, method, tol).plan
 
 
@@ -208,12 +208,12 @@ def evaluated(samples, s, t, names, out, backend, progress, *, method, tol, pos_
     with reporter(progress) as report:
         outputs = checks.outputs_of(out, names, (len(t), len(s)), samples.dtype, samples.arrays)
         summary = summary_of(samples)
-        checks.logits(summary.low, summary.high, s, t)
+        reach = checks.logits(summary.low, summary.high, s, t)
         if backend == "reference":
             plan = Plan("direct", None, 0.0, "the reference evaluates every sample at every point")
             evaluate_by_reference(samples, s, t, outputs, pos_weight, report)
             return outputs, plan
-        groups = groups_of(samples, summary, s, t, names, pos_weight)
+        groups = groups_of(samples, summary, reach, names, pos_weight)
         chosen = [planning.choose(group, s, t, method, tol) for group in groups]
         parts = in_parts(report, [summary.n * len(s) * len(t) * len(group.names) for group in groups])
         evaluate = evaluate_by_torch if backend == "torch" else numba_module("surface").surface_on_plane

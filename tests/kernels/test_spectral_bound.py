@@ -23,7 +23,7 @@ def problem(seed):
     s, t = (rng.uniform(-3, 3) + np.sort(rng.uniform(-2, 2, points)) for points in rng.integers(150, 400, 2))
     tol = 10.0 ** -rng.integers(3, 13)
     samples = ArraySamples(tuple(plane), rng.integers(0, 2, n) * 1.0, None, like=None)
-    (group,) = groups_of(samples, summary_of(samples), s, t, names, None)
+    (group,) = groups_of(samples, summary_of(samples), (1.0, 1.0), names, None)
     return planning.choose(group, s, t, "spectral", tol), plane, s, t, names
 
 
