@@ -8,9 +8,17 @@ import numpy as np
 from numba import njit
 
 from bench.report import ROOT
-from kernels.numba_cpu.elementary import exp, exp2, exp_negative, exp_normal, log1p_scaled, over_one_plus, softplus
-from kernels.numba_cpu.one_feature import sigmoid_in_range
-from kernels.numba_cpu.simd import absolute, select
+from kernels.numba_cpu.training.one_feature import sigmoid_in_range
+from kernels.numba_cpu.vector.elementary import (
+    exp,
+    exp2,
+    exp_negative,
+    exp_normal,
+    log1p_scaled,
+    over_one_plus,
+    softplus,
+)
+from kernels.numba_cpu.vector.operators import absolute, select
 from tests.ulp import LN2, OVERFLOW, applied, logarithmic, neighbours, uniform, worst_error
 
 POINTS = 20_000  # in each range

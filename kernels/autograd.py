@@ -11,9 +11,10 @@ import torch
 from torch._C import _functorch as functorch
 from torch.autograd import forward_ad
 
-from kernels import checks, reference
+from kernels import reference
+from kernels.arguments import arrays, devices, models, numbers
+from kernels.arguments.weighting import weigh_positive
 from kernels.update import data_of, mean_loss_grad
-from kernels.weighting import weigh_positive
 
 OPERATOR = "logreg_kernels::linear_bce"
 
@@ -27,11 +28,11 @@ torch.library.define(
 
 def loss_and_gradient(X, weight, bias, y, sample_weight, pos_weight):
     """Mean loss () and its gradients, in the shapes of weight and bias."""
-    backend = checks.backend(None, X=X, weight=weight, bias=bias, y=y, sample_weight=sample_weight)
+    backend = devices.chosen_backend(None, X=X, weight=weight, bias=bias, y=y, sample_weight=sample_weight)
     sample_weight = None if sample_weight is None else sample_weight.reshape(-1)
     X_array, y_array, *weights = data_of(X, y, sample_weight, pos_weight, by_samples=True)
     w, b = (
-        checks.coefficients(name, value, (value.shape,), checks.dtype_of(X_array))
+        models.coefficients(name, value, (value.shape,), arrays.dtype_of(X_array))
         for name, value in (("weight", weight), ("bias", bias))
     )
     means = mean_loss_grad(X_array, y_array, w, b, *weights, backend)
@@ -191,7 +192,7 @@ def refuse(name, what):
 def linear_bce(X, weight, bias, y, sample_weight, pos_weight):
     """`kernels.linear_bce`"""
     if pos_weight is not None and not isinstance(pos_weight, torch.Tensor):
-        number = pos_weight if isinstance(pos_weight, float) else checks.pos_weight(pos_weight)
+        number = pos_weight if isinstance(pos_weight, float) else numbers.pos_weight(pos_weight)
         pos_weight = torch.tensor(number, dtype=torch.float64)
     arguments = X, weight, bias, y, sample_weight, pos_weight
     check(*arguments)

@@ -1,6 +1,6 @@
 """Training from many starts at once: the public function, its checks, and the choice of backend."""
 
-from kernels import checks, weighting
+from kernels.arguments import arrays, dataset, devices, memory, models, numbers, weighting
 from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
 from kernels.results import Ensemble, Run
@@ -55,25 +55,25 @@ def sgd_ensemble(
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit.
     """
-    backend = checks.backend(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
-    X_array = checks.features("X", X)
+    backend = devices.chosen_backend(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
+    X_array = dataset.features("X", X)
     n, d = X_array.shape
-    dtype = checks.dtype_of(X_array)
-    y_array = checks.labels(y, n, dtype)
-    starts = checks.starts(w0, b0, d, dtype)
+    dtype = arrays.dtype_of(X_array)
+    y_array = dataset.labels(y, n, dtype)
+    starts = models.starts(w0, b0, d, dtype)
     k = len(starts[1])
     settings = {
-        "lr": checks.rate("lr", lr),
-        "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
-        "epochs": checks.whole("epochs", epochs, 0),
-        "loss": checks.one_of("loss", loss, checks.COSTS),
-        "history_of": checks.members("history_of", history_of, k),
+        "lr": numbers.nonnegative("lr", lr),
+        "batch_size": min(numbers.integer("batch_size", batch_size, 1), n),
+        "epochs": numbers.integer("epochs", epochs, 0),
+        "loss": numbers.one_of("loss", loss, numbers.COSTS),
+        "history_of": numbers.members("history_of", history_of, k),
     }
-    steps = checks.steps_of(settings["epochs"], n, settings["batch_size"])
-    checks.memory((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype, [X_array])
+    steps = numbers.number_of_steps(settings["epochs"], n, settings["batch_size"])
+    memory.check_fits((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype, [X_array])
     y_array, weight = weighting.in_dtype(*weighting.of_training(y_array, sample_weight, pos_weight, loss), dtype)
     bodies = {"reference": reference_ensemble, "torch": torch_ensemble}
-    body = bodies.get(backend) or numba_module("ensemble").sgd_ensemble
+    body = bodies.get(backend) or numba_module("training.ensemble").sgd_ensemble
     with reporter(progress) as report:
         ends = body(X_array, y_array, weight, *starts, **settings, progress=report)
     return like(X, ends)
@@ -82,7 +82,9 @@ def sgd_ensemble(
 def like(X, ends):
     """An Ensemble of the kind of arrays that X is."""
     *fields, history = ends
-    return Ensemble(*(checks.like(X, field) for field in fields), Run(*(checks.like(X, field) for field in history)))
+    return Ensemble(
+        *(arrays.as_kind_of(X, field) for field in fields), Run(*(arrays.as_kind_of(X, field) for field in history))
+    )
 
 
 def reference_ensemble(X, y, weight, w0, b0, *, progress, **settings):
@@ -101,4 +103,4 @@ def reference_ensemble(X, y, weight, w0, b0, *, progress, **settings):
 def torch_ensemble(X, y, weight, w0, b0, **settings):
     X, y, w0, b0 = on_tensors(X, y, w0, b0)
     weights = None if weight is None else on_tensors(weight)[0]
-    return torch_module("ensemble").sgd_ensemble(X, y, weights, w0, b0, **settings)
+    return torch_module("graphs.ensemble").sgd_ensemble(X, y, weights, w0, b0, **settings)

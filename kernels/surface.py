@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from kernels import checks, planning
+from kernels.arguments import arrays, dataset, devices, grids, models, numbers
+from kernels.arguments.samples import ArraySamples, StreamedSamples, groups_of, read_twice, summary_of, whole
 from kernels.backends import numba_module, on_tensors, torch_module, viewable
+from kernels.mathematics import planning
 from kernels.progress import in_parts, reporter
 from kernels.results import LogitPlane, Plan, Surface
-from kernels.samples import ArraySamples, StreamedSamples, groups_of, read_twice, summary_of, whole
 
 FEATURES_AT_ONCE = 2**22  # values of X that are widened
 
@@ -36,17 +37,17 @@ def loss_surface(
     with plane (0, x, 1). Returns the surface (len(b), len(w)), row = b, in the dtype of x: what
     `matplotlib.contour(w, b, surface)` takes.
     """
-    backend = checks.backend(backend, x=x, y=y, sample_weight=sample_weight, out=out)
-    feature = checks.feature("x", x)
-    fixed = np.array([0, 1], checks.dtype_of(feature))
-    zero, one = (checks.like(feature, value) for value in (fixed[:1], fixed[1:]))
+    backend = devices.chosen_backend(backend, x=x, y=y, sample_weight=sample_weight, out=out)
+    feature = dataset.feature("x", x)
+    fixed = np.array([0, 1], arrays.dtype_of(feature))
+    zero, one = (arrays.as_kind_of(feature, value) for value in (fixed[:1], fixed[1:]))
     plane = zero, feature, one
     n = len(feature)
-    samples = ArraySamples(plane, checks.labels(y, n), checks.weights(sample_weight, n), like=x)
-    axes = checks.axis("w", w), checks.axis("b", b)
-    options = {"method": method, "tol": tol, "pos_weight": checks.pos_weight(pos_weight)}
+    samples = ArraySamples(plane, dataset.labels(y, n), dataset.weights(sample_weight, n), like=x)
+    axes = grids.axis("w", w), grids.axis("b", b)
+    options = {"method": method, "tol": tol, "pos_weight": numbers.pos_weight(pos_weight)}
     surfaces, _ = evaluated(samples, *axes, ("loss",), out, backend, progress, **options)
-    return checks.like(x, surfaces["loss"]) if out is None else out
+    return arrays.as_kind_of(x, surfaces["loss"]) if out is None else out
 
 
 def logit_plane(X, center, s_direction, t_direction, *, backend=None):
@@ -63,26 +64,26 @@ def logit_plane(X, center, s_direction, t_direction, *, backend=None):
     Raises ValueError or TypeError that name a wrong argument.
     """
     if is_batches(X):
-        checks.backend(backend)
+        devices.chosen_backend(backend)
         return PlaneBlocks(X, (center, s_direction, t_direction))
-    checks.backend(backend, X=X)
-    sparse = checks.is_sparse(X)
-    features = checks.sparse_features("X", X) if sparse else checks.features("X", X)
+    devices.chosen_backend(backend, X=X)
+    sparse = arrays.is_sparse(X)
+    features = dataset.sparse_features("X", X) if sparse else dataset.features("X", X)
     given = {"center": center, "s_direction": s_direction, "t_direction": t_direction}
-    thetas = np.stack([checks.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
-    if checks.is_tensor(features):
-        return LogitPlane(*torch_module("surface").logit_plane(features, thetas))
+    thetas = np.stack([models.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
+    if arrays.is_tensor(features):
+        return LogitPlane(*torch_module("graphs.surface").logit_plane(features, thetas))
     n, d = features.shape
     logits = np.empty((3, n), features.dtype)
     rows = n if sparse else max(1, FEATURES_AT_ONCE // d)
     for start in range(0, n, rows):
         logits[:, start : start + rows] = (features[start : start + rows] @ thetas[:-1] + thetas[-1]).T
-    return LogitPlane(*(checks.like(X, field) for field in logits))
+    return LogitPlane(*(arrays.as_kind_of(X, field) for field in logits))
 
 
 def is_batches(X):
     """Whether X is batches (X, y) and not features: no array of any kind, no nested list of numbers."""
-    if checks.is_tensor(X) or checks.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
+    if arrays.is_tensor(X) or arrays.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
         return False
     if not isinstance(X, (list, tuple)):
         return True
@@ -158,14 +159,14 @@ def surface_on_plane(
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
     is then untouched.
     """
-    names = checks.quantities_of(quantities)
-    axes = checks.axis("s", s), checks.axis("t", t)
+    names = grids.quantities_of(quantities)
+    axes = grids.axis("s", s), grids.axis("t", t)
     samples = samples_of(plane, y, sample_weight)
-    backend = checks.backend(backend, **samples.named, out=out)
-    options = {"method": method, "tol": tol, "pos_weight": checks.pos_weight(pos_weight)}
+    backend = devices.chosen_backend(backend, **samples.named, out=out)
+    options = {"method": method, "tol": tol, "pos_weight": numbers.pos_weight(pos_weight)}
     surfaces, plan = evaluated(samples, *axes, names, out, backend, progress, **options)
-    found = {name: checks.like(samples.like, surfaces[name]) for name in names}
-    grid = (checks.like(samples.like, axis) for axis in axes)
+    found = {name: arrays.as_kind_of(samples.like, surfaces[name]) for name in names}
+    grid = (arrays.as_kind_of(samples.like, axis) for axis in axes)
     return Surface(*grid, **found, plan=plan)
 
 
@@ -173,24 +174,24 @@ def plan_surface(
     plane, y, s, t, *, quantities=("loss",), sample_weight=None, pos_weight=None, method="auto", tol=1e-12
 ):
     """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it."""
-    names = checks.quantities_of(quantities)
-    axes = checks.axis("s", s), checks.axis("t", t)
-    checks.one_of("method", method, checks.METHODS)
-    checks.tolerance(tol)
-    pos_weight = checks.pos_weight(pos_weight)
+    names = grids.quantities_of(quantities)
+    axes = grids.axis("s", s), grids.axis("t", t)
+    numbers.one_of("method", method, numbers.METHODS)
+    numbers.tolerance(tol)
+    pos_weight = numbers.pos_weight(pos_weight)
     samples = samples_of(plane, y, sample_weight)
-    checks.backend(None, **samples.named)
+    devices.chosen_backend(None, **samples.named)
     summary = summary_of(samples)
-    reach = checks.logits(summary.low, summary.high, *axes)
+    reach = grids.reach_of_logits(summary.low, summary.high, *axes)
     group, *_ = groups_of(samples, summary, reach, names, pos_weight)
     return planning.choose(group, *axes, method, tol).plan
 
 
 def samples_of(plane, y, sample_weight):
     if isinstance(plane, LogitPlane):
-        fields = checks.plane_of(plane)
+        fields = grids.plane_of(plane)
         n = len(fields[0])
-        return ArraySamples(fields, checks.labels(y, n), checks.weights(sample_weight, n), like=plane.offset)
+        return ArraySamples(fields, dataset.labels(y, n), dataset.weights(sample_weight, n), like=plane.offset)
     if not hasattr(plane, "__iter__"):
         accepted = "a LogitPlane, as logit_plane makes it, or blocks (LogitPlane, y)"
         raise TypeError(f"plane is a {type(plane).__name__}; accepted: {accepted}")
@@ -203,12 +204,12 @@ def samples_of(plane, y, sample_weight):
 
 def evaluated(samples, s, t, names, out, backend, progress, *, method, tol, pos_weight):
     """{quantity: array} and the Plan, of samples, axes and quantities that are checked; checks the rest."""
-    checks.one_of("method", method, checks.METHODS)
-    checks.tolerance(tol)
+    numbers.one_of("method", method, numbers.METHODS)
+    numbers.tolerance(tol)
     with reporter(progress) as report:
-        outputs = checks.outputs_of(out, names, (len(t), len(s)), samples.dtype, samples.arrays)
+        outputs = grids.outputs_of(out, names, (len(t), len(s)), samples.dtype, samples.arrays)
         summary = summary_of(samples)
-        reach = checks.logits(summary.low, summary.high, s, t)
+        reach = grids.reach_of_logits(summary.low, summary.high, s, t)
         if backend == "reference":
             plan = Plan("direct", None, 0.0, "the reference evaluates every sample at every point")
             evaluate_by_reference(samples, s, t, outputs, pos_weight, report)
@@ -216,7 +217,7 @@ def evaluated(samples, s, t, names, out, backend, progress, *, method, tol, pos_
         groups = groups_of(samples, summary, reach, names, pos_weight)
         chosen = [planning.choose(group, s, t, method, tol) for group in groups]
         parts = in_parts(report, [summary.n * len(s) * len(t) * len(group.names) for group in groups])
-        evaluate = evaluate_by_torch if backend == "torch" else numba_module("surface").surface_on_plane
+        evaluate = evaluate_by_torch if backend == "torch" else numba_module("grid.surface").surface_on_plane
         for group, (_, *way), part in zip(groups, chosen, parts, strict=True):
             evaluate(group.samples, group.summary, s, t, {name: outputs[name] for name in group.names}, *way, part)
     return outputs, chosen[0].plan
@@ -224,9 +225,9 @@ def evaluated(samples, s, t, names, out, backend, progress, *, method, tol, pos_
 
 def evaluate_by_torch(samples, summary, s, t, outputs, interpolation, line, report):
     tensors = dict(zip(outputs, on_tensors(*outputs.values()), strict=True))
-    torch_module("surface").surface_on_plane(samples, summary, s, t, tensors, interpolation, line, report)
+    torch_module("graphs.surface").surface_on_plane(samples, summary, s, t, tensors, interpolation, line, report)
     for name, out in outputs.items():
-        if not checks.is_tensor(out) and viewable(out) is not out:
+        if not arrays.is_tensor(out) and viewable(out) is not out:
             out[:] = tensors[name].numpy()
 
 

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from kernels import checks, weighting
+from kernels.arguments import arrays, dataset, devices, memory, models, numbers, weighting
+from kernels.arguments.weighting import in_units, weigh_positive
 from kernels.backends import numba_module, on_tensors, torch_module
 from kernels.progress import reporter
 from kernels.results import LossGrad, Run
-from kernels.weighting import in_units, weigh_positive
 
 
 def bce_loss_grad(X, y, w, b, *, sample_weight=None, pos_weight=None, backend=None):
@@ -33,20 +33,20 @@ def bce_loss_grad(X, y, w, b, *, sample_weight=None, pos_weight=None, backend=No
     Raises ValueError or TypeError that name a wrong argument; values of `X` and `y` are looked at only after a result
     that isn't finite, and of CUDA tensors never: the result says it.
     """
-    backend = checks.backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
+    backend = devices.chosen_backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array, *weights = data_of(X, y, sample_weight, pos_weight)
-    dtype, d = checks.dtype_of(X_array), X_array.shape[1]
-    w_array = checks.coefficients("w", w, [(d,)], dtype)
-    b_array = beside(X_array, checks.coefficients("b", b, [(), (1,)], dtype))
+    dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
+    w_array = models.coefficients("w", w, [(d,)], dtype)
+    b_array = beside(X_array, models.coefficients("b", b, [(), (1,)], dtype))
     result = mean_loss_grad(X_array, y_array, w_array, b_array, *weights, backend)
-    if checks.is_tensor(X_array):
-        return LossGrad(*(checks.cast(value, dtype) for value in result))
+    if arrays.is_tensor(X_array):
+        return LossGrad(*(arrays.cast(value, dtype) for value in result))
     if dtype == np.float32:
         with np.errstate(over="ignore"):
             result = [np.asarray(value, dtype) for value in result]
     loss, grad_w, grad_b = result
-    if checks.is_tensor(X):
-        return LossGrad(*(checks.like(X, np.asarray(value)) for value in (loss, grad_w, grad_b)))
+    if arrays.is_tensor(X):
+        return LossGrad(*(arrays.as_kind_of(X, np.asarray(value)) for value in (loss, grad_w, grad_b)))
     return LossGrad(loss[()], grad_w, grad_b[()])
 
 
@@ -63,24 +63,24 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, pos_weight=None, backend=No
     parameters would leave the range of the dtype; `w` and `b` are untouched then. Of CUDA tensors the loss is returned
     all the same, as nothing waits for the card.
     """
-    backend = checks.backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
+    backend = devices.chosen_backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array, *weights = data_of(X, y, sample_weight, pos_weight)
-    dtype, d = checks.dtype_of(X_array), X_array.shape[1]
-    w_array, b_array = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
-    checks.own_memory(w_array, b_array, X_array, y_array)
-    lr = checks.rate("lr", lr)
+    dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
+    w_array, b_array = models.parameter("w", w, (d,), dtype), models.parameter("b", b, (1,), dtype)
+    models.check_no_aliasing(w_array, b_array, X_array, y_array)
+    lr = numbers.nonnegative("lr", lr)
     loss, grad_w, grad_b = mean_loss_grad(X_array, y_array, w_array, b_array, *weights, backend)
-    if checks.is_tensor(X_array):
-        return torch_module("update").sgd_step_(w_array, b_array, loss, grad_w, grad_b, lr)
+    if arrays.is_tensor(X_array):
+        return torch_module("graphs.update").sgd_step_(w_array, b_array, loss, grad_w, grad_b, lr)
     with np.errstate(over="ignore", invalid="ignore"):
         moved = w_array - lr * grad_w, b_array - lr * grad_b
         loss, new_w, new_b = (np.asarray(value, dtype) for value in (loss, *moved))
-    if not all(map(checks.is_finite, (loss, new_w, new_b))):
+    if not all(map(arrays.is_finite, (loss, new_w, new_b))):
         raise FloatingPointError(f"sgd_step_: the loss or the step leaves the range of {dtype} (lr = {lr})")
-    tell = checks.watch(w, b)
+    tell = models.version_bumper(w, b)
     w_array[:], b_array[:] = new_w, new_b
     tell()
-    return checks.like(X, loss) if checks.is_tensor(X) else loss[()]
+    return arrays.as_kind_of(X, loss) if arrays.is_tensor(X) else loss[()]
 
 
 def linear_bce(X, weight, bias, y, *, sample_weight=None, pos_weight=None):
@@ -108,29 +108,29 @@ def linear_bce(X, weight, bias, y, *, sample_weight=None, pos_weight=None):
 def data_of(X, y, sample_weight=None, pos_weight=None, by_samples=False):
     """Features, labels and weights or None, as arrays of one dtype, and what weighted sums are divided by: the sum of
     `sample_weight` or, if `by_samples`, their number. Values of X, and of y in its dtype, may not yet be checked."""
-    X_array = checks.matrix("X", X)
+    X_array = dataset.matrix("X", X)
     n = len(X_array)
-    dtype = checks.dtype_of(X_array)
-    y_array = checks.unchecked_labels(y, n, dtype)
-    weight, total = checks.weights(sample_weight, n, zeros=by_samples), n
-    pos_weight = checks.pos_weight(pos_weight)
+    dtype = arrays.dtype_of(X_array)
+    y_array = dataset.unchecked_labels(y, n, dtype)
+    weight, total = dataset.weights(sample_weight, n, zeros=by_samples), n
+    pos_weight = numbers.pos_weight(pos_weight)
     if weight is None and pos_weight is None:
         return X_array, y_array, weight, total
     if weight is not None:
         weight, unit = in_units(weight)
-        total = n / unit if by_samples else checks.cast(weight, dtype).sum(dtype=weight.dtype)
+        total = n / unit if by_samples else arrays.cast(weight, dtype).sum(dtype=weight.dtype)
     if pos_weight is not None:
-        checks.check_labels(y_array)
+        dataset.check_labels(y_array)
         y_array, grown = weigh_positive(y_array, None, pos_weight)
         grown, unit = in_units(grown)  # or the product might overflow
         weight, unit_of_product = in_units(grown if weight is None else weight * grown)
         total = total / unit / unit_of_product
-    return X_array, checks.cast(y_array, dtype), checks.cast(weight, dtype), total
+    return X_array, arrays.cast(y_array, dtype), arrays.cast(weight, dtype), total
 
 
 def beside(X, b):
     """A bias (1,) where X is. A number is filled in there: no CUDA graph could capture a copy of it."""
-    return X.new_full((1,), b.item()) if checks.is_tensor(X) and not checks.is_tensor(b) else b
+    return X.new_full((1,), b.item()) if arrays.is_tensor(X) and not arrays.is_tensor(b) else b
 
 
 def mean_loss_grad(X, y, w, b, weight, total, backend):
@@ -138,7 +138,7 @@ def mean_loss_grad(X, y, w, b, weight, total, backend):
     they are not finite. Of CUDA tensors the means are tensors too."""
     means = MEANS[backend]
     result = means(X, y, w, b, weight, total)
-    if checks.is_tensor(X) or all_finite(*result):
+    if arrays.is_tensor(X) or all_finite(*result):
         return result
     check_data(X, y)
     share = 0.5 ** len(y).bit_length()  # of it the sums are below the means, which may be in range where they aren't
@@ -148,7 +148,7 @@ def mean_loss_grad(X, y, w, b, weight, total, backend):
 
 
 def all_finite(loss, grad_w, grad_b):
-    return math.isfinite(loss) and math.isfinite(grad_b) and checks.is_finite(grad_w)
+    return math.isfinite(loss) and math.isfinite(grad_b) and arrays.is_finite(grad_w)
 
 
 def means_of_reference(X, y, w, b, weight, total):
@@ -162,13 +162,13 @@ def means_of_reference(X, y, w, b, weight, total):
 
 def means_of_torch(X, y, w, b, weight, total):
     share = None if weight is None else on_tensors(weight)[0]
-    result = torch_module("gradient").loss_and_gradient(*on_tensors(X, y, w, b), share, total)
-    return result if checks.is_tensor(X) else [value.numpy() for value in result]
+    result = torch_module("graphs.gradient").loss_and_gradient(*on_tensors(X, y, w, b), share, total)
+    return result if arrays.is_tensor(X) else [value.numpy() for value in result]
 
 
 def means_of_numba(X, y, w, b, weight, total):
     theta = np.concatenate((w, b.reshape(1)))
-    loss, gradient = numba_module("gradient").loss_and_gradient(X, y, weight, theta)
+    loss, gradient = numba_module("training.gradient").loss_and_gradient(X, y, weight, theta)
     return loss / total, gradient[:-1] / total, gradient[-1] / total
 
 
@@ -238,33 +238,33 @@ def sgd_run_(
     the step whose loss, or the parameters after it, leave the range of the dtype. After that, or after Ctrl-C, `w` and
     `b` hold the last parameters reached.
     """
-    backend = checks.backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
-    X_array = checks.matrix("X", X)
+    backend = devices.chosen_backend(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
+    X_array = dataset.matrix("X", X)
     n, d = X_array.shape
-    dtype = checks.dtype_of(X_array)
-    y_array = checks.unchecked_labels(y, n, dtype)
-    parameters = checks.parameter("w", w, (d,), dtype), checks.parameter("b", b, (1,), dtype)
-    checks.own_memory(*parameters, X_array, y_array)
+    dtype = arrays.dtype_of(X_array)
+    y_array = dataset.unchecked_labels(y, n, dtype)
+    parameters = models.parameter("w", w, (d,), dtype), models.parameter("b", b, (1,), dtype)
+    models.check_no_aliasing(*parameters, X_array, y_array)
     settings = {
-        "lr": checks.rate("lr", lr),
-        "batch_size": min(checks.whole("batch_size", batch_size, 1), n),
-        "epochs": checks.whole("epochs", epochs, 0),
-        "loss": checks.one_of("loss", loss, checks.COSTS),
-        "shuffle_seed": None if shuffle_seed is None else checks.whole("shuffle_seed", shuffle_seed, 0),
-        "first_epoch": checks.whole("first_epoch", first_epoch, 0),
-        "momentum": checks.rate("momentum", momentum),
-        "weight_decay": checks.rate("weight_decay", weight_decay),
+        "lr": numbers.nonnegative("lr", lr),
+        "batch_size": min(numbers.integer("batch_size", batch_size, 1), n),
+        "epochs": numbers.integer("epochs", epochs, 0),
+        "loss": numbers.one_of("loss", loss, numbers.COSTS),
+        "shuffle_seed": None if shuffle_seed is None else numbers.integer("shuffle_seed", shuffle_seed, 0),
+        "first_epoch": numbers.integer("first_epoch", first_epoch, 0),
+        "momentum": numbers.nonnegative("momentum", momentum),
+        "weight_decay": numbers.nonnegative("weight_decay", weight_decay),
         "trained": trained_beside(frozen, d),
-        "history": checks.whole("history", history, 0),
+        "history": numbers.integer("history", history, 0),
     }
-    steps = checks.steps_of(settings["epochs"], n, settings["batch_size"])
+    steps = numbers.number_of_steps(settings["epochs"], n, settings["batch_size"])
     settings["history"] = min(settings["history"], steps + 1)
     if settings["history"]:
-        checks.memory((steps // settings["history"], d + 2), dtype, [X_array])
+        memory.check_fits((steps // settings["history"], d + 2), dtype, [X_array])
     y_array, weight = weighting.of_training(y_array, sample_weight, pos_weight, loss)
     state = state_of(velocity, *parameters, settings["trained"])
     body = {"reference": reference_run, "torch": torch_run}.get(backend, numba_run)
-    tell = checks.watch(w, b)
+    tell = models.version_bumper(w, b)
     with reporter(progress) as report:
         try:
             path = body(X_array, y_array, weight, state, **settings, progress=report)
@@ -272,7 +272,7 @@ def sgd_run_(
             parameters[0][:], parameters[1][:] = state[1, :d], state[1, d:]
             tell()
     run = *path, state if dtype == np.float32 else state[0]
-    return Run(*(checks.like(X, array) for array in run)) if checks.is_tensor(X) else Run(*run)
+    return Run(*(arrays.as_kind_of(X, array) for array in run)) if arrays.is_tensor(X) else Run(*run)
 
 
 def trained_beside(frozen, d):
@@ -289,15 +289,15 @@ def state_of(velocity, w, b, trained):
     """Velocity and parameters (2, d + 1), float64, of a run from w (d,) and b (1,), where these are. What isn't trained
     has the velocity 0. Parameters that come with the velocity are taken as those that w and b are rounded from."""
     d, state = len(w), np.zeros((2, len(w) + 1))
-    state[1, :d], state[1, d:] = (values.cpu() if checks.on_card(values) else values for values in (w, b))
+    state[1, :d], state[1, d:] = (values.cpu() if arrays.is_cuda(values) else values for values in (w, b))
     if velocity is not None:
-        moving, *exact = checks.velocity(velocity, d)
+        moving, *exact = models.velocity(velocity, d)
         state[0] = moving if trained is None else moving * trained
         for values in exact:
             with np.errstate(over="ignore"):
-                rounded = values.astype(checks.dtype_of(w))
+                rounded = values.astype(arrays.dtype_of(w))
             state[1] = np.where(rounded == state[1], values, state[1])
-    return checks.like(w, state) if checks.on_card(w) else state
+    return arrays.as_kind_of(w, state) if arrays.is_cuda(w) else state
 
 
 def numba_run(X, y, weight, state, **settings):
@@ -307,7 +307,7 @@ def numba_run(X, y, weight, state, **settings):
     if settings["epochs"] == 0:
         check_data(X, y)
     try:
-        return numba_module("update").sgd_run_(X, y, weight, state, **settings)
+        return numba_module("training.update").sgd_run_(X, y, weight, state, **settings)
     except FloatingPointError:
         end = state.copy()
         state[:] = start
@@ -317,8 +317,8 @@ def numba_run(X, y, weight, state, **settings):
 
 
 def check_data(X, y):
-    checks.check_labels(y)
-    checks.check_finite("X", X)
+    dataset.check_labels(y)
+    arrays.check_finite("X", X)
 
 
 def reference_run(X, y, weight, state, *, progress, **settings):
@@ -342,5 +342,5 @@ def reference_run(X, y, weight, state, *, progress, **settings):
 def torch_run(X, y, weight, state, **settings):
     check_data(X, y)
     weights = None if weight is None else on_tensors(weight)[0]
-    path = torch_module("update").sgd_run_(*on_tensors(X, y), weights, *on_tensors(state), **settings)
-    return path if checks.is_tensor(X) else [field.numpy() for field in path]
+    path = torch_module("graphs.update").sgd_run_(*on_tensors(X, y), weights, *on_tensors(state), **settings)
+    return path if arrays.is_tensor(X) else [field.numpy() for field in path]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib
 
-from kernels.checks import QUANTITIES
+from kernels.arguments.grids import QUANTITIES
 from logreg import datasets, directions
 from logreg.explore import Exploration, run_surface
 from logreg.lab import RANDOM_STARTS, Settings, run_lab, run_starts

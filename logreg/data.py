@@ -3,7 +3,7 @@
 import torch
 from torch.utils.data import Dataset
 
-from kernels import checks
+from kernels.arguments import arrays
 
 
 class LabData(Dataset):
@@ -44,7 +44,7 @@ def samples(data):
     except (TypeError, ValueError, LookupError, NotImplementedError):
         kind = type(data).__name__
         raise TypeError(f"data is a {kind}; accepted: a data set or a tuple, of which data[:] is (x, y)") from None
-    x, y = checks.float_array("data x", x), checks.array_of("data y", y)
+    x, y = arrays.float_array("data x", x), arrays.array_of("data y", y)
     x = x[:, None] if x.ndim == 1 else x
     if y.shape not in (x.shape[:1], (len(x), 1) if x.ndim else ()):
         raise ValueError(f"data y has shape {y.shape}; accepted: one label for each of the {x.shape} samples of x")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kernels import checks
+from kernels.arguments import numbers
 from logreg.data import LabData
 
 NAMES = ("breast_cancer", "digits", "lab")
@@ -14,7 +14,7 @@ def load(name):
     Columns of real data get mean 0 and standard deviation 1, constant ones 0. ValueError without scikit-learn, which
     has the real data, or for another name.
     """
-    checks.one_of("name", name, NAMES)
+    numbers.one_of("name", name, NAMES)
     if name == "lab":
         x, y = LabData()[:]
         return x.numpy().astype(np.float64), y.numpy()[:, 0].astype(np.float64)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels import checks
-from kernels.weighting import unit_of, weigh_positive
+from kernels.arguments import arrays, memory, models, numbers
+from kernels.arguments.weighting import unit_of, weigh_positive
 from logreg.model import full_name, parameters
 from logreg.train import History
 
@@ -51,7 +51,7 @@ def plane_around(model, x, y, directions, l2, seed, sample_weight=None, pos_weig
         raise ValueError(f"data x has {x.shape[1]} features; accepted: {len(center) - 1}, as the model has weights")
     if not isinstance(directions, str):
         return Plane(center, *given(directions, x.shape[1]), ("along s_direction", "along t_direction"))
-    checks.one_of("directions", directions, KINDS)
+    numbers.one_of("directions", directions, KINDS)
     if directions == "random":
         return Plane(center, *random_pair(len(center), seed), ("random direction 1", "random direction 2"))
     if directions == "pca":
@@ -82,7 +82,7 @@ def path_of(history):
     `every`, also has `end_w` and `end_b`. TypeError if something is missing, ValueError for shapes that disagree.
     """
     require_run(history, ("w", "b", "start_w", "start_b"))
-    w, b = (checks.array_of(f"history.{name}", getattr(history, name)) for name in "wb")
+    w, b = (arrays.array_of(f"history.{name}", getattr(history, name)) for name in "wb")
     if w.ndim != 2 or b.shape != w.shape[:1]:
         raise ValueError(f"history.w has shape {w.shape} and history.b {b.shape}; accepted: (k, d) and (k,)")
     points = [end_of_path(history, "start", w.shape[1]), np.column_stack([w, b])]
@@ -102,7 +102,7 @@ def require_run(history, fields):
 
 def end_of_path(history, end, d):
     """theta (d + 1,) at the "start" or the "end" of a run."""
-    w, b = (checks.array_of(f"history.{end}_{name}", getattr(history, f"{end}_{name}")) for name in "wb")
+    w, b = (arrays.array_of(f"history.{end}_{name}", getattr(history, f"{end}_{name}")) for name in "wb")
     if w.size != d or b.size != 1:
         raise ValueError(f"history.{end}_w and _b have shapes {w.shape} and {b.shape}; accepted: ({d},) and one number")
     return np.append(w, b)
@@ -115,7 +115,7 @@ def given(directions, d):
         raise ValueError(
             f"directions is a {type(directions).__name__}; accepted: {names} or a pair of vectors ({d + 1},)"
         )
-    pair = np.stack([checks.theta(f"directions[{k}]", vector, d) for k, vector in enumerate(directions)])
+    pair = np.stack([models.theta(f"directions[{k}]", vector, d) for k, vector in enumerate(directions)])
     lengths = np.linalg.norm(pair, axis=1)
     if not lengths.all() or np.linalg.svd(pair / lengths[:, None])[1][1] < SURELY_PARALLEL:
         raise ValueError("directions are parallel or zero; accepted: two vectors that span a plane")
@@ -177,7 +177,7 @@ def hessian(x, theta, l2, share=None):
     the share of each sample (n,) being 1 / n by default."""
     d = x.shape[1]
     share = np.full(len(x), 1 / len(x)) if share is None else share
-    checks.memory((d + 1, d + 1), np.float64)
+    memory.check_fits((d + 1, d + 1), np.float64)
     total = np.zeros((d + 1, d + 1))
     for start in range(0, len(x), ROWS_AT_ONCE):
         rows = np.pad(x[start : start + ROWS_AT_ONCE], ((0, 0), (0, 1)), constant_values=1)

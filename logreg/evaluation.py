@@ -4,9 +4,10 @@ from numbers import Real
 
 import numpy as np
 
-from kernels import LogitPlane, checks, surface_on_plane
+from kernels import LogitPlane, surface_on_plane
+from kernels.arguments import numbers
+from kernels.arguments.samples import OF_LOSS
 from kernels.results import Surface
-from kernels.samples import OF_LOSS
 from logreg.devices import host, moved
 
 FAINT = 1e3  # times the error of interpolation: log contours need digits below that
@@ -88,4 +89,4 @@ def check_penalty(l2):
     """The penalty as a float, finite and >= 0."""
     if not isinstance(l2, Real) or isinstance(l2, bool):
         raise ValueError(f"l2 is {l2!r}; accepted: a finite number >= 0")
-    return checks.rate("l2", l2)
+    return numbers.nonnegative("l2", l2)

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from kernels import checks
+from kernels.arguments import numbers
 from logreg import datasets
 from logreg.devices import card_of
 from logreg.directions import path_of, plane_around, project
@@ -44,7 +44,7 @@ def run_surface(settings):
 
     ValueError names a setting that can't be.
     """
-    checks.whole("resolution", settings.resolution, 2)
+    numbers.integer("resolution", settings.resolution, 2)
     card_of(settings.device)
     data = x, y = datasets.load(settings.data)
     new_folder(settings.out)

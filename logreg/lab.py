@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from kernels import checks
+from kernels.arguments import memory, numbers
 from logreg.conclusion import answer, shares
 from logreg.data import LabData
 from logreg.devices import card_of
@@ -102,11 +102,11 @@ def random_starts(number, settings):
 def check(settings):
     """Refuses what would fail in the middle of the lab."""
     card_of(settings.device)
-    checks.whole("resolution", settings.resolution, 2)
-    checks.memory((settings.resolution, settings.resolution, 4), np.float64)
-    checks.rate("lr", settings.lr)
-    checks.whole("batch_size", settings.batch_size, 1)
-    checks.whole("epochs", settings.epochs, 0)
+    numbers.integer("resolution", settings.resolution, 2)
+    memory.check_fits((settings.resolution, settings.resolution, 4), np.float64)
+    numbers.nonnegative("lr", settings.lr)
+    numbers.integer("batch_size", settings.batch_size, 1)
+    numbers.integer("epochs", settings.epochs, 0)
     if not 0 <= settings.seed < 2**63:
         raise ValueError(f"seed is {settings.seed}; accepted: an integer from 0 to 2^63 - 1")
     for name, value in (("start", settings.start[0]), ("start", settings.start[1]), ("lr", settings.lr)):

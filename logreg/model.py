@@ -3,7 +3,7 @@
 import numpy as np
 from torch import nn, sigmoid
 
-from kernels import checks
+from kernels.arguments import arrays, models
 
 
 class LogisticRegression(nn.Module):
@@ -45,15 +45,15 @@ def parameters(model):
         )
     else:
         layer = linear_layer(model)
-        parts = checks.array_of("the model's weight", layer.weight), checks.array_of("its bias", layer.bias)
+        parts = arrays.array_of("the model's weight", layer.weight), arrays.array_of("its bias", layer.bias)
     theta = np.concatenate([part.reshape(-1) for part in parts])
-    return checks.theta("the model", theta, len(theta) - 1)
+    return models.theta("the model", theta, len(theta) - 1)
 
 
 def fitted(model):
     """`coef_` (d,) and `intercept_` (1,) of a classifier of two classes."""
     classes = len(getattr(model, "classes_", ()))
-    weight, bias = (checks.array_of(f"model.{name}", getattr(model, name)) for name in ("coef_", "intercept_"))
+    weight, bias = (arrays.array_of(f"model.{name}", getattr(model, name)) for name in ("coef_", "intercept_"))
     if classes != 2 or weight.shape not in ((weight.size,), (1, weight.size)) or bias.size != 1:
         raise ValueError(
             f"model is a {full_name(model)} with {classes} classes and coef_ {weight.shape}; accepted: a classifier of "

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels import checks
+from kernels.arguments import grids, memory, numbers
 from kernels.results import Plan
 from logreg import files
 from logreg.directions import Plane, path_of, project
@@ -73,7 +73,7 @@ class PlaneSurface:
     def save(self, path):
         """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it."""
         arrays = {"s": self.s, "t": self.t, **{name: getattr(self.plane, name) for name in VECTORS}}
-        arrays |= {name: getattr(self, name) for name in checks.QUANTITIES if getattr(self, name) is not None}
+        arrays |= {name: getattr(self, name) for name in grids.QUANTITIES if getattr(self, name) is not None}
         about = {"format": FORMAT, "l2": self.l2, "plan": self.plan, "labels": self.plane.labels}
         about = check_about(about | {"explained": self.plane.explained})
         check_layout(files.shapes_of(arrays))
@@ -88,23 +88,23 @@ def is_plane_surface(archive):
 def read_plane_surface(archive):
     """The PlaneSurface of an archive; sizes are checked before arrays are read."""
     found = files.names_in(archive)
-    names = ("s", "t", *VECTORS, *(name for name in checks.QUANTITIES if name in found))
+    names = ("s", "t", *VECTORS, *(name for name in grids.QUANTITIES if name in found))
     files.check_names(found, (*names, files.ABOUT))
     shapes, about = files.shapes_in(archive, names), check_about(files.read_about(archive))
     check_layout(shapes)
-    checks.memory((sum(map(math.prod, shapes.values())),), np.float64)
+    memory.check_fits((sum(map(math.prod, shapes.values())),), np.float64)
     arrays = {name: files.read_array(archive, name, shape) for name, shape in shapes.items()}
     check_values(arrays)
     plane = Plane(*(arrays.pop(name) for name in VECTORS), about["labels"], about["explained"])
-    values = {name: arrays.get(name) for name in checks.QUANTITIES}
+    values = {name: arrays.get(name) for name in grids.QUANTITIES}
     return PlaneSurface(arrays["s"], arrays["t"], plane, **values, l2=about["l2"], plan=about["plan"])
 
 
 def check_layout(shapes):
     """Refuses arrays that don't fit together."""
-    quantities = [name for name in checks.QUANTITIES if name in shapes]
+    quantities = [name for name in grids.QUANTITIES if name in shapes]
     grid, size = (*shapes["t"], *shapes["s"]), shapes["center"]
-    wanted = dict.fromkeys(VECTORS, size) | {name: (*checks.QUANTITIES[name], *grid) for name in quantities}
+    wanted = dict.fromkeys(VECTORS, size) | {name: (*grids.QUANTITIES[name], *grid) for name in quantities}
     vectors = len(shapes["s"]) == len(shapes["t"]) == len(size) == 1
     if not vectors or math.prod(grid) == 0 or size[0] < 2 or not quantities:
         raise ValueError(f"its arrays don't fit together: {shapes}")
@@ -115,7 +115,7 @@ def check_layout(shapes):
 def check_values(arrays):
     """Refuses axes and vectors that are not finite, quantities that can't be. Derivatives may overflow."""
     for name in ("s", "t", *VECTORS):
-        checks.check_finite(name, arrays[name])
+        arrays.check_finite(name, arrays[name])
     for name in ("loss", "mse", "accuracy"):
         if name in arrays:
             files.check_range(name, arrays[name], 1.0 if name == "accuracy" else math.inf)
@@ -139,8 +139,8 @@ def check_about(about):
 
 
 def check_plan(method, nodes, bound, reason):
-    checks.one_of("method", method, checks.METHODS[1:])
-    pair = None if nodes is None else tuple(checks.whole("nodes", number, 1) for number in nodes)
+    numbers.one_of("method", method, numbers.METHODS[1:])
+    pair = None if nodes is None else tuple(numbers.integer("nodes", number, 1) for number in nodes)
     if not (pair is None or len(pair) == 2) or not isinstance(reason, str):
         raise ValueError(f"its plan is {(method, nodes, bound, reason)}; accepted: a pair of nodes or none, a reason")
-    return Plan(method, pair, checks.rate("bound", bound), reason)
+    return Plan(method, pair, numbers.nonnegative("bound", bound), reason)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels import checks, sgd_ensemble
+from kernels import sgd_ensemble
+from kernels.arguments import dataset, memory, numbers
 from logreg.data import samples
 from logreg.devices import card_of, host, moved
 from logreg.surface import interval
@@ -51,15 +52,15 @@ def study_starts(data, w_range, b_range, n, *, lr, batch_size, epochs, seed, dev
     """
     card = card_of(device)
     x, y = samples(data)
-    x = checks.feature("data x", x)[:, None]
-    checks.whole("n", n, 1)
-    checks.memory((n, 12), x.dtype)
-    rng = np.random.default_rng(checks.whole("seed", seed, 0))
+    x = dataset.feature("data x", x)[:, None]
+    numbers.integer("n", n, 1)
+    memory.check_fits((n, 12), x.dtype)
+    rng = np.random.default_rng(numbers.integer("seed", seed, 0))
     ranges = interval("w_range", w_range), interval("b_range", b_range)
     w, b = (rng.uniform(*ends, n).astype(x.dtype) for ends in ranges)
     settings = {"lr": lr, "batch_size": batch_size, "epochs": epochs}
     arrays = moved(card, x, y, w[:, None], b)
-    ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in checks.COSTS}
+    ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in numbers.COSTS}
     names = ("loss", "accuracy", "steps")
     reached = ({cost: host(getattr(one, name)) for cost, one in ends.items()} for name in names)
     return StartsStudy(w, b, *ranges, *reached, epochs * -(-len(x) // min(batch_size, len(x))))

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels import LogitPlane, checks, logit_plane
+from kernels import LogitPlane, logit_plane
+from kernels.arguments import arrays, dataset, grids, memory, numbers
 from logreg import files
 from logreg.data import samples
 from logreg.devices import card_of
@@ -55,7 +56,7 @@ class LossSurface:
         Raises ValueError or TypeError that name a wrong argument.
         """
         card = card_of(device)
-        checks.one_of("loss", loss, checks.COSTS)
+        numbers.one_of("loss", loss, numbers.COSTS)
         check_pos_weight(pos_weight, loss)
         x, y = samples(data)
         points = pair_of_points(resolution)
@@ -106,19 +107,19 @@ class LossSurface:
         """
         card = card_of(device)
         x, y = samples(data)
-        x = checks.features("data x", x).astype(np.float64, copy=False)
-        y = checks.labels(y, len(x), np.float64)
-        names = checks.quantities_of(quantities)
+        x = dataset.features("data x", x).astype(np.float64, copy=False)
+        y = dataset.labels(y, len(x), np.float64)
+        names = grids.quantities_of(quantities)
         l2 = check_penalty(l2)
         windows = extent if is_pair_of_windows(extent) else (extent, extent)
         s, t = (axis("extent", *window) for window in zip(windows, pair_of_points(resolution), strict=True))
-        sample_weight, pos_weight = checks.weights(sample_weight, len(x)), checks.pos_weight(pos_weight)
+        sample_weight, pos_weight = dataset.weights(sample_weight, len(x)), numbers.pos_weight(pos_weight)
         weights = {"sample_weight": sample_weight, "pos_weight": pos_weight}
         plane = plane_around(model, x, y, directions, l2, seed, **weights)
         logits = logit_plane(x, plane.center, plane.s_direction, plane.t_direction)
         surface = evaluate(logits, y, s, t, names, card, **weights)
         add_penalty(surface, l2, plane)
-        values = {name: getattr(surface, name) for name in checks.QUANTITIES}
+        values = {name: getattr(surface, name) for name in grids.QUANTITIES}
         return PlaneSurface(s, t, plane, **values, l2=l2, plan=surface.plan)
 
     @property
@@ -158,7 +159,7 @@ def read_surface(archive):
     files.check_names(files.names_in(archive), (*ARRAYS, files.ABOUT))
     shapes, about = files.shapes_in(archive, ARRAYS), files.read_about(archive)
     check_layout(shapes, about)
-    checks.memory((sum(map(math.prod, shapes.values())),), np.float64)
+    memory.check_fits((sum(map(math.prod, shapes.values())),), np.float64)
     arrays = {name: files.read_array(archive, name, shape) for name, shape in shapes.items()}
     check_values(**arrays)
     return *arrays.values(), about["loss"]
@@ -171,12 +172,12 @@ def check_layout(shapes, about):
         raise ValueError(f"its arrays don't fit together: {shapes}")
     if about["format"] != FORMAT:
         raise ValueError(f"its format is {about['format']}; accepted: {FORMAT}")
-    checks.one_of("loss", about["loss"], checks.COSTS)
+    numbers.one_of("loss", about["loss"], numbers.COSTS)
 
 
 def check_values(w, b, Z):
-    checks.check_finite("w", w)
-    checks.check_finite("b", b)
+    arrays.check_finite("w", w)
+    arrays.check_finite("b", b)
     files.check_range("Z", Z)
 
 
@@ -187,7 +188,7 @@ def check_pos_weight(value, loss):
 
 def loss_over(x, y, w, b, loss, card, **weights):
     """The loss of one-feature samples over the grid (nb, nw)."""
-    feature = checks.feature("data x", x).astype(np.float64)
+    feature = dataset.feature("data x", x).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
     name = {"bce": "loss", "mse": "mse"}[loss]
     return getattr(evaluate(plane, y, w, b, (name,), card, **weights), name)
@@ -209,7 +210,7 @@ def is_pair_of_windows(extent):
 def axis(name, window, points):
     """`points` evenly spaced values over a window; of one point, its middle."""
     low, high = interval(name, window)
-    points = checks.whole("resolution", points, 1)
+    points = numbers.integer("resolution", points, 1)
     return np.array([low + (high - low) / 2]) if points == 1 else np.linspace(low, high, points)
 
 

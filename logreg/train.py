@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from kernels import checks, sgd_run_, weighting
+from kernels import sgd_run_
+from kernels.arguments import arrays, dataset, numbers, weighting
 from kernels.reference import COSTS
 from kernels.results import Run
 from logreg.data import samples
@@ -77,7 +78,7 @@ class History:
 
     def until(self, steps):
         """The history of the first `steps` steps, which ends with the last of them that was kept, or at the start."""
-        if checks.whole("steps", steps, 0) >= self.steps:
+        if numbers.integer("steps", steps, 0) >= self.steps:
             return self
         kept = steps // self.every if self.every else 0
         end_w, end_b = (self.w[kept - 1], float(self.b[kept - 1])) if kept else (self.start_w, self.start_b)
@@ -152,7 +153,7 @@ def train(
     per_epoch = -(-len(y) // int(batch_size))
     steps = {"steps": int(epochs) * per_epoch, "steps_per_epoch": per_epoch, "every": int(history)}
     ends = start_w, start_b, *copies_of(w, b)
-    objective = {"cost": loss, "sample_weight": weights_of(sample_weight), "pos_weight": checks.pos_weight(pos_weight)}
+    objective = {"cost": loss, "sample_weight": weights_of(sample_weight), "pos_weight": numbers.pos_weight(pos_weight)}
     return History(*run, *ends, **steps, **objective, x=x.copy(), y=y.copy(), velocity=run.velocity)
 
 
@@ -167,12 +168,12 @@ def frozen_part(layer):
 
 def weights_of(sample_weight):
     """A copy of the weights of the samples (n,), float64; None if there are none."""
-    return None if sample_weight is None else checks.array_of("sample_weight", sample_weight).astype(np.float64)
+    return None if sample_weight is None else arrays.array_of("sample_weight", sample_weight).astype(np.float64)
 
 
 def copies_of(w, b):
     """The weights (d,) and the bias of a model, as they are now."""
-    return checks.array_of("the model's weight", w).copy(), float(checks.array_of("the model's bias", b)[0])
+    return arrays.array_of("the model's weight", w).copy(), float(arrays.array_of("the model's bias", b)[0])
 
 
 def check_features(x, d):
@@ -188,7 +189,7 @@ def accuracy(model, data):
     """
     w, b = np.split(parameters(model), [-1])
     x, y = samples(data)
-    x, y = checks.features("data x", x), checks.labels(y, len(x), np.float64)
+    x, y = dataset.features("data x", x), dataset.labels(y, len(x), np.float64)
     check_features(x, len(w))
     return float(np.mean(is_correct(x.astype(np.float64) @ w + b, y)))
 
@@ -197,7 +198,7 @@ def run_on(card, x, y, w, b, settings):
     """The Run on a CUDA device, with NumPy arrays in and out; w and b end as the trained parameters."""
     parameters, weight = (w.to(card), b.to(card)), settings["sample_weight"]
     if weight is not None:
-        settings |= {"sample_weight": moved(card, checks.array_of("sample_weight", weight))[0]}
+        settings |= {"sample_weight": moved(card, arrays.array_of("sample_weight", weight))[0]}
     try:
         run = sgd_run_(*moved(card, x, y), *parameters, **settings)
     finally:

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 from numba import from_dtype, njit
 
-from kernels.numba_cpu import elementary, simd
+from kernels.numba_cpu.vector import elementary, memory, vector_type
 from tests import oracle
 
 LANES = 16
@@ -18,7 +18,7 @@ FORMATS = {np.dtype(np.float64): (53, -1074, 1024), np.dtype(np.float32): (24, -
 
 def applied(function, dtype=np.float64):
     """The function of vectors as one of arrays of any length; `log1p_scaled` takes an exponent too."""
-    vector, load, store = simd.Vector(from_dtype(np.dtype(dtype)), LANES), simd.load, simd.store
+    vector, load, store = vector_type.Vector(from_dtype(np.dtype(dtype)), LANES), memory.load, memory.store
     if function is elementary.log1p_scaled:
 
         @njit

@@ -4,8 +4,8 @@
     python tools/same_bits.py record after.npz
     python tools/same_bits.py compare before.npz after.npz
 
-Uses the public names and `tests.problems` alone, so that it runs on old commits too, by PYTHONPATH. Bits are those of one
-machine: record both there.
+Uses the public names and `tests.problems` alone, so that it runs on old commits too, by PYTHONPATH. Bits are those of
+one machine: record both there.
 """
 
 import argparse
@@ -103,8 +103,9 @@ def runs():
             name = f"run {n} {d} {size} {dtype.__name__} {loss} {soft} {k}"
             yield name, run(n, d, size, dtype, soft, loss=loss, **more)
         weight = np.random.default_rng(n).exponential(size=n)
-        yield f"run {n} {d} {size} {dtype.__name__} {loss} weighted", run(
-            n, d, size, dtype, False, loss=loss, sample_weight=weight
+        yield (
+            f"run {n} {d} {size} {dtype.__name__} {loss} weighted",
+            run(n, d, size, dtype, False, loss=loss, sample_weight=weight),
         )
     for (n, d, size), dtype, loss in itertools.product(LARGE, problems.DTYPES, ("bce", "mse")):
         yield f"large run {n} {d} {dtype.__name__} {loss}", run(n, d, size, dtype, False, loss=loss, shuffle_seed=1)

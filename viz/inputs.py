@@ -61,7 +61,7 @@ def to_numpy(values):
 def finite_array(name, values):
     """`values` as float64 in their shape; TypeError if they aren't real numbers, ValueError if one isn't finite."""
     if hasattr(values, "isna"):  # a table of pandas, whose columns may be none of NumPy's
-        from kernels.tables import table_array
+        from kernels.arguments.tables import table_array
 
         values = table_array(name, values, "real numbers")
     try:

@@ -70,14 +70,15 @@ class plot_error_surfaces:
     """
 
     def __init__(self, w_range, b_range, X, Y, n_samples=30, go=True, *, loss="bce"):
-        from kernels import LogitPlane, checks, surface_on_plane
+        from kernels import LogitPlane, surface_on_plane
+        from kernels.arguments import memory, numbers
 
         w_range, b_range = scalar("w_range", w_range), scalar("b_range", b_range)
         if not (w_range > 0 and b_range > 0):
             raise ValueError(f"w_range and b_range must be positive, got {w_range:g} and {b_range:g}")
-        self._loss = checks.one_of("loss", loss, checks.COSTS)
-        points = checks.whole("n_samples", n_samples, 2)
-        checks.memory((points, points, 3), np.float64)
+        self._loss = numbers.one_of("loss", loss, numbers.COSTS)
+        points = numbers.integer("n_samples", n_samples, 2)
+        memory.check_fits((points, points, 3), np.float64)
         self.x, self.y = to_numpy(X), to_numpy(Y)
         w, b = np.linspace(-w_range, w_range, points), np.linspace(-b_range, b_range, points)
         self.w, self.b = np.meshgrid(w, b)

@@ -35,10 +35,10 @@ def stand_in():
     """From here on, in this process, CPU tensors take the path of CUDA tensors. To be called before the kernels are
     imported."""
     interpreter.use()
-    from kernels import checks
-    from kernels.torch_cuda import ensemble, gradient, interpolate, surface, update
+    from kernels.arguments import arrays
+    from kernels.torch_cuda.graphs import ensemble, gradient, interpolate, surface, update
 
-    checks.on_card = checks.is_tensor
+    arrays.is_cuda = arrays.is_tensor
     if find_spec("triton") is not None:
         for module in (ensemble, gradient, interpolate, surface, update):
             module.has_triton = lambda tensor: True

@@ -5,12 +5,14 @@ from contextvars import copy_context
 
 import numpy as np
 
-from kernels.compression import Line
-from kernels.numba_cpu import ensemble, fresh, gradient, launch, surface, update
-from kernels.numba_cpu.layouts import LONG, REGISTER
+from kernels.arguments.samples import ArraySamples, summary_of
+from kernels.mathematics.compression import Line
+from kernels.mathematics.spectral import Interpolation, Tiling
+from kernels.numba_cpu.grid import surface
+from kernels.numba_cpu.runtime import launch, prefault
+from kernels.numba_cpu.training import ensemble, gradient, update
+from kernels.numba_cpu.training.layouts import LONG, REGISTER
 from kernels.progress import silent
-from kernels.samples import ArraySamples, summary_of
-from kernels.spectral import Interpolation, Tiling
 
 FEATURES = (1, 2, 3, 4, 8, 32)  # one for each layout of the data in memory, by rows or of one column
 
@@ -23,7 +25,7 @@ def compile_all():
 
 
 def compile_kernels():
-    fresh.write_to_all(np.empty(1, np.uint8))
+    prefault.write_to_all(np.empty(1, np.uint8))
     for dtype in (np.float32, np.float64):
         compile_surface(dtype)
         for d in (1, 2):

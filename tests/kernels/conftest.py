@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from kernels import checks
+from kernels.arguments import arrays
 from tests import interpreter
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1") == "1"
@@ -23,7 +23,7 @@ def place(request, monkeypatch):
     if request.param != "cuda" and not (shutil.which("g++") or shutil.which("clang++")):
         pytest.skip("no C++ compiler for Inductor")
     if request.param == "tensors":
-        monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+        monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
     if request.param == "numpy":
         return lambda array: array
     with_triton(monkeypatch, False)  # it has its own tests
@@ -37,13 +37,13 @@ def card(request, monkeypatch):
     if request.param == "interpreted":
         if not INTERPRETED:
             pytest.skip("Triton compiles for a card; TRITON_INTERPRET=1 has it interpret")
-        monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+        monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
     with_triton(monkeypatch, True)
     return on_device("cuda" if request.param == "cuda" else "cpu")
 
 
 def with_triton(monkeypatch, whether):
-    from kernels.torch_cuda import ensemble, gradient, interpolate, surface, update
+    from kernels.torch_cuda.graphs import ensemble, gradient, interpolate, surface, update
 
     for module in (ensemble, gradient, interpolate, surface, update):
         monkeypatch.setattr(module, "has_triton", lambda X: whether)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import kernels
-from kernels import checks
+from kernels.arguments import arrays, memory
 
 BACKENDS = ("numba", "reference")
 N = 6
@@ -230,10 +230,10 @@ def test_surfaces_that_cannot_fit_fail_before_allocating(backend):
 
 def test_results_on_a_card_need_its_memory(monkeypatch):
     """Free for others, or for torch, as the driver and torch say; the system isn't asked."""
-    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
-    monkeypatch.setattr(checks, "free_memory", lambda: pytest.fail("the system was asked"))
-    memory = {"mem_get_info": (10**8, 8 * 10**10), "memory_reserved": 10**8, "memory_allocated": 4 * 10**7}
-    for name, value in memory.items():
+    monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
+    monkeypatch.setattr(memory, "free_memory", lambda: pytest.fail("the system was asked"))
+    free = {"mem_get_info": (10**8, 8 * 10**10), "memory_reserved": 10**8, "memory_allocated": 4 * 10**7}
+    for name, value in free.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
     x, axis = torch.from_numpy(X1.copy()), np.zeros(5000)
     X, y, w, b = x[:, None], torch.zeros(len(x)).double(), torch.zeros(1).double(), torch.zeros(1).double()
@@ -245,7 +245,7 @@ def test_results_on_a_card_need_its_memory(monkeypatch):
         kernels.sgd_ensemble(X, y, w.expand(10**7, 1), b.expand(10**7), lr=0.1, batch_size=1, epochs=1)
     for values, fits in ((20_000_000, True), (20_000_001, False)):  # 160 MB: what is free, and 60 of torch's
         with nullcontext() if fits else pytest.raises(MemoryError):
-            checks.memory((values,), np.float64, [X1, x])
+            memory.check_fits((values,), np.float64, [X1, x])
 
 
 @pytest.mark.parametrize("tol", [np.float32(1e-6), np.float64(1e-6), np.int64(0), 0, 1e-13])

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.polynomial import chebyshev
 
-from kernels import LogitPlane, compression, surface_on_plane
-from kernels.numba_cpu import moments
-from kernels.samples import ArraySamples, summary_of
+from kernels import LogitPlane, surface_on_plane
+from kernels.arguments.samples import ArraySamples, summary_of
+from kernels.mathematics import compression
+from kernels.numba_cpu.grid import moments
 from tests.oracle import assert_surface_close
 from tests.problems import make_features, make_labels
 

@@ -12,8 +12,9 @@ import torch
 from torch._subclasses import fake_tensor
 
 import kernels
-from kernels import LogitPlane, autograd, checks
-from kernels.torch_cuda import compiled, devices, ensemble, gradient, update
+from kernels import LogitPlane, autograd
+from kernels.arguments import arrays, devices
+from kernels.torch_cuda.graphs import compiled, ensemble, gradient, update
 
 cuda = pytest.mark.cuda
 several_cards = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="not two CUDA devices")
@@ -31,7 +32,7 @@ PLACES = {
 def where(request, monkeypatch):
     """Where tensors are given: a name of PLACES."""
     if request.param == "for a card":
-        monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+        monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
     return request.param
 
 
@@ -254,7 +255,9 @@ def test_other_devices_are_refused_by_name(function, name, pretended):
 def test_what_triton_cannot_take_goes_by_graphs(pretended, monkeypatch):
     """And the rest by Triton, where there is a choice."""
     pytest.importorskip("triton", reason="Triton is not installed")
-    from kernels.torch_cuda import one_pass, triton_ensemble, triton_update
+    from kernels.torch_cuda.triton import ensemble as triton_ensemble
+    from kernels.torch_cuda.triton import gradient as one_pass
+    from kernels.torch_cuda.triton import update as triton_update
 
     ways = (
         (gradient, "sums_of_blocks", "graph"),

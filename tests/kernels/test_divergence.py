@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kernels.divergence import losses_may_overflow
+from kernels.mathematics.divergence import losses_may_overflow
 
 DTYPES = (np.float32, np.float64)
 

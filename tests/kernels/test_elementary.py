@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from kernels.numba_cpu import elementary
+from kernels.numba_cpu.vector import elementary
 from tests import oracle, problems
 from tests.ulp import LANES, LN2, OVERFLOW, SPECIAL, applied, logarithmic, neighbours, ulp_error, uniform, worst_error
 

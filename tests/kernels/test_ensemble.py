@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import kernels
-from kernels.numba_cpu import ensemble, launch
+from kernels.numba_cpu.runtime import launch
+from kernels.numba_cpu.training import ensemble, members
 from kernels.results import Ensemble
 from tests import oracle, problems
 
@@ -267,7 +268,7 @@ def test_members_that_diverge_stop_nobody(d, dtype, loss, backend):
 def test_a_loss_that_overflows_is_a_divergence(samples, d, backend, monkeypatch):
     """Parameters become 1e200 or so at the fourth sample, by which the loss of a later one is infinite. However steps
     are launched."""
-    each = ensemble.LANES["d"] * ensemble.operations(d + 1)
+    each = members.LANES["d"] * ensemble.operations(d + 1)
     monkeypatch.setattr(ensemble, "OPERATIONS_PER_THREAD", samples * each)
     X, y = np.full((12, d), 1e200), np.arange(12) % 2.0
     X[:9], X[3], y[3] = 1.0, 1e200, 0.0
@@ -339,8 +340,8 @@ def test_infinite_logits_of_samples_that_are_right_cost_nothing(d, weight):
 
 NARROW_REGISTERS = """
 import numpy as np
-from kernels.numba_cpu import simd
-simd.register_bytes = lambda: {width}
+from kernels.numba_cpu.vector import vector_type
+vector_type.register_bytes = lambda: {width}
 import kernels
 from tests import problems
 from tests.kernels.test_ensemble import assert_member, starts
@@ -408,7 +409,7 @@ def test_same_bits_for_any_launches(samples, dtype, d, loss, monkeypatch):
     w0, b0 = starts(300, d, dtype)
     arguments = {"lr": 0.3, "batch_size": 6, "epochs": 4, "loss": loss, "history_of": [299, 5]}
     want, reports = kernels.sgd_ensemble(X, y, w0, b0, **arguments), []
-    each = ensemble.LANES[np.dtype(dtype).char] * ensemble.operations(d + 1)
+    each = members.LANES[np.dtype(dtype).char] * ensemble.operations(d + 1)
     monkeypatch.setattr(ensemble, "OPERATIONS_PER_THREAD", samples * each)
     got = kernels.sgd_ensemble(X, y, w0, b0, **arguments, progress=lambda *report: reports.append(report))
     same(got, want)

@@ -9,7 +9,7 @@ import pytest
 from numba.core import config
 
 import kernels
-from kernels.numba_cpu import cache, target
+from kernels.numba_cpu.runtime import cache, target
 from tests import problems
 
 REPOSITORY = Path(kernels.__file__).parents[1]
@@ -28,7 +28,8 @@ def run_python(source, *arguments, **environment):
 CALLS = """
 import os, sys
 import numpy as np, numba, kernels
-from kernels.numba_cpu import launch, update
+from kernels.numba_cpu.runtime import launch
+from kernels.numba_cpu.training import update
 
 rng = np.random.default_rng(0)
 x = rng.normal(size=20_000)
@@ -84,7 +85,7 @@ def test_torch_imported_later_has_its_number_of_threads():
 
 ASKING = """
 import numba
-from kernels.numba_cpu import launch
+from kernels.numba_cpu.runtime import launch
 
 assert launch.threads() == 5
 assert not launch.have_started()

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import kernels
-from kernels.numba_cpu import gradient, launch, layouts
+from kernels.numba_cpu.runtime import launch
+from kernels.numba_cpu.training import gradient, layouts
 from tests import oracle, problems
 
 BACKENDS = ("numba", "reference")
@@ -317,8 +318,8 @@ def test_same_bits_for_any_number_of_threads(dtype, n, d, order, monkeypatch):
 
 NARROW_REGISTERS = """
 import numpy as np
-from kernels.numba_cpu import simd
-simd.register_bytes = lambda: {width}
+from kernels.numba_cpu.vector import vector_type
+vector_type.register_bytes = lambda: {width}
 import kernels
 for d in (2, 3):
     data = np.ones((1000, d), np.float32), np.zeros(1000, np.float32), np.zeros(d, np.float32), 0.0

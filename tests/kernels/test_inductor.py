@@ -137,7 +137,7 @@ def test_the_first_call_chooses_nothing_and_no_kernel_spills(name, dtype):
 
 
 def print_copied():
-    from kernels.torch_cuda import gradient
+    from kernels.torch_cuda.graphs import gradient
     from tests import inductor
 
     print(json.dumps(inductor.copied_arguments(gradient.of_products, of_products(1000, torch.float32), 1)))

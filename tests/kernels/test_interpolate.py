@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kernels import LogitPlane, loss_surface, surface_on_plane
-from kernels.numba_cpu import interpolate, surface
-from kernels.spectral import Basis
+from kernels.mathematics.spectral import Basis
+from kernels.numba_cpu.grid import interpolate, surface
 from tests.oracle import assert_surface_close
 from tests.problems import layouts
 

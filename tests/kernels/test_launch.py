@@ -2,8 +2,8 @@
 
 import pytest
 
-from kernels.numba_cpu import launch
-from kernels.numba_cpu.elementwise import add_rows
+from kernels.numba_cpu.grid.elementwise import add_rows
+from kernels.numba_cpu.runtime import launch
 
 
 def test_kernels_let_other_threads_of_python_run():

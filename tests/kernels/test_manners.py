@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.numba_cpu import cache, elementwise, update
+from kernels.numba_cpu.grid import elementwise
+from kernels.numba_cpu.runtime import cache
+from kernels.numba_cpu.training import update
 from tests import problems
 
 REPOSITORY = Path(kernels.__file__).parents[1]
@@ -59,8 +61,13 @@ def test_numpy_users_load_neither_torch_nor_matplotlib():
 
 KERNELS = """
 import json, kernels
-from kernels.numba_cpu import bias_axis, cache, counting, elementwise, ensemble, fresh, general_plane, gradient
-from kernels.numba_cpu import interpolate, launch, moments, update
+from kernels.numba_cpu.grid import bias_axis, accuracy, elementwise, general_plane
+from kernels.numba_cpu.runtime import cache, prefault
+from kernels.numba_cpu.training import ensemble
+from kernels.numba_cpu.training import gradient
+from kernels.numba_cpu.grid import interpolate, moments
+from kernels.numba_cpu.runtime import launch
+from kernels.numba_cpu.training import update
 from numba.core.registry import CPUDispatcher
 
 def compiled_kernels():
@@ -166,7 +173,7 @@ print(json.dumps([sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cach
 SURFACE = """
 import os, sys, threading
 import numpy as np, numba, kernels
-from kernels.numba_cpu import launch
+from kernels.numba_cpu.runtime import launch
 
 rng = np.random.default_rng(0)
 x = rng.normal(size=3000)
@@ -245,7 +252,9 @@ def test_calls_from_several_threads(layer):
 
 SAME_BITS = """
 import numpy as np, numba, kernels
-from kernels.numba_cpu import elementwise, ensemble, launch, moments, surface
+from kernels.numba_cpu.grid import elementwise, moments, surface
+from kernels.numba_cpu.training import ensemble
+from kernels.numba_cpu.runtime import launch
 
 launch.SERIAL_WORK = 0
 elementwise.EVALUATIONS_PER_THREAD = surface.EVALUATIONS_PER_THREAD = 10**6
@@ -637,16 +646,16 @@ waits(lambda: kernels.surface_on_plane(plane, y, *axes, **{options}), seconds=2.
 
 FRESH = """
 import numpy as np
-from kernels.numba_cpu import fresh
+from kernels.numba_cpu.runtime import prefault
 
-memory = np.full(3 * fresh.JOB * fresh.JOBS + 5 * fresh.PAGE + 1, 7, np.uint8)
-assert memory.size >= fresh.LARGE
-fresh.find_memory(memory)
-assert (memory[:: fresh.PAGE] == 0).all()
-memory[:: fresh.PAGE] = 7
+memory = np.full(3 * prefault.JOB * prefault.JOBS + 5 * prefault.PAGE + 1, 7, np.uint8)
+assert memory.size >= prefault.LARGE
+prefault.find_memory(memory)
+assert (memory[:: prefault.PAGE] == 0).all()
+memory[:: prefault.PAGE] = 7
 assert (memory == 7).all()
-fresh.find_memory(memory[::2])
-fresh.find_memory(memory[: fresh.LARGE - 1])
+prefault.find_memory(memory[::2])
+prefault.find_memory(memory[: prefault.LARGE - 1])
 assert (memory == 7).all()
 """
 
@@ -840,7 +849,7 @@ def test_an_exception_in_progress_stops_the_call(monkeypatch):
 TRAIN = """
 import json, sys
 import numpy as np, kernels
-from kernels.numba_cpu import one_feature
+from kernels.numba_cpu.training import one_feature
 
 dtype = sys.argv[1]
 x = np.linspace(-1, 1, 20).astype(dtype)
@@ -944,7 +953,7 @@ def test_a_cache_directory_that_is_a_file(tmp_path):
 @pytest.mark.parametrize("part", ["a" * 300, "file/below"])
 def test_an_impossible_cache_directory_does_not_break_the_import(part, tmp_path):
     (tmp_path / "file").touch()
-    run_python("import kernels.numba_cpu.update", NUMBA_CACHE_DIR=str(tmp_path / part))
+    run_python("import kernels.numba_cpu.training.update", NUMBA_CACHE_DIR=str(tmp_path / part))
 
 
 @pytest.mark.long

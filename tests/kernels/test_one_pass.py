@@ -15,13 +15,14 @@ import pytest
 import torch
 
 import kernels
-from kernels import checks
+from kernels.arguments import arrays
 from kernels.results import LossGrad
 from tests import oracle, problems
 
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 
-from kernels.torch_cuda import gradient, one_pass  # noqa: E402
+from kernels.torch_cuda.graphs import gradient  # noqa: E402
+from kernels.torch_cuda.triton import gradient as one_pass  # noqa: E402
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # read when Triton is imported
 PLACES = (
@@ -178,7 +179,7 @@ def test_rows_beyond_32_bits(n, device, tmp_path, monkeypatch):
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 def test_public_functions(dtype, device, monkeypatch):
     if device == "cpu":
-        monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+        monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
         monkeypatch.setattr(gradient, "sums", one_pass.sums)
     (X, y, w, b), weight = problem_of(1500, 12, dtype)
     loss, *gradient_of_w, gradient_of_b = oracle.mean_loss_grad(X, y, w, b)[0]

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, planning, surface_on_plane
-from kernels.numba_cpu import general_plane
-from kernels.numba_cpu import surface as body
+from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, surface_on_plane
+from kernels.mathematics import planning
+from kernels.numba_cpu.grid import general_plane
+from kernels.numba_cpu.grid import surface as body
 from tests.oracle import QUANTITIES, assert_surface_close, direct_tolerance, loss_at
 from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
 

@@ -6,7 +6,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
-from kernels import LogitPlane, checks, logit_plane, plan_surface, samples, surface_on_plane
+from kernels import LogitPlane, logit_plane, plan_surface, surface_on_plane
+from kernels.arguments import grids, samples
 from tests.oracle import QUANTITIES
 
 RNG = np.random.default_rng(3)
@@ -140,5 +141,5 @@ def test_sums_fit_as_long_as_each_term_does(term, sign):
             axis *= most
         signs = np.array([sign, -sign, sign])
         summary = samples.Summary(10, 1, 8.0, np.minimum(0, signs * size), np.maximum(0, signs * size), None)
-        reach = checks.logits(summary.low, summary.high, s, t)
+        reach = grids.reach_of_logits(summary.low, summary.high, s, t)
         assert samples.sums_fit(summary, reach, pos_weight) == fits

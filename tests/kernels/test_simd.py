@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numba import njit, types
 
-from kernels.numba_cpu import simd
-from kernels.numba_cpu.simd import Vector
+from kernels.numba_cpu.vector import matrices, memory, operators, vector_type
+from kernels.numba_cpu.vector.vector_type import Vector
 from tests import problems
 
 REALS = (types.float32, types.float64)
@@ -41,7 +41,7 @@ def same(got, want):
 def binary_kernel(functions, vector, result):
     """Writes function(vector, vector), (vector, scalar), (scalar, vector) to three rows of `out` for each of four."""
     first, second, third, fourth = functions
-    load, store, lanes = simd.load, simd.store, vector.lanes
+    load, store, lanes = memory.load, memory.store, vector.lanes
 
     @njit
     def kernel(x, y, scalar, out):
@@ -80,7 +80,7 @@ def as_it_is(value):
 
 @njit
 def mask_to_number(mask):
-    return simd.select(mask, 1.0, 0.0)
+    return operators.select(mask, 1.0, 0.0)
 
 
 @pytest.mark.parametrize("lanes", LANES)
@@ -128,18 +128,18 @@ def test_comparisons_are_false_for_nan(dtype, lanes):
 @pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_functions_of_reals(dtype, lanes):
-    vector, load, store = Vector(dtype, lanes), simd.load, simd.store
+    vector, load, store = Vector(dtype, lanes), memory.load, memory.store
 
     @njit
     def kernel(x, y, z, scalar, out):
         a, b, c = load(vector, x, 0), load(vector, y, 0), load(vector, z, 0)
         store(out, 0, -a)
-        store(out, lanes, simd.absolute(a))
-        store(out, 2 * lanes, simd.select(a > b, a, b))
-        store(out, 3 * lanes, simd.select((a > b) & (b > c), a, scalar))
-        store(out, 4 * lanes, simd.select((a > b) | (b > c), scalar, b))
-        store(out, 5 * lanes, simd.splat(vector, scalar))
-        store(out, 6 * lanes, simd.from_bits(simd.bits(a)))
+        store(out, lanes, operators.absolute(a))
+        store(out, 2 * lanes, operators.select(a > b, a, b))
+        store(out, 3 * lanes, operators.select((a > b) & (b > c), a, scalar))
+        store(out, 4 * lanes, operators.select((a > b) | (b > c), scalar, b))
+        store(out, 5 * lanes, operators.splat(vector, scalar))
+        store(out, 6 * lanes, operators.from_bits(operators.bits(a)))
 
     for seed in range(4):
         (x, y), (z, _) = operands(dtype, lanes, seed), operands(dtype, lanes, seed + 4)
@@ -162,14 +162,14 @@ def test_functions_of_reals(dtype, lanes):
 @pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize(("real", "integer"), list(zip(REALS, INTEGERS, strict=True)), ids=str)
 def test_bits_and_conversions(real, integer, lanes):
-    reals, integers, load, store = Vector(real, lanes), Vector(integer, lanes), simd.load, simd.store
+    reals, integers, load, store = Vector(real, lanes), Vector(integer, lanes), memory.load, memory.store
 
     @njit
     def kernel(x, n, bits, numbers, floats, patterns):
-        store(bits, 0, simd.bits(load(reals, x, 0)))
-        store(numbers, 0, simd.lane_numbers(integers))
-        store(floats, 0, simd.to_float(load(integers, n, 0)))
-        store(patterns, 0, simd.from_bits(load(integers, n, 0)))
+        store(bits, 0, operators.bits(load(reals, x, 0)))
+        store(numbers, 0, operators.lane_numbers(integers))
+        store(floats, 0, operators.to_float(load(integers, n, 0)))
+        store(patterns, 0, operators.from_bits(load(integers, n, 0)))
 
     for seed in range(4):
         (x, _), (n, _) = operands(real, lanes, seed), operands(integer, lanes, seed)
@@ -185,15 +185,15 @@ def test_bits_and_conversions(real, integer, lanes):
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_fma_rounds_once(dtype, lanes):
     """(1 + e)(1 - e) - 1 is -e^2, which two roundings lose; scalars may stand in any place."""
-    vector, load, store = Vector(dtype, lanes), simd.load, simd.store
+    vector, load, store = Vector(dtype, lanes), memory.load, memory.store
 
     @njit
     def kernel(x, y, z, scalar, out):
         a, b, c = load(vector, x, 0), load(vector, y, 0), load(vector, z, 0)
-        store(out, 0, simd.fma(a, b, c))
-        store(out, lanes, simd.fma(a, b, scalar))
-        store(out, 2 * lanes, simd.fma(a, scalar, c))
-        store(out, 3 * lanes, simd.fma(scalar, b, c))
+        store(out, 0, operators.fma(a, b, c))
+        store(out, lanes, operators.fma(a, b, scalar))
+        store(out, 2 * lanes, operators.fma(a, scalar, c))
+        store(out, 3 * lanes, operators.fma(scalar, b, c))
 
     scalar_type = numpy_dtype(dtype).type
     step = scalar_type(np.finfo(scalar_type).eps * 4) * np.arange(1, lanes + 1, dtype=scalar_type)
@@ -207,7 +207,7 @@ def test_fma_rounds_once(dtype, lanes):
 @pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_total_is_the_sum_by_halves(dtype, lanes):
-    vector, load, total = Vector(dtype, lanes), simd.load, simd.total
+    vector, load, total = Vector(dtype, lanes), memory.load, operators.total
 
     @njit
     def kernel(x):
@@ -223,7 +223,7 @@ def test_total_is_the_sum_by_halves(dtype, lanes):
 @pytest.mark.parametrize("lanes", [*LANES, 64, 128])
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_lanes_set_counts_them(dtype, lanes):
-    vector, load, lanes_set = Vector(dtype, lanes), simd.load, simd.lanes_set
+    vector, load, lanes_set = Vector(dtype, lanes), memory.load, operators.lanes_set
 
     @njit
     def kernel(x):
@@ -237,7 +237,7 @@ def test_lanes_set_counts_them(dtype, lanes):
 @pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize("dtype", REALS + INTEGERS, ids=str)
 def test_load_and_store_at_any_index(dtype, lanes):
-    vector, load, store = Vector(dtype, lanes), simd.load, simd.store
+    vector, load, store = Vector(dtype, lanes), memory.load, memory.store
 
     @njit
     def kernel(x, index, out, to):
@@ -258,9 +258,9 @@ def test_float32_is_widened_exactly(lanes):
 
     @njit
     def kernel(x, count, out):
-        live = simd.lane_numbers(mask_vector) < count
-        simd.store(out, 0, simd.load(vector, x, 0))
-        simd.store(out, lanes, simd.load_where(vector, x, 0, live))
+        live = operators.lane_numbers(mask_vector) < count
+        memory.store(out, 0, memory.load(vector, x, 0))
+        memory.store(out, lanes, memory.load_where(vector, x, 0, live))
 
     for seed in range(2):
         x, _ = operands(types.float32, lanes, seed)
@@ -274,12 +274,12 @@ def test_float32_is_widened_exactly(lanes):
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_load_where_gives_zero_elsewhere(dtype, lanes):
     """Any mask, not only leading lanes; NaN where it isn't set stays unseen."""
-    vector, load, store = Vector(dtype, lanes), simd.load, simd.store
+    vector, load, store = Vector(dtype, lanes), memory.load, memory.store
 
     @njit
     def kernel(x, keys, index, out):
         mask = load(vector, keys, 0) > 0.0
-        store(out, 0, simd.load_where(vector, x, index, mask))
+        store(out, 0, memory.load_where(vector, x, index, mask))
 
     rng = np.random.default_rng(lanes)
     for index in (0, 3):
@@ -295,7 +295,9 @@ def test_load_where_gives_zero_elsewhere(dtype, lanes):
 LOAD_AT_THE_END_OF_MEMORY = """
 import numpy as np
 from numba import njit, types
-from kernels.numba_cpu.simd import Vector, lane_numbers, load_where, store
+from kernels.numba_cpu.vector.vector_type import Vector
+from kernels.numba_cpu.vector.operators import lane_numbers
+from kernels.numba_cpu.vector.memory import load_where, store
 from tests.problems import at_the_end_of_memory
 
 REALS, NUMBERS = Vector(types.float64, 8), Vector(types.int64, 8)
@@ -325,7 +327,7 @@ def refuses(kernel, *arguments):
 
 
 def test_total_refuses_lanes_that_cannot_be_halved():
-    vector, load, total = Vector(types.float64, 6), simd.load, simd.total
+    vector, load, total = Vector(types.float64, 6), memory.load, operators.total
 
     @njit
     def kernel(x):
@@ -335,7 +337,7 @@ def test_total_refuses_lanes_that_cannot_be_halved():
 
 
 def test_store_rounds_to_the_dtype_of_the_array():
-    vector, load, store = Vector(types.float64, 4), simd.load, simd.store
+    vector, load, store = Vector(types.float64, 4), memory.load, memory.store
 
     @njit
     def kernel(x, out):
@@ -348,7 +350,7 @@ def test_store_rounds_to_the_dtype_of_the_array():
 
 
 def test_load_refuses_strided_arrays():
-    vector, load, store = Vector(types.float64, 4), simd.load, simd.store
+    vector, load, store = Vector(types.float64, 4), memory.load, memory.store
 
     @njit
     def kernel(x, out):
@@ -369,15 +371,15 @@ def test_rows(stored, dtype, count, stride):
 
     @njit
     def kernel(x, a, b, out, sums):
-        live = simd.lane_numbers(columns) < 3
-        matrix = simd.load_rows(rows, columns, x, 1, stride)
-        row, column = simd.load(columns, a, 0), simd.load(rows, b, 0)
-        simd.store(out, 0, matrix)
-        simd.store(out, 4 * count, simd.load_rows_where(rows, columns, x, 1, stride, live))
-        simd.store(out, 8 * count, simd.in_every_row(rows, row))
-        simd.store(out, 12 * count, simd.in_every_column(columns, column))
-        simd.store(sums, 0, simd.row_totals(rows, matrix))
-        simd.store(sums, count, simd.column_totals(columns, matrix))
+        live = operators.lane_numbers(columns) < 3
+        matrix = matrices.load_rows(rows, columns, x, 1, stride)
+        row, column = memory.load(columns, a, 0), memory.load(rows, b, 0)
+        memory.store(out, 0, matrix)
+        memory.store(out, 4 * count, matrices.load_rows_where(rows, columns, x, 1, stride, live))
+        memory.store(out, 8 * count, matrices.in_every_row(rows, row))
+        memory.store(out, 12 * count, matrices.in_every_column(columns, column))
+        memory.store(sums, 0, matrices.row_totals(rows, matrix))
+        memory.store(sums, count, matrices.column_totals(columns, matrix))
 
     rng = np.random.default_rng(count)
     x = rng.integers(-99, 99, 1 + (count - 1) * stride + 4).astype(numpy_dtype(stored))  # sums are exact
@@ -397,8 +399,8 @@ def test_rows_are_read_where_the_mask_is_set_alone():
 
     @njit
     def kernel(x, count, out):
-        live = simd.lane_numbers(columns) < count
-        simd.store(out, 0, simd.load_rows_where(rows, columns, x, 0, 5, live))
+        live = operators.lane_numbers(columns) < count
+        memory.store(out, 0, matrices.load_rows_where(rows, columns, x, 0, 5, live))
 
     x, out = problems.at_the_end_of_memory(np.arange(20.0)), np.full((4, 8), np.nan)
     kernel(x, 5, out)
@@ -411,10 +413,10 @@ def test_packed_rows(stored, dtype):
 
     @njit
     def kernel(x, out, sums):
-        matrix = simd.load_packed_rows(rows, columns, x, 3)
-        simd.store(out, 0, matrix)
-        simd.store(sums, 0, simd.row_totals(rows, matrix))
-        sums[8] = simd.lanes_of(rows) + simd.lanes_of(simd.halved(rows))
+        matrix = matrices.load_packed_rows(rows, columns, x, 3)
+        memory.store(out, 0, matrix)
+        memory.store(sums, 0, matrices.row_totals(rows, matrix))
+        sums[8] = vector_type.lanes_of(rows) + vector_type.lanes_of(vector_type.halved(rows))
 
     x = problems.at_the_end_of_memory(np.random.default_rng(0).integers(-99, 99, 19).astype(numpy_dtype(stored)))
     out, sums = np.full((8, 2), np.nan, numpy_dtype(dtype)), np.full(9, np.nan, numpy_dtype(dtype))
@@ -429,7 +431,7 @@ def test_nearest_whole_numbers(dtype):
 
     @njit
     def kernel(x, out):
-        simd.store(out, 0, simd.nearest(simd.load(vector, x, 0)))
+        memory.store(out, 0, operators.nearest(memory.load(vector, x, 0)))
 
     x = np.array([*SPECIAL, 0.5, 1.5, -0.5, 2.4999])[:16].astype(numpy_dtype(dtype))
     out = np.zeros(16, x.dtype)
@@ -437,7 +439,7 @@ def test_nearest_whole_numbers(dtype):
     same(out, np.rint(x))
 
 
-@pytest.mark.skipif(simd.register_bytes() < 64, reason="no AVX-512")
+@pytest.mark.skipif(vector_type.register_bytes() < 64, reason="no AVX-512")
 @pytest.mark.parametrize("lanes", [16, 64])
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_remainders_and_scaling(dtype, lanes):
@@ -445,8 +447,8 @@ def test_remainders_and_scaling(dtype, lanes):
 
     @njit
     def kernel(x, exponent, out):
-        simd.store(out, 0, simd.off_nearest(simd.load(vector, x, 0)))
-        simd.store(out, lanes, simd.scaled(simd.load(vector, x, 0), simd.load(vector, exponent, 0)))
+        memory.store(out, 0, operators.off_nearest(memory.load(vector, x, 0)))
+        memory.store(out, lanes, operators.scaled(memory.load(vector, x, 0), memory.load(vector, exponent, 0)))
 
     x = np.resize(np.array([*SPECIAL, 0.5, 1.5, -7.3], numpy_dtype(dtype)), lanes)
     exponent = np.random.default_rng(0).integers(-160, 160, lanes).astype(x.dtype)
@@ -465,8 +467,8 @@ def test_each_lane_in_all_lanes(dtype, lanes):
 
     @njit
     def kernel(x, out):
-        for lane, everywhere in enumerate(simd.in_all_lanes(simd.load(vector, x, 0))):
-            simd.store(out, lane * lanes, everywhere)
+        for lane, everywhere in enumerate(operators.in_all_lanes(memory.load(vector, x, 0))):
+            memory.store(out, lane * lanes, everywhere)
 
     x = np.arange(3, 3 + lanes).astype(numpy_dtype(dtype))
     out = np.zeros((lanes, lanes), x.dtype)
@@ -478,13 +480,13 @@ def test_each_lane_in_all_lanes(dtype, lanes):
 def test_types_of_the_hosts_registers(dtype):
     @njit
     def kernel(x, out, wide):
-        simd.store(out, 0, simd.splat(simd.registers_of(x, 2), 1.0))
-        simd.store(out, 0, simd.splat(simd.resized(simd.registers_of(x, 1), 2), 2.0))
-        simd.store(wide, 0, simd.to_float64(simd.load(simd.registers_of(x, 1), x, 0)))
-        simd.prefetch(x, 10**9, 3)  # wherever it points
+        memory.store(out, 0, operators.splat(vector_type.registers_of(x, 2), 1.0))
+        memory.store(out, 0, operators.splat(vector_type.resized(vector_type.registers_of(x, 1), 2), 2.0))
+        memory.store(wide, 0, operators.to_float64(memory.load(vector_type.registers_of(x, 1), x, 0)))
+        memory.prefetch(x, 10**9, 3)  # wherever it points
 
     x = np.linspace(0.1, 7, 64).astype(numpy_dtype(dtype))
-    lanes = simd.register_bytes() // x.itemsize
+    lanes = vector_type.register_bytes() // x.itemsize
     out, wide = np.zeros(64, x.dtype), np.zeros(64)
     kernel(x, out, wide)
     assert out.tolist() == [2.0] * 2 + [1.0] * (2 * lanes - 2) + [0.0] * (64 - 2 * lanes)
@@ -494,16 +496,16 @@ def test_types_of_the_hosts_registers(dtype):
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_stores_past_the_caches(dtype):
     """In whole registers, as the instructions of that kind."""
-    lanes = simd.register_bytes() * 8 // dtype.bitwidth
-    vector, store, splat = Vector(dtype, lanes), simd.store_past_cache, simd.splat
+    lanes = vector_type.register_bytes() * 8 // dtype.bitwidth
+    vector, store, splat = Vector(dtype, lanes), memory.store_past_cache, operators.splat
 
     @njit
     def kernel(out, at, value):
         store(out, at, splat(vector, value))
-        simd.fence()
+        memory.fence()
 
     room = np.zeros(4 * lanes, numpy_dtype(dtype))
-    first = -room.ctypes.data % simd.register_bytes() // room.itemsize
+    first = -room.ctypes.data % vector_type.register_bytes() // room.itemsize
     kernel(room, first + lanes, numpy_dtype(dtype).type(1.5))
     want = np.zeros(4 * lanes)
     want[first + lanes : first + 2 * lanes] = 1.5

@@ -4,8 +4,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from kernels import LogitPlane, compression, planning, spectral, surface_on_plane
-from kernels.samples import ArraySamples, groups_of, summary_of
+from kernels import LogitPlane, surface_on_plane
+from kernels.arguments.samples import ArraySamples, groups_of, summary_of
+from kernels.mathematics import compression, planning, spectral
 from tests.oracle import loss_at
 
 SETS = (("loss",), ("mse",), ("gradient",), ("hessian",), ("loss", "mse"), ("gradient", "hessian", "loss"))

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import kernels
-from kernels.numba_cpu import bias_axis, launch, surface
+from kernels.numba_cpu.grid import bias_axis, surface
+from kernels.numba_cpu.runtime import launch
 from tests import oracle, problems
 
 BACKENDS = ("numba", "reference")

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kernels import LogitPlane, loss_surface, plan_surface, surface_on_plane
-from kernels.checks import QUANTITIES
+from kernels.arguments.grids import QUANTITIES
 
 RNG = np.random.default_rng(3)
 N = 20

@@ -20,7 +20,7 @@ def test_members_are_runs_by_what_is_compiled(d, loss, place):
 
 @pytest.mark.long
 def test_members_are_runs(place, one_graph, monkeypatch):
-    from kernels.torch_cuda import ensemble
+    from kernels.torch_cuda.graphs import ensemble
 
     for shape in ((53, 2, 5, 5), (31, 7, 1, 3), (97, 30, 13, 1), (1, 3, 1, 4)):
         assert_members(place, *shape)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import LogitPlane, checks, logit_plane, loss_surface, plan_surface, spectral, surface_on_plane
-from kernels.torch_cuda import interpolate, terms
-from kernels.torch_cuda import surface as body
+from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, surface_on_plane
+from kernels.arguments import arrays
+from kernels.mathematics import spectral
+from kernels.torch_cuda.graphs import interpolate, terms
+from kernels.torch_cuda.graphs import surface as body
 from tests.oracle import QUANTITIES, assert_surface_close
 from tests.problems import DTYPES, lab_data, lab_window, layouts, one_feature, plane, surface_problems
 
@@ -258,7 +260,7 @@ def test_arrays_may_have_any_layout(name):
 
 
 def test_values_on_a_card_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
     x, y = (torch.from_numpy(v.copy()) for v in lab_data(np.float64))
     x[3] = torch.nan
     assert loss_surface(x, y, *lab_window(5), method="direct").isnan().all()

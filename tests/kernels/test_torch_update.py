@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import kernels
-from kernels import checks
+from kernels.arguments import arrays
 from tests import oracle, problems
 from tests.training import assert_run, assert_runs_go_on, host
 
@@ -41,7 +41,7 @@ def assert_pass(place, n, d, dtype, tolerance):
 
 
 def test_loss_and_gradient_of_any_size(place, one_graph, monkeypatch):
-    from kernels.torch_cuda import gradient
+    from kernels.torch_cuda.graphs import gradient
 
     for n, d in ((1, 3), (17, 30), (997, 7), (20_000, 3), (1, 70), (40, 80)):
         assert_pass(place, n, d, np.float64, 1e-14)
@@ -107,7 +107,7 @@ def test_runs_go_on(dtype, place):
 
 
 def test_the_device_is_looked_at_after_few_steps_of_large_batches(place, monkeypatch):
-    from kernels.torch_cuda import update
+    from kernels.torch_cuda.graphs import update
 
     monkeypatch.setattr(update, "VALUES", 65)
     seen = []
@@ -138,7 +138,7 @@ def test_divergence_names_the_step_and_keeps_the_last_parameters(place):
 
 def test_linear_bce_is_differentiable_on_the_card(monkeypatch):
     """CPU tensors in place of CUDA tensors."""
-    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
     X, y, w, b = (torch.from_numpy(v) for v in problems.sgd_problem(50, 3))
     w.requires_grad_(), b.requires_grad_()
     loss = kernels.linear_bce(X, w[None], b, y[:, None])
@@ -157,7 +157,7 @@ def test_parameters_of_linear_bce_are_where_the_data_is():
 
 
 def test_values_on_a_card_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
     X, y, w, b = (torch.from_numpy(v) for v in problems.sgd_problem(50, 3))
     X[3, 1] = torch.nan
     before = w.clone(), b.clone()
@@ -181,7 +181,7 @@ def test_nothing_waits_for_a_card(monkeypatch):
         loss, grad_w, _ = kernels.bce_loss_grad(X, y, w, 0.25, sample_weight=weight)
         return loss, grad_w, kernels.sgd_step_(X, y, *stepped, lr=0.1), kernels.linear_bce(X, w, b, y), stepped
 
-    monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+    monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
     call()  # compiles, which looks at values
     monkeypatch.setattr(torch, "from_numpy", refuse)
     for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__"):

@@ -24,7 +24,8 @@ OPTIONS = (
 @pytest.fixture
 def short_launches(monkeypatch):
     """A few steps a launch."""
-    from kernels.torch_cuda import triton_ensemble, triton_update
+    from kernels.torch_cuda.triton import ensemble as triton_ensemble
+    from kernels.torch_cuda.triton import update as triton_update
 
     monkeypatch.setattr(triton_ensemble, "OPERATIONS", 2**23)
     monkeypatch.setattr(triton_update, "VALUES", 60)
@@ -116,7 +117,7 @@ def test_runs_of_any_size(shape, options, loss, card):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_runs_in_many_launches_and_tiles(options, card, short_launches, monkeypatch):
-    from kernels.torch_cuda import triton_update
+    from kernels.torch_cuda.triton import update as triton_update
 
     monkeypatch.setattr(triton_update, "TILE", 32)
     assert_run(card, 33, 5, 8, "bce", options)
@@ -135,7 +136,7 @@ def test_divergence_names_the_step_and_keeps_the_last_parameters(card):
 
 def test_orders_of_a_launch_are_drawn_while_the_device_is_at_the_one_before(card, monkeypatch):
     """Launches have few steps, whatever their size; the next one is there before anything waits for the last."""
-    from kernels.torch_cuda import triton_update
+    from kernels.torch_cuda.triton import update as triton_update
 
     happened, launch, orders = [], triton_update.launch, triton_update.orders
     monkeypatch.setattr(triton_update, "STEPS", 12)
@@ -150,7 +151,7 @@ def test_orders_of_a_launch_are_drawn_while_the_device_is_at_the_one_before(card
 
 @pytest.mark.parametrize("seed", [None, 5])
 def test_an_epoch_of_many_steps_takes_several_launches(seed, card, monkeypatch):
-    from kernels.torch_cuda import triton_update
+    from kernels.torch_cuda.triton import update as triton_update
 
     monkeypatch.setattr(triton_update, "STEPS", 3)
     seen = []
@@ -163,7 +164,7 @@ def test_an_epoch_of_many_steps_takes_several_launches(seed, card, monkeypatch):
 
 
 def test_launches_are_short_whatever_the_batch():
-    from kernels.torch_cuda import triton_update
+    from kernels.torch_cuda.triton import update as triton_update
 
     X = torch.empty(20, 1)
     for batch_size in (1, 3, 20):
@@ -175,7 +176,21 @@ def test_launches_are_short_whatever_the_batch():
 @pytest.mark.parametrize("operator", ["sums", "launch", "launch_run", "launch_costs", "add_products", "fill"])
 def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch):
     """Also where an operator is called directly, while another device is the current one."""
-    from kernels.torch_cuda import one_pass, triton_ensemble, triton_interpolate, triton_surface, triton_update
+    from kernels.torch_cuda.triton import (
+        ensemble as triton_ensemble,
+    )
+    from kernels.torch_cuda.triton import (
+        gradient as one_pass,
+    )
+    from kernels.torch_cuda.triton import (
+        interpolate as triton_interpolate,
+    )
+    from kernels.torch_cuda.triton import (
+        surface as triton_surface,
+    )
+    from kernels.torch_cuda.triton import (
+        update as triton_update,
+    )
 
     modules = {"sums": one_pass, "launch": triton_update, "add_products": triton_surface, "fill": triton_interpolate}
     module = modules.get(operator, triton_ensemble)
@@ -211,7 +226,7 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
 
 def test_orders_are_drawn_on_the_host_wherever_tensors_are_made():
     """As they are after torch.set_default_device: what is pinned is memory of the host."""
-    from kernels.torch_cuda import triton_update
+    from kernels.torch_cuda.triton import update as triton_update
 
     X = torch.zeros(7, 2)
     with torch.device("meta"):
@@ -224,7 +239,7 @@ RUN_STEPS = """
 import json
 import torch
 from tests import hopper
-from kernels.torch_cuda import triton_update
+from kernels.torch_cuda.triton import update as triton_update
 
 def used(d, batch_size, dtype, squared, shuffled, weighted, offset=0):
     n, dtype = batch_size + 5, getattr(torch, dtype)
@@ -274,7 +289,7 @@ RUN_MEMBERS = """
 import json
 import torch
 from tests import hopper
-from kernels.torch_cuda import triton_ensemble
+from kernels.torch_cuda.triton import ensemble as triton_ensemble
 
 def used(d, dtype, squared, keep, weighted):
     dtype, n, k = getattr(torch, dtype), 20, 100

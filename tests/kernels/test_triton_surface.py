@@ -32,7 +32,7 @@ def sums(terms, start):
 @pytest.mark.parametrize("reach", [1e-6, 2.0, 80.0])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_products(shape, reach, card):
-    from kernels.torch_cuda import triton_surface
+    from kernels.torch_cuda.triton import surface as triton_surface
 
     u, v = tables(*shape, reach)
     a, b = np.exp(u), np.exp(v)
@@ -46,7 +46,7 @@ def test_products(shape, reach, card):
 @pytest.mark.parametrize("reach", [1.0, 80.0, 1300.0])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_hinged_products(shape, reach, card):
-    from kernels.torch_cuda import triton_surface
+    from kernels.torch_cuda.triton import surface as triton_surface
 
     u, v = tables(*shape, reach)
     start = np.random.default_rng(0).uniform(size=(1, *shape[1:]))
@@ -58,7 +58,7 @@ def test_hinged_products(shape, reach, card):
 
 def test_small_losses_keep_their_digits(card):
     """A sum of terms from 1e-300 on, to nothing."""
-    from kernels.torch_cuda import triton_surface
+    from kernels.torch_cuda.triton import surface as triton_surface
 
     a, b = np.full((8, 5), 1e-150), 10.0 ** -np.arange(150.0)[None, :].repeat(8, axis=0)
     for add, tables in (
@@ -72,7 +72,7 @@ def test_small_losses_keep_their_digits(card):
 
 def test_parts_have_totals_of_their_own(card):
     """The interpreter, where programs follow one another, would add up what is not to be shared."""
-    from kernels.torch_cuda import triton_surface as body
+    from kernels.torch_cuda.triton import surface as body
 
     n, nt, ns, part = 24, 3, 5, 16
     u, v = tables(n, nt, ns, 2.0)
@@ -85,7 +85,7 @@ def test_parts_have_totals_of_their_own(card):
 
 def test_samples_are_shared_where_tiles_are_few():
     """Among programs that leave none out, in parts whose length the kernels take; few enough for their totals."""
-    from kernels.torch_cuda import triton_surface as body
+    from kernels.torch_cuda.triton import surface as body
 
     for n in (8, 64, 128, 1000, 4096, 2**17):
         for tiles in (1, 3, 100, 1000, 5000):
@@ -103,7 +103,7 @@ def test_samples_are_shared_where_tiles_are_few():
 @pytest.mark.parametrize(("points", "nt", "ns"), [(1, 3, 5), (7, 18, 300), (32, 70, 11), (41, 41, 257)])
 def test_interpolated_rows(points, nt, ns, dtype, places, floor, card):
     """Of tiles, the last of them not full, to a surface with strides, and nothing beside it."""
-    from kernels.torch_cuda import triton_interpolate
+    from kernels.torch_cuda.triton import interpolate as triton_interpolate
 
     rng, nodes, tiles = np.random.default_rng(nt), 5, -(-nt // points)
     values, weights = rng.normal(size=(tiles * nodes, ns)), rng.normal(size=(nodes, nt))
@@ -124,7 +124,7 @@ def test_interpolated_rows(points, nt, ns, dtype, places, floor, card):
 
 
 def test_a_program_writes_rows_of_its_tile(card):
-    from kernels.torch_cuda import triton_interpolate as body
+    from kernels.torch_cuda.triton import interpolate as body
 
     points, nt, ns = 7, 18, 5
     out, values, weights = (card(np.full(shape, 77.0)) for shape in ((nt, ns), (3, ns), (1, nt)))
@@ -138,7 +138,8 @@ def test_a_program_writes_rows_of_its_tile(card):
 
 def print_compiled():
     """[name, registers, stack, PTX] of every kernel, for surfaces of several sizes."""
-    from kernels.torch_cuda import triton_interpolate, triton_surface
+    from kernels.torch_cuda.triton import interpolate as triton_interpolate
+    from kernels.torch_cuda.triton import surface as triton_surface
     from tests import hopper
 
     with hopper.compiling(triton_interpolate, triton_surface) as found:

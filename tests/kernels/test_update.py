@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 import kernels
-from kernels.numba_cpu import gradient, update
+from kernels.numba_cpu.training import gradient, update
 from tests import oracle, problems
 from tests.training import run
 

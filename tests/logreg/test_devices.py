@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import checks
+from kernels.arguments import arrays, numbers
 from logreg import LossSurface, devices, study_starts, train
 from tests import oracle, problems
 
@@ -20,7 +20,7 @@ def device(request, monkeypatch):
     if request.param == "simulated":
         if not (shutil.which("g++") or shutil.which("clang++")):
             pytest.skip("no C++ compiler for Inductor")
-        monkeypatch.setattr(checks, "on_card", checks.is_tensor)
+        monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
         for module in ("train", "surface", "starts"):
             monkeypatch.setattr(
                 import_module(f"logreg.{module}"), "card_of", lambda device: device and torch.device(device)
@@ -94,7 +94,7 @@ def test_starts_are_trained_there(device, moves):
     study = study_starts(data, 15, 13, 50, **settings, device=device)
     want = study_starts(data, 15, 13, 50, **settings)
     assert moves == [(20, 1), (20,), (50, 1), (50,)]
-    for cost in checks.COSTS:
+    for cost in numbers.COSTS:
         np.testing.assert_allclose(study.loss[cost], want.loss[cost], rtol=1e-9)
         np.testing.assert_array_equal(study.steps[cost], want.steps[cost])
         np.testing.assert_array_equal(study.accuracy[cost], want.accuracy[cost])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import checks
+# unused checks
+from kernels.arguments import memory
 from logreg import LabData, LossSurface, PlaneSurface, files, train
 from tests import oracle, problems
 
@@ -194,8 +195,8 @@ def test_bad_data(data, message, wide, model):
 
 
 def test_too_large_for_memory(wide, model, monkeypatch):
-    monkeypatch.setattr(checks, "SURELY_FREE", 0)
-    monkeypatch.setattr(checks, "free_memory", lambda: 20_000)
+    monkeypatch.setattr(memory, "SURELY_FREE", 0)
+    monkeypatch.setattr(memory, "free_memory", lambda: 20_000)
     with pytest.raises(MemoryError, match="GB"):
         around(model, wide, resolution=60, directions="random")
 
@@ -369,7 +370,7 @@ def test_compressed_files_are_refused_unread(whole, tmp_path, monkeypatch):
 
 def test_loading_checks_the_memory(whole, tmp_path, monkeypatch):
     whole.save(tmp_path / "a")
-    monkeypatch.setattr(checks, "SURELY_FREE", 0)
-    monkeypatch.setattr(checks, "free_memory", lambda: 1000)
+    monkeypatch.setattr(memory, "SURELY_FREE", 0)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     with pytest.raises(MemoryError, match="GB"):
         LossSurface.load(tmp_path / "a")

@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import LogitPlane, checks, plan_surface, surface_on_plane
+from kernels import LogitPlane, plan_surface, surface_on_plane
+from kernels.arguments import memory
+
+# unused checks
 from logreg import LabData, LossSurface
 from tests import oracle, problems
 
@@ -190,8 +193,8 @@ def test_bad_data(kind, loss):
 
 @COSTS
 def test_too_large_for_memory(loss, monkeypatch):
-    monkeypatch.setattr(checks, "SURELY_FREE", 0)
-    monkeypatch.setattr(checks, "free_memory", lambda: 10_000)
+    monkeypatch.setattr(memory, "SURELY_FREE", 0)
+    monkeypatch.setattr(memory, "free_memory", lambda: 10_000)
     with pytest.raises(MemoryError, match="GB"):
         compute(resolution=50, loss=loss)
 
@@ -631,7 +634,7 @@ def test_small_files_that_inflate(kind, path):
 
 def test_surface_too_large_for_memory(surface, path, monkeypatch):
     surface.save(path)
-    monkeypatch.setattr(checks, "SURELY_FREE", 0)
-    monkeypatch.setattr(checks, "free_memory", lambda: 100)
+    monkeypatch.setattr(memory, "SURELY_FREE", 0)
+    monkeypatch.setattr(memory, "free_memory", lambda: 100)
     with pytest.raises(MemoryError, match="GB"):
         LossSurface.load(path)

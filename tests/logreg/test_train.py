@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torch.nn.utils.parametrizations import weight_norm
 
 import kernels
-import kernels.numba_cpu.update
+import kernels.numba_cpu.training.update
 from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
 from logreg.directions import path_of
 from logreg.eager import train_eagerly
@@ -243,7 +243,7 @@ def test_progress(model_at):
 
 def test_interrupted(model_at, monkeypatch):
     """The model holds the last step that was reported."""
-    monkeypatch.setattr(kernels.numba_cpu.update, "LAUNCH_OPERATIONS", 10_000)
+    monkeypatch.setattr(kernels.numba_cpu.training.update, "LAUNCH_OPERATIONS", 10_000)
     want = train(model_at(5, 10), LabData(), **LAB_RUN)
     calls = []
 

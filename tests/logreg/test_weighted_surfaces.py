@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kernels import LogitPlane, surface_on_plane
-from kernels.checks import QUANTITIES
+from kernels.arguments.grids import QUANTITIES
 from logreg import LogisticRegression, LossSurface
 from logreg.directions import hessian, shares, top_eigenvectors
 

@@ -85,7 +85,7 @@ def test_names_left_out(source):
 
 
 def test_mutants_are_other_programs():
-    source = (trees.ROOT / "kernels/compression.py").read_bytes()
+    source = (trees.ROOT / "kernels/mathematics/compression.py").read_bytes()
     found = mutants(source)
     assert len(found) > 100
     for mutant in found[::5]:

@@ -1,0 +1,157 @@
+"""Arrays and tensors: what they are, and their values as NumPy arrays.
+
+Arrays come back as NumPy arrays, views wherever possible, but CUDA tensors stay what they are; tensors are read
+detached. Values of CUDA tensors aren't looked at: that would wait for the card.
+"""
+
+import math
+import sys
+
+import numpy as np
+
+from kernels.arguments.tables import is_table, table_array
+
+TENSOR_DTYPES = {f"torch.{name}" for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")}
+NUMBERS = "float32, float64, integers or booleans"
+FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}  # of this machine's byte order
+MANY = 10_000
+
+
+def is_tensor(value):
+    if isinstance(value, np.ndarray):  # quicker to see than that something is no tensor
+        return False
+    torch = sys.modules.get("torch")  # a tensor's module is loaded: no need to load it for NumPy users
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_cuda(value):
+    return type(value) is not np.ndarray and is_tensor(value) and value.device.type == "cuda"
+
+
+def cuda_tensor_of(sources):
+    """The first tensor on a card, or None."""
+    return next(filter(is_cuda, sources), None)
+
+
+def as_kind_of(value, array):
+    """An array or tensor as the kind of thing that `value` is: a tensor, on its device, or a NumPy array."""
+    if is_tensor(array):
+        return array if is_tensor(value) else array.numpy()
+    return sys.modules["torch"].from_numpy(array).to(value.device) if is_tensor(value) else array
+
+
+def dtype_of(array):
+    """The NumPy dtype of an array or tensor."""
+    if type(array) is np.ndarray or not is_tensor(array):
+        return array.dtype
+    return np.dtype(str(array.dtype).removeprefix("torch."))
+
+
+def largest_of(array):
+    """The largest number of the dtype of an array or tensor."""
+    return float(np.finfo(dtype_of(array)).max)
+
+
+def cast(array, dtype):
+    """An array or tensor in a NumPy dtype, itself where it has that already."""
+    if is_tensor(array):
+        return array.to(getattr(sys.modules["torch"], np.dtype(dtype).name))
+    return array.astype(dtype, copy=False)
+
+
+def values_of(name, value, accepted=NUMBERS):
+    """The NumPy array of `array_of`, or a CUDA tensor itself."""
+    if type(value) is np.ndarray and value.dtype in FLOATS:
+        return value
+    if not is_cuda(value):
+        return array_of(name, value, accepted)
+    check_tensor(name, value, accepted)
+    return value.detach().resolve_neg()
+
+
+def check_tensor(name, value, accepted):
+    if str(value.layout) != "torch.strided":
+        raise TypeError(f"{name} has layout {value.layout}; accepted: torch.strided, not sparse")
+    if str(value.dtype) not in TENSOR_DTYPES:
+        raise TypeError(f"{name} has dtype {value.dtype}; accepted: {accepted}")
+
+
+def array_of(name, value, accepted=NUMBERS):
+    """The NumPy array that holds the values of an array, a CPU tensor, a table or a sequence of numbers. `accepted` is
+    what an error says of dtypes."""
+    if type(value) is np.ndarray and value.dtype in FLOATS:
+        return value
+    if is_tensor(value):
+        if value.device.type != "cpu":
+            raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
+        check_tensor(name, value, accepted)
+        value = array_of_tensor(name, value)
+    elif type(value) is not np.ndarray and hasattr(value, "shape"):
+        check_dense(name, value)
+        if is_table(value):
+            return table_array(name, value, accepted)
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; accepted: one whose values all count")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.char not in "?bBhHiIlLqQfd":
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def array_of_tensor(name, value):
+    try:
+        return value.detach().resolve_neg().numpy()
+    except RuntimeError as error:
+        raise TypeError(
+            f"{name} is a tensor without values to read, as within torch.func or torch.compile ({error}); accepted: "
+            "one that NumPy can read; linear_bce has derivatives"
+        ) from None
+
+
+def is_sparse(value):
+    scipy_sparse = sys.modules.get("scipy.sparse")  # as with tensors
+    return scipy_sparse is not None and scipy_sparse.issparse(value)
+
+
+def check_dense(name, value):
+    if is_sparse(value):
+        kind = type(value).__name__
+        raise TypeError(f"{name} is a scipy.sparse {kind}; accepted: a dense array, as {name}.toarray() gives")
+
+
+def float_array(name, value):
+    accepted = "float32 or float64"
+    array = values_of(name, value, accepted)
+    if dtype_of(array).kind != "f":
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
+    return array
+
+
+def is_finite(array):
+    if array.size == 1:  # the bias of every call
+        return math.isfinite(array.item())
+    return math.isfinite(sum_of(array)) or bool(np.isfinite(array).all())
+
+
+def check_finite(name, array):
+    if not (is_cuda(array) or is_finite(array)):
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name}{list(index)} is {array[index]}; accepted: finite values")
+
+
+def sum_of(array):
+    """A sum whose being finite proves all values finite, without a temporary: of squares, or for many values of these
+    themselves, as the threads of a long product would be in the way of ours."""
+    if array.size < MANY:
+        return np.vdot(array, array)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.sum()
+
+
+def empty(shape, dtype, sources):
+    """A new array, or a tensor on the card where the sources are."""
+    card = cuda_tensor_of(sources)
+    return np.empty(shape, dtype) if card is None else card.new_empty(shape, dtype=cast(card[:0], dtype).dtype)

@@ -1,0 +1,87 @@
+"""Features, labels and weights of samples, checked."""
+
+import numpy as np
+
+from kernels.arguments import arrays
+
+
+def sparse_features(name, value):
+    """Sparse features (n, d), finite, n >= 1, d >= 1, as a matrix whose rows are compressed."""
+    if value.dtype not in arrays.FLOATS:
+        raise TypeError(f"{name} has dtype {value.dtype}; accepted: float32 or float64")
+    if value.ndim != 2 or 0 in value.shape:
+        raise ValueError(f"{name} has shape {tuple(value.shape)}; accepted: (n, d) with n >= 1 and d >= 1")
+    rows = value.tocsr()
+    if not arrays.is_finite(rows.data):
+        k = int(np.flatnonzero(~np.isfinite(rows.data))[0])
+        place = [int(np.searchsorted(rows.indptr, k, side="right")) - 1, int(rows.indices[k])]
+        raise ValueError(f"{name}{place} is {rows.data[k]}; accepted: finite values")
+    return rows
+
+
+def feature(name, value):
+    """One feature (n,), finite, n >= 1, from (n,) or (n, 1)."""
+    array = arrays.float_array(name, value)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: (n,) or (n, 1) with n >= 1")
+    arrays.check_finite(name, array)
+    return array
+
+
+def features(name, value):
+    """Features (n, d), finite, n >= 1, d >= 1."""
+    array = matrix(name, value)
+    arrays.check_finite(name, array)
+    return array
+
+
+def matrix(name, value):
+    """Features (n, d), n >= 1, d >= 1, whose values are still to be checked."""
+    array = arrays.float_array(name, value)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: (n, d) with n >= 1 and d >= 1")
+    return array
+
+
+def labels(value, n, dtype=None):
+    """Labels (n,) in [0, 1] from numbers or booleans (n,) or (n, 1), in their own dtype or another one."""
+    array = label_column(value, n)
+    check_labels(array)
+    return array if dtype is None else arrays.cast(array, dtype)
+
+
+def unchecked_labels(value, n, dtype):
+    """The same, but values that have that dtype already are still to be checked."""
+    array = label_column(value, n)
+    return array if arrays.dtype_of(array) == dtype else labels(array, n, dtype)
+
+
+def label_column(value, n):
+    array = arrays.values_of("y", value)
+    if array.shape not in ((n,), (n, 1)):
+        raise ValueError(f"y has shape {tuple(array.shape)}; accepted: ({n},) or ({n}, 1), one label for each sample")
+    return array.reshape(n)
+
+
+def check_labels(array):
+    if arrays.is_cuda(array):
+        return
+    for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
+        if not 0 <= array.item(index) <= 1:
+            raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
+
+
+def weights(value, n, zeros=False):
+    """Weights of the samples (n,), finite, >= 0 and, unless `zeros`, not all 0; or None."""
+    if value is None:
+        return None
+    array = arrays.values_of("sample_weight", value)
+    if array.shape != (n,):
+        raise ValueError(f"sample_weight has shape {tuple(array.shape)}; accepted: ({n},), one weight for each sample")
+    arrays.check_finite("sample_weight", array)
+    if not arrays.is_cuda(array) and (array.min() < 0 or not (zeros or array.any())):
+        what, accepted = ("", "") if zeros else (", or only zeros", ", some above 0")
+        raise ValueError(f"sample_weight has a negative value{what}; accepted: weights >= 0{accepted}")
+    return array

@@ -1,0 +1,63 @@
+"""Devices of tensors: what can be compiled for them, and the backend that arguments ask for or are on."""
+
+import functools
+import sys
+
+import numpy as np
+
+from kernels.arguments import arrays, numbers
+
+BACKENDS = ("numba", "torch", "reference")
+# Compiled for compute capability 9.0, the kernels of this library abort the process by Triton 3.2 and fail by 3.3.
+LEAST_TRITON = 3, 4
+LEAST_CAPABILITY = 7, 0  # of what Triton compiles for
+
+
+@functools.cache
+def triton_version():
+    """(major, minor) of the Triton that is installed; (0, 0) without one."""
+    try:
+        import triton
+    except ImportError:
+        return 0, 0
+    return tuple(map(int, triton.__version__.split(".")[:2]))
+
+
+@functools.cache
+def capability(index):
+    """Compute capability (major, minor) of a CUDA device."""
+    return sys.modules["torch"].cuda.get_device_capability(index)
+
+
+def can_compile(device):
+    """Whether torch.compile makes kernels for a CUDA device: by any Triton, as each PyTorch comes with its own."""
+    return triton_version() > (0, 0) and capability(device.index) >= LEAST_CAPABILITY
+
+
+def has_triton(tensor):
+    """Whether kernels written in Triton can take a tensor."""
+    return tensor.is_cuda and triton_version() >= LEAST_TRITON and can_compile(tensor.device)
+
+
+def chosen_backend(value, **values):
+    """The backend asked for, or the one for where the arrays are: all on one card or none."""
+    devices = {name: array.device for name, array in values.items() if arrays.is_cuda(array)}
+    chosen = numbers.one_of("backend", ("torch" if devices else "numba") if value is None else value, BACKENDS)
+    for name, device in devices.items():
+        if chosen != "torch":
+            raise ValueError(f"{name} is on device {device}; accepted by backend {chosen!r}: NumPy arrays, CPU tensors")
+        check_device(name, device)
+        for other, array in values.items():
+            where = array.device if arrays.is_tensor(array) else "cpu"
+            if where != device and np.ndim(array):
+                raise ValueError(f"{other} is on device {where}; accepted: {device}, as {name}")
+    return chosen
+
+
+def check_device(name, device):
+    """Refuses a CUDA device that nothing can be compiled for."""
+    if device.type == "cuda" and not can_compile(device):
+        raise ValueError(
+            f"{name} is on device {device}; accepted: one of compute capability 7.0 or more, with Triton installed, or "
+            'the CPU, where backend="reference" compiles nothing'
+        )

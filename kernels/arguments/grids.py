@@ -1,0 +1,108 @@
+"""Planes of parameter space, axes of grids and arrays to write surfaces to, checked."""
+
+import itertools
+import math
+
+import numpy as np
+
+from kernels.arguments import arrays, dataset, memory, models
+from kernels.results import LogitPlane
+
+QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian": (3,)}  # and their leading axes
+
+
+def axis(name, value):
+    """A grid axis: 1-D, at least one point, finite, float64, on the host."""
+    array = arrays.array_of(name, value.cpu() if arrays.is_cuda(value) else value)
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"{name} has shape {array.shape}; accepted: a 1-D axis of at least one point")
+    array = array.astype(np.float64)
+    arrays.check_finite(name, array)
+    return array
+
+
+def quantities_of(value):
+    """Names of quantities, at least one, each once."""
+    names = (value,) if isinstance(value, str) else tuple(value) if hasattr(value, "__iter__") else ()
+    known = all(isinstance(name, str) and name in QUANTITIES for name in names)
+    if not names or not known or len(set(names)) < len(names):
+        raise ValueError(f"quantities is {value!r}; accepted: some of {', '.join(map(repr, QUANTITIES))}, each once")
+    return names
+
+
+def plane_field(name, value, n, dtype):
+    """One field (n,) of a plane, finite, of a given dtype."""
+    array = arrays.float_array(name, value)
+    if array.shape != (n,) or arrays.dtype_of(array) != dtype:
+        raise ValueError(
+            f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} ({n},), as the offset"
+        )
+    arrays.check_finite(name, array)
+    return array
+
+
+def plane_of(value):
+    """The three fields (n,) of a LogitPlane, finite, of one dtype, n >= 1."""
+    if not isinstance(value, LogitPlane):
+        raise TypeError(f"plane is a {type(value).__name__}; accepted: a LogitPlane, as logit_plane makes it")
+    offset = dataset.feature("plane.offset", value.offset)
+    slopes = (
+        plane_field(f"plane.{name}", getattr(value, name), len(offset), arrays.dtype_of(offset))
+        for name in ("s_slope", "t_slope")
+    )
+    return offset, *slopes
+
+
+def reach_of_logits(low, high, s, t):
+    """How large a logit and a slope of samples, (p, q, r) between `low` and `high` (3,), may be on the grid; refuses
+    those whose logits overflow."""
+    most_s, most_t = float(np.abs(s).max()), float(np.abs(t).max())
+    p, q, r = (max(-least, most) for least, most in zip(low.tolist(), high.tolist(), strict=True))
+    largest = p + q * most_s + r * most_t
+    if math.isinf(largest):  # NaN, which only values on a card can be here, is returned
+        raise ValueError(f"s and t reach {most_s:g} and {most_t:g}, where logits overflow; accepted: finite logits")
+    return largest, max(q, r)
+
+
+def outputs_of(value, quantities, grid, dtype, sources):
+    """{quantity: the array that it is written to}, the caller's or, if there is memory for them, new ones."""
+    shapes = {name: (*QUANTITIES[name], *grid) for name in quantities}
+    if value is None:
+        memory.check_fits(
+            (sum(map(math.prod, shapes.values())),) if len(shapes) > 1 else shapes[quantities[0]], dtype, sources
+        )
+        return {name: arrays.empty(shape, dtype, sources) for name, shape in shapes.items()}
+    given = value if isinstance(value, dict) else dict.fromkeys(quantities[:1], value)
+    if set(given) != set(quantities):
+        raise ValueError(
+            f"out is for {list(given)}; accepted: an array for a single quantity, else a dict with {quantities}"
+        )
+    called = {name: f"out[{name!r}]" if isinstance(value, dict) else "out" for name in shapes}
+    found = {name: output(called[name], given[name], shape, dtype, sources) for name, shape in shapes.items()}
+    for one, other in itertools.combinations(found, 2):
+        if not arrays.is_cuda(found[one]) and np.may_share_memory(found[one], found[other]):
+            raise ValueError(f"{called[one]} shares memory with {called[other]}; accepted: an array of its own")
+    return found
+
+
+def output(name, value, shape, dtype, sources):
+    """The caller's array to write to."""
+    if not (arrays.is_tensor(value) or isinstance(value, np.ndarray)):
+        raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor")
+    array = arrays.values_of(name, value, np.dtype(dtype))
+    if array.shape != shape or arrays.dtype_of(array) != dtype:
+        raise ValueError(f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} {shape}")
+    models.check_own_values(name, value)
+    if not (arrays.is_cuda(array) or array.flags.writeable):
+        raise ValueError(f"{name} is read-only; accepted: a writable array")
+    if arrays.is_cuda(array) and not any(map(arrays.is_cuda, sources)):
+        raise ValueError(f"{name} is on device {value.device}; accepted: where the data is")
+    if any(share_memory(array, source) for source in sources):
+        raise ValueError(f"{name} shares memory with the data; accepted: an array of its own")
+    return array
+
+
+def share_memory(array, source):
+    if arrays.is_cuda(array):
+        return arrays.is_cuda(source) and array.untyped_storage().data_ptr() == source.untyped_storage().data_ptr()
+    return np.may_share_memory(array, source)

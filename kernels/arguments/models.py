@@ -1,0 +1,119 @@
+"""Parameters of models, checked: those that are read, and those that are updated in place."""
+
+import functools
+import sys
+
+import numpy as np
+
+from kernels.arguments import arrays
+
+
+def parameter(name, value, shape, dtype):
+    """Parameters that are updated in place: a writable array or tensor of exactly this shape and dtype."""
+    if not (isinstance(value, np.ndarray) or arrays.is_tensor(value)):
+        raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor, as it is updated in place")
+    accepted = accepted_dtype(dtype)
+    array = arrays.values_of(name, value, accepted)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: {shape}")
+    if arrays.dtype_of(array) != dtype:
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
+    check_own_values(name, value)
+    if not (arrays.is_cuda(array) or array.flags.writeable):
+        raise ValueError(f"{name} is read-only; accepted: a writable array, as it is updated in place")
+    arrays.check_finite(name, array)
+    return array
+
+
+@functools.cache  # str(dtype) takes long
+def accepted_dtype(dtype):
+    return f"{np.dtype(dtype)}, the dtype of X"
+
+
+def check_no_aliasing(w, b, X, y):
+    """Refuses parameters that share memory with the data or with one another, where that can be seen: on the host."""
+    if arrays.is_cuda(w):
+        return
+    pairs = (("w", w, "X", X), ("w", w, "y", y), ("b", b, "X", X), ("b", b, "y", y), ("b", b, "w", w))
+    for name, array, other, values in pairs:
+        if np.may_share_memory(array, values) and np.shares_memory(array, values):
+            raise ValueError(f"{name} shares memory with {other}; accepted: an array of its own, as it is updated")
+
+
+def nothing():
+    pass
+
+
+def version_bumper(w, b):
+    """A function that tells autograd which of these have changed since, which it can't see where NumPy writes."""
+    if isinstance(w, np.ndarray) and isinstance(b, np.ndarray):
+        return nothing
+    before = [
+        (value, value.detach().clone()) for value in (w, b) if arrays.is_tensor(value) and not arrays.is_cuda(value)
+    ]
+
+    def tell():
+        for value, values in before:
+            if not values.equal(value):
+                sys.modules["torch"].autograd.graph.increment_version(value)
+
+    return tell
+
+
+def starts(w0, b0, d, dtype):
+    """Starts of k >= 1 runs, w0 (k, d) and b0 (k,), finite, of a given dtype."""
+    accepted = accepted_dtype(dtype)
+    w, b = arrays.values_of("w0", w0, accepted), arrays.values_of("b0", b0, accepted)
+    if w.ndim != 2 or w.shape[1] != d or len(w) == 0:
+        raise ValueError(f"w0 has shape {tuple(w.shape)}; accepted: (k, {d}) with k >= 1")
+    if b.shape != (len(w),):
+        raise ValueError(f"b0 has shape {tuple(b.shape)}; accepted: ({len(w)},), one bias for each start")
+    for name, array in (("w0", w), ("b0", b)):
+        if arrays.dtype_of(array) != dtype:
+            raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
+        arrays.check_finite(name, array)
+    return w, b
+
+
+def coefficients(name, value, shapes, dtype):
+    """Parameters that are read: finite numbers of one of some shapes, as an array (k,) of `dtype`."""
+    array = arrays.values_of(name, value)
+    if array.shape not in shapes:
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: {' or '.join(map(str, shapes))}")
+    arrays.check_finite(name, array)
+    array = array.reshape(-1)
+    if array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore"):
+        array = arrays.cast(array, dtype)
+    arrays.check_finite(name, array)
+    return array
+
+
+def check_own_values(name, value):
+    """Refuses what is to be written to where its memory holds something else than its values, each by itself."""
+    if isinstance(value, np.ndarray) and not value.dtype.isnative:
+        raise ValueError(f"{name} is in the byte order of another machine; accepted: this machine's")
+    if arrays.is_tensor(value) and value.is_neg():
+        raise ValueError(f"{name} has the negative bit set; accepted: a tensor without, as it is written to")
+    strides = value.stride() if arrays.is_tensor(value) else value.strides
+    if any(stride == 0 and length > 1 for stride, length in zip(strides, value.shape, strict=True)):
+        raise ValueError(f"{name} repeats its elements; accepted: an array that is not broadcast, as it is written to")
+
+
+def velocity(value, d):
+    """A velocity (1, d + 1), or with the parameters that it belongs to (2, d + 1): finite, float64, on the host."""
+    array = arrays.array_of("velocity", value.cpu() if arrays.is_cuda(value) else value).astype(np.float64)
+    if array.shape not in ((d + 1,), (2, d + 1)):
+        raise ValueError(f"velocity has shape {array.shape}; accepted: ({d + 1},) or (2, {d + 1}), as a run returns it")
+    arrays.check_finite("velocity", array)
+    return array.reshape(-1, d + 1)
+
+
+def theta(name, value, d):
+    """A point or direction (d + 1,) of parameter space, the bias last; finite, float64."""
+    array = arrays.array_of(name, value).astype(np.float64)
+    if array.shape != (d + 1,):
+        raise ValueError(f"{name} has shape {array.shape}; accepted: ({d + 1},), {d} weights and the bias")
+    arrays.check_finite(name, array)
+    return array

@@ -1,0 +1,82 @@
+"""Numbers and names among the arguments of public functions, checked."""
+
+import math
+import operator
+from numbers import Integral, Real
+
+import numpy as np
+
+COSTS = ("bce", "mse")
+METHODS = ("auto", "direct", "spectral")
+MOST_STEPS = 2**50  # years
+
+
+def members(name, value, k):
+    """Numbers of members from 0 to k - 1 as an array (m,)."""
+    try:
+        numbers = [operator.index(number) for number in value]
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; accepted: a sequence of integers from 0 to {k - 1}") from None
+    for number in numbers:
+        if not 0 <= number < k:
+            raise ValueError(f"{name} has {number}; accepted: integers from 0 to {k - 1}")
+    return np.array(numbers, np.intp)
+
+
+def integer(name, value, least):
+    if type(value) is int and value >= least:
+        return value
+    number = python_scalar(value)
+    if not isinstance(number, Integral) or isinstance(number, bool):
+        raise TypeError(f"{name} is {value!r}; accepted: an integer >= {least}")
+    if number < least:
+        raise ValueError(f"{name} is {value}; accepted: an integer >= {least}")
+    return int(number)
+
+
+def nonnegative(name, value):
+    """A finite number >= 0."""
+    if type(value) is float and 0 <= value < math.inf:
+        return value
+    number = python_scalar(value)
+    if not isinstance(number, Real) or isinstance(number, bool):
+        raise TypeError(f"{name} is {value!r}; accepted: a finite number >= 0")
+    try:
+        number = float(number)
+    except OverflowError:
+        number = math.inf
+    if not (0 <= number < math.inf):
+        raise ValueError(f"{name} is {value}; accepted: a finite number >= 0")
+    return number
+
+
+def python_scalar(value):
+    """The Python number of a NumPy or torch scalar; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def number_of_steps(epochs, n, batch_size):
+    """The number of steps of a run."""
+    steps = epochs * -(-n // batch_size)
+    if steps > MOST_STEPS:
+        raise ValueError(f"epochs is {epochs}; accepted: at most {MOST_STEPS} steps in all")
+    return steps
+
+
+def tolerance(value):
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (number and (value == 0 or 1e-13 <= value < 1)):
+        raise ValueError(f"tol is {value!r}; accepted: 0, or 1e-13 <= tol < 1")
+
+
+def pos_weight(value):
+    """The weight of the positive class, a float, finite, >= 0, from a number or an array of one; or None."""
+    if getattr(value, "shape", None) == (1,):  # as torch.nn.BCEWithLogitsLoss takes it
+        value = value[0]
+    return None if value is None else nonnegative("pos_weight", value)
+
+
+def one_of(name, value, accepted):
+    if not (isinstance(value, str) and value in accepted):
+        raise ValueError(f"{name} is {value!r}; accepted: {', '.join(map(repr, accepted))}")
+    return value

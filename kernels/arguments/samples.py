@@ -1,0 +1,231 @@
+"""The samples of a surface, from arrays or from a stream, in blocks that are made anew in every pass.
+
+A field of a block is (n,) or, where all its samples share a value, (1,).
+"""
+
+import math
+import sys
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels.arguments import arrays, dataset, grids
+from kernels.arguments.weighting import unit_of, weigh_positive
+from kernels.results import LogitPlane
+
+AT_ONCE = 2**20  # samples of a block at the most
+ORDINARY = 2.0**-100, 2.0**100  # the largest weight: beyond it, weights are taken in other units
+LARGEST_SUM = 2.0**1000
+OF_LOSS = ("loss", "gradient", "hessian")
+
+
+class Block(NamedTuple):
+    """Some samples: logits p + s q + t r, labels y in [0, 1], and weights or None; float64 arrays or CUDA tensors."""
+
+    p: np.ndarray
+    q: np.ndarray
+    r: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None = None
+
+
+class Summary(NamedTuple):
+    """What planning needs to know of all the samples.
+
+    n, blocks  how many, and in how many blocks
+    weight     the sum of their weights
+    low, high  of p, q, r (3,)
+    ends       samples (p, q, r): where p is lowest and highest, then q, then r (3, 2, 3)
+    """
+
+    n: int
+    blocks: int
+    weight: float
+    low: np.ndarray
+    high: np.ndarray
+    ends: np.ndarray
+
+
+class ArraySamples:
+    """Blocks of arrays that are checked: fields (n,) or (1,) of a plane, labels (n,), weights (n,) or None.
+
+    Results are to be of the dtype of the plane, and of the kind of `like`. Means stay what they are in other units of
+    the weights, so these are taken in such that no sum overflows or vanishes.
+    """
+
+    def __init__(self, plane, y, weight, like):
+        self.plane, self.y, self.weight, self.like = plane, y, weight, like
+        self.unit = None if weight is None else unit_of(weight)
+        if isinstance(self.unit, float) and ORDINARY[0] < self.unit < ORDINARY[1]:
+            self.unit = None
+        self.dtype, self.weighted = arrays.dtype_of(plane[0]), weight is not None
+        self.arrays = (*plane, y, weight) if self.weighted else (*plane, y)
+        names = "plane.offset", "plane.s_slope", "plane.t_slope", "y", "sample_weight"
+        self.named = dict(zip(names, (*plane, y, weight), strict=True))
+
+    def __iter__(self):
+        for start in range(0, len(self.y), AT_ONCE):
+            weight = self.part(self.weight, start)
+            if self.unit is not None:
+                weight = weight / self.unit
+            yield Block(*(self.part(field, start) for field in (*self.plane, self.y)), weight)
+
+    def part(self, field, start):
+        if field is None:
+            return None
+        some = field[start : start + AT_ONCE] if len(field) == len(self.y) else field
+        if arrays.is_tensor(some):
+            return some.double().contiguous()
+        return np.ascontiguousarray(some, np.float64)
+
+
+class StreamedSamples:
+    """Blocks of pairs (LogitPlane, y) that can be iterated over again, checked as they come."""
+
+    weighted = False
+
+    def __init__(self, pairs):
+        read_twice("plane", pairs)
+        self.pairs = pairs
+        first = next(iter(pairs), None)
+        if first is None:
+            raise ValueError("plane has no blocks; accepted: at least one (LogitPlane, y)")
+        plane, _ = checked(first)
+        self.dtype, self.like = arrays.dtype_of(plane[0]), first[0].offset
+        self.arrays = [plane[0][:0]]  # none is kept, but this says where they are
+        self.named = {"plane": self.arrays[0]}
+
+    def __iter__(self):
+        for pair in self.pairs:
+            yield from ArraySamples(*checked(pair), None, self.like)
+
+
+class Reweighed:
+    """Other samples, of which the loss counts `pos_weight` times where they are of class 1, unless it is None, with
+    weights 2^-exponent times theirs."""
+
+    weighted = True
+
+    def __init__(self, samples, pos_weight, exponent):
+        self.samples, self.pos_weight, self.exponent = samples, pos_weight, exponent
+
+    def __iter__(self):
+        for block in self.samples:
+            y, weight = block.y, block.weight
+            if weight is None:
+                weight = 1.0 + 0.0 * y
+            weight = weight * 2.0**-self.exponent
+            if self.pos_weight is not None:
+                y, weight = weigh_positive(y, weight, self.pos_weight)
+            yield block._replace(y=y, weight=weight)
+
+
+class Group(NamedTuple):
+    """Samples, their Summary with the weight by which sums are divided, quantities that are means over them, and by how
+    much their weights may be more than that."""
+
+    samples: object
+    summary: Summary
+    names: tuple
+    grown: float = 1.0
+
+
+def groups_of(samples, summary, reach, names, pos_weight):
+    """Groups of all the quantities, that of the loss first: the weight of the positive class is of the loss and its
+    derivatives alone, and where sums of these would overflow, the samples' weights are made less. `reach` is how large
+    a logit and a slope may be."""
+    exponent = 0 if sums_fit(summary, reach, pos_weight) else max(0, math.frexp(summary.weight)[1])
+    own = () if pos_weight is None and exponent == 0 else tuple(name for name in names if name in OF_LOSS)
+    if not own:
+        return [Group(samples, summary, names)]
+    reweighed = Reweighed(samples, pos_weight, exponent)
+    summary_of_own = summary._replace(weight=math.ldexp(summary.weight, -exponent))
+    grown = 1.0
+    if pos_weight is not None:
+        grown = max(1.0, sum(float(block.weight.sum()) for block in reweighed) / summary_of_own.weight)
+    groups = [Group(reweighed, summary_of_own, own, grown)]
+    others = tuple(name for name in names if name not in OF_LOSS)
+    return [*groups, Group(samples, summary, others)] if others else groups
+
+
+def sums_fit(summary, reach, pos_weight):
+    """Whether no sum of logits, slopes or their products over all samples can overflow."""
+    logit, slope = reach
+    return not summary.weight * max(1.0, pos_weight or 0.0) * max(logit, slope, slope * slope) >= LARGEST_SUM
+
+
+def read_twice(name, iterable):
+    if iter(iterable) is iterable:
+        raise TypeError(
+            f"{name} is a {type(iterable).__name__}, which can be read only once; accepted: what can be iterated over "
+            "again, such as a list or a DataLoader"
+        )
+
+
+def checked(item):
+    """Fields and labels of one pair of a stream."""
+    if not (isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], LogitPlane)):
+        raise TypeError(
+            f"plane is a stream of {type(item).__name__}; accepted: a LogitPlane, or a stream of (LogitPlane, y)"
+        )
+    plane = grids.plane_of(item[0])
+    return plane, dataset.labels(item[1], len(plane[0]))
+
+
+def check_passes(n, again):
+    """Raises a ValueError if one pass over the samples gave n of them, and another a different number."""
+    if n != again:
+        raise ValueError(f"plane gave {n} samples in one pass and {again} in another; accepted: the same in every pass")
+
+
+def filled(block):
+    """The block with every field (n,)."""
+    n = len(block.y)
+    return Block(*(field if field is None or len(field) == n else np.repeat(field, n) for field in block))
+
+
+def whole(samples):
+    """All samples in one block, every field (n,)."""
+    blocks = [filled(block) for block in samples]
+    return Block(*(None if fields[0] is None else np.concatenate(fields) for fields in zip(*blocks, strict=True)))
+
+
+def summary_of(samples):
+    parts = [summary_of_block(block) for block in samples]
+    if len(parts) == 1:
+        return parts[0]
+    lows, highs = np.array([part.low for part in parts]), np.array([part.high for part in parts])
+    ends = np.stack([part.ends for part in parts])
+    fields = np.arange(3)
+    lowest, highest = ends[lows.argmin(axis=0), fields, 0], ends[highs.argmax(axis=0), fields, 1]
+    n, weight = sum(part.n for part in parts), sum(part.weight for part in parts)
+    return Summary(n, len(parts), weight, lows.min(axis=0), highs.max(axis=0), np.stack([lowest, highest], axis=1))
+
+
+def summary_of_block(block):
+    fields, n = block[:3], len(block.y)
+    if arrays.is_tensor(block.y):
+        return summary_of_tensors(block)
+    ends = np.array(
+        [
+            [[field[min(k, len(field) - 1)] for field in fields] for k in (along.argmin(), along.argmax())]
+            for along in fields
+        ]
+    )
+    low, high = np.diagonal(ends, axis1=0, axis2=2)
+    return Summary(n, 1, float(n if block.weight is None else block.weight.sum()), low, high, ends)
+
+
+def summary_of_tensors(block):
+    """The same of tensors, in one transfer to the host."""
+    ends = [
+        field.take(k.clamp(max=len(field) - 1))  # an index that is a tensor would be read by the host
+        for along in block[:3]
+        for k in (along.argmin(), along.argmax())
+        for field in block[:3]
+    ]
+    weight = block.y.new_tensor(len(block.y)) if block.weight is None else block.weight.sum()
+    weight, *ends = sys.modules["torch"].stack([weight, *ends]).tolist()
+    ends = np.array(ends).reshape(3, 2, 3)
+    low, high = np.diagonal(ends, axis1=0, axis2=2)
+    return Summary(len(block.y), 1, weight, low, high, ends)

@@ -1,0 +1,1 @@
+"""Mathematics of surfaces that no backend and no array of samples is needed for."""

@@ -1,0 +1,144 @@
+"""Samples whose logits all depend on one feature, compressed to a few weighted ones.
+
+If every sample (p, q, r) lies on a line, at xi in [-1, 1], a sum over the samples of f(xi) is, up to the error of the
+interpolant of f through K Chebyshev points xi_k, a sum over these: sum_k W_k f(xi_k), W_k being the sum over the
+samples of a Lagrange polynomial. By the discrete orthogonality of the Chebyshev polynomials T_j (Mason and Handscomb,
+Chebyshev Polynomials, sec. 4.6) W_k = 2/K sum_j' T_j(xi_k) m_j, with the moments m_j the sums of T_j over the samples.
+
+The loss of class 0 is softplus(z), that of class 1 softplus(-z) = softplus(z) - z. Two moments of a class tell what is
+linear in z, so one set of nodes is enough for both: as if all samples were of the class that is right in the middle of
+the line, with the linear part of those of the other class. So far from the origin, where all samples have large logits
+of one sign, softplus is small, and what is large belongs to samples that are wrong: nothing cancels.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels.arguments.samples import Block
+from kernels.mathematics import spectral
+
+ROUNDING = 4 * 2.0**-53
+INSIDE = 0.98  # |xi| of samples at the most: near 1 rounding errors of T_j grow with j^2, here they stay below 5 j
+SUMMED = 32 * 2.0**-53  # the error of a mean over nodes, relative to what is summed up: measured, up to a half of it
+PIECE = 2**15  # samples
+
+
+class Line(NamedTuple):
+    """Samples (p, q, r) = middle + xi direction, xi in [-1, 1].
+
+    middle, direction  (3,)
+    field              the field of (p, q, r) that xi is read from
+    nodes              Chebyshev points that replace the samples
+    bound              on the error of a mean that comes of it, where the samples are on the line
+    """
+
+    middle: np.ndarray
+    direction: np.ndarray
+    field: int
+    nodes: int
+    bound: float
+
+
+def line_through(summary, s, t, quantities, target):
+    """The Line through the two samples furthest apart in a field; None if it would take too many nodes, if sums over
+    these would be rounded too much, or if samples differ and their logits don't: the slopes can't be read from these.
+
+    `s` and `t` are ascending; `target` is the error allowed to a mean.
+    """
+    window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
+    field = int(((summary.high - summary.low) * window).argmax())
+    low, high = summary.ends[field]
+    middle, direction = (low + high) / 2, (high - low) / 2 / INSIDE
+    corners = ((1.0, at_s, at_t) for at_s in (s[0], s[-1]) for at_t in (t[0], t[-1]))
+    reach = float(max(abs(direction @ corner) for corner in corners))
+    if reach == 0 and (summary.low < summary.high).any():
+        return None
+    sizes = spectral.sizes_of(summary.low, summary.high, s, t)
+    if SUMMED * largest_term(reach, quantities, sizes) > target:
+        return None
+    grown = 1 + math.pi / max(reach, spectral.TINY)  # q and r, factors of gradient and Hessian, on the ellipse
+    sizes = sizes._replace(q=sizes.q * grown, r=sizes.r * grown)
+    nodes, bound = spectral.nodes_for(reach, quantities, sizes, target)
+    return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
+
+
+def largest_term(reach, quantities, sizes):
+    """How large a quantity may be at a node and yet cancel: where logits have one sign all along the line, turned
+    margins have nothing that does."""
+    slope = max(sizes.q, sizes.r)
+    sizes_of_terms = {"loss": 1 + reach, "mse": 1.0, "gradient": slope, "hessian": slope * slope / 4}
+    return max(sizes_of_terms[name] for name in quantities)
+
+
+def count(line, quantities):
+    """How many samples replace all others."""
+    return 2 * line.nodes if "mse" in quantities else line.nodes
+
+
+def is_on(samples, line, summary, s, t):
+    """Whether all samples are on the line up to rounding: their logits over the window of ascending axes, and their
+    slopes, which gradient and Hessian have as factors however narrow the window is."""
+    others = [k for k in range(3) if k != line.field and summary.low[k] < summary.high[k]]
+    window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
+    reach = np.stack([window, np.maximum(window, 1.0)])
+    allowed = ROUNDING * reach @ np.maximum(np.abs(summary.low), np.abs(summary.high))
+    return not others or all(
+        (reach[:, others] @ [distance(part, k, line) for k in others] <= allowed).all()
+        for block in samples
+        for part in pieces(block)
+    )
+
+
+def pieces(block):
+    """Parts of a block's (p, q, r) that stay in the cache."""
+    n = len(block.y)
+    for start in range(0, n, PIECE):
+        yield [field[start : start + PIECE] if len(field) == n else field for field in block[:3]]
+
+
+def distance(fields, k, line):
+    """The most by which field k of arrays, or tensors wherever they are, differs from that of the line."""
+    along = (fields[line.field] - line.middle[line.field]) * (line.direction[k] / line.direction[line.field])
+    return float(abs(fields[k] - line.middle[k] - along).max())
+
+
+def nodes_of_line(moments, line, by_class):
+    """The Block that replaces samples of moments (2, nodes), those of class 0 and of class 1: nodes for each class, or
+    one set for all samples, as if of class 0."""
+    j = np.arange(line.nodes, dtype=np.int32)  # whose remainders are quicker
+    cosines = np.cos(np.arange(4 * line.nodes) * (np.pi / (2 * line.nodes)))
+    odd = 2 * j + 1
+    xi, polynomials = cosines[odd], cosines[j[:, None] * odd % len(cosines)]  # of small angles: large ones are rounded
+    weights = 2 / line.nodes * (moments * np.where(j == 0, 0.5, 1.0)) @ polynomials
+    y = np.repeat([0.0, 1.0], line.nodes) if by_class else np.zeros(line.nodes)
+    weights, xi = (weights.ravel(), np.tile(xi, 2)) if by_class else (weights.sum(axis=0), xi)
+    p, q, r = fields_at(line, xi)
+    return Block(p, q, r, y, weights)
+
+
+def fields_at(line, xi):
+    """p, q, r (k,) at xi (k,)."""
+    return line.middle[:, None] + xi * line.direction[:, None]
+
+
+def add_linear_part(moments, line, s, t, outputs, weight):
+    """Adds what means by one set of nodes lack in loss and gradient: where margins are turned, as the logit in the
+    middle of the line is positive, sum (1 - y) z, elsewhere sum -y z, over the `weight` of all samples."""
+    masses = moments[:, 0]
+    firsts = moments[:, 1] if line.nodes > 1 else np.zeros(2)
+    shares = np.array([masses[0], -masses[1]]) / weight
+    p, q, r = shares * fields_at(line, firsts / np.where(masses > 0, masses, 1.0))
+    turned = is_positive(line.middle, s, t[:, None])
+    if "loss" in outputs:
+        of_classes = [(p[k] + t * r[k])[:, None] + s * q[k] for k in (0, 1)]
+        outputs["loss"] += np.where(turned, *of_classes)
+    if "gradient" in outputs:
+        outputs["gradient"] += np.array([np.where(turned, *q), np.where(turned, *r)])
+
+
+def is_positive(sample, s, t):
+    """Whether the logit of a sample (p, q, r) is, rounded as kernels round it."""
+    p, q, r = sample
+    return (p + s * q) + t * r > 0

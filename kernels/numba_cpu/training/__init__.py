@@ -1,0 +1,1 @@
+"""Passes over all samples, runs and ensembles."""

@@ -1,0 +1,41 @@
+"""Products with a block of X whose samples are next to one another in memory."""
+
+from numba import njit
+
+from kernels.numba_cpu.training.layouts import WIDE
+from kernels.numba_cpu.vector.memory import load, load_where, store
+from kernels.numba_cpu.vector.operators import fma, lane_numbers, splat, total
+from kernels.numba_cpu.vector.vector_type import lanes_of, registers_of
+
+TERMS = 64  # of a logit by columns in one sum, so that rounding hardly grows with the number of features
+
+
+@njit(forceinline=True)
+def logits_of_columns(X, first, stride, rows, theta, d, z):
+    """As `logits_of_block`."""
+    samples = registers_of(theta, WIDE)
+    lanes = lanes_of(samples)
+    for row in range(0, rows, lanes):
+        live = lane_numbers(samples) < rows - row
+        sums = splat(samples, theta[d])
+        for j in range(min(d, TERMS)):
+            sums = fma(load_where(samples, X, first + j * stride + row, live), theta[j], sums)
+        for start in range(TERMS, d, TERMS):
+            near = splat(samples, 0.0)
+            for j in range(start, min(start + TERMS, d)):
+                near = fma(load_where(samples, X, first + j * stride + row, live), theta[j], near)
+            sums = sums + near
+        store(z, row, sums)
+
+
+@njit(forceinline=True)
+def add_columns(X, first, stride, rows, slopes, d, gradient):
+    """As `add_block`."""
+    samples = registers_of(slopes, WIDE)
+    lanes = lanes_of(samples)
+    for j in range(d):
+        sums = splat(samples, 0.0)
+        for row in range(0, rows, lanes):
+            live = lane_numbers(samples) < rows - row
+            sums = fma(load_where(samples, X, first + j * stride + row, live), load(samples, slopes, row), sums)
+        gradient[j] += total(sums)

@@ -1,0 +1,124 @@
+"""Training many models at once on the CPU: launches, histories and ends."""
+
+import numpy as np
+
+from kernels.mathematics.divergence import losses_may_overflow
+from kernels.numba_cpu.runtime.launch import launch, threads
+from kernels.numba_cpu.training.member_costs import costs, losses_along
+from kernels.numba_cpu.training.members import LANES, from_lanes, in_lanes, samples_at_once, signed_samples
+from kernels.numba_cpu.training.members_of_features import features_double, features_single
+from kernels.numba_cpu.training.members_of_one_feature import extremes, one_feature_double, one_feature_single
+from kernels.progress import counted
+from kernels.results import Ensemble, Run
+
+OPERATIONS_PER_SAMPLE = 25  # what a sigmoid costs, in multiply-adds
+PATH_BYTES = 2**24  # of the history in one launch
+KERNELS = {"f": (one_feature_single, features_single), "d": (one_feature_double, features_double)}
+
+
+def operations(size):
+    """Multiply-adds of one sample with `size` parameters."""
+    return 2 * size + OPERATIONS_PER_SAMPLE
+
+
+def models_at_once(samples, epochs):
+    """How many models a launch of all threads may take through the whole run: whole groups for every thread."""
+    n, size = samples.rows.shape
+    fair = LANES[samples.rows.dtype.char] * threads()
+    return max(1, samples_at_once(fair, operations(size)) // max(1, epochs * n)) * fair
+
+
+def train(samples, start, batch_size, lr, epochs, watched, history, advance):
+    """Trains models from `start` (m, d + 1); returns them as (groups, d + 1, lanes), and their steps (groups, lanes).
+
+    Models whose losses overflow are looked for if `watched`. Fills `history`, a Run of the m models, unless it is None.
+    `advance` is told of steps, those of all models.
+    """
+    n, size = samples.rows.shape
+    theta = in_lanes(start)
+    groups, _, lanes = theta.shape
+    state = np.zeros((groups, 3, size, lanes), start.dtype)
+    state[:, 0] = theta
+    reached = np.full((groups, lanes), -1)
+    known = extremes(samples.rows) if size == 2 else np.tile(np.arange(n), (groups, 1))
+    kernel = KERNELS[start.dtype.char][size > 2]
+    at_once, looked_at = samples_at_once(groups * lanes, operations(size)), watched or history is not None
+    if looked_at:
+        at_once = min(at_once, max(1, PATH_BYTES // theta.nbytes) * batch_size)
+    for first in range(0, max(1, epochs * n), at_once):
+        last = min(first + at_once, epochs * n)
+        steps = slice(*(at // n * -(-n // batch_size) + at % n // batch_size for at in (first, last)))
+        kept = steps.stop - steps.start if looked_at else 0
+        path = np.empty((groups, 1 + kept, size, lanes), start.dtype)
+        path[:, :1] = state[:, :1]
+        work = groups * lanes * (last - first) * operations(size)
+        launch(kernel, work, *samples[:-1], known, batch_size, lr, first, last, state, reached, path)
+        if looked_at:
+            losses = losses_along(samples, batch_size, steps.start, path)
+            if watched:
+                fail(losses, path, state)
+            if history is not None:
+                keep(losses, steps, path, history)
+        if steps.stop > steps.start:
+            advance(len(start) * (steps.stop - steps.start))
+    return state[:, 0].copy(), reached
+
+
+def fail(losses, path, state):
+    """Makes NaN of what comes after a loss beyond the range of the dtype: of it, the path and the state."""
+    failed = np.logical_or.accumulate(~(losses <= np.finfo(path.dtype).max), axis=1)
+    losses[failed] = np.nan
+    path[:, 1:].swapaxes(2, 3)[failed] = np.nan
+    state[:, 0].swapaxes(1, 2)[failed.any(axis=1)] = np.nan
+
+
+def keep(losses, steps, path, history):
+    """Writes the steps of a launch, and the losses before them, to `history`, from `path` (groups, steps + 1, d + 1,
+    lanes), the state before first.
+
+    Nothing but NaN follows a step that isn't finite.
+    """
+    models = len(history.b)
+    theta = from_lanes(path, models)
+    theta[~np.isfinite(theta).all(axis=-1)] = np.nan
+    history.w[:, steps], history.b[:, steps] = theta[:, 1:, :-1], theta[:, 1:, -1]
+    losses = from_lanes(losses, models)
+    history.loss[:, steps] = np.where(np.isnan(theta[:, :-1, -1]), np.nan, losses)
+
+
+@np.errstate(over="ignore")
+def write_ends(samples, theta, reached, ends):
+    """Writes what models have come to, from their lanes, which it may change, to `ends`, an Ensemble of them."""
+    means = costs(samples, theta)
+    diverged = ~np.isfinite(theta).all(axis=1)
+    if diverged.any():
+        theta.swapaxes(1, 2)[diverged], means.swapaxes(1, 2)[diverged], reached[diverged] = np.nan, np.nan, -1
+    models = len(ends.b)
+    ends.b[:], ends.loss[:], ends.accuracy[:], ends.steps[:] = (
+        values.reshape(-1)[:models] for values in (theta[:, -1], means[:, 0], means[:, 1], reached)
+    )
+    ends.w[:] = from_lanes(theta[:, :-1], models)
+
+
+def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+    """`kernels.sgd_ensemble` on checked arrays: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one
+    dtype, history_of (m,); at most n samples a batch. Members with a history are trained again, so that the others
+    needn't keep theirs."""
+    (k, d), m, dtype = w0.shape, len(history_of), X.dtype
+    steps = epochs * -(-len(y) // batch_size)
+    samples, start = signed_samples(X, y, weight, loss), np.column_stack([w0, b0])
+    settings = batch_size, lr, epochs, losses_may_overflow(X, weight, (w0, b0), steps, lr)
+    ends = Ensemble(np.empty((k, d), dtype), *np.empty((3, k), dtype), np.empty(k, np.int64), None)
+    history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
+    advance = counted(progress, (k + m) * steps)
+    at_once = models_at_once(samples, epochs)
+    for part in parts(k, at_once):
+        trained = train(samples, start[part], *settings, None, advance)
+        write_ends(samples, *trained, Ensemble(*(field[part] for field in ends[:-1]), None))
+    for part in parts(m, at_once):
+        train(samples, start[history_of[part]], *settings, Run(*(field[part] for field in history)), advance)
+    return ends._replace(history=history)
+
+
+def parts(count, size):
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))

@@ -1,0 +1,127 @@
+"""How X lies in memory, as types, so that each layout compiles to a kernel of its own."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels.numba_cpu.runtime.launch import read_only
+from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+
+REGISTER = register_bytes()
+WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
+LONG = 512  # bytes of a row
+SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
+
+
+class Rows(NamedTuple):
+    """Features are next to one another; rows begin `stride` elements apart."""
+
+    stride: int
+
+
+class LongRows(NamedTuple):
+    """Rows of which a few fill the nearest cache."""
+
+    stride: int
+
+
+class ShortRows(NamedTuple):
+    """Rows of less than two registers."""
+
+    stride: int
+
+
+class Twos(NamedTuple):
+    """Rows of two features, with nothing in between."""
+
+    stride: int
+
+
+class Fours(NamedTuple):
+    stride: int
+
+
+class Eights(NamedTuple):
+    stride: int
+
+
+PACKED = {2: Twos, 4: Fours, 8: Eights}  # where a register holds more than one row
+
+
+class Columns(NamedTuple):
+    """Samples are next to one another; columns begin `stride` elements apart."""
+
+    stride: int
+
+
+def packed_row(layout, theta):
+    """The vector type of a row, if the layout is of packed ones."""
+    width = next((width for width, packed in PACKED.items() if layout.instance_class is packed), None)
+    return width and Vector(theta.dtype, width)
+
+
+# of a block: bytes, and the fewest and most rows. Rows are prefetched, columns are many short pieces.
+BLOCK = {
+    **dict.fromkeys((Rows, LongRows), (16_384, 8, 128)),
+    ShortRows: (8_192, 16, 128),
+    **dict.fromkeys(PACKED.values(), (8_192, 16, 256)),
+    Columns: (131_072, 64, 512),
+}
+
+
+def flat(X, precision):
+    """X (n, d) as one contiguous array, and its layout for arithmetic in a dtype. A view, except of arrays in which
+    neither rows nor columns are contiguous."""
+    (n, d), size = X.shape, X.itemsize
+    by_row, by_column = X.strides
+    if X.flags.c_contiguous and d > 1:
+        return read_only(X.reshape(-1)), rows_layout(d, d, precision)
+    if X.flags.f_contiguous:
+        return read_only(X.T.reshape(-1)), Columns(n)
+    if by_column == size and by_row >= d * size and by_row % size == 0:
+        return strided(X, by_row, n, d), rows_layout(d, by_row // size, precision)
+    if by_row == size and by_column >= n * size and by_column % size == 0:
+        return strided(X, by_column, d, n), Columns(by_column // size)
+    return read_only(np.ascontiguousarray(X).reshape(-1)), Columns(n) if d == 1 else rows_layout(d, d, precision)
+
+
+def flat_in_groups(X, precision):
+    """As `flat`, for groups of rows: by columns if there are too few, by blocks if they are long."""
+    n, d = X.shape
+    if n < REGISTER // 4:
+        return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)
+    data, layout = flat(X, precision)
+    long = isinstance(layout, Rows) and d * precision.itemsize >= LONG
+    return data, LongRows(layout.stride) if long else layout
+
+
+def rows_layout(d, stride, precision):
+    """The layout of rows of `d` elements."""
+    row = d * precision.itemsize
+    if d == stride and d in PACKED and row < REGISTER:
+        return PACKED[d](stride)
+    return ShortRows(stride) if row < 2 * REGISTER else Rows(stride)
+
+
+def strided(X, stride, runs, length):
+    """All memory from the first to the last of `runs` runs of elements that begin `stride` bytes apart."""
+    elements = (runs - 1) * stride // X.itemsize + length
+    return np.lib.stride_tricks.as_strided(X, (elements,), (X.itemsize,), writeable=False)
+
+
+def flattenable(X):
+    """X or, if `flat` would copy it, a copy of which it makes views."""
+    data, _ = flat(X, X.dtype)
+    return X if np.may_share_memory(data, X) else data.reshape(X.shape)
+
+
+def rows_in_block(X, layout):
+    bytes_, fewest, most = BLOCK[type(layout)]
+    return min(most, max(fewest, bytes_ // (X.shape[1] * X.itemsize) // fewest * fewest))
+
+
+def padded(w, b, dtype):
+    """theta (d + 1,) = (w, b), with as many zeros as vectors of it may reach further."""
+    theta = np.zeros((len(w) // SPARE + 2) * SPARE, dtype)
+    theta[: len(w)], theta[len(w)] = w, b[0]
+    return theta

@@ -1,0 +1,128 @@
+"""Products with a block of X whose features are next to one another in memory."""
+
+from numba import njit
+
+from kernels.numba_cpu.vector.matrices import (
+    column_totals,
+    in_every_column,
+    in_every_row,
+    load_rows,
+    load_rows_where,
+    row_totals,
+)
+from kernels.numba_cpu.vector.memory import load, load_where, prefetch, store
+from kernels.numba_cpu.vector.operators import fma, lane_numbers, splat, total
+from kernels.numba_cpu.vector.vector_type import halved, lanes_of, line_of, registers_of, resized
+
+AHEAD = 256  # cache lines from a block to what is prefetched meanwhile, or the next block if that is further
+LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are prefetched
+
+
+@njit(forceinline=True)
+def logits_of_rows(X, first, stride, rows, theta, d, z):
+    """As `logits_of_block`; few rows at a time, so that memory is read almost in order."""
+    logits_by(halved(registers_of(theta, 1)), registers_of(theta, 2), X, first, stride, rows, theta, d, z)
+
+
+@njit(forceinline=True)
+def logits_of_short_rows(X, first, stride, rows, theta, d, z):
+    logits_by(registers_of(theta, 1), registers_of(theta, 1), X, first, stride, rows, theta, d, z)
+
+
+@njit(forceinline=True)
+def logits_by(samples, features, X, first, stride, rows, theta, d, z):
+    """As `logits_of_block`, and half of the prefetching; by vectors `features` of as many rows as `samples` holds."""
+    at_once, width = lanes_of(samples), lanes_of(features)
+    whole = d // width * width
+    live = lane_numbers(features) < d - whole
+    ahead = first * stride + elements_ahead(X, stride, rows)
+    for row in range(0, rows - at_once + 1, at_once):
+        start = (first + row) * stride
+        products = in_every_row(samples, splat(features, 0.0))
+        for j in range(0, whole, width):
+            w = in_every_row(samples, load(features, theta, j))
+            products = fma(load_rows(samples, features, X, start + j, stride), w, products)
+            prefetch(X, ahead, 8)
+            ahead += 8 * line_of(X)
+        if whole < d:
+            w = in_every_row(samples, load(features, theta, whole))
+            products = fma(load_rows_where(samples, features, X, start + whole, stride, live), w, products)
+        store(z, row, row_totals(samples, products) + theta[d])
+    logits_of_last(at_once, X, first, stride, rows, theta, d, z)
+
+
+@njit
+def logits_of_last(at_once, X, first, stride, rows, theta, d, z):
+    """Of the rows that are too few for a vector; by itself, so that what it needs isn't kept ready in the loops."""
+    for row in range(rows - (rows & (at_once - 1)), rows):
+        z[row] = logit(X, (first + row) * stride, theta, d)
+
+
+@njit(forceinline=True)
+def elements_ahead(X, stride, rows):
+    """How far from a block's start to prefetch: what follows the block, or further."""
+    return max(rows * stride, AHEAD * line_of(X))
+
+
+@njit(forceinline=True)
+def logit(X, index, theta, d):
+    """x w + b of the row at flat `index`."""
+    features = registers_of(theta, 1)
+    lanes = lanes_of(features)
+    products = splat(features, 0.0)
+    for j in range(0, d, lanes):
+        x = load_where(features, X, index + j, lane_numbers(features) < d - j)
+        products = fma(x, load(features, theta, j), products)
+    return total(products) + theta[d]
+
+
+@njit(forceinline=True)
+def add_rows(X, first, stride, rows, slopes, d, gradient):
+    """As `add_block`."""
+    add_by(registers_of(gradient, 2), X, first, stride, rows, slopes, d, gradient)
+
+
+@njit(forceinline=True)
+def add_short_rows(X, first, stride, rows, slopes, d, gradient):
+    add_by(registers_of(gradient, 1), X, first, stride, rows, slopes, d, gradient)
+
+
+@njit(forceinline=True)
+def add_by(features, X, first, stride, rows, slopes, d, gradient):
+    """As `add_block`, and the other half of the prefetching; by vectors `features`."""
+    width = lanes_of(features)
+    whole = d // width * width
+    start = first * stride
+    ahead = start + elements_ahead(X, stride, rows) + rows * d // 2
+    for j in range(0, whole, width):
+        add_features(features, X, start + j, stride, rows, slopes, None, gradient, j, ahead)
+        ahead += rows * width // 2
+    if whole < d:
+        live = lane_numbers(features) < d - whole
+        add_features(features, X, start + whole, stride, rows, slopes, live, gradient, whole, ahead)
+
+
+@njit(forceinline=True)
+def add_features(features, X, start, stride, rows, slopes, live, gradient, j, ahead):
+    """A vector of the gradient, at `j`; `live` says which of its lanes, None all of them."""
+    samples = resized(features, 4)
+    at_once = lanes_of(samples)
+    sums = in_every_row(samples, splat(features, 0.0))
+    for row in range(0, rows - at_once + 1, at_once):
+        x = rows_where(samples, features, X, start + row * stride, stride, live)
+        sums = fma(x, in_every_column(features, load(samples, slopes, row)), sums)
+        if live is None:
+            prefetch(X, ahead, 4)
+            ahead += 4 * line_of(X)
+    sum_of_rows = load(features, gradient, j) + column_totals(features, sums)
+    for row in range(rows // at_once * at_once, rows):
+        x = rows_where(resized(features, 1), features, X, start + row * stride, stride, live)
+        sum_of_rows = fma(x, slopes[row], sum_of_rows)
+    store(gradient, j, sum_of_rows)
+
+
+@njit(forceinline=True)
+def rows_where(samples, features, X, index, stride, live):
+    if live is None:
+        return load_rows(samples, features, X, index, stride)
+    return load_rows_where(samples, features, X, index, stride, live)

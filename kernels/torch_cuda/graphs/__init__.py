@@ -1,0 +1,1 @@
+"""Bodies that torch.compile makes kernels of."""

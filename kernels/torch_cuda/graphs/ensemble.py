@@ -1,0 +1,194 @@
+"""Training from many starts at once: on a card, with few features, many steps in one launch, by Triton; else a step of
+all members is one graph of torch.compile.
+
+In a graph members are computed in float64; after every step they are classified by their parameters in the dtype of the
+data.
+"""
+
+import numpy as np
+import torch
+
+from kernels.arguments.devices import has_triton
+from kernels.progress import counted
+from kernels.results import Ensemble, Run
+from kernels.torch_cuda.graphs.compiled import kernel, padded
+from kernels.torch_cuda.graphs.gradient import costs_and_slopes
+from kernels.torch_cuda.graphs.update import batches, shared_out
+
+LOGITS = {"cpu": 2**20, "cuda": 2**26}  # of members and samples, at once
+# Members, samples in a batch and in all, features by which a graph's blocks on a card are chosen; not measured.
+LIKELY = 2**14, 2**5, 2**10, 2**5
+FEW_FEATURES = 16  # the parameters of more don't fit the registers of a card
+
+
+def logits(theta, X):
+    """(k, n) of members (k, d + 1) and samples (n, d)."""
+    return product(theta[:, :-1], X.T) + theta[:, -1:]
+
+
+def product(A, B):
+    """A @ B; Inductor would make several graphs, by sizes, of matrices of one column or row."""
+    if A.shape[1] == 1:
+        return A * B
+    return (A * B[:, 0]).sum(1, keepdim=True) if B.shape[1] == 1 else A @ B
+
+
+def taken(X, y, share, theta, rates, number, known, classes, steps, squared):
+    """Takes step `number` of every member, theta (k, d + 1), in place, on a batch X (m, d), y (m,) whose mean has the
+    shares (m,); NaN where it leaves the range.
+
+    `rates` are the learning rate and the largest loss or parameter allowed. Notes in `steps` (k,) who is right for the
+    first time on the samples `known` of these `classes`. Returns the losses before the step (k,).
+    """
+    lr, largest = rates.unbind()
+    costs, slopes = shared_out(*costs_and_slopes(logits(theta, X), y, squared), share)
+    losses = costs.sum(1)
+    moved = theta - lr * torch.cat([product(slopes, X), slopes.sum(1, keepdim=True)], dim=1)
+    inside = (moved.abs() <= largest).all(1, keepdim=True) & (losses <= largest)[:, None]
+    theta.copy_(torch.where(inside, moved, torch.nan))
+    steps.copy_(torch.where((steps < 0) & all_right(theta, known, classes), number, steps))
+    return torch.where(losses <= largest, losses, torch.nan)
+
+
+def all_right(theta, X, classes):
+    return ((logits(theta, X) > 0) == classes).all(1)
+
+
+def step(function):
+    """A kernel that is `taken` with all its tensors."""
+    k, m, n, d = LIKELY
+    return kernel(function, likely=((m, d), (m,), (m,), (k, d + 1), (None,), (), (n, d), (n,), (k,)))
+
+
+@step
+def take_cross_entropy(*step):
+    return taken(*step, squared=False)
+
+
+@step
+def take_squared_error(*step):
+    return taken(*step, squared=True)
+
+
+def add_costs(total, theta, X, y, weight, share, squared):
+    """Adds costs, times their `weight` (n,), and right classifications of samples X (n, d), y (n,), where `share` (n,)
+    is 1 and not 0, to `total` (2, k)."""
+    z = logits(theta, X)
+    costs, _ = shared_out(*costs_and_slopes(z, y, squared), weight)
+    right = (z > 0) == (y > 0.5)
+    total.add_(torch.stack([costs.sum(1), torch.where(right, share, 0.0).sum(1)]))
+
+
+def sums(function):
+    """A kernel that is `add_costs` with all its tensors."""
+    k, _, n, d = LIKELY
+    return kernel(function, likely=((None, k), (k, d + 1), (n, d), (n,), (n,), (n,)))
+
+
+@sums
+def add_cross_entropy(*costs):
+    add_costs(*costs, squared=False)
+
+
+@sums
+def add_squared_error(*costs):
+    add_costs(*costs, squared=True)
+
+
+TAKE = {"bce": take_cross_entropy, "mse": take_squared_error}
+ADD = {"bce": add_cross_entropy, "mse": add_squared_error}
+
+
+def decisive(X, y):
+    """Samples that are all right only if all samples are: of one feature, the extremes of each class."""
+    if X.shape[1] > 1:
+        return X, y
+    parts = [(X[of], y[of]) for of in (y > 0.5, y <= 0.5) if of.any()]
+    rows = [(some[k], labels[k]) for some, labels in parts for k in (some.argmin(), some.argmax())]
+    return tuple(torch.stack(column) for column in zip(*rows, strict=True))
+
+
+def train(samples, theta, settings, dtype, history, advance):
+    """Trains members theta (k, d + 1), in place, on float64 X, y and weights, which may be None; returns their steps.
+    Fills `history`, a Run of all of them, unless it is None."""
+    X, y, _ = samples
+    lr, batch_size, epochs, loss = settings
+    known, labels = (padded_by_copies(values) for values in decisive(X, y))
+    classes = labels > 0.5
+    rates = theta.new_tensor([lr, torch.finfo(dtype).max])
+    number = torch.zeros((), dtype=torch.int64, device=theta.device)
+    steps = torch.where(all_right(theta, known, classes), 0, -1)
+    of_epoch = list(batches(*samples, None, batch_size))
+    for step in range(epochs * len(of_epoch)):
+        number += 1
+        losses = TAKE[loss](*of_epoch[step % len(of_epoch)], theta, rates, number, known, classes, steps)
+        if history is not None:
+            k = len(history.b)
+            history.w[:, step], history.b[:, step], history.loss[:, step] = theta[:k, :-1], theta[:k, -1], losses[:k]
+            advance(k)
+        else:
+            advance(len(theta))
+    return steps
+
+
+def padded_by_copies(values):
+    """At least two rows, the last one again if there is but one."""
+    return values if len(values) > 1 else torch.cat([values, values])
+
+
+def costs(samples, theta, loss):
+    """Mean cost and share right of all samples, (2, k)."""
+    X, y, weight = samples
+    n = len(y)
+    total = theta.new_zeros(2, len(theta))
+    rows = max(2, min(n, LOGITS[X.device.type] // len(theta)))
+    share = theta.new_ones(rows)
+    for start in range(0, n, rows):
+        some = slice(start, min(start + rows, n))
+        ones = share[: some.stop - start]
+        block = (X[some], y[some], ones if weight is None else weight[some], ones)
+        ADD[loss](total, theta, *(padded(values, rows) for values in block))
+    return total / n
+
+
+def sgd_ensemble(X, y, weight, w0, b0, **settings):
+    """`kernels.sgd_ensemble` on checked tensors: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one
+    dtype, history_of (m,) NumPy; at most n samples a batch. Members with a history are trained again: the others
+    needn't keep theirs."""
+    if has_triton(X) and X.shape[1] <= FEW_FEATURES and X.numel() < 2**30:
+        from kernels.torch_cuda.triton import ensemble as triton_ensemble
+
+        return triton_ensemble.sgd_ensemble(X, y, weight, w0, b0, **settings)
+    return ensemble_by_graphs(X, y, weight, w0, b0, **settings)
+
+
+def ensemble_by_graphs(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+    n, d = X.shape
+    k, m, dtype = len(b0), len(history_of), X.dtype
+    total = epochs * -(-n // batch_size)
+    settings, start = (lr, batch_size, epochs, loss), torch.cat([w0, b0[:, None]], dim=1).double()
+    samples = tuple(values if values is None else values.double() for values in (X, y, weight))
+    advance = counted(progress, (k + m) * total)
+    at_once = max(2, LOGITS[X.device.type] // max(batch_size, n if d > 1 else 4))
+    ends = [part_of(samples, part, settings, dtype, advance) for part in start.split(at_once)]
+    w, b, value, accuracy, steps = (torch.cat(fields) for fields in zip(*ends, strict=True))
+    kept = X.new_empty(m, total, dtype=dtype)
+    history = Run(X.new_empty(m, total, d, dtype=dtype), kept, torch.empty_like(kept))
+    chosen = torch.from_numpy(np.asarray(history_of)).to(X.device)
+    for first in range(0, m, at_once):
+        some = slice(first, first + at_once)
+        own = Run(*(field[some] for field in history))
+        train(samples, padded_by_copies(start[chosen[some]]), settings, dtype, own, advance)
+    return Ensemble(w, b, value, accuracy, steps, history)
+
+
+def part_of(samples, start, settings, dtype, advance):
+    """The fields of an Ensemble without its history, of some of the members."""
+    k, theta = len(start), padded_by_copies(start).clone()
+    steps = train(samples, theta, settings, dtype, None, advance)
+    theta = theta.to(dtype)
+    value, accuracy = costs(samples, theta.double(), settings[-1]).to(dtype)
+    diverged = ~theta.isfinite().all(1)
+    fields = theta[:, :-1], theta[:, -1], value, accuracy
+    ended = [field.masked_fill(diverged[:, None] if field.ndim == 2 else diverged, torch.nan) for field in fields]
+    return *(field[:k].contiguous() for field in ended), steps.masked_fill(diverged, -1)[:k]

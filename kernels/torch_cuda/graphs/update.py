@@ -1,0 +1,168 @@
+"""Training on the device of the data: on a card many steps of small batches in one launch, by Triton; else a step is
+one graph of torch.compile, and nothing waits for the device.
+
+Parameters and sums are float64 whatever the dtype of the data. A step that would leave the range of the dtype isn't
+taken, nor are those after it; its number is looked at from time to time.
+"""
+
+import numpy as np
+import torch
+
+from kernels.arguments.devices import has_triton
+from kernels.torch_cuda.graphs.compiled import kernel, padded
+from kernels.torch_cuda.graphs.gradient import costs_and_slopes
+
+# From one look at the device to the next, of which Ctrl-C waits: well under 0.1 s (an estimate, from no card).
+STEPS = 64
+VALUES = 2**32  # of X
+# Of X: values in a batch, and columns, that one processor of a card is quicker with than a launch for each step.
+SMALL_BATCH = 2**15
+FEW_COLUMNS = 2**10
+LIKELY_BATCH = 2**16, 2**6  # the shape of one by which a graph's blocks on a card are chosen; not measured
+
+
+def sgd_step_(w, b, loss, grad_w, grad_b, lr):
+    """Subtracts lr times the gradient from w (d,) and b (1,), in place, if loss and parameters stay finite in the dtype
+    of w; returns the loss in it."""
+    loss, new_w, new_b = (value.to(w.dtype) for value in (loss, w - lr * grad_w, b - lr * grad_b))
+    inside = loss.isfinite() & new_w.isfinite().all() & new_b.isfinite().all()
+    w.copy_(torch.where(inside, new_w, w))
+    b.copy_(torch.where(inside, new_b, b))
+    return loss
+
+
+def taken(X, y, share, theta, velocity, trained, rates, status, squared):
+    """Takes a step on a batch X (m, d), y (m,), whose mean has the shares (m,): theta and velocity (d + 1,) in place.
+
+    `trained` (d + 1,) is 1 for what is, else 0. `rates` are the learning rate, momentum, weight decay and the largest
+    loss or parameter allowed; `status` is how many steps were tried and the number of the first that failed, or 0.
+    Returns theta and the loss before the step (d + 2,).
+    """
+    lr, momentum, decay, largest = rates.unbind()
+    X = X.double()
+    z = (X * theta[:-1]).sum(1) + theta[-1]
+    costs, slopes = shared_out(*costs_and_slopes(z, y.double(), squared), share)
+    loss = costs.sum()
+    gradient = torch.cat([(slopes[:, None] * X).sum(0), slopes.sum()[None]])
+    moving = trained * (momentum * velocity + gradient + decay * theta)
+    moved = theta - lr * moving
+    inside = (loss <= largest) & (moved.abs() <= largest).all()
+    step, failed = status[0] + 1, status[1]
+    failed = torch.where((failed == 0) & ~inside, step, failed)
+    after = torch.where(failed == 0, moved, theta)
+    velocity.copy_(moving)
+    theta.copy_(after)
+    status.copy_(torch.stack([step, failed]))
+    return torch.cat([after, loss[None]])
+
+
+def shared_out(costs, slopes, share):
+    """Costs and slopes (..., m) times their shares (m,), 0 where these are."""
+    return (torch.where(share > 0, values * share, 0.0) for values in (costs, slopes))
+
+
+def step(function):
+    """A kernel that is `taken` with all its tensors."""
+    m, d = LIKELY_BATCH
+    return kernel(function, likely=((m, d), (m,), (m,), (d + 1,), (d + 1,), (d + 1,)))
+
+
+@step
+def take_cross_entropy(*step):
+    return taken(*step, squared=False)
+
+
+@step
+def take_squared_error(*step):
+    return taken(*step, squared=True)
+
+
+TAKE = {"bce": take_cross_entropy, "mse": take_squared_error}
+
+
+def batches(X, y, weight, order, size):
+    """(X, y, share) of each batch in turn, the last filled up with rows of no share: the weights, or 1, divided by the
+    number of samples. `order` (n,) or None: as is."""
+    length = max(2, size)
+    for start in range(0, len(y), size):
+        rows = slice(start, start + size) if order is None else order[start : start + size]
+        labels = y[rows]
+        if weight is None:
+            share = X.new_full((len(labels),), 1 / len(labels), dtype=torch.float64)
+        else:
+            share = weight[rows] / len(labels)
+        yield tuple(padded(values, length) for values in (X[rows], labels, share))
+
+
+def batches_of_epochs(samples, size, epochs, shuffle_seed):
+    """The batches of X, y, weights or None, in all epochs in turn, these a range."""
+    X = samples[0]
+    in_order = list(batches(*samples, None, size)) if shuffle_seed is None else None
+    for epoch in epochs:
+        if in_order is not None:
+            yield from in_order
+        else:
+            order = np.random.default_rng([shuffle_seed, epoch]).permutation(len(X))
+            yield from batches(*samples, torch.from_numpy(order).to(X.device), size)
+
+
+def sgd_run_(X, y, weight, state, *, batch_size, **settings):
+    """The path of `kernels.sgd_run_` on checked tensors: X (n, d), y (n,), weights (n,) or None; batch_size <= n.
+
+    `state` (2, d + 1) is the velocity and the parameters, float64, both in place; `trained` (d + 1,), NumPy, is 1 for
+    those that are, else 0, or None."""
+    d = X.shape[1]
+    if has_triton(X) and d <= FEW_COLUMNS and batch_size * d <= SMALL_BATCH:
+        from kernels.torch_cuda.triton import update as triton_update
+
+        return triton_update.sgd_run_(X, y, weight, state, batch_size=batch_size, **settings)
+    return run_by_graphs_(X, y, weight, state, batch_size=batch_size, **settings)
+
+
+def run_by_graphs_(
+    X,
+    y,
+    weight,
+    state,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss,
+    shuffle_seed,
+    first_epoch,
+    momentum,
+    weight_decay,
+    trained,
+    history,
+    progress,
+):
+    n, d = X.shape
+    steps = epochs * -(-n // batch_size)
+    path = X.new_empty(steps // history if history else 0, d + 2)
+    velocity, theta = (values.clone() for values in state)
+    moving, status = torch.ones_like(theta) if trained is None else theta.new_tensor(trained), theta.new_zeros(2)
+    rates = theta.new_tensor([lr, momentum, weight_decay, torch.finfo(X.dtype).max])
+    at_once = max(1, min(STEPS, VALUES // (batch_size * d)))
+    numbers = range(first_epoch, first_epoch + epochs)
+    try:
+        for step, batch in enumerate(batches_of_epochs((X, y, weight), batch_size, numbers, shuffle_seed), start=1):
+            record = TAKE[loss](*batch, theta, velocity, moving, rates, status)
+            if history and step % history == 0:
+                path[step // history - 1] = record
+            if step % at_once == 0 or step == steps:
+                check(int(status[1]), steps, X.dtype, lr)
+                progress(step, steps)
+    finally:
+        state.copy_(torch.stack([velocity, theta]))
+    return path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous()
+
+
+def check(failed, steps, dtype, lr):
+    """Raises if a step, by its number from 1 on, has failed."""
+    if failed:
+        name = str(dtype).removeprefix("torch.")
+        raise FloatingPointError(
+            f"sgd_run_: step {failed} of {steps} leaves the range of {name} (lr = {lr}); "
+            "w and b hold the last finite parameters"
+        )
