@@ -1,0 +1,181 @@
+"""The losses of a sample, a row each: what they are called, and their values and derivatives by the margin.
+
+A sample with the logit z and a label y in [0, 1] is of class 1 where y > 0.5, else of class 0. Its margin m is z for
+class 1 and -z for class 0: positive where the sample is right. A label is 1 or 0 but for its smoothing,
+y' = min(y, 1 - y). By these two, with sigma(m) = 1 / (1 + e^-m) the probability of the sample's class, every loss is
+written once for each language: here for NumPy and torch, in `numba_cpu.vector.losses` for vectors, in
+`torch_cuda.triton.losses` for Triton. The order of the rows is that of their codes there.
+
+What is here takes arrays or tensors of any shape, and imports neither.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Array = Any  # np.ndarray or torch.Tensor
+
+
+class Parts(NamedTuple):
+    """What losses are made of, each an array of one shape.
+
+    margin     m
+    softplus   log(1 + e^-m)
+    wrong      sigma(-m), the probability of the other class
+    right      sigma(m)
+    smoothing  y'
+    tilt       y' m, 0 where y' is, even if m is infinite
+    """
+
+    margin: Array
+    softplus: Array
+    wrong: Array
+    right: Array
+    smoothing: Array
+    tilt: Array
+
+
+class Strip(NamedTuple):
+    """Bounds in a strip of the complex plane around the real axis: of |sigma(z)|, and of |log(1 + e^z)|."""
+
+    sigmoid: float
+    softplus: float
+
+
+class Loss(NamedTuple):
+    """A loss L of a sample.
+
+    name             as users choose it
+    title            in words, for pictures
+    formula, source  what it is, and where it comes from
+    value            L of Parts
+    slope            dL/dm
+    curvature        d^2 L/dm^2
+    linear_in_label  whether L is (1 - y) times that of class 0 plus y times that of class 1: so its positive part can
+                     have a weight of its own
+    bounds           of |L|, |dL/dz|, |d^2 L/dz^2| and |d^3 L/dz^3| in a Strip; what is constant or linear in z is left
+                     out of the first
+    largest          of L where |z| is at most a number
+    """
+
+    name: str
+    title: str
+    formula: str
+    source: str
+    value: Callable[[Parts], Array]
+    slope: Callable[[Parts], Array]
+    curvature: Callable[[Parts], Array]
+    linear_in_label: bool
+    bounds: Callable[[Strip], tuple[float, float, float, float]]
+    largest: Callable[[float], float]
+
+
+def cross_entropy(of: Parts) -> Array:
+    return of.softplus + of.tilt
+
+
+def cross_entropy_slope(of: Parts) -> Array:
+    return of.smoothing - of.wrong
+
+
+def cross_entropy_curvature(of: Parts) -> Array:
+    return of.right * of.wrong
+
+
+def cross_entropy_bounds(strip: Strip) -> tuple[float, float, float, float]:
+    s = strip.sigmoid
+    return strip.softplus, s, s**2, s**2 * (1 + 2 * s)
+
+
+def squared_error(of: Parts) -> Array:
+    return (of.wrong - of.smoothing) ** 2
+
+
+def squared_error_slope(of: Parts) -> Array:
+    return -2 * (of.wrong - of.smoothing) * (of.right * of.wrong)
+
+
+def squared_error_curvature(of: Parts) -> Array:
+    r, w = of.right, of.wrong
+    return 2 * r * w * (r * w - (w - of.smoothing) * (w - r))
+
+
+def squared_error_bounds(strip: Strip) -> tuple[float, float, float, float]:
+    s = strip.sigmoid
+    first, second = s**2, s**2 * (1 + 2 * s)  # of sigma' and sigma''
+    third = s**2 * ((1 + 2 * s) ** 2 + 2 * s**2)
+    return (
+        s * (s + 2),
+        2 * (s + 1) * first,
+        2 * first**2 + 2 * (s + 1) * second,
+        6 * first * second + 2 * (s + 1) * third,
+    )
+
+
+# F(m) = w^2 softplus(-m) with r' = r w, w' = -r w, softplus(-m)' = -w; the smoothed part is F(-m), whose
+# y' softplus(m) is y' softplus(-m) + y' m.
+
+
+def focal(of: Parts) -> Array:
+    r, w, smoothed = of.right, of.wrong, of.smoothing * of.softplus + of.tilt
+    return (1 - of.smoothing) * w**2 * of.softplus + r**2 * smoothed
+
+
+def focal_slope(of: Parts) -> Array:
+    """F' = -w^2 (2 r softplus(-m) + w)"""
+    r, w, smoothed = of.right, of.wrong, of.smoothing * of.softplus + of.tilt
+    return r**2 * (2 * w * smoothed + of.smoothing * r) - (1 - of.smoothing) * w**2 * (2 * r * of.softplus + w)
+
+
+def focal_curvature(of: Parts) -> Array:
+    """F'' = r w^2 ((4 r - 2 w) softplus(-m) + 5 w)"""
+    r, w, smoothed = of.right, of.wrong, of.smoothing * of.softplus + of.tilt
+    own = r * w**2 * ((4 * r - 2 * w) * of.softplus + 5 * w)
+    return (1 - of.smoothing) * own + w * r**2 * ((4 * w - 2 * r) * smoothed + 5 * of.smoothing * r)
+
+
+def focal_bounds(strip: Strip) -> tuple[float, float, float, float]:
+    """Term by term; F''' = r w^2 ((w - 2 r) ((4 r - 2 w) softplus + 5 w) + 6 r w softplus + 2 w^2 - 9 r w)"""
+    s, softplus = strip
+    return s**2 * softplus, s**3 * (2 * softplus + 1), s**4 * (6 * softplus + 5), s**5 * (24 * softplus + 26)
+
+
+ROWS = (
+    Loss(
+        "bce",
+        "cross-entropy",
+        "-(y log p + (1 - y) log(1 - p)), p = sigma(z)",
+        "Bishop, Pattern Recognition and Machine Learning, sec. 4.3.2",
+        cross_entropy,
+        cross_entropy_slope,
+        cross_entropy_curvature,
+        True,
+        cross_entropy_bounds,
+        lambda logit: 1 + logit,
+    ),
+    Loss(
+        "mse",
+        "squared error",
+        "(p - y)^2, p = sigma(z): of a probability the Brier score",
+        "Brier, Verification of forecasts expressed in terms of probability, 1950",
+        squared_error,
+        squared_error_slope,
+        squared_error_curvature,
+        False,
+        squared_error_bounds,
+        lambda logit: 1.0,
+    ),
+    Loss(
+        "focal",
+        "focal loss",
+        "-(y (1 - p)^2 log p + (1 - y) p^2 log(1 - p)), p = sigma(z): samples that are right count less",
+        "Lin et al., Focal loss for dense object detection, ICCV 2017, with their gamma = 2 and without their alpha",
+        focal,
+        focal_slope,
+        focal_curvature,
+        True,
+        focal_bounds,
+        lambda logit: 1 + logit,
+    ),
+)
+LOSSES = {row.name: row for row in ROWS}
+CODES = {row.name: code for code, row in enumerate(ROWS)}
