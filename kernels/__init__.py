@@ -5,11 +5,13 @@ torch.compile; `"reference"` runs the eager PyTorch form of the same function (`
 compiled. Importing this package imports neither torch nor Numba.
 """
 
-from kernels.backends import numba_module
 from kernels.ensemble import sgd_ensemble
-from kernels.results import Ensemble, LogitPlane, LossGrad, Plan, Run, Surface
-from kernels.surface import logit_plane, loss_surface, plan_surface, surface_on_plane
-from kernels.update import bce_loss_grad, linear_bce, sgd_run_, sgd_step_
+from kernels.linear import linear_bce
+from kernels.planes import logit_plane
+from kernels.quantities import Surface
+from kernels.results import Ensemble, LogitPlane, LossGrad, Plan, Run
+from kernels.surface import loss_surface, plan_surface, surface_on_plane
+from kernels.update import bce_loss_grad, sgd_run_, sgd_step_
 
 __version__ = "0.1.0"
 
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 
-def warmup():
+def warmup() -> None:
     """Compiles every CPU kernel for float32 and float64, or loads it from the cache on disk, ahead of its first use."""
-    numba_module("warmup").compile_all()
+    from kernels.numba_cpu import warmup
+
+    warmup.compile_all()

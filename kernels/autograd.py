@@ -11,10 +11,10 @@ import torch
 from torch._C import _functorch as functorch
 from torch.autograd import forward_ad
 
-from kernels import reference
-from kernels.arguments import arrays, devices, models, numbers
+from kernels import backends, reference
+from kernels.arguments import arrays, dataset, models, numbers, weighting
 from kernels.arguments.weighting import weigh_positive
-from kernels.update import data_of, mean_loss_grad
+from kernels.means import mean_loss_grad
 
 OPERATOR = "logreg_kernels::linear_bce"
 
@@ -28,15 +28,15 @@ torch.library.define(
 
 def loss_and_gradient(X, weight, bias, y, sample_weight, pos_weight):
     """Mean loss () and its gradients, in the shapes of weight and bias."""
-    backend = devices.chosen_backend(None, X=X, weight=weight, bias=bias, y=y, sample_weight=sample_weight)
+    body = backends.chosen(None, X=X, weight=weight, bias=bias, y=y, sample_weight=sample_weight)
     sample_weight = None if sample_weight is None else sample_weight.reshape(-1)
-    X_array, y_array, *weights = data_of(X, y, sample_weight, pos_weight, by_samples=True)
-    w, b = (
-        models.coefficients(name, value, (value.shape,), arrays.dtype_of(X_array))
-        for name, value in (("weight", weight), ("bias", bias))
-    )
-    means = mean_loss_grad(X_array, y_array, w, b, *weights, backend)
-    loss, grad_w, grad_b = (torch.as_tensor(value, device=X.device).to(X.dtype, copy=True) for value in means)
+    data = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight, by_samples=True)
+    X_array, y_array, weights, total = data
+    dtype = arrays.dtype_of(X_array)
+    w = models.coefficients("weight", weight, (weight.shape,), dtype)
+    b = models.coefficients("bias", bias, (bias.shape,), dtype)
+    found = mean_loss_grad(body, X_array, y_array, w, b, weights, total)
+    loss, grad_w, grad_b = (torch.as_tensor(value, device=X.device).to(X.dtype, copy=True) for value in found)
     return loss, grad_w.reshape(weight.shape), grad_b.reshape(bias.shape)
 
 
@@ -189,18 +189,14 @@ def refuse(name, what):
     raise ValueError(f"{name} {what}; accepted: data without, only weight and bias have derivatives here")
 
 
-def linear_bce(X, weight, bias, y, sample_weight, pos_weight):
-    """`kernels.linear_bce`"""
+def checked(X, weight, bias, y, sample_weight, pos_weight):
+    """The arguments of `kernels.linear_bce`, tensors or None."""
     if pos_weight is not None and not isinstance(pos_weight, torch.Tensor):
         number = pos_weight if isinstance(pos_weight, float) else numbers.pos_weight(pos_weight)
         pos_weight = torch.tensor(number, dtype=torch.float64)
     arguments = X, weight, bias, y, sample_weight, pos_weight
     check(*arguments)
-    if torch.compiler.is_dynamo_compiling():
-        from kernels import in_graph
-
-        return in_graph.mean_loss(*arguments)
-    return mean_loss(*arguments)
+    return arguments
 
 
 def mean_loss(*arguments):

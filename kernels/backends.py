@@ -1,28 +1,31 @@
-"""The bodies behind the public functions, imported at their first use."""
+"""The backends: a folder each, of a name. A line here imports another one, and a line names it.
 
-import functools
-import importlib
+Packages of backends import nothing heavy by themselves.
+"""
 
+from typing import Any
 
-@functools.cache
-def numba_module(name):
-    """A module of compiled kernels, imported at its first use."""
-    return importlib.import_module(f"kernels.numba_cpu.{name}")
+from kernels import eager, numba_cpu, torch_cuda
+from kernels.arguments import arrays, devices, numbers
+from kernels.bodies import Backend
 
-
-@functools.cache
-def torch_module(name):
-    """A module of torch.compile'd kernels, imported at its first use."""
-    return importlib.import_module(f"kernels.torch_cuda.{name}")
-
-
-def on_tensors(*arrays):
-    """NumPy arrays as tensors, views where torch can view them; tensors as they are."""
-    import torch
-
-    return [array if isinstance(array, torch.Tensor) else torch.from_numpy(viewable(array)) for array in arrays]
+BACKENDS: dict[str, Backend] = {
+    "numba": numba_cpu,
+    "torch": torch_cuda,
+    "reference": eager,
+}
 
 
-def viewable(array):
-    views = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
-    return array if array.flags.writeable and views else array.copy()
+def chosen(value: Any, **values: Any) -> Backend:
+    """The backend asked for by its name, or the one for where arrays are: all on one card or none."""
+    cards = {name: array.device for name, array in values.items() if arrays.is_cuda(array)}
+    default = "torch" if cards else "numba"
+    name = default if value is None else numbers.one_of("backend", value, BACKENDS)
+    if cards:
+        devices.check_on_card(name, cards, values)
+    return BACKENDS[name]
+
+
+def arguments_of(body: Backend, *values: Any) -> list[Any]:
+    """Arrays or None as the backend takes them: as tensors, if it does."""
+    return [arrays.tensor_of(value) for value in values] if body.TENSORS else list(values)

@@ -1,7 +1,8 @@
-"""Training from many starts at once: the public function, its checks, and the choice of backend."""
+"""Training from many starts at once: the public function, check and run."""
 
-from kernels.arguments import arrays, dataset, devices, memory, models, numbers, weighting
-from kernels.backends import numba_module, on_tensors, torch_module
+from kernels import backends
+from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
+from kernels.losses import LOSSES
 from kernels.progress import reporter
 from kernels.results import Ensemble, Run
 
@@ -31,7 +32,7 @@ def sgd_ensemble(
     batch_size     samples a step, at most all, taken in order; the last batch of an epoch is averaged over its own
                    length
     epochs         passes over the data
-    loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid
+    loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid; "focal": mean focal loss
     sample_weight  (n,) >= 0, not all 0, as `sgd_run_` takes them: the loss of samples is sum(weight * loss) divided by
                    their number
     pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0, for loss="bce" alone
@@ -55,7 +56,7 @@ def sgd_ensemble(
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit.
     """
-    backend = devices.chosen_backend(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
+    body = backends.chosen(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
     X_array = dataset.features("X", X)
     n, d = X_array.shape
     dtype = arrays.dtype_of(X_array)
@@ -66,41 +67,14 @@ def sgd_ensemble(
         "lr": numbers.nonnegative("lr", lr),
         "batch_size": min(numbers.integer("batch_size", batch_size, 1), n),
         "epochs": numbers.integer("epochs", epochs, 0),
-        "loss": numbers.one_of("loss", loss, numbers.COSTS),
+        "loss": numbers.one_of("loss", loss, LOSSES),
         "history_of": numbers.members("history_of", history_of, k),
     }
     steps = numbers.number_of_steps(settings["epochs"], n, settings["batch_size"])
     memory.check_fits((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype, [X_array])
     y_array, weight = weighting.in_dtype(*weighting.of_training(y_array, sample_weight, pos_weight, loss), dtype)
-    bodies = {"reference": reference_ensemble, "torch": torch_ensemble}
-    body = bodies.get(backend) or numba_module("training.ensemble").sgd_ensemble
+    taken = backends.arguments_of(body, X_array, y_array, weight, *starts)
     with reporter(progress) as report:
-        ends = body(X_array, y_array, weight, *starts, **settings, progress=report)
-    return like(X, ends)
-
-
-def like(X, ends):
-    """An Ensemble of the kind of arrays that X is."""
-    *fields, history = ends
-    return Ensemble(
-        *(arrays.as_kind_of(X, field) for field in fields), Run(*(arrays.as_kind_of(X, field) for field in history))
-    )
-
-
-def reference_ensemble(X, y, weight, w0, b0, *, progress, **settings):
-    from kernels import reference
-
-    # Products of matrices are rounded differently where they lie differently in memory.
-    tensors = [tensor.contiguous() for tensor in on_tensors(X, y, w0, b0)]
-    weights = None if weight is None else on_tensors(weight)[0]
-    ends = reference.sgd_ensemble(*tensors, sample_weight=weights, **settings)
-    steps = (len(b0) + len(ends.history.b)) * ends.history.b.shape[1]
-    if steps:
-        progress(steps, steps)
-    return like(X, ends)
-
-
-def torch_ensemble(X, y, weight, w0, b0, **settings):
-    X, y, w0, b0 = on_tensors(X, y, w0, b0)
-    weights = None if weight is None else on_tensors(weight)[0]
-    return torch_module("graphs.ensemble").sgd_ensemble(X, y, weights, w0, b0, **settings)
+        *ends, history = body.ensemble().sgd_ensemble(*taken, **settings, progress=report)
+    history = Run(*(arrays.as_kind_of(X, field) for field in history))
+    return Ensemble(*(arrays.as_kind_of(X, field) for field in ends), history)

@@ -50,11 +50,10 @@ class Loss(NamedTuple):
     value            L of Parts
     slope            dL/dm
     curvature        d^2 L/dm^2
-    linear_in_label  whether L is (1 - y) times that of class 0 plus y times that of class 1: so its positive part can
-                     have a weight of its own
-    bounds           of |L|, |dL/dz|, |d^2 L/dz^2| and |d^3 L/dz^3| in a Strip; what is constant or linear in z is left
-                     out of the first
-    largest          of L where |z| is at most a number
+    excess           times y (1 - y), that of (1 - y) times the L of class 0 plus y times that of class 1 over L
+    bounds           of |L|, |dL/dz|, |d^2 L/dz^2| and |d^3 L/dz^3| in a Strip, all times a factor; what is constant or
+                     linear in z is left out of the first
+    largest          |L|, |dL/dz| and |d^2 L/dz^2| where |z| is at most a number, or somewhat more
     """
 
     name: str
@@ -64,9 +63,14 @@ class Loss(NamedTuple):
     value: Callable[[Parts], Array]
     slope: Callable[[Parts], Array]
     curvature: Callable[[Parts], Array]
-    linear_in_label: bool
-    bounds: Callable[[Strip], tuple[float, float, float, float]]
-    largest: Callable[[float], float]
+    excess: float
+    bounds: Callable[[Strip, float], tuple[float, float, float, float]]
+    largest: Callable[[float], tuple[float, float, float]]
+
+    @property
+    def linear_in_label(self) -> bool:
+        """Whether its positive part can have a weight of its own."""
+        return self.excess == 0
 
 
 def cross_entropy(of: Parts) -> Array:
@@ -81,9 +85,9 @@ def cross_entropy_curvature(of: Parts) -> Array:
     return of.right * of.wrong
 
 
-def cross_entropy_bounds(strip: Strip) -> tuple[float, float, float, float]:
+def cross_entropy_bounds(strip: Strip, factor: float) -> tuple[float, float, float, float]:
     s = strip.sigmoid
-    return strip.softplus, s, s**2, s**2 * (1 + 2 * s)
+    return factor * strip.softplus, factor * s, factor * s**2, factor * s**2 * (1 + 2 * s)
 
 
 def squared_error(of: Parts) -> Array:
@@ -99,15 +103,15 @@ def squared_error_curvature(of: Parts) -> Array:
     return 2 * r * w * (r * w - (w - of.smoothing) * (w - r))
 
 
-def squared_error_bounds(strip: Strip) -> tuple[float, float, float, float]:
+def squared_error_bounds(strip: Strip, factor: float) -> tuple[float, float, float, float]:
     s = strip.sigmoid
     first, second = s**2, s**2 * (1 + 2 * s)  # of sigma' and sigma''
     third = s**2 * ((1 + 2 * s) ** 2 + 2 * s**2)
     return (
-        s * (s + 2),
-        2 * (s + 1) * first,
-        2 * first**2 + 2 * (s + 1) * second,
-        6 * first * second + 2 * (s + 1) * third,
+        factor * (s * (s + 2)),
+        factor * (2 * s**2 * (s + 1)),
+        factor * (2 * first**2 + 2 * (s + 1) * second),
+        factor * (6 * first * second + 2 * (s + 1) * third),
     )
 
 
@@ -133,10 +137,15 @@ def focal_curvature(of: Parts) -> Array:
     return (1 - of.smoothing) * own + w * r**2 * ((4 * w - 2 * r) * smoothed + 5 * of.smoothing * r)
 
 
-def focal_bounds(strip: Strip) -> tuple[float, float, float, float]:
+def focal_bounds(strip: Strip, factor: float) -> tuple[float, float, float, float]:
     """Term by term; F''' = r w^2 ((w - 2 r) ((4 r - 2 w) softplus + 5 w) + 6 r w softplus + 2 w^2 - 9 r w)"""
     s, softplus = strip
-    return s**2 * softplus, s**3 * (2 * softplus + 1), s**4 * (6 * softplus + 5), s**5 * (24 * softplus + 26)
+    return (
+        factor * s**2 * softplus,
+        factor * s**3 * (2 * softplus + 1),
+        factor * s**4 * (6 * softplus + 5),
+        factor * s**5 * (24 * softplus + 26),
+    )
 
 
 ROWS = (
@@ -148,9 +157,9 @@ ROWS = (
         cross_entropy,
         cross_entropy_slope,
         cross_entropy_curvature,
-        True,
+        0.0,
         cross_entropy_bounds,
-        lambda logit: 1 + logit,
+        lambda logit: (1 + logit, 1.0, 0.25),
     ),
     Loss(
         "mse",
@@ -160,9 +169,9 @@ ROWS = (
         squared_error,
         squared_error_slope,
         squared_error_curvature,
-        False,
+        1.0,
         squared_error_bounds,
-        lambda logit: 1.0,
+        lambda logit: (1.0, 0.5, 0.5),
     ),
     Loss(
         "focal",
@@ -172,9 +181,9 @@ ROWS = (
         focal,
         focal_slope,
         focal_curvature,
-        True,
+        0.0,
         focal_bounds,
-        lambda logit: 1 + logit,
+        lambda logit: (1 + logit, 1.5, 1.0),
     ),
 )
 LOSSES = {row.name: row for row in ROWS}

@@ -18,6 +18,7 @@ class Quantity(NamedTuple):
     derivative  of the loss in s and t, of which order; 0 for the loss itself, None for what isn't of the loss that was
                 chosen, and stays what it is whatever the weight of the positive class
     floor       what it is never below
+    balanced    whether both classes have the same weight in it, however many their samples
     """
 
     name: str
@@ -26,6 +27,7 @@ class Quantity(NamedTuple):
     smooth: bool
     derivative: int | None
     floor: float
+    balanced: bool = False
 
     @property
     def components(self) -> int:
@@ -40,11 +42,23 @@ ROWS = (
     Quantity("loss", "loss", (), True, 0, 0.0),
     Quantity("mse", "squared error", (), True, None, 0.0),
     Quantity("accuracy", "accuracy", (), False, None, 0.0),
-    Quantity("balanced_accuracy", "balanced accuracy", (), False, None, 0.0),
+    Quantity("balanced_accuracy", "balanced accuracy", (), False, None, 0.0, True),
     Quantity("gradient", "gradient", (2,), True, 1, -math.inf),
     Quantity("hessian", "Hessian", (3,), True, 2, -math.inf),
 )
 QUANTITIES = {row.name: row for row in ROWS}
+
+
+class Asked(NamedTuple):
+    """Names of quantities, and that of the loss that these are of."""
+
+    names: tuple[str, ...]
+    loss: str
+
+    @property
+    def smooth(self) -> "Asked":
+        """Those of them that can be interpolated."""
+        return Asked(tuple(name for name in self.names if QUANTITIES[name].smooth), self.loss)
 
 
 class Surface(NamedTuple):

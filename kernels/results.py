@@ -28,28 +28,6 @@ class Plan(NamedTuple):
     reason: str
 
 
-class Surface(NamedTuple):
-    """Quantities over the grid (nt, ns), row = t; those that were not asked for are None.
-
-    s, t      the axes (ns,), (nt,), float64
-    loss      mean binary cross-entropy (nt, ns)
-    mse       mean of (sigmoid(z) - y)^2 (nt, ns)
-    accuracy  share of samples classified correctly (nt, ns)
-    gradient  of the loss with respect to s and t (2, nt, ns)
-    hessian   of the loss as ss, st, tt (3, nt, ns)
-    plan      how it was evaluated
-    """
-
-    s: Array
-    t: Array
-    loss: Array | None = None
-    mse: Array | None = None
-    accuracy: Array | None = None
-    gradient: Array | None = None
-    hessian: Array | None = None
-    plan: Plan | None = None
-
-
 class LossGrad(NamedTuple):
     """Mean loss (scalar) and its gradient: `grad_w` (d,), `grad_b` (scalar)."""
 

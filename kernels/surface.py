@@ -1,15 +1,17 @@
-"""Loss surfaces: the public functions, their checks, and the choice of backend."""
+"""Loss surfaces: the public functions, check, plan and run."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from kernels.arguments import arrays, dataset, devices, grids, models, numbers
-from kernels.arguments.samples import ArraySamples, StreamedSamples, groups_of, read_twice, summary_of, whole
-from kernels.backends import numba_module, on_tensors, torch_module, viewable
+from kernels import backends, evaluation
+from kernels.arguments import arrays, dataset, grids, numbers
+from kernels.arguments.samples import ArraySamples, Samples, StreamedSamples, groups_of, summary_of
+from kernels.losses import LOSSES
 from kernels.mathematics import planning
 from kernels.progress import in_parts, reporter
-from kernels.results import LogitPlane, Plan, Surface
-
-FEATURES_AT_ONCE = 2**22  # values of X that are widened
+from kernels.quantities import Asked, Surface
+from kernels.results import LogitPlane
 
 
 def loss_surface(
@@ -18,6 +20,7 @@ def loss_surface(
     w,
     b,
     *,
+    loss="bce",
     sample_weight=None,
     pos_weight=None,
     method="auto",
@@ -26,7 +29,7 @@ def loss_surface(
     backend=None,
     progress=None,
 ):
-    """Mean binary cross-entropy of the one-feature model z = w x + b at every point of a grid.
+    """Mean loss of the one-feature model z = w x + b at every point of a grid.
 
     x     feature, (n,) or (n, 1), float32 or float64
     y     labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
@@ -37,73 +40,15 @@ def loss_surface(
     with plane (0, x, 1). Returns the surface (len(b), len(w)), row = b, in the dtype of x: what
     `matplotlib.contour(w, b, surface)` takes.
     """
-    backend = devices.chosen_backend(backend, x=x, y=y, sample_weight=sample_weight, out=out)
-    feature = dataset.feature("x", x)
-    fixed = np.array([0, 1], arrays.dtype_of(feature))
-    zero, one = (arrays.as_kind_of(feature, value) for value in (fixed[:1], fixed[1:]))
-    plane = zero, feature, one
-    n = len(feature)
+    body = backends.chosen(backend, x=x, y=y, sample_weight=sample_weight, out=out)
+    plane = grids.bias_plane(dataset.feature("x", x))
+    n = len(plane[1])
     samples = ArraySamples(plane, dataset.labels(y, n), dataset.weights(sample_weight, n), like=x)
     axes = grids.axis("w", w), grids.axis("b", b)
-    options = {"method": method, "tol": tol, "pos_weight": numbers.pos_weight(pos_weight)}
-    surfaces, _ = evaluated(samples, *axes, ("loss",), out, backend, progress, **options)
+    asked = Asked(("loss",), numbers.one_of("loss", loss, LOSSES))
+    problem = Problem(samples, axes, asked, *numbers.way(method, tol), numbers.pos_weight_for(loss, pos_weight))
+    surfaces, _ = evaluated(problem, body, out, progress)
     return arrays.as_kind_of(x, surfaces["loss"]) if out is None else out
-
-
-def logit_plane(X, center, s_direction, t_direction, *, backend=None):
-    """Logits of a d-dimensional model on a plane of its parameters, theta = center + s s_direction + t t_direction.
-
-    X  features (n, d), float32 or float64, a scipy.sparse matrix or array among them; or batches (X, y) that can be
-       iterated over again, such as a DataLoader
-    center, s_direction, t_direction  (d + 1,), the weights and then the bias
-
-    Returns LogitPlane(offset, s_slope, t_slope), each (n,) in the dtype of X, computed in float64 and rounded once:
-    logits are offset + s s_slope + t t_slope, so from here on the cost doesn't depend on d. Of batches it returns the
-    blocks (LogitPlane, y) that `surface_on_plane` takes with y=None; they are computed anew in each pass, and nothing
-    is kept. Every backend makes the same matrix product; a few MB of X are widened at a time, so X may be a np.memmap.
-    Raises ValueError or TypeError that name a wrong argument.
-    """
-    if is_batches(X):
-        devices.chosen_backend(backend)
-        return PlaneBlocks(X, (center, s_direction, t_direction))
-    devices.chosen_backend(backend, X=X)
-    sparse = arrays.is_sparse(X)
-    features = dataset.sparse_features("X", X) if sparse else dataset.features("X", X)
-    given = {"center": center, "s_direction": s_direction, "t_direction": t_direction}
-    thetas = np.stack([models.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
-    if arrays.is_tensor(features):
-        return LogitPlane(*torch_module("graphs.surface").logit_plane(features, thetas))
-    n, d = features.shape
-    logits = np.empty((3, n), features.dtype)
-    rows = n if sparse else max(1, FEATURES_AT_ONCE // d)
-    for start in range(0, n, rows):
-        logits[:, start : start + rows] = (features[start : start + rows] @ thetas[:-1] + thetas[-1]).T
-    return LogitPlane(*(arrays.as_kind_of(X, field) for field in logits))
-
-
-def is_batches(X):
-    """Whether X is batches (X, y) and not features: no array of any kind, no nested list of numbers."""
-    if arrays.is_tensor(X) or arrays.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
-        return False
-    if not isinstance(X, (list, tuple)):
-        return True
-    first = X[0] if len(X) else None  # a list, if a DataLoader made it
-    return isinstance(first, tuple) or (isinstance(first, list) and len(first) > 0 and np.ndim(first[0]) == 2)
-
-
-class PlaneBlocks:
-    """The blocks (LogitPlane, y) of batches (X, y), made as they are iterated over."""
-
-    def __init__(self, batches, thetas):
-        read_twice("X", batches)
-        self.batches, self.thetas = batches, thetas
-
-    def __iter__(self):
-        for batch in self.batches:
-            if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
-                accepted = "features (n, d), or batches (X, y)"
-                raise TypeError(f"X is a stream of {type(batch).__name__}; accepted: {accepted}")
-            yield logit_plane(batch[0], *self.thetas), batch[1]
 
 
 def surface_on_plane(
@@ -113,6 +58,7 @@ def surface_on_plane(
     t,
     *,
     quantities=("loss",),
+    loss="bce",
     sample_weight=None,
     pos_weight=None,
     method="auto",
@@ -159,32 +105,41 @@ def surface_on_plane(
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
     is then untouched.
     """
-    names = grids.quantities_of(quantities)
-    axes = grids.axis("s", s), grids.axis("t", t)
     samples = samples_of(plane, y, sample_weight)
-    backend = devices.chosen_backend(backend, **samples.named, out=out)
-    options = {"method": method, "tol": tol, "pos_weight": numbers.pos_weight(pos_weight)}
-    surfaces, plan = evaluated(samples, *axes, names, out, backend, progress, **options)
-    found = {name: arrays.as_kind_of(samples.like, surfaces[name]) for name in names}
-    grid = (arrays.as_kind_of(samples.like, axis) for axis in axes)
+    body = backends.chosen(backend, **samples.named, out=out)
+    problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
+    surfaces, plan = evaluated(problem, body, out, progress)
+    found = {name: arrays.as_kind_of(samples.like, surfaces[name]) for name in problem.asked.names}
+    grid = (arrays.as_kind_of(samples.like, axis) for axis in problem.axes)
     return Surface(*grid, **found, plan=plan)
 
 
 def plan_surface(
-    plane, y, s, t, *, quantities=("loss",), sample_weight=None, pos_weight=None, method="auto", tol=1e-12
+    plane, y, s, t, *, quantities=("loss",), loss="bce", sample_weight=None, pos_weight=None, method="auto", tol=1e-12
 ):
     """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it."""
-    names = grids.quantities_of(quantities)
-    axes = grids.axis("s", s), grids.axis("t", t)
-    numbers.one_of("method", method, numbers.METHODS)
-    numbers.tolerance(tol)
-    pos_weight = numbers.pos_weight(pos_weight)
     samples = samples_of(plane, y, sample_weight)
-    devices.chosen_backend(None, **samples.named)
-    summary = summary_of(samples)
-    reach = grids.reach_of_logits(summary.low, summary.high, *axes)
-    group, *_ = groups_of(samples, summary, reach, names, pos_weight)
-    return planning.choose(group, *axes, method, tol).plan
+    backends.chosen(None, **samples.named)
+    problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
+    return planned(problem)[0][1].plan
+
+
+class Problem(NamedTuple):
+    """What is to be evaluated, checked: samples, axes (s, t), quantities and their loss, the method and its tolerance,
+    and the weight of the positive class, or None."""
+
+    samples: Samples
+    axes: tuple[np.ndarray, np.ndarray]
+    asked: Asked
+    method: str
+    tol: float
+    pos_weight: float | None
+
+
+def problem_of(samples, s, t, quantities, loss, pos_weight, method, tol):
+    asked = Asked(grids.quantities_of(quantities), numbers.one_of("loss", loss, LOSSES))
+    axes = grids.axis("s", s), grids.axis("t", t)
+    return Problem(samples, axes, asked, *numbers.way(method, tol), numbers.pos_weight_for(loss, pos_weight))
 
 
 def samples_of(plane, y, sample_weight):
@@ -202,44 +157,35 @@ def samples_of(plane, y, sample_weight):
     return samples
 
 
-def evaluated(samples, s, t, names, out, backend, progress, *, method, tol, pos_weight):
-    """{quantity: array} and the Plan, of samples, axes and quantities that are checked; checks the rest."""
-    numbers.one_of("method", method, numbers.METHODS)
-    numbers.tolerance(tol)
+def planned(problem, interpolates=True):
+    """[(Group, Choice)]: samples with what is asked of them, and how it is evaluated; that of the loss first."""
+    samples, (s, t), asked, method, tol, pos_weight = problem
+    summary = summary_of(samples)
+    reach = grids.reach_of_logits(summary.low, summary.high, s, t)
+    groups = groups_of(samples, summary, reach, asked, pos_weight)
+    if not interpolates:
+        return [(group, planning.direct("this backend evaluates every sample at every point")) for group in groups]
+    return [(group, planning.choose(group, s, t, method, tol)) for group in groups]
+
+
+def evaluated(problem, backend, out, progress):
+    """{quantity: array} and the Plan."""
+    (s, t), samples = problem.axes, problem.samples
     with reporter(progress) as report:
-        outputs = grids.outputs_of(out, names, (len(t), len(s)), samples.dtype, samples.arrays)
-        summary = summary_of(samples)
-        reach = grids.reach_of_logits(summary.low, summary.high, s, t)
-        if backend == "reference":
-            plan = Plan("direct", None, 0.0, "the reference evaluates every sample at every point")
-            evaluate_by_reference(samples, s, t, outputs, pos_weight, report)
-            return outputs, plan
-        groups = groups_of(samples, summary, reach, names, pos_weight)
-        chosen = [planning.choose(group, s, t, method, tol) for group in groups]
-        parts = in_parts(report, [summary.n * len(s) * len(t) * len(group.names) for group in groups])
-        evaluate = evaluate_by_torch if backend == "torch" else numba_module("grid.surface").surface_on_plane
-        for group, (_, *way), part in zip(groups, chosen, parts, strict=True):
-            evaluate(group.samples, group.summary, s, t, {name: outputs[name] for name in group.names}, *way, part)
-    return outputs, chosen[0].plan
+        outputs = grids.outputs_of(out, problem.asked.names, (len(t), len(s)), samples.dtype, samples.arrays)
+        parts = planned(problem, backend.interpolation() is not None)
+        points = len(s) * len(t)
+        reports = in_parts(report, [group.summary.n * points * len(group.asked.names) for group, _ in parts])
+        written = outputs if not backend.TENSORS else {name: arrays.tensor_of(out) for name, out in outputs.items()}
+        for (group, choice), of_part in zip(parts, reports, strict=True):
+            evaluation.evaluate(backend, group, problem.axes, written, choice, of_part)
+        if backend.TENSORS:
+            copy_back(written, outputs)
+    return outputs, parts[0][1].plan
 
 
-def evaluate_by_torch(samples, summary, s, t, outputs, interpolation, line, report):
-    tensors = dict(zip(outputs, on_tensors(*outputs.values()), strict=True))
-    torch_module("graphs.surface").surface_on_plane(samples, summary, s, t, tensors, interpolation, line, report)
+def copy_back(tensors, outputs):
+    """Copies what was written to tensors that are no views of their outputs."""
     for name, out in outputs.items():
-        if not arrays.is_tensor(out) and viewable(out) is not out:
+        if not arrays.is_tensor(out) and not arrays.is_viewable(out):
             out[:] = tensors[name].numpy()
-
-
-def evaluate_by_reference(samples, s, t, outputs, pos_weight, report):
-    from kernels import reference
-
-    p, q, r, y, weight = whole(samples)
-    plane = LogitPlane(*on_tensors(p, q, r))
-    sample_weight = None if weight is None else on_tensors(weight)[0]
-    weights = {"sample_weight": sample_weight, "pos_weight": 1.0 if pos_weight is None else pos_weight}
-    surfaces = reference.surface_on_plane(plane, *on_tensors(y, s, t), quantities=tuple(outputs), **weights)
-    for name, values in surfaces.items():
-        with np.errstate(over="ignore"):
-            outputs[name][:] = values
-    report(len(y) * len(s) * len(t), len(y) * len(s) * len(t))

@@ -155,3 +155,23 @@ def empty(shape, dtype, sources):
     """A new array, or a tensor on the card where the sources are."""
     card = cuda_tensor_of(sources)
     return np.empty(shape, dtype) if card is None else card.new_empty(shape, dtype=cast(card[:0], dtype).dtype)
+
+
+def tensor_of(array):
+    """A tensor, or None, as it is; a NumPy array as a tensor, a view where torch can view it."""
+    import torch
+
+    if array is None or isinstance(array, torch.Tensor):
+        return array
+    return torch.from_numpy(array if is_viewable(array) else array.copy())
+
+
+def is_viewable(array):
+    """Whether torch has tensors of an array's memory."""
+    strided = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
+    return array.flags.writeable and strided
+
+
+def copied(array):
+    """A copy of an array or tensor."""
+    return array.clone() if is_tensor(array) else array.copy()

@@ -85,3 +85,14 @@ def weights(value, n, zeros=False):
         what, accepted = ("", "") if zeros else (", or only zeros", ", some above 0")
         raise ValueError(f"sample_weight has a negative value{what}; accepted: weights >= 0{accepted}")
     return array
+
+
+def samples(X, y):
+    """Features (n, d) and labels (n,) of one dtype; values of X, and of y in its dtype, are still to be checked."""
+    X_array = matrix("X", X)
+    return X_array, unchecked_labels(y, len(X_array), arrays.dtype_of(X_array))
+
+
+def check_values(X, y):
+    check_labels(y)
+    arrays.check_finite("X", X)

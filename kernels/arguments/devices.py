@@ -1,13 +1,12 @@
-"""Devices of tensors: what can be compiled for them, and the backend that arguments ask for or are on."""
+"""Devices of tensors: what can be compiled for them."""
 
 import functools
 import sys
 
 import numpy as np
 
-from kernels.arguments import arrays, numbers
+from kernels.arguments import arrays
 
-BACKENDS = ("numba", "torch", "reference")
 # Compiled for compute capability 9.0, the kernels of this library abort the process by Triton 3.2 and fail by 3.3.
 LEAST_TRITON = 3, 4
 LEAST_CAPABILITY = 7, 0  # of what Triton compiles for
@@ -39,19 +38,18 @@ def has_triton(tensor):
     return tensor.is_cuda and triton_version() >= LEAST_TRITON and can_compile(tensor.device)
 
 
-def chosen_backend(value, **values):
-    """The backend asked for, or the one for where the arrays are: all on one card or none."""
-    devices = {name: array.device for name, array in values.items() if arrays.is_cuda(array)}
-    chosen = numbers.one_of("backend", ("torch" if devices else "numba") if value is None else value, BACKENDS)
-    for name, device in devices.items():
-        if chosen != "torch":
-            raise ValueError(f"{name} is on device {device}; accepted by backend {chosen!r}: NumPy arrays, CPU tensors")
+def check_on_card(backend, cards, values):
+    """Refuses arguments {name: value}, some of them on the devices `cards` {name: device}, that a backend can't take."""
+    for name, device in cards.items():
+        if backend != "torch":
+            raise ValueError(
+                f"{name} is on device {device}; accepted by backend {backend!r}: NumPy arrays, CPU tensors"
+            )
         check_device(name, device)
         for other, array in values.items():
             where = array.device if arrays.is_tensor(array) else "cpu"
             if where != device and np.ndim(array):
                 raise ValueError(f"{other} is on device {where}; accepted: {device}, as {name}")
-    return chosen
 
 
 def check_device(name, device):

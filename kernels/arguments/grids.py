@@ -6,9 +6,8 @@ import math
 import numpy as np
 
 from kernels.arguments import arrays, dataset, memory, models
+from kernels.quantities import QUANTITIES
 from kernels.results import LogitPlane
-
-QUANTITIES = {"loss": (), "mse": (), "accuracy": (), "gradient": (2,), "hessian": (3,)}  # and their leading axes
 
 
 def axis(name, value):
@@ -41,6 +40,14 @@ def plane_field(name, value, n, dtype):
     return array
 
 
+def bias_plane(feature):
+    """The fields (0, x, 1) of the plane whose t is the bias of a one-feature model: (1,), (n,), (1,)."""
+    zero, one = np.array([0, 1], arrays.dtype_of(feature)).reshape(2, 1)
+    if arrays.is_tensor(feature):
+        zero, one = (arrays.as_kind_of(feature, value) for value in (zero, one))
+    return zero, feature, one
+
+
 def plane_of(value):
     """The three fields (n,) of a LogitPlane, finite, of one dtype, n >= 1."""
     if not isinstance(value, LogitPlane):
@@ -66,7 +73,7 @@ def reach_of_logits(low, high, s, t):
 
 def outputs_of(value, quantities, grid, dtype, sources):
     """{quantity: the array that it is written to}, the caller's or, if there is memory for them, new ones."""
-    shapes = {name: (*QUANTITIES[name], *grid) for name in quantities}
+    shapes = {name: (*QUANTITIES[name].lead, *grid) for name in quantities}
     if value is None:
         memory.check_fits(
             (sum(map(math.prod, shapes.values())),) if len(shapes) > 1 else shapes[quantities[0]], dtype, sources

@@ -101,7 +101,7 @@ def check_own_values(name, value):
         raise ValueError(f"{name} repeats its elements; accepted: an array that is not broadcast, as it is written to")
 
 
-def velocity(value, d):
+def velocity_and_parameters(value, d):
     """A velocity (1, d + 1), or with the parameters that it belongs to (2, d + 1): finite, float64, on the host."""
     array = arrays.array_of("velocity", value.cpu() if arrays.is_cuda(value) else value).astype(np.float64)
     if array.shape not in ((d + 1,), (2, d + 1)):
@@ -117,3 +117,33 @@ def theta(name, value, d):
         raise ValueError(f"{name} has shape {array.shape}; accepted: ({d + 1},), {d} weights and the bias")
     arrays.check_finite(name, array)
     return array
+
+
+def trained_beside(frozen, d):
+    """1 for each parameter, the bias last, that is trained where "w" or "b" is frozen, else 0 (d + 1,); or None."""
+    if frozen is None:
+        return None
+    if not (isinstance(frozen, str) and frozen in ("w", "b")):
+        raise ValueError(f"frozen is {frozen!r}; accepted: 'w', 'b' or None")
+    of_w, of_b = (0.0, 1.0) if frozen == "w" else (1.0, 0.0)
+    return np.append(np.full(d, of_w), of_b)
+
+
+def state_of(velocity, w, b, trained):
+    """Velocity and parameters (2, d + 1), float64, of a run from w (d,) and b (1,), where these are. What isn't trained
+    has the velocity 0. Parameters that come with the velocity are taken as those that w and b are rounded from."""
+    d, state = len(w), np.zeros((2, len(w) + 1))
+    state[1, :d], state[1, d:] = (values.cpu() if arrays.is_cuda(values) else values for values in (w, b))
+    if velocity is not None:
+        moving, *exact = velocity_and_parameters(velocity, d)
+        state[0] = moving if trained is None else moving * trained
+        for values in exact:
+            with np.errstate(over="ignore"):
+                rounded = values.astype(arrays.dtype_of(w))
+            state[1] = np.where(rounded == state[1], values, state[1])
+    return arrays.as_kind_of(w, state) if arrays.is_cuda(w) else state
+
+
+def bias_beside(X, b):
+    """A bias (1,) where X is. A number is filled in there: no CUDA graph could capture a copy of it."""
+    return X.new_full((1,), b.item()) if arrays.is_tensor(X) and not arrays.is_tensor(b) else b

@@ -6,9 +6,10 @@ from numbers import Integral, Real
 
 import numpy as np
 
-COSTS = ("bce", "mse")
+from kernels.losses import LOSSES
+
 METHODS = ("auto", "direct", "spectral")
-MOST_STEPS = 2**50  # years
+MOST_STEPS = 2**50  # of a run: years
 
 
 def members(name, value, k):
@@ -80,3 +81,18 @@ def one_of(name, value, accepted):
     if not (isinstance(value, str) and value in accepted):
         raise ValueError(f"{name} is {value!r}; accepted: {', '.join(map(repr, accepted))}")
     return value
+
+
+def way(method, tol):
+    """The method and the tolerance of a surface."""
+    one_of("method", method, METHODS)
+    tolerance(tol)
+    return method, tol
+
+
+def pos_weight_for(loss, value):
+    """The weight of the positive class for a loss by its name, or None."""
+    weight = pos_weight(value)
+    if weight is not None and not LOSSES[loss].linear_in_label:
+        raise ValueError(f"pos_weight is {value}; accepted: None, as loss {loss!r} has no positive part to be weighted")
+    return weight

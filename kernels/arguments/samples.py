@@ -5,18 +5,19 @@ A field of a block is (n,) or, where all its samples share a value, (1,).
 
 import math
 import sys
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from kernels.arguments import arrays, dataset, grids
 from kernels.arguments.weighting import unit_of, weigh_positive
+from kernels.quantities import QUANTITIES, Asked
 from kernels.results import LogitPlane
 
 AT_ONCE = 2**20  # samples of a block at the most
 ORDINARY = 2.0**-100, 2.0**100  # the largest weight: beyond it, weights are taken in other units
 LARGEST_SUM = 2.0**1000
-OF_LOSS = ("loss", "gradient", "hessian")
 
 
 class Block(NamedTuple):
@@ -35,7 +36,7 @@ class Summary(NamedTuple):
     n, blocks  how many, and in how many blocks
     weight     the sum of their weights
     low, high  of p, q, r (3,)
-    ends       samples (p, q, r): where p is lowest and highest, then q, then r (3, 2, 3)
+    extremes   (field, lowest or highest, (p, q, r)): the sample at which each field is lowest and highest (3, 2, 3)
     """
 
     n: int
@@ -43,7 +44,15 @@ class Summary(NamedTuple):
     weight: float
     low: np.ndarray
     high: np.ndarray
-    ends: np.ndarray
+    extremes: np.ndarray
+
+
+class Samples(Protocol):
+    """Blocks of samples, the same in every pass, and whether any of them have weights."""
+
+    weighted: bool
+
+    def __iter__(self) -> Iterator[Block]: ...
 
 
 class ArraySamples:
@@ -85,7 +94,7 @@ class StreamedSamples:
     weighted = False
 
     def __init__(self, pairs):
-        read_twice("plane", pairs)
+        check_reiterable("plane", pairs)
         self.pairs = pairs
         first = next(iter(pairs), None)
         if first is None:
@@ -120,32 +129,62 @@ class Reweighed:
             yield block._replace(y=y, weight=weight)
 
 
+class Balanced:
+    """Other samples, with weights such that those of each class that occurs have the same sum, and all of them 1."""
+
+    weighted = True
+
+    def __init__(self, samples):
+        self.samples = samples
+        sums = sum(class_sums(block) for block in samples)
+        self.factors = 1.0 / (np.where(sums > 0, sums, 1.0) * np.count_nonzero(sums))
+
+    def __iter__(self):
+        for block in self.samples:
+            class_1, one = block.y > 0.5, 1.0 + 0.0 * block.y
+            factor = class_1 * (one * self.factors[1]) + ~class_1 * (one * self.factors[0])
+            yield block._replace(weight=factor if block.weight is None else block.weight * factor)
+
+
+def class_sums(block):
+    """The weight of each class (2,)."""
+    class_1 = block.y > 0.5
+    weight = 1.0 + 0.0 * block.y if block.weight is None else block.weight
+    return np.array([float((weight * ~class_1).sum()), float((weight * class_1).sum())])
+
+
 class Group(NamedTuple):
-    """Samples, their Summary with the weight by which sums are divided, quantities that are means over them, and by how
+    """Samples, their Summary with the weight by which sums are divided, what is asked of means over them, and by how
     much their weights may be more than that."""
 
     samples: object
     summary: Summary
-    names: tuple
+    asked: Asked
     grown: float = 1.0
 
 
-def groups_of(samples, summary, reach, names, pos_weight):
+def groups_of(samples, summary, reach, asked, pos_weight):
     """Groups of all the quantities, that of the loss first: the weight of the positive class is of the loss and its
-    derivatives alone, and where sums of these would overflow, the samples' weights are made less. `reach` is how large
-    a logit and a slope may be."""
+    derivatives alone, and where sums of these would overflow, the samples' weights are made less; balanced quantities
+    have weights of their own. `reach` is how large a logit and a slope may be."""
     exponent = 0 if sums_fit(summary, reach, pos_weight) else max(0, math.frexp(summary.weight)[1])
-    own = () if pos_weight is None and exponent == 0 else tuple(name for name in names if name in OF_LOSS)
-    if not own:
-        return [Group(samples, summary, names)]
-    reweighed = Reweighed(samples, pos_weight, exponent)
-    summary_of_own = summary._replace(weight=math.ldexp(summary.weight, -exponent))
-    grown = 1.0
-    if pos_weight is not None:
-        grown = max(1.0, sum(float(block.weight.sum()) for block in reweighed) / summary_of_own.weight)
-    groups = [Group(reweighed, summary_of_own, own, grown)]
-    others = tuple(name for name in names if name not in OF_LOSS)
-    return [*groups, Group(samples, summary, others)] if others else groups
+    of_loss, balanced, others = [], [], []
+    for name in asked.names:
+        reweighed = QUANTITIES[name].of_loss and not (pos_weight is None and exponent == 0)
+        (of_loss if reweighed else balanced if QUANTITIES[name].balanced else others).append(name)
+    groups = []
+    if of_loss:
+        reweighed = Reweighed(samples, pos_weight, exponent)
+        own = summary._replace(weight=math.ldexp(summary.weight, -exponent))
+        grown = 1.0
+        if pos_weight is not None:
+            grown = max(1.0, sum(float(block.weight.sum()) for block in reweighed) / own.weight)
+        groups.append(Group(reweighed, own, Asked(tuple(of_loss), asked.loss), grown))
+    if others:
+        groups.append(Group(samples, summary, Asked(tuple(others), asked.loss)))
+    if balanced:
+        groups.append(Group(Balanced(samples), summary._replace(weight=1.0), Asked(tuple(balanced), asked.loss)))
+    return groups
 
 
 def sums_fit(summary, reach, pos_weight):
@@ -154,7 +193,7 @@ def sums_fit(summary, reach, pos_weight):
     return not summary.weight * max(1.0, pos_weight or 0.0) * max(logit, slope, slope * slope) >= LARGEST_SUM
 
 
-def read_twice(name, iterable):
+def check_reiterable(name, iterable):
     if iter(iterable) is iterable:
         raise TypeError(
             f"{name} is a {type(iterable).__name__}, which can be read only once; accepted: what can be iterated over "
@@ -178,15 +217,15 @@ def check_passes(n, again):
         raise ValueError(f"plane gave {n} samples in one pass and {again} in another; accepted: the same in every pass")
 
 
-def filled(block):
+def broadcast(block):
     """The block with every field (n,)."""
     n = len(block.y)
     return Block(*(field if field is None or len(field) == n else np.repeat(field, n) for field in block))
 
 
-def whole(samples):
+def concatenated(samples):
     """All samples in one block, every field (n,)."""
-    blocks = [filled(block) for block in samples]
+    blocks = [broadcast(block) for block in samples]
     return Block(*(None if fields[0] is None else np.concatenate(fields) for fields in zip(*blocks, strict=True)))
 
 
@@ -195,7 +234,7 @@ def summary_of(samples):
     if len(parts) == 1:
         return parts[0]
     lows, highs = np.array([part.low for part in parts]), np.array([part.high for part in parts])
-    ends = np.stack([part.ends for part in parts])
+    ends = np.stack([part.extremes for part in parts])
     fields = np.arange(3)
     lowest, highest = ends[lows.argmin(axis=0), fields, 0], ends[highs.argmax(axis=0), fields, 1]
     n, weight = sum(part.n for part in parts), sum(part.weight for part in parts)

@@ -42,18 +42,36 @@ def in_units(weight):
     return arrays.cast(weight, np.float64) / unit, unit
 
 
+def of_mean(X, y, sample_weight, pos_weight, by_samples=False):
+    """Features, labels and weights or None, of one dtype, and what weighted sums are divided by: the sum of
+    `sample_weight` or, if `by_samples`, the number of samples."""
+    n, dtype = len(X), arrays.dtype_of(X)
+    weight, total = dataset.weights(sample_weight, n, zeros=by_samples), n
+    pos_weight = numbers.pos_weight(pos_weight)
+    if weight is None and pos_weight is None:
+        return X, y, weight, total
+    if weight is not None:
+        weight, unit = in_units(weight)
+        total = n / unit if by_samples else arrays.cast(weight, dtype).sum(dtype=weight.dtype)
+    if pos_weight is not None:
+        dataset.check_labels(y)
+        y, grown = weigh_positive(y, None, pos_weight)
+        grown, unit = in_units(grown)  # or the product might overflow
+        weight, unit_of_product = in_units(grown if weight is None else weight * grown)
+        total = total / unit / unit_of_product
+    return X, arrays.cast(y, dtype), arrays.cast(weight, dtype), total
+
+
 def of_training(y, sample_weight, pos_weight, loss):
     """Labels and weights (n,), float64, with which training minimises sum(weight * loss) / n; `y` itself and None where
     there are no weights."""
     if sample_weight is None and pos_weight is None:
         return y, None
-    weight, positive = dataset.weights(sample_weight, len(y)), numbers.pos_weight(pos_weight)
+    weight, positive = dataset.weights(sample_weight, len(y)), numbers.pos_weight_for(loss, pos_weight)
     dataset.check_labels(y)
     weight = None if weight is None else arrays.cast(weight, np.float64)
     if positive is None:
         return arrays.cast(y, np.float64), weight
-    if loss != "bce":
-        raise ValueError(f"pos_weight is {pos_weight}; accepted: None, as loss {loss!r} isn't the cross-entropy")
     with np.errstate(over="ignore"):
         labels, weight = weigh_positive(y, weight, positive)
     if not (arrays.is_cuda(weight) or arrays.is_finite(weight)):

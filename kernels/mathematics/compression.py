@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels.arguments.samples import Block
+from kernels.losses import LOSSES
 from kernels.mathematics import spectral
 
 ROUNDING = 4 * 2.0**-53
@@ -41,7 +42,7 @@ class Line(NamedTuple):
     bound: float
 
 
-def line_through(summary, s, t, quantities, target):
+def line_through(summary, s, t, asked, target):
     """The Line through the two samples furthest apart in a field; None if it would take too many nodes, if sums over
     these would be rounded too much, or if samples differ and their logits don't: the slopes can't be read from these.
 
@@ -49,32 +50,39 @@ def line_through(summary, s, t, quantities, target):
     """
     window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
     field = int(((summary.high - summary.low) * window).argmax())
-    low, high = summary.ends[field]
+    low, high = summary.extremes[field]
     middle, direction = (low + high) / 2, (high - low) / 2 / INSIDE
     corners = ((1.0, at_s, at_t) for at_s in (s[0], s[-1]) for at_t in (t[0], t[-1]))
     reach = float(max(abs(direction @ corner) for corner in corners))
     if reach == 0 and (summary.low < summary.high).any():
         return None
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
-    if SUMMED * largest_term(reach, quantities, sizes) > target:
+    if SUMMED * largest_term(reach, asked, sizes) > target:
         return None
     grown = 1 + math.pi / max(reach, spectral.TINY)  # q and r, factors of gradient and Hessian, on the ellipse
     sizes = sizes._replace(q=sizes.q * grown, r=sizes.r * grown)
-    nodes, bound = spectral.nodes_for(reach, quantities, sizes, target)
+    nodes, bound = spectral.nodes_for(reach, asked, sizes, target)
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
 
 
-def largest_term(reach, quantities, sizes):
+def largest_term(reach, asked, sizes):
     """How large a quantity may be at a node and yet cancel: where logits have one sign all along the line, turned
-    margins have nothing that does."""
-    slope = max(sizes.q, sizes.r)
-    sizes_of_terms = {"loss": 1 + reach, "mse": 1.0, "gradient": slope, "hessian": slope * slope / 4}
-    return max(sizes_of_terms[name] for name in quantities)
+    margins of the cross-entropy have nothing that does."""
+    logit, slope = sizes.logit if by_class(asked) else reach, max(sizes.q, sizes.r)
+    of_loss, of_mse = LOSSES[asked.loss].largest(logit), LOSSES["mse"].largest(logit)
+    terms = {"loss": of_loss[0], "mse": of_mse[0], "gradient": slope * of_loss[1], "hessian": slope**2 * of_loss[2]}
+    return max(terms[name] for name in asked.names)
 
 
-def count(line, quantities):
+def by_class(asked):
+    """Whether each class has nodes of its own: the values of the cross-entropy and its derivatives for one class tell
+    those for the other."""
+    return "mse" in asked.names or asked.loss != "bce"
+
+
+def count(line, asked):
     """How many samples replace all others."""
-    return 2 * line.nodes if "mse" in quantities else line.nodes
+    return 2 * line.nodes if by_class(asked) else line.nodes
 
 
 def is_on(samples, line, summary, s, t):
@@ -104,16 +112,16 @@ def distance(fields, k, line):
     return float(abs(fields[k] - line.middle[k] - along).max())
 
 
-def nodes_of_line(moments, line, by_class):
-    """The Block that replaces samples of moments (2, nodes), those of class 0 and of class 1: nodes for each class, or
-    one set for all samples, as if of class 0."""
+def nodes_of_line(moments, line, of_classes):
+    """The Block that replaces samples of moments (2, nodes), those of class 0 and of class 1: nodes for each of them if
+    `of_classes`, else one set for all samples, as if of class 0."""
     j = np.arange(line.nodes, dtype=np.int32)  # whose remainders are quicker
     cosines = np.cos(np.arange(4 * line.nodes) * (np.pi / (2 * line.nodes)))
     odd = 2 * j + 1
     xi, polynomials = cosines[odd], cosines[j[:, None] * odd % len(cosines)]  # of small angles: large ones are rounded
     weights = 2 / line.nodes * (moments * np.where(j == 0, 0.5, 1.0)) @ polynomials
-    y = np.repeat([0.0, 1.0], line.nodes) if by_class else np.zeros(line.nodes)
-    weights, xi = (weights.ravel(), np.tile(xi, 2)) if by_class else (weights.sum(axis=0), xi)
+    y = np.repeat([0.0, 1.0], line.nodes) if of_classes else np.zeros(line.nodes)
+    weights, xi = (weights.ravel(), np.tile(xi, 2)) if of_classes else (weights.sum(axis=0), xi)
     p, q, r = fields_at(line, xi)
     return Block(p, q, r, y, weights)
 
@@ -136,6 +144,15 @@ def add_linear_part(moments, line, s, t, outputs, weight):
         outputs["loss"] += np.where(turned, *of_classes)
     if "gradient" in outputs:
         outputs["gradient"] += np.array([np.where(turned, *q), np.where(turned, *r)])
+
+
+def subtract_softness(outputs, asked, softness, weight):
+    """Takes from means by nodes of each class what soft labels are too much in both, `softness` being the sum of
+    weight y (1 - y) over samples of this weight."""
+    for name, out in outputs.items():
+        loss = asked.loss if name == "loss" else name
+        if loss in LOSSES:
+            out -= LOSSES[loss].excess * softness / weight
 
 
 def is_positive(sample, s, t):

@@ -21,6 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kernels.losses import LOSSES, Strip
+from kernels.quantities import QUANTITIES
+
 STRIPS = tuple(share * math.pi for share in (0.5, 0.8, 0.9, 0.95, 0.98))  # at pi are the singularities
 TILE_POINTS = (32, 64, 128, 256)
 MOST_NODES = 512
@@ -73,23 +76,22 @@ class Basis(NamedTuple):
     points: int
 
 
-def magnitudes(quantity, sizes, strip):
-    """The largest |f| and |df/dz| of a quantity for |Im z| <= strip.
+def bounds_in_strip(quantity, loss, sizes, strip):
+    """The largest |f| and |df/dz| of a quantity, of a loss by its name, for |Im z| <= strip.
 
     There |sigmoid| is at most 1 / sin(strip), or 1 up to pi / 2. What is constant or linear in z doesn't count: it is
     interpolated exactly. |Re z| exceeds what it is over the window by `strip` at the most.
     """
     sigmoid = 1 / math.sin(max(strip, math.pi / 2))
     slope = max(sizes.q, sizes.r)
-    return {
-        "loss": (sizes.logit + strip + math.pi + math.log(sigmoid), sigmoid),
-        "mse": (sigmoid * (sigmoid + 2), 2 * sigmoid**2 * (sigmoid + 1)),
-        "gradient": (slope * sigmoid, slope * sigmoid**2),
-        "hessian": (slope**2 * sigmoid**2, slope**2 * sigmoid**2 * (1 + 2 * sigmoid)),
-    }[quantity]
+    softplus = sizes.logit + strip + math.pi + math.log(sigmoid)
+    order = QUANTITIES[quantity].derivative
+    row = LOSSES[loss if order is not None else quantity]
+    order = order or 0
+    return row.bounds(Strip(sigmoid, softplus), slope**order)[order : order + 2]
 
 
-def nodes_for(reach, quantities, sizes, target):
+def nodes_for(reach, asked, sizes, target):
     """Chebyshev points that an interval needs for errors of at most `target`, and the bound that they give.
 
     `reach` is the most by which a logit differs from that in the middle. More than MOST_NODES if no so many will do.
@@ -99,14 +101,15 @@ def nodes_for(reach, quantities, sizes, target):
     known = target > 0 and math.isfinite(sizes.logit) and max(sizes.q, sizes.r) < STEEPEST
     if not (known and reach < 1e3 * math.pi):
         return MOST_NODES + 1, math.inf
-    return min(nodes_by_strip(max(reach, TINY), quantities, sizes, target, strip) for strip in STRIPS)
+    return min(nodes_by_strip(max(reach, TINY), asked, sizes, target, strip) for strip in STRIPS)
 
 
-def nodes_by_strip(reach, quantities, sizes, target, strip):
+def nodes_by_strip(reach, asked, sizes, target, strip):
     eta, allowed = math.asinh(strip / reach), math.log(target)
     degree, bounds = 1, []
-    for quantity in quantities:
-        value, slope = (max(4 * size / math.expm1(eta), TINY) for size in magnitudes(quantity, sizes, strip))
+    for quantity in asked.names:
+        bounds_of_quantity = bounds_in_strip(quantity, asked.loss, sizes, strip)
+        value, slope = (max(4 * size / math.expm1(eta), TINY) for size in bounds_of_quantity)
         slope *= strip / math.tanh(eta)
         bounds.append((value, slope))
         least = (math.log(min(value, slope / MOST_NODES)) - allowed) / eta  # a degree below which neither bound will do
@@ -115,32 +118,32 @@ def nodes_by_strip(reach, quantities, sizes, target, strip):
     return degree + 1, max(min(value, slope / (degree + 1)) for value, slope in bounds) * math.exp(-degree * eta)
 
 
-def interpolations(s, t, quantities, sizes, target):
+def interpolations(s, t, asked, sizes, target):
     """Every Interpolation of ascending axes, with its bound within an absolute error of `target`."""
-    by_t = list(tilings(t, sizes.r, quantities, sizes, target / 2 / LEBESGUE))
-    for s_tiling, bound_s in tilings(s, sizes.q, quantities, sizes, target / 2):
+    by_t = list(tilings(t, sizes.r, asked, sizes, target / 2 / LEBESGUE))
+    for s_tiling, bound_s in tilings(s, sizes.q, asked, sizes, target / 2):
         for t_tiling, bound_t in by_t:
             yield Interpolation(s_tiling, t_tiling, bound_s + lebesgue(s_tiling.nodes) * bound_t)
 
 
-def interpolations_in_two_steps(s, t, quantities, sizes, target):
+def nested_interpolations(s, t, asked, sizes, target):
     """The same with the nodes of the tiles interpolated from fewer ones of the whole axes, where that can be."""
     share = target / 4 / LEBESGUE**2
-    across_s, bound_s = nodes_for(sizes.q * (s[-1] - s[0]) / 2, quantities, sizes, share)
-    across_t, bound_t = nodes_for(sizes.r * (t[-1] - t[0]) / 2, quantities, sizes, share / LEBESGUE)
+    across_s, bound_s = nodes_for(sizes.q * (s[-1] - s[0]) / 2, asked, sizes, share)
+    across_t, bound_t = nodes_for(sizes.r * (t[-1] - t[0]) / 2, asked, sizes, share / LEBESGUE)
     if across_s > MOST_NODES or across_t > MOST_NODES:
         return
     across = bound_s + lebesgue(across_s) * bound_t
-    for found in interpolations(s, t, quantities, sizes, target / 2):
+    for found in interpolations(s, t, asked, sizes, target / 2):
         s_tiling, t_tiling = found.s._replace(across=across_s), found.t._replace(across=across_t)
         amplified = lebesgue(s_tiling.nodes) * lebesgue(t_tiling.nodes) * across
         yield Interpolation(s_tiling, t_tiling, found.bound + amplified)
 
 
-def tilings(axis, steepest, quantities, sizes, target):
+def tilings(axis, steepest, asked, sizes, target):
     """(Tiling, bound) of the tilings of an ascending axis that reach the target, the whole axis last."""
     for points in (*(points for points in TILE_POINTS if points < len(axis)), len(axis)):
-        nodes, bound = nodes_for(steepest * widest(axis, points) / 2, quantities, sizes, target)
+        nodes, bound = nodes_for(steepest * widest(axis, points) / 2, asked, sizes, target)
         if nodes <= min(points, MOST_NODES):
             yield Tiling(points, nodes, 0), bound
 
@@ -169,7 +172,7 @@ def tile_ends(axis, points):
     return axis[first, None], axis[np.minimum(first + points, len(axis)) - 1, None]
 
 
-def evaluated_at(axis, tiling):
+def node_positions(axis, tiling):
     """Where along an ascending axis samples are evaluated: nodes of the whole axis if it has any, else of the tiles."""
     return chebyshev_points(axis[0], axis[-1], tiling.across) if tiling.across else nodes_of_tiles(axis, tiling)
 
@@ -194,13 +197,8 @@ def basis_of_points(axis, tiling):
     return Basis(weights.reshape(tiling.nodes, -1)[:, : len(axis)], tiling.points)
 
 
-def steps(s, t, interpolation):
-    """[(Basis along s, Basis along t)] by which values are interpolated one after the other, over ascending axes."""
-    return list(zip(steps_along(s, interpolation.s), steps_along(t, interpolation.t), strict=True))
-
-
 def steps_along(axis, tiling):
-    """[Basis] of the same along an ascending axis."""
+    """[Basis] by which values at the nodes are interpolated along an ascending axis, one after the other."""
     found = [basis_of_points(axis, tiling)]
     if tiling.across:
         found.insert(0, basis_of_nodes(axis, tiling))

@@ -1,12 +1,42 @@
 """The kernels on NumPy arrays, compiled by Numba for the CPU.
 
-Files, names and arguments are those of `kernels.torch_cuda`, with arrays for tensors.
+`vector` has values of several lanes and what can be computed with them, `runtime` what kernels need around them,
+`grid` the kernels of surfaces, `training` those of passes over all samples, of runs and of ensembles.
 """
 
-from numba import config
+from typing import TYPE_CHECKING
 
-if getattr(config, "DISABLE_JIT", False):
-    raise RuntimeError(
-        "NUMBA_DISABLE_JIT is set, and the kernels can't run as Python: unset it, or pass backend='reference', which "
-        "needs nothing compiled"
-    )
+if TYPE_CHECKING:
+    from kernels.bodies import EnsembleBody, GradientBody, InterpolationBody, RunBody, SurfaceBody
+
+TENSORS = False
+
+
+def surface() -> "SurfaceBody":
+    from kernels.numba_cpu.grid import surface
+
+    return surface
+
+
+def interpolation() -> "InterpolationBody":
+    from kernels.numba_cpu.grid import surface
+
+    return surface
+
+
+def gradient() -> "GradientBody":
+    from kernels.numba_cpu.training import gradient
+
+    return gradient
+
+
+def run() -> "RunBody":
+    from kernels.numba_cpu.training import update
+
+    return update
+
+
+def ensemble() -> "EnsembleBody":
+    from kernels.numba_cpu.training import ensemble
+
+    return ensemble

@@ -5,16 +5,25 @@ from contextvars import copy_context
 
 import numpy as np
 
-from kernels.arguments.samples import ArraySamples, summary_of
+from kernels import evaluation, numba_cpu
+from kernels.arguments.samples import ArraySamples, Group, summary_of
 from kernels.mathematics.compression import Line
+from kernels.mathematics.planning import Choice
 from kernels.mathematics.spectral import Interpolation, Tiling
-from kernels.numba_cpu.grid import surface
 from kernels.numba_cpu.runtime import launch, prefault
 from kernels.numba_cpu.training import ensemble, gradient, update
-from kernels.numba_cpu.training.layouts import LONG, REGISTER
+from kernels.numba_cpu.training.layouts import LONG_ROW_BYTES, REGISTER
 from kernels.progress import silent
+from kernels.quantities import Asked
+from kernels.results import Plan
 
 FEATURES = (1, 2, 3, 4, 8, 32)  # one for each layout of the data in memory, by rows or of one column
+DIRECT = Choice(Plan("direct", None, 0.0, ""))
+COMPRESSED = Choice(
+    Plan("spectral", (1, 1), 0.0, ""),
+    Interpolation(Tiling(1, 1, 0), Tiling(1, 1, 0), 0.0),
+    Line(np.zeros(3), np.ones(3), 0, 2, 0.0),
+)
 
 
 def compile_all():
@@ -25,7 +34,7 @@ def compile_all():
 
 
 def compile_kernels():
-    prefault.write_to_all(np.empty(1, np.uint8))
+    prefault.touch_pages(np.empty(1, np.uint8))
     for dtype in (np.float32, np.float64):
         compile_surface(dtype)
         for d in (1, 2):
@@ -33,25 +42,23 @@ def compile_kernels():
         compile_run(np.zeros((2, 2), dtype, order="F"))
         for d in FEATURES:
             compile_run(np.zeros((2, d), dtype))
-        for d in (*FEATURES, LONG // dtype().itemsize):
+        for d in (*FEATURES, LONG_ROW_BYTES // dtype().itemsize):
             compile_gradient(dtype, d)
 
 
 def compile_surface(dtype):
     """One point: by polynomials, by products, sample by sample, counted, compressed and interpolated."""
     zeros, ones, slopes = np.zeros(2), np.ones(2), np.arange(2.0)
-    axes = np.zeros(1), np.zeros(1)
-    outputs = {name: np.empty((1, 1), dtype) for name in ("loss", "accuracy")}
-    interpolation = Interpolation(Tiling(1, 1, 0), Tiling(1, 1, 0), 0.0)
-    line = Line(np.zeros(3), np.ones(3), 0, 2, 0.0)
-    for plane, weight, *way in (
-        ((zeros, zeros, zeros), None, None, None),
-        ((zeros, zeros, slopes), None, None, None),
-        ((zeros, zeros, zeros), ones, None, None),
-        ((zeros, zeros, zeros), None, interpolation, line),
+    axes, asked = (np.zeros(1), np.zeros(1)), Asked(("loss", "accuracy"), "bce")
+    outputs = {name: np.empty((1, 1), dtype) for name in asked.names}
+    for plane, weight, choice in (
+        ((zeros, zeros, zeros), None, DIRECT),
+        ((zeros, zeros, slopes), None, DIRECT),
+        ((zeros, zeros, zeros), ones, DIRECT),
+        ((zeros, zeros, zeros), None, COMPRESSED),
     ):
         samples = ArraySamples(plane, zeros, weight, like=zeros)
-        surface.surface_on_plane(samples, summary_of(samples), *axes, outputs, *way, silent)
+        evaluation.evaluate(numba_cpu, Group(samples, summary_of(samples), asked), axes, outputs, choice, silent)
 
 
 def compile_run(X):
@@ -72,7 +79,7 @@ def compile_ensemble(dtype, d):
 
 def compile_gradient(dtype, d):
     """In the precision of the data and in that of runs."""
-    n = REGISTER  # enough for groups of rows
+    n = REGISTER  # enough for a pipeline of groups
     X, y = np.zeros((n, d), dtype), np.zeros(n, dtype)
     for precision in {dtype, np.float64}:
-        gradient.loss_and_gradient(X, y, None, np.zeros(d + 1, precision))
+        gradient.sums(X, y, np.zeros(d + 1, precision), None)

@@ -1,7 +1,42 @@
 """The kernels as torch.compile'd bodies: by Inductor Triton kernels on CUDA tensors, C++ on CPU tensors.
 
 On CUDA tensors loss and gradient, the loss of surfaces and their interpolation, runs of small batches and ensembles
-take Triton kernels of our own (`one_pass`, `triton_*`).
-
-Files, names and arguments are those of `kernels.numba_cpu`, with tensors for arrays.
+take Triton kernels of our own (`triton`).
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernels.bodies import EnsembleBody, GradientBody, InterpolationBody, RunBody, SurfaceBody
+
+TENSORS = True
+
+
+def surface() -> "SurfaceBody":
+    from kernels.torch_cuda.graphs import surface
+
+    return surface
+
+
+def interpolation() -> "InterpolationBody":
+    from kernels.torch_cuda.graphs import surface
+
+    return surface
+
+
+def gradient() -> "GradientBody":
+    from kernels.torch_cuda.graphs import gradient
+
+    return gradient
+
+
+def run() -> "RunBody":
+    from kernels.torch_cuda.graphs import update
+
+    return update
+
+
+def ensemble() -> "EnsembleBody":
+    from kernels.torch_cuda.graphs import ensemble
+
+    return ensemble

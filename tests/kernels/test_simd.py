@@ -223,11 +223,11 @@ def test_total_is_the_sum_by_halves(dtype, lanes):
 @pytest.mark.parametrize("lanes", [*LANES, 64, 128])
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_lanes_set_counts_them(dtype, lanes):
-    vector, load, lanes_set = Vector(dtype, lanes), memory.load, operators.lanes_set
+    vector, load, count_true = Vector(dtype, lanes), memory.load, operators.count_true
 
     @njit
     def kernel(x):
-        return lanes_set(load(vector, x, 0) > 0.0)
+        return count_true(load(vector, x, 0) > 0.0)
 
     for share in (0.0, 0.1, 0.5, 1.0):
         x = np.where(np.random.default_rng(lanes).uniform(size=lanes) < share, 1, -1).astype(numpy_dtype(dtype))
@@ -467,7 +467,7 @@ def test_each_lane_in_all_lanes(dtype, lanes):
 
     @njit
     def kernel(x, out):
-        for lane, everywhere in enumerate(operators.in_all_lanes(memory.load(vector, x, 0))):
+        for lane, everywhere in enumerate(operators.broadcast_each_lane(memory.load(vector, x, 0))):
             memory.store(out, lane * lanes, everywhere)
 
     x = np.arange(3, 3 + lanes).astype(numpy_dtype(dtype))

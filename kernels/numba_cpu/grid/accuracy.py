@@ -8,11 +8,11 @@ import numpy as np
 from numba import njit, prange
 
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
-from kernels.numba_cpu.runtime.prefault import find_memory
-from kernels.numba_cpu.runtime.schedule import Work, groups, launches
+from kernels.numba_cpu.runtime.prefault import prefault
+from kernels.numba_cpu.runtime.schedule import KernelCost, job_groups, launches
 
 COLUMNS = 8  # points along s of a job, written together
-JOBS_PER_THREAD = 16
+JOBS_PER_THREAD = 16  # in one launch, at least: enough for a thread that is late to leave some to others
 SEARCHES_PER_THREAD = 500_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
 
 
@@ -30,48 +30,48 @@ def first_changed(base, slope, t):
 
 
 @njit
-def count_column(p, q, r, sign, weight, start, stop, s, t, steps):
-    """Adds the steps of the weight classified correctly along t, of the samples [start, stop), to `steps` (nt + 1,)."""
-    for n in range(start, stop):
-        base = p[n] + s * q[n]
-        is_1 = sign[n] < 0.0
+def add_changes(samples, part, s, t, changes):
+    """Adds how the weight classified correctly changes along t, of a part of the samples, to `changes` (nt + 1,)."""
+    r, weight = samples.r, samples.weight
+    for n in range(part.start, part.stop):
+        base = samples.p[n] + s * samples.q[n]
+        is_1 = samples.class_sign[n] > 0.0
         if r[n] == 0.0:
             if (base > 0.0) == is_1:
-                steps[0] += weight[n]
+                changes[0] += weight[n]
             continue
         change = first_changed(base, r[n], t)
         if (r[n] > 0.0) == is_1:
-            steps[change] += weight[n]
+            changes[change] += weight[n]
         else:
-            steps[0] += weight[n]
-            steps[change] -= weight[n]
+            changes[0] += weight[n]
+            changes[change] -= weight[n]
 
 
 @parallel_kernel
-def count(p, q, r, sign, weight, start, stop, s, t, first, last, steps):
-    """Counts the columns of the jobs [first, last) into `steps` (jobs, COLUMNS, nt + 1)."""
-    for job in prange(first, last):
+def add_columns(samples, part, s, t, jobs, changes):
+    """Adds those of the columns of the jobs (first, last) to `changes` (jobs, COLUMNS, nt + 1)."""
+    for job in prange(jobs[0], jobs[1]):
         for i in range(job * COLUMNS, min(job * COLUMNS + COLUMNS, s.size)):
-            count_column(p, q, r, sign, weight, start, stop, s[i], t, steps[job - first, i - job * COLUMNS])
+            add_changes(samples, part, s[i], t, changes[job - jobs[0], i - job * COLUMNS])
 
 
-def accuracy(samples, s, t, summary, out, advance):
+def evaluate(samples, summary, s, t, out, advance):
     """Writes the weighted share classified correctly to `out` (nt, ns); `t` is in any order."""
-    find_memory(out)  # a part of every row is written at once
+    prefault(out)  # a part of every row is written at once
     order = np.argsort(t, kind="stable")
     ascending = t[order]
     jobs = -(-len(s) // COLUMNS)
-    work = Work(COLUMNS, 0, SEARCHES_PER_THREAD, JOBS_PER_THREAD, 1, COLUMNS * (len(t) + 1) * 8)
-    for first, last in groups(work, jobs, summary.n):
-        steps = np.zeros((last - first, COLUMNS, len(t) + 1))
-        for part in launches(samples, work, first, last, summary.n):
-            arrays, points = part.arrays, (min(part.last * COLUMNS, len(s)) - part.first * COLUMNS) * len(t)
-            own = steps[part.first - first : part.last - first]
-            data = arrays.p, arrays.q, arrays.r, arrays.sign, arrays.weight
-            evaluations = points * (part.stop - part.start)
-            launch(count, evaluations, *data, part.start, part.stop, s, ascending, part.first, part.last, own)
+    cost = KernelCost(COLUMNS, 0, SEARCHES_PER_THREAD, JOBS_PER_THREAD, 1, COLUMNS * (len(t) + 1) * 8)
+    for first, last in job_groups(cost, jobs, summary.n):
+        changes = np.zeros((last - first, COLUMNS, len(t) + 1))
+        for part in launches(samples, cost, first, last, summary.n):
+            points = (min(part.jobs[1] * COLUMNS, len(s)) - part.jobs[0] * COLUMNS) * len(t)
+            own = changes[part.jobs[0] - first : part.jobs[1] - first]
+            evaluations = points * part.count
+            launch(add_columns, evaluations, part.samples, part.part, s, ascending, part.jobs, own)
             advance(evaluations)
         columns = slice(first * COLUMNS, min(last * COLUMNS, len(s)))
-        shares = np.cumsum(steps, axis=-1, out=steps).reshape(-1, len(t) + 1)[: columns.stop - columns.start, :-1]
+        shares = np.cumsum(changes, axis=-1, out=changes).reshape(-1, len(t) + 1)[: columns.stop - columns.start, :-1]
         shares /= summary.weight
         out[order, columns] = np.clip(shares, 0.0, 1.0, out=shares).T  # sums of weights are rounded

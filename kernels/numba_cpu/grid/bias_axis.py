@@ -1,23 +1,36 @@
 """Cross-entropy where t moves all logits alike: z = p + s q + b, b being t or a multiple of it. Such is the bias axis.
 
-On a tile of the grid, with b = middle + shift, the factor of a sample is
+Let a sample have the class sign c, 1 or -1, so that its margin is m = c z, and a tile of the grid the middle `middle`
+along b, with b = middle + shift. The tile's losses are the logarithm of a product, whose factors are
 
-    e^m = E tau,    E = e^(sign (p + s q + middle)),    tau = e^(sign shift),
+    1 + e^-m = 1 + E tau,    E = e^(-c (p + s q + middle)),    tau = e^(-c shift),
 
-and tau is the same for all samples of a sign. So a block of factors is a polynomial in tau with positive coefficients:
-one multiply-add a sample, and no cancellation. A sample whose margin is positive all over the tile is turned over,
-log(1 + e^m) = m + log(1 + e^-m); one whose margin changes too much over the tile for a product to hold it is evaluated
-singly.
+and tau is the same for all samples of a class: a block of factors is a polynomial in tau with positive coefficients.
+That is one multiply-add a sample and point, and no cancellation.
+
+1. Samples of a chunk are partitioned (`partition_samples`): those whose factor is E e^shift, those whose factor is
+   E e^-shift, and those that no product can hold, which are evaluated one by one. A sample that is wrong all over the
+   tile is reflected, log(1 + e^-m) = -m + log(1 + e^m); so are soft labels to a part linear in m, y' m.
+2. DEGREE factors at a time become the coefficients of prod(1 + E tau) - 1 (`expand_products`).
+3. At every point the polynomials are evaluated and multiplied up, as (1 + h) 2^exponent (`times_polynomials`).
+4. One logarithm, the linear parts and the samples evaluated one by one are added to the tile's sums (`add_chunk`).
+5. Once all samples are in, the sums become means and are stored where their points belong (`store_tile`).
+
+Each tile is computed by one thread, from samples in their order: bits don't depend on the number of threads.
 """
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange, types
 
-from kernels.numba_cpu.grid.tiles import loss_of_margin, sums_of_tile
+from kernels.numba_cpu.grid.tiles import loss_of_margin, tile_accumulator
 from kernels.numba_cpu.runtime.launch import parallel_kernel
+from kernels.numba_cpu.runtime.schedule import Part
 from kernels.numba_cpu.vector.compensated import add_compensated, two_sum
 from kernels.numba_cpu.vector.elementary import exp, log1p_scaled
-from kernels.numba_cpu.vector.log_product import EXPONENT_OFFSET, LARGEST_MARGIN, normalised, times
+from kernels.numba_cpu.vector.log_product import EXPONENT_BIAS, MAX_EXPONENT, multiply_one_plus, renormalised
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, splat, to_float
 from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
@@ -29,48 +42,87 @@ AT_S = Vector(types.float64, COLUMNS)
 LANES = register_bytes()
 AT_B = Vector(types.float64, LANES)
 EXPONENTS = Vector(types.int64, LANES)
-TILE_ROWS = 512
+
+TILE_ROWS = 512  # points along b of a tile: its sums, 33 KB, stay in the second-level cache
 STRIDE = TILE_ROWS + 8  # from column to column of a tile's sums: not a power of two, which would share cache sets
 CELLS = COLUMNS * STRIDE
-HALF_WIDTH = 16.0  # of a tile along b
-FEWEST_ROWS = 4  # in a tile of that width; where the axis is coarser, samples are evaluated singly
-CHUNK = 512  # samples whose polynomials stay in the first-level cache
-DEGREE = 16
+HALF_WIDTH = 16.0  # of a tile along b: with MAX_EXPONENT it bounds what a factor may be at the tile's ends
+FEWEST_ROWS = 4  # in a tile of that width; where the axis is coarser, samples are evaluated one by one
+CHUNK = 512  # samples whose polynomials, 32 KB, stay in the first-level cache
+DEGREE = 16  # of a polynomial: as many factors as MAX_EXPONENT leaves room for in a float64
+
+
+class Axes(NamedTuple):
+    """Ascending axes s and b, and the tiles (k, 2) that split b."""
+
+    s: np.ndarray
+    b: np.ndarray
+    tiles: np.ndarray
+
+
+class Tile(NamedTuple):
+    """Points of a tile, padded to whole vectors: `columns` (COLUMNS,) along s, `rows` along b with their e^shift and
+    e^-shift. It may be `too_wide` for products."""
+
+    columns: np.ndarray
+    rows: np.ndarray
+    middle: float
+    too_wide: bool
+    tau: np.ndarray
+    inverse_tau: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """What a chunk becomes: factors or coefficients (CHUNK, COLUMNS), those of tau from the front and those of 1 / tau
+    from the back; numbers of the samples evaluated one by one; the linear part in the middle (COLUMNS,)."""
+
+    factor: np.ndarray
+    elementwise: np.ndarray
+    linear_at_middle: np.ndarray
+
+
+class Counts(NamedTuple):
+    """How many samples of a chunk have a factor of tau, one of 1 / tau, or are evaluated one by one."""
+
+    tau: int
+    inverse_tau: int
+    elementwise: int
 
 
 @njit
-def sort_samples(p, q, sign, distance, start, stop, columns, middle, wide, factor, single, level):
-    """Sorts samples into those with a factor E of tau (written from the front of `factor`), of 1 / tau (from its back)
-    and `single` ones. Returns how many of each and the slope of the linear part along b; its `level` is at the middle.
-    """
-    rising, falling, singles, slope, slope_lost = 0, 0, 0, 0.0, 0.0
-    lowest, highest = columns.min(), columns.max()
-    s = load(AT_S, columns, 0)
+def partition_samples(samples, start, stop, tile, scratch):
+    """Partitions the samples [start, stop) of a chunk. Returns Counts, and the slope along b of the linear part, whose
+    value in the middle goes to `scratch`."""
+    p, q, class_sign, label_smoothing = samples.p, samples.q, samples.class_sign, samples.label_smoothing
+    factor, elementwise, middle = scratch.factor, scratch.elementwise, tile.middle
+    n_tau, n_inverse_tau, n_elementwise, slope, slope_lost = 0, 0, 0, 0.0, 0.0
+    lowest, highest = tile.columns.min(), tile.columns.max()
+    s = load(AT_S, tile.columns, 0)
     linear, linear_lost = splat(AT_S, 0.0), splat(AT_S, 0.0)
     for n in range(start, stop):
         base = p[n] + middle
-        ends = sign[n] * (lowest * q[n] + base), sign[n] * (highest * q[n] + base)
-        turned = min(ends) > HALF_WIDTH
-        if wide or not (turned or max(ends) + HALF_WIDTH <= LARGEST_MARGIN):
-            single[singles] = n
-            singles += 1
+        ends = class_sign[n] * (lowest * q[n] + base), class_sign[n] * (highest * q[n] + base)
+        reflected = max(ends) < -HALF_WIDTH
+        if tile.too_wide or not (reflected or HALF_WIDTH - min(ends) <= MAX_EXPONENT):
+            elementwise[n_elementwise] = n
+            n_elementwise += 1
             continue
-        margin = fma(s, q[n], base) * sign[n]
-        share = (1.0 if turned else 0.0) - distance[n]
-        if share != 0.0:
-            linear, lost = two_sum(linear, margin * share)
+        margin = fma(s, q[n], base) * class_sign[n]
+        coefficient = label_smoothing[n] - (1.0 if reflected else 0.0)
+        if coefficient != 0.0:
+            linear, lost = two_sum(linear, margin * coefficient)
             linear_lost = linear_lost + lost
-            slope, lost = two_sum(slope, share * sign[n])
+            slope, lost = two_sum(slope, coefficient * class_sign[n])
             slope_lost += lost
-        if turned == (sign[n] < 0.0):
-            slot = rising
-            rising += 1
+        if reflected == (class_sign[n] > 0.0):
+            slot = n_tau
+            n_tau += 1
         else:
-            falling += 1
-            slot = CHUNK - falling
-        store(factor, slot * COLUMNS, exp(margin * (-1.0 if turned else 1.0)))
-    store(level, 0, linear + linear_lost)
-    return rising, falling, singles, slope + slope_lost
+            n_inverse_tau += 1
+            slot = CHUNK - n_inverse_tau
+        store(factor, slot * COLUMNS, exp(margin * (1.0 if reflected else -1.0)))
+    store(scratch.linear_at_middle, 0, linear + linear_lost)
+    return Counts(n_tau, n_inverse_tau, n_elementwise), slope + slope_lost
 
 
 @njit
@@ -89,76 +141,65 @@ def expand_products(factor, first, last):
 
 
 @njit(forceinline=True)
-def times_polynomials(h, exponent, factor, first, last, column, tau):
-    """Multiplies the product (1 + h) 2^exponent by the polynomials of one column at tau."""
+def times_polynomials(product, factor, first, last, column, tau):
+    """The product (1 + h) 2^exponent, a pair, times the polynomials of one column at tau."""
+    h, exponent = product
     for block in range(first, last, DEGREE):
         top = min(block + DEGREE, last) - 1
         g = splat(AT_B, factor[top * COLUMNS + column])
         for k in range(top - 1, block - 1, -1):
             g = fma(g, tau, factor[k * COLUMNS + column])
-        h, exponent = normalised(times(h, g * tau), exponent)
+        h, exponent = renormalised(multiply_one_plus(h, g * tau), exponent)
     return h, exponent
 
 
 @njit(forceinline=True)
-def log_of_products(factor, rising, falling, column, tau, tau_inverse):
-    """Sum of log(1 + e^m) over the samples of a chunk that have a factor."""
-    h, exponent = splat(AT_B, 0.0), splat(EXPONENTS, 0)
-    h, exponent = times_polynomials(h, exponent, factor, 0, rising, column, tau)
-    h, exponent = times_polynomials(h, exponent, factor, CHUNK - falling, CHUNK, column, tau_inverse)
-    blocks = (rising + DEGREE - 1) // DEGREE + (falling + DEGREE - 1) // DEGREE
-    return log1p_scaled(h, to_float(exponent - EXPONENT_OFFSET * blocks))
+def log_of_products(factor, counts, column, tau, inverse_tau):
+    """Sum of log(1 + E tau) over the samples of a chunk that have a factor."""
+    product = splat(AT_B, 0.0), splat(EXPONENTS, 0)
+    product = times_polynomials(product, factor, 0, counts.tau, column, tau)
+    h, exponent = times_polynomials(product, factor, CHUNK - counts.inverse_tau, CHUNK, column, inverse_tau)
+    blocks = (counts.tau + DEGREE - 1) // DEGREE + (counts.inverse_tau + DEGREE - 1) // DEGREE
+    return log1p_scaled(h, to_float(exponent - EXPONENT_BIAS * blocks))
 
 
 @njit(forceinline=True)
-def sum_of_singles(p, q, sign, distance, single, singles, s, b):
-    """Sum of the losses of some samples at s and the points b, each by its own logarithm."""
-    total, carry = splat(AT_B, 0.0), splat(AT_B, 0.0)
-    for n in single[:singles]:
-        margin = (b + (p[n] + s * q[n])) * sign[n]
-        total, lost = two_sum(total, loss_of_margin(margin, distance[n]))
-        carry = carry + lost
-    return total + carry
+def sum_elementwise(samples, numbers, s, b):
+    """Sum of the losses of the samples of these numbers at s and the points b, each by its own logarithm."""
+    p, q, class_sign, label_smoothing = samples.p, samples.q, samples.class_sign, samples.label_smoothing
+    total, compensation = splat(AT_B, 0.0), splat(AT_B, 0.0)
+    for n in numbers:
+        margin = (b + (p[n] + s * q[n])) * class_sign[n]
+        total, lost = two_sum(total, loss_of_margin(margin, label_smoothing[n]))
+        compensation = compensation + lost
+    return total + compensation
 
 
 @njit
-def add_chunk(p, q, sign, distance, start, stop, before, n, columns, rows, middle, wide, sums, carries, work):
-    """Adds the losses of the samples [start, stop), at most CHUNK, to the sums of a tile (COLUMNS, STRIDE).
-
-    `before` of all n samples were added before. Where these are all, what is written are their means at once.
-    """
-    factor, single, level, tau, tau_inverse = work
-    rising, falling, singles, slope = sort_samples(
-        p, q, sign, distance, start, stop, columns, middle, wide, factor, single, level
-    )
-    expand_products(factor, 0, rising)
-    expand_products(factor, CHUNK - falling, CHUNK)
+def add_chunk(samples, part, tile, scratch, totals, compensation):
+    """Adds the losses of a part of at most CHUNK samples to the sums of a tile (COLUMNS, STRIDE). Where these are all
+    samples, means are stored at once."""
+    counts, slope = partition_samples(samples, part.start, part.stop, tile, scratch)
+    factor, rows, columns, middle = scratch.factor, tile.rows, tile.columns, tile.middle
+    expand_products(factor, 0, counts.tau)
+    expand_products(factor, CHUNK - counts.inverse_tau, CHUNK)
     for column in range(COLUMNS):
         for j in range(0, rows.size, LANES):
             b = load(AT_B, rows, j)
-            value = fma(b - middle, slope, level[column])
-            if rising + falling > 0:
-                value = value + log_of_products(
-                    factor, rising, falling, column, load(AT_B, tau, j), load(AT_B, tau_inverse, j)
-                )
-            if singles > 0:
-                value = value + sum_of_singles(p, q, sign, distance, single, singles, columns[column], b)
+            value = fma(b - middle, slope, scratch.linear_at_middle[column])
+            if counts.tau + counts.inverse_tau > 0:
+                tau, inverse_tau = load(AT_B, tile.tau, j), load(AT_B, tile.inverse_tau, j)
+                value = value + log_of_products(factor, counts, column, tau, inverse_tau)
+            if counts.elementwise > 0:
+                value = value + sum_elementwise(samples, scratch.elementwise[: counts.elementwise], columns[column], b)
             at = column * STRIDE + j
-            if stop - start == n:
-                store(sums, at, value * (1.0 / n))
-            elif before == 0:
-                store(sums, at, value)
-                store(carries, at, splat(AT_B, 0.0))
+            if part.stop - part.start == part.n:
+                store(totals, at, value * (1.0 / part.n))
+            elif part.before == 0:
+                store(totals, at, value)
+                store(compensation, at, splat(AT_B, 0.0))
             else:
-                add_compensated(AT_B, sums, carries, at, value)
-
-
-@njit
-def powers_of_tile(rows, middle, tau, tau_inverse):
-    for j in range(0, rows.size, LANES):
-        shift = load(AT_B, rows, j) - middle
-        store(tau, j, exp(shift))
-        store(tau_inverse, j, exp(-shift))
+                add_compensated(AT_B, totals, compensation, at, value)
 
 
 @njit
@@ -170,60 +211,68 @@ def padded(values, length):
 
 
 @njit
-def add_samples(p, q, sign, distance, start, stop, before, n, s, b, sums, carries):
-    """Adds the losses of the samples [start, stop) over one tile, its points `s` and `b` ascending."""
-    columns = padded(s, COLUMNS)
+def tile_of(s, b):
+    """The Tile of these points of ascending axes, at most COLUMNS and TILE_ROWS of them."""
     rows = padded(b, (b.size + LANES - 1) // LANES * LANES)
     middle = 0.5 * b[0] + 0.5 * b[-1]
-    wide = b[-1] - middle > HALF_WIDTH
-    tau, tau_inverse = np.empty(rows.size), np.empty(rows.size)
-    if not wide:
-        powers_of_tile(rows, middle, tau, tau_inverse)
-    work = (np.empty(CHUNK * COLUMNS), np.empty(CHUNK, np.int64), np.empty(COLUMNS), tau, tau_inverse)
-    for chunk in range(start, stop, CHUNK):
-        end = min(chunk + CHUNK, stop)
-        earlier = before + chunk - start
-        add_chunk(p, q, sign, distance, chunk, end, earlier, n, columns, rows, middle, wide, sums, carries, work)
+    too_wide = b[-1] - middle > HALF_WIDTH
+    tau, inverse_tau = np.empty(rows.size), np.empty(rows.size)
+    if not too_wide:
+        for j in range(0, rows.size, LANES):
+            shift = load(AT_B, rows, j) - middle
+            store(tau, j, exp(shift))
+            store(inverse_tau, j, exp(-shift))
+    return Tile(padded(s, COLUMNS), rows, middle, too_wide, tau, inverse_tau)
 
 
 @njit
-def finish_sums(sums, carries, n):
+def add_samples(samples, part, tile, totals, compensation):
+    """Adds the losses of a part of the samples over one tile, chunk by chunk."""
+    scratch = Scratch(np.empty(CHUNK * COLUMNS), np.empty(CHUNK, np.int64), np.empty(COLUMNS))
+    for start in range(part.start, part.stop, CHUNK):
+        stop = min(start + CHUNK, part.stop)
+        chunk = Part(start, stop, part.before + start - part.start, part.n)
+        add_chunk(samples, chunk, tile, scratch, totals, compensation)
+
+
+@njit
+def sums_to_means(totals, compensation, n):
     """Turns the sums of a tile into means, in place."""
     for k in range(0, CELLS, LANES):
-        store(sums, k, (load(AT_B, sums, k) + load(AT_B, carries, k)) * (1.0 / n))
+        store(totals, k, (load(AT_B, totals, k) + load(AT_B, compensation, k)) * (1.0 / n))
 
 
 @njit
-def write_means(sums, out, rows, columns):
+def store_tile(means, out, rows, columns):
     """Writes a finished tile to the cells `rows` x `columns` of the surface."""
     for j in range(rows.size):
         for i in range(columns.size):
-            out[rows[j], columns[i]] = sums[i * STRIDE + j]
+            out[rows[j], columns[i]] = means[i * STRIDE + j]
 
 
 @parallel_kernel
-def add_tiles(
-    p, q, sign, distance, start, stop, before, n, s, b, tiles, first, last, sums, carries, out, rows, columns
-):
-    """Tiles [first, last), numbered along s first; they are written once the last of all n samples is added.
+def add_tiles(samples, part, axes, jobs, sums, out, places):
+    """Adds a part of the samples to the tiles (first, last), numbered along s first; stores their means in their places
+    once the last sample is in.
 
-    `tiles` (k, 2) splits the axis b; `rows` and `columns` say where in `out` the points of b and s belong. `sums` and
-    `carries` (tiles, CELLS) keep a tile from one launch to the next; they are empty if one launch takes all samples.
+    `sums` (tiles, CELLS) keep a tile from one launch to the next; they are empty if one launch takes all samples.
     """
-    across = (s.size + COLUMNS - 1) // COLUMNS
-    for job in prange(first, last):
+    s, b, tiles = axes.s, axes.b, axes.tiles
+    across, done = (s.size + COLUMNS - 1) // COLUMNS, part.before + part.stop - part.start
+    for job in prange(jobs[0], jobs[1]):
         i = job % across * COLUMNS
         j, end = tiles[job // across]
-        total, carry = sums_of_tile(sums, job - first, CELLS), sums_of_tile(carries, job - first, CELLS)
-        add_samples(p, q, sign, distance, start, stop, before, n, s[i : i + COLUMNS], b[j:end], total, carry)
-        if before + stop - start == n:
-            if stop - start < n or n > CHUNK:
-                finish_sums(total, carry, n)
-            write_means(total, out, rows[j:end], columns[i : i + COLUMNS])
+        totals = tile_accumulator(sums.totals, job - jobs[0], CELLS)
+        compensation = tile_accumulator(sums.compensation, job - jobs[0], CELLS)
+        add_samples(samples, part, tile_of(s[i : i + COLUMNS], b[j:end]), totals, compensation)
+        if done == part.n:
+            if part.stop - part.start < part.n or part.n > CHUNK:
+                sums_to_means(totals, compensation, part.n)
+            store_tile(totals, out, places.rows[j:end], places.columns[i : i + COLUMNS])
 
 
 def tiles_of_axis(b):
-    """Splits an ascending axis into tiles: those within 2 HALF_WIDTH or, where it is too coarse, of LANES points."""
+    """Tiles (k, 2) of an ascending axis: those within 2 HALF_WIDTH or, where it is too coarse, of LANES points."""
     tiles, first = [], 0
     while first < len(b):
         last = min(first + TILE_ROWS, int(np.searchsorted(b, b[first] + 2 * HALF_WIDTH, side="right")))
@@ -232,3 +281,42 @@ def tiles_of_axis(b):
         tiles.append((first, last))
         first = last
     return np.array(tiles)
+
+
+def plain_losses(samples, s, b):
+    """Sums of the losses (len(b), len(s)) over one tile, stages 1 to 4 a number at a time, without chunks and
+    compensated sums: the algorithm to read first."""
+    middle = (b[0] + b[-1]) / 2
+    sums = np.zeros((len(b), len(s)))
+    for i, at_s in enumerate(s):
+        factors, linear, slope, elementwise = {1: [], -1: []}, 0.0, 0.0, []
+        for p, q, c, smoothing, _ in zip(*samples[:2], *samples[3:], strict=True):
+            m = c * (p + at_s * q + middle)
+            reflected = m < -HALF_WIDTH
+            if b[-1] - middle > HALF_WIDTH or not (reflected or HALF_WIDTH - m <= MAX_EXPONENT):
+                elementwise.append((p + at_s * q, c, smoothing))
+                continue
+            linear, slope = linear + (smoothing - reflected) * m, slope + (smoothing - reflected) * c
+            factors[int(c) if reflected else -int(c)].append(math.exp(m if reflected else -m))
+        for j, at_b in enumerate(b):
+            h, exponent = 0.0, 0
+            for sign, group in factors.items():
+                for block in range(0, len(group), DEGREE):
+                    tau = math.exp(sign * (at_b - middle))
+                    g = np.polyval(plain_coefficients(group[block : block + DEGREE]), tau)
+                    h = h + g + h * g
+                    power = math.frexp(1 + h)[1] - 1
+                    h, exponent = h * 2.0**-power + (2.0**-power - 1), exponent + power
+            sums[j, i] = linear + slope * (at_b - middle) + math.log1p(h) + exponent * math.log(2)
+            for z, c, smoothing in elementwise:
+                m = c * (z + at_b)
+                sums[j, i] += max(-m, 0.0) + math.log1p(math.exp(-abs(m))) + smoothing * m
+    return sums
+
+
+def plain_coefficients(factors):
+    """Coefficients of prod(1 + E tau) - 1, highest power first."""
+    product = np.ones(1)
+    for e in factors:
+        product = np.convolve(product, [e, 1.0])
+    return np.append(product[:-1], 0.0)

@@ -1,87 +1,120 @@
 """Smooth quantities of a surface, sample by sample: what has no product form, such as weighted losses.
 
-A label y is a class and a distance y' = min(y, 1 - y) from it; m is the margin, -z for class 1 and z for class 0. With
-e = exp(-|z|), one exponential gives sigma(m) and 1 - sigma(m) as 1 / (1 + e) and e / (1 + e), and softplus(m) as
-max(m, 0) + log(1 + e); then
+A sample has the margin m and the label smoothing y' (`kernels.losses`). With e = exp(-|z|), one exponential gives
+sigma(m) and sigma(-m) as 1 / (1 + e) and e / (1 + e), and softplus(-m) as max(-m, 0) + log(1 + e); then
 
-    loss = softplus(m) - y' m,    error = sigma(m) - y',    mse = error^2,
-    gradient = sign error (q, r),    hessian = sigma(m) sigma(-m) (q^2, q r, r^2),
+    loss = L(m),    mse = (sigma(-m) - y')^2,    gradient = c L'(m) (q, r),    hessian = L''(m) (q^2, q r, r^2),
 
-so nothing cancels. Derivatives take the root of e for the exponential: of saturated samples e is 0 then, and q^2, which
-may be infinite, is never made without it. Points along s are in the lanes of a vector.
+c being the class sign, so nothing cancels. Derivatives take the root of e for the exponential: of saturated samples e
+is 0 then, and q^2, which may be infinite, is never made without it. Points along s are in the lanes of a vector.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange, types
 
+from kernels.losses import CODES
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
-from kernels.numba_cpu.runtime.schedule import Work, groups, launches
+from kernels.numba_cpu.runtime.schedule import KernelCost, Sums, job_groups, launches
+from kernels.numba_cpu.vector import losses
 from kernels.numba_cpu.vector.compensated import add_compensated
-from kernels.numba_cpu.vector.elementary import exp_negative, exp_normal, log1p_scaled
+from kernels.numba_cpu.vector.elementary import exp_negative, exp_normal
 from kernels.numba_cpu.vector.memory import load
 from kernels.numba_cpu.vector.operators import absolute, fma, select, splat
 from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+from kernels.quantities import QUANTITIES
 
 LANES = register_bytes() // 8 * 2  # two registers: chains that don't wait for each other
 POINTS = Vector(types.float64, LANES)
 CHUNK = 64  # samples summed in registers, so few that rounding can't pile up, before the compensated sum in memory
-QUANTITIES = {"loss": 1, "mse": 1, "gradient": 2, "hessian": 3}  # and their components
-COMPONENTS = sum(QUANTITIES.values())
-ROWS_PER_THREAD = 8
-WIDEST = 4096  # points along s at once
+NAMES = "loss", "mse", "gradient", "hessian"
+COMPONENTS = sum(QUANTITIES[name].components for name in NAMES)
+
+ROWS_PER_THREAD = 8  # in one launch, at least: enough for a thread that is late to leave some to others
+WIDEST = 4096  # points along s at once: sums of a row, 460 KB, stay in the second-level cache
 EVALUATIONS_PER_THREAD = 10_000_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
 NOWHERE = np.zeros(3)  # a sample whose logit isn't positive anywhere
 
 
-@njit(forceinline=True)
-def sums_over_samples(p, q, r, sign, distance, weight, start, stop, s, t, turn, wanted):
-    """Sums over the samples [start, stop) at the points (s, t), one vector for each component; those that aren't
-    `wanted`, flags in the order of QUANTITIES, mean nothing.
+class Axes(NamedTuple):
+    """Axes s, padded to whole vectors, and t."""
 
-    Margins are turned where `turn` is -1, not 1. If it is None none are, and gradient and Hessian aren't wanted: the
-    kernel for this is a quicker one.
+    s: np.ndarray
+    t: np.ndarray
+
+
+class Wanted(NamedTuple):
+    """The code of the loss, and which quantities are asked for."""
+
+    code: int
+    loss: bool
+    mse: bool
+    gradient: bool
+    hessian: bool
+
+
+@njit(forceinline=True)
+def sums_over_samples(samples, start, stop, s, t, turn, wanted):
+    """Sums over the samples [start, stop) at the points (s, t), one vector for each component; those that aren't
+    `wanted` mean nothing.
+
+    Samples change their class where `turn` is -1, not 1. If it is None none do, and gradient and Hessian aren't wanted:
+    the kernel for this is a quicker one.
     """
+    p, q, r, weights = samples.p, samples.q, samples.r, samples.weight
+    class_sign, label_smoothing = samples.class_sign, samples.label_smoothing
     zero = splat(POINTS, 0.0)
-    loss, mse, by_s, by_t, by_ss, by_st, by_tt = zero, zero, zero, zero, zero, zero, zero
-    want_loss, want_mse, want_gradient, _, want_hessian, _, _ = wanted
+    total, mse, by_s, by_t, by_ss, by_st, by_tt = zero, zero, zero, zero, zero, zero, zero
+    loss, want_loss, want_mse, want_gradient, want_hessian = wanted
+    cross_entropy = loss == losses.CROSS_ENTROPY
     for n in range(start, stop):
         z = (s * q[n] + p[n]) + t * r[n]
-        margin = z * sign[n]
+        margin, smoothing, weight = z * class_sign[n], label_smoothing[n], weights[n]
         if turn is None:
             e = exp_normal(-absolute(z))
         else:
             margin = margin * turn
             root = exp_negative(absolute(z) * -0.5)
             e = root * root
-        larger, smaller, error = zero, zero, zero
-        if want_mse or want_gradient or want_hessian:
+        larger, wrong, right = zero, zero, zero
+        if want_mse or want_gradient or want_hessian or not cross_entropy:
             larger = 1.0 / (e + 1.0)
             smaller = e * larger
-            error = select(margin > 0.0, larger, smaller) - distance[n]
+            wrong, right = select(margin < 0.0, larger, smaller), select(margin < 0.0, smaller, larger)
         if want_loss:
-            value = select(margin > 0.0, margin, 0.0) + log1p_scaled(e, 0.0)
-            if distance[n] != 0.0:
-                value = value - margin * distance[n]
-            loss = fma(value, weight[n], loss)
+            if cross_entropy:
+                value = losses.cross_entropy(margin, e, smoothing)
+            else:
+                value = losses.value(loss, margin, e, wrong, right, smoothing)
+            total = fma(value, weight, total)
         if want_mse:
-            mse = fma(error * error, weight[n], mse)
+            error = wrong - smoothing
+            mse = fma(error * error, weight, mse)
         if turn is None:
             continue
         if want_gradient:
-            slope = error * (sign[n] * weight[n])
+            slope = losses.negative_slope(loss, margin, e, wrong, right, smoothing)
+            slope = slope * (-class_sign[n] * weight)
             by_s, by_t = fma(slope, q[n], by_s), fma(slope, r[n], by_t)
         if want_hessian:
-            root = root * larger
-            along_s, along_t = root * q[n], root * r[n]
-            share_s, share_t = along_s * weight[n], along_t * weight[n]
+            if cross_entropy:
+                root = root * larger
+                along_s, along_t = root * q[n], root * r[n]
+                other_s, other_t = along_s, along_t
+            else:
+                along_s, along_t = q[n] + zero, r[n] + zero
+                curvature = losses.curvature(loss, margin, e, wrong, right, smoothing)
+                other_s, other_t = curvature * q[n], curvature * r[n]
+            other_s, other_t = other_s * weight, other_t * weight
             by_ss, by_st, by_tt = (
-                fma(share_s, along_s, by_ss),
-                fma(share_s, along_t, by_st),
-                fma(share_t, along_t, by_tt),
+                fma(other_s, along_s, by_ss),
+                fma(other_s, along_t, by_st),
+                fma(other_t, along_t, by_tt),
             )
     if turn is not None:
         by_s, by_t = by_s * turn, by_t * turn
-    return loss, mse, by_s, by_t, by_ss, by_st, by_tt
+    return total, mse, by_s, by_t, by_ss, by_st, by_tt
 
 
 @njit(forceinline=True)
@@ -94,60 +127,63 @@ def turn_at(s, t, turning):
 
 
 @parallel_kernel
-def add_rows(p, q, r, sign, distance, weight, start, stop, s, t, turning, wanted, first, last, sums, carries):
-    """Adds the samples [start, stop) to the rows [first, last) of `sums` and `carries` (rows, components, len(s)), of
-    components that are `wanted`, `s` being padded to whole vectors. Margins are turned where a sample `turning`
-    (p, q, r) has a positive logit; None is for loss and squared error alone."""
-    for row in prange(first, last):
-        total, carry = sums[row - first], carries[row - first]
-        for chunk in range(start, stop, CHUNK):
-            end = min(chunk + CHUNK, stop)
+def add_rows(samples, part, axes, turning, wanted, jobs, sums):
+    """Adds a part of the samples to the rows (first, last) of `sums` (rows, components, len(s)), of components that are
+    wanted. Samples change their class where a sample `turning` (p, q, r) has a positive logit; None is for losses
+    alone."""
+    s, t = axes.s, axes.t
+    gradient, hessian = wanted.gradient, wanted.hessian
+    for row in prange(jobs[0], jobs[1]):
+        totals, compensation = sums.totals[row - jobs[0]], sums.compensation[row - jobs[0]]
+        for chunk in range(part.start, part.stop, CHUNK):
+            end = min(chunk + CHUNK, part.stop)
             for i in range(0, s.size, LANES):
                 points = load(POINTS, s, i)
                 turn = turn_at(points, t[row], turning)
-                values = sums_over_samples(p, q, r, sign, distance, weight, chunk, end, points, t[row], turn, wanted)
+                values = sums_over_samples(samples, chunk, end, points, t[row], turn, wanted)
+                asked = wanted.loss, wanted.mse, gradient, gradient, hessian, hessian, hessian
                 for component, value in enumerate(values):
-                    if wanted[component]:
-                        add_compensated(POINTS, total, carry, component * s.size + i, value)
+                    if asked[component]:
+                        add_compensated(POINTS, totals, compensation, component * s.size + i, value)
 
 
-def evaluate(samples, s, t, summary, outputs, advance, turning=NOWHERE):
-    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}.
+def evaluate(samples, summary, s, t, outputs, loss, advance, turning=NOWHERE):
+    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}, of a loss by its name.
 
     Where the logit of a sample `turning` (p, q, r) is positive, samples are taken to be of the other class.
     """
+    if turning is NOWHERE and not ("gradient" in outputs or "hessian" in outputs):
+        turning = None
     for first in range(0, len(s), WIDEST):
         columns = slice(first, first + WIDEST)
         some = {name: out[..., columns] for name, out in outputs.items()}
-        evaluate_columns(samples, s[columns], t, summary, some, advance, turning)
+        evaluate_columns(samples, summary, s[columns], t, some, loss, advance, turning)
 
 
-def evaluate_columns(samples, s, t, summary, outputs, advance, turning):
-    wanted = tuple(name in outputs for name, components in QUANTITIES.items() for _ in range(components))
-    if turning is NOWHERE and not ("gradient" in outputs or "hessian" in outputs):
-        turning = None
-    padded = np.pad(s, (0, -len(s) % LANES), mode="edge")
-    held = 2 * COMPONENTS * len(padded) * 8
-    work = Work(len(padded), 0, EVALUATIONS_PER_THREAD, ROWS_PER_THREAD, CHUNK, held)
-    for first, last in groups(work, len(t), summary.n):
-        sums, carries = np.zeros((2, last - first, COMPONENTS, len(padded)))
-        for part in launches(samples, work, first, last, summary.n):
-            evaluations = (part.last - part.first) * len(s) * (part.stop - part.start)
-            own = slice(part.first - first, part.last - first)
-            grid = padded, t, turning, wanted, part.first, part.last, sums[own], carries[own]
-            launch(add_rows, 10 * evaluations, *part.arrays, part.start, part.stop, *grid)
+def evaluate_columns(samples, summary, s, t, outputs, loss, advance, turning):
+    wanted = Wanted(CODES[loss], *(name in outputs for name in NAMES))
+    axes = Axes(np.pad(s, (0, -len(s) % LANES), mode="edge"), t)
+    width = len(axes.s)
+    cost = KernelCost(width, 0, EVALUATIONS_PER_THREAD, ROWS_PER_THREAD, CHUNK, 2 * COMPONENTS * width * 8)
+    for first, last in job_groups(cost, len(t), summary.n):
+        sums = Sums(*np.zeros((2, last - first, COMPONENTS, width)))
+        for part in launches(samples, cost, first, last, summary.n):
+            evaluations = (part.jobs[1] - part.jobs[0]) * len(s) * part.count
+            own = sums.of(part.jobs, first)
+            launch(add_rows, 10 * evaluations, part.samples, part.part, axes, turning, wanted, part.jobs, own)
             advance(evaluations)
         if "hessian" in outputs:
-            carries[np.isinf(sums)] = 0.0  # of a mean that overflows nothing is lost but NaN
-        write_means(sums[..., : len(s)], carries[..., : len(s)], summary.weight, outputs, first, last)
+            sums.compensation[np.isinf(sums.totals)] = 0.0  # of a mean that overflows nothing is lost but NaN
+        write_means(sums, summary.weight, outputs, first, last)
 
 
-def write_means(sums, carries, weight, outputs, first, last):
-    """Writes those of sums (rows, components, ns) to the rows [first, last) of each output."""
+def write_means(sums, weight, outputs, first, last):
+    """Writes those of sums (rows, components, ns or more) to the rows [first, last) of each output."""
     component = 0
-    for name, count in QUANTITIES.items():
+    for name in NAMES:
+        count = QUANTITIES[name].components
         if name in outputs:
-            own = slice(component, component + count)
-            means = ((sums[:, own] + carries[:, own]) / weight).swapaxes(0, 1)
-            outputs[name][..., first:last, :] = means if count > 1 else means[0]
+            own, columns = slice(component, component + count), slice(outputs[name].shape[-1])
+            means = (sums.totals[:, own, columns] + sums.compensation[:, own, columns]) / weight
+            outputs[name][..., first:last, :] = means.swapaxes(0, 1) if count > 1 else means[:, 0]
         component += count

@@ -1,99 +1,153 @@
 """Cross-entropy over any plane: z = p + s q + t r.
 
-On a tile of the grid around (s0, t0) a factor of the product is separable,
+A sample of the class sign c, 1 or -1, has the margin m = c z. On a tile of the grid around (s0, t0) its factor 1 + e^-m
+of the product whose logarithm is the sum of the losses is separable,
 
-    e^m = E(t) F(s),    E = e^(sign (p + s0 q + t r)),    F = e^(sign (s - s0) q),
+    e^-m = E(t) F(s),    E = e^(-c (p + s0 q + t r)),    F = e^(-c (s - s0) q),
 
-so after a table for each axis a sample costs a multiplication and the step of the product. A sample whose margin is
-positive all over the tile is turned over, log(1 + e^m) = m + log(1 + e^-m); one whose margin changes too much over the
-tile for a product to hold it is evaluated singly.
+so after a table for each axis a sample costs a multiplication and the step of the product.
+
+1. Samples of a chunk are partitioned (`partition_samples`): those with a factor, and those that no product can hold,
+   which are evaluated one by one. A sample that is wrong all over the tile is reflected, log(1 + e^-m) = -m +
+   log(1 + e^m); so are soft labels to a part linear in m, y' m.
+2. Tables of E and F are made of those with a factor (`fill_tables`).
+3. Products are multiplied up at a panel of points along s and four along t, as (1 + h) 2^exponent
+   (`logs_of_products`); of each one logarithm is taken.
+4. Logarithms, the linear part and the samples evaluated one by one are added to the tile's sums (`add_samples`).
+5. Once all samples are in, means are stored where the points belong (`store_tile`).
+
+Each tile is computed by one thread, from samples in their order: bits don't depend on the number of threads.
 """
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange, types
 
-from kernels.numba_cpu.grid.tiles import loss_of_margin, sums_of_tile
+from kernels.numba_cpu.grid.tiles import loss_of_margin, tile_accumulator
 from kernels.numba_cpu.runtime.launch import parallel_kernel
 from kernels.numba_cpu.vector.compensated import add_compensated, two_sum
 from kernels.numba_cpu.vector.elementary import exp, log1p_scaled
-from kernels.numba_cpu.vector.log_product import EXPONENT_OFFSET, LARGEST_MARGIN, normalised, times
+from kernels.numba_cpu.vector.log_product import EXPONENT_BIAS, MAX_EXPONENT, multiply_one_plus, renormalised
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, splat, to_float
 from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
 
-TILE = 64  # points of a tile along each axis
+TILE = 64  # points of a tile along each axis: its sums, 64 KB with what they lost, stay in the second-level cache
 CELLS = TILE**2
 PANEL = register_bytes() // 8 * 2  # points along s evaluated at once, for four t
 AT_S = Vector(types.float64, PANEL)
 EXPONENTS = Vector(types.int64, PANEL)
-CHUNK = 256  # samples whose tables stay in the nearest caches
-BLOCK = 16  # factors between two normalisations
+CHUNK = 256  # samples whose tables, 256 KB, stay in the nearest caches
+BLOCK = 16  # factors between two normalisations: as many as MAX_EXPONENT leaves room for in a float64
 STEEPEST = 38.0  # |log F|: above it F could overflow where E F doesn't
 VANISHED = 750.0  # e^-750 is 0
 
 
-@njit
-def sort_samples(p, q, r, sign, distance, start, stop, middle, half, factor_sign, kept, single):
-    """Sorts samples into those with a factor (`kept`, with the sign that the margin gets) and `single` ones.
+class Axes(NamedTuple):
+    """Ascending axes s and t, padded to whole tiles."""
 
-    Returns how many of each, and the linear part at the middle and its slopes along s and t.
-    """
-    keeps, singles = 0, 0
-    level, slope_s, slope_t, level_lost, s_lost, t_lost = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    s: np.ndarray
+    t: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """What a chunk becomes: numbers of the samples with a factor (CHUNK,), the signs of their exponents' logits, F as
+    panels (panel, sample, PANEL) and E (sample, TILE); numbers of the samples evaluated one by one."""
+
+    kept: np.ndarray
+    exponent_sign: np.ndarray
+    by_s: np.ndarray
+    by_t: np.ndarray
+    elementwise: np.ndarray
+
+
+class Linear(NamedTuple):
+    """A function of (s, t): its value in the middle of a tile, and its slopes."""
+
+    at_middle: float
+    s_slope: float
+    t_slope: float
+
+
+@njit
+def partition_samples(samples, start, stop, s, t, scratch):
+    """Partitions the samples [start, stop) of a chunk over the points of a tile. Returns how many have a factor, how
+    many are evaluated one by one, and the Linear part."""
+    p, q, r, class_sign, label_smoothing = (
+        samples.p,
+        samples.q,
+        samples.r,
+        samples.class_sign,
+        samples.label_smoothing,
+    )
+    kept, exponent_sign, elementwise = scratch.kept, scratch.exponent_sign, scratch.elementwise
+    s0, t0 = middle_of(s), middle_of(t)
+    half_s, half_t = s[-1] - s0, t[-1] - t0
+    n_kept, n_elementwise = 0, 0
+    level, s_slope, t_slope, level_lost, s_lost, t_lost = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for n in range(start, stop):
-        margin = sign[n] * (p[n] + middle[0] * q[n] + middle[1] * r[n])
-        spread_s = abs(q[n]) * half[0]
-        spread = spread_s + abs(r[n]) * half[1]
-        turned = margin > spread
-        if spread_s > STEEPEST or not (turned or margin + spread <= LARGEST_MARGIN):
-            single[singles] = n
-            singles += 1
+        margin = class_sign[n] * (p[n] + s0 * q[n] + t0 * r[n])
+        spread_s = abs(q[n]) * half_s
+        spread = spread_s + abs(r[n]) * half_t
+        reflected = -margin > spread
+        if spread_s > STEEPEST or not (reflected or spread - margin <= MAX_EXPONENT):
+            elementwise[n_elementwise] = n
+            n_elementwise += 1
             continue
-        share = (1.0 if turned else 0.0) - distance[n]
-        level, lost = two_sum(level, share * margin)
+        coefficient = label_smoothing[n] - (1.0 if reflected else 0.0)
+        level, lost = two_sum(level, coefficient * margin)
         level_lost += lost
-        slope_s, lost = two_sum(slope_s, share * sign[n] * q[n])
+        s_slope, lost = two_sum(s_slope, coefficient * class_sign[n] * q[n])
         s_lost += lost
-        slope_t, lost = two_sum(slope_t, share * sign[n] * r[n])
+        t_slope, lost = two_sum(t_slope, coefficient * class_sign[n] * r[n])
         t_lost += lost
         if abs(margin) < spread + VANISHED:
-            kept[keeps] = n
-            factor_sign[keeps] = -sign[n] if turned else sign[n]
-            keeps += 1
-    return keeps, singles, level + level_lost, slope_s + s_lost, slope_t + t_lost
+            kept[n_kept] = n
+            exponent_sign[n_kept] = class_sign[n] if reflected else -class_sign[n]
+            n_kept += 1
+    return n_kept, n_elementwise, Linear(level + level_lost, s_slope + s_lost, t_slope + t_lost)
 
 
 @njit
-def tables(p, q, r, factor_sign, kept, keeps, s, t, s0, by_s, by_t):
-    """F as panels (panel, sample, PANEL) in `by_s`, E as (sample, TILE) in `by_t`."""
-    for k in range(keeps):
-        n = kept[k]
+def fill_tables(samples, n_kept, s, t, scratch):
+    """Writes E and F of the samples with a factor."""
+    s0 = middle_of(s)
+    for k in range(n_kept):
+        n, sign = scratch.kept[k], scratch.exponent_sign[k]
+        p, q, r = samples.p[n], samples.q[n], samples.r[n]
         for i in range(0, TILE, PANEL):
             shift = load(AT_S, s, i) - s0
-            store(by_s, i * CHUNK + k * PANEL, exp(shift * (factor_sign[k] * q[n])))
-            level = fma(load(AT_S, t, i), r[n], p[n] + s0 * q[n])
-            store(by_t, k * TILE + i, exp(level * factor_sign[k]))
+            store(scratch.by_s, i * CHUNK + k * PANEL, exp(shift * (sign * q)))
+            level = fma(load(AT_S, t, i), r, p + s0 * q)
+            store(scratch.by_t, k * TILE + i, exp(level * sign))
 
 
 @njit(forceinline=True)
-def logs_of_products(by_s, by_t, keeps, i, j):
+def middle_of(axis):
+    return 0.5 * axis[0] + 0.5 * axis[-1]
+
+
+@njit(forceinline=True)
+def logs_of_products(by_s, by_t, n_kept, i, j):
     """Sums of log(1 + E F) over the samples, at PANEL points along s from i and at the four t from j."""
     zero, none = splat(AT_S, 0.0), splat(EXPONENTS, 0)
     h0, h1, h2, h3 = zero, zero, zero, zero
     e0, e1, e2, e3 = none, none, none, none
-    for block in range(0, keeps, BLOCK):
-        for k in range(block, min(block + BLOCK, keeps)):
+    for block in range(0, n_kept, BLOCK):
+        for k in range(block, min(block + BLOCK, n_kept)):
             f = load(AT_S, by_s, i * CHUNK + k * PANEL)
             at = k * TILE + j
-            h0 = times(h0, f * by_t[at])
-            h1 = times(h1, f * by_t[at + 1])
-            h2 = times(h2, f * by_t[at + 2])
-            h3 = times(h3, f * by_t[at + 3])
-        h0, e0 = normalised(h0, e0)
-        h1, e1 = normalised(h1, e1)
-        h2, e2 = normalised(h2, e2)
-        h3, e3 = normalised(h3, e3)
-    offset = (keeps + BLOCK - 1) // BLOCK * EXPONENT_OFFSET
+            h0 = multiply_one_plus(h0, f * by_t[at])
+            h1 = multiply_one_plus(h1, f * by_t[at + 1])
+            h2 = multiply_one_plus(h2, f * by_t[at + 2])
+            h3 = multiply_one_plus(h3, f * by_t[at + 3])
+        h0, e0 = renormalised(h0, e0)
+        h1, e1 = renormalised(h1, e1)
+        h2, e2 = renormalised(h2, e2)
+        h3, e3 = renormalised(h3, e3)
+    offset = (n_kept + BLOCK - 1) // BLOCK * EXPONENT_BIAS
     return (
         log1p_scaled(h0, to_float(e0 - offset)),
         log1p_scaled(h1, to_float(e1 - offset)),
@@ -103,59 +157,93 @@ def logs_of_products(by_s, by_t, keeps, i, j):
 
 
 @njit
-def sum_of_singles(p, q, r, sign, distance, single, singles, s, t):
-    """Sum of the losses of some samples at points along s, each by its own logarithm."""
-    total, carry = splat(AT_S, 0.0), splat(AT_S, 0.0)
-    for n in single[:singles]:
-        margin = ((s * q[n] + p[n]) + t * r[n]) * sign[n]
-        total, lost = two_sum(total, loss_of_margin(margin, distance[n]))
-        carry = carry + lost
-    return total + carry
+def sum_elementwise(samples, numbers, s, t):
+    """Sum of the losses of the samples of these numbers at points along s, each by its own logarithm."""
+    total, compensation = splat(AT_S, 0.0), splat(AT_S, 0.0)
+    for n in numbers:
+        margin = ((s * samples.q[n] + samples.p[n]) + t * samples.r[n]) * samples.class_sign[n]
+        total, lost = two_sum(total, loss_of_margin(margin, samples.label_smoothing[n]))
+        compensation = compensation + lost
+    return total + compensation
 
 
 @njit
-def add_samples(p, q, r, sign, distance, start, stop, s, t, sums, carries):
+def add_samples(samples, start, stop, s, t, totals, compensation):
     """Adds the losses of the samples [start, stop) over a tile, `s` and `t` (TILE,) ascending, to (TILE, TILE) sums."""
-    s0, t0 = 0.5 * s[0] + 0.5 * s[-1], 0.5 * t[0] + 0.5 * t[-1]
-    middle, half = (s0, t0), (s[-1] - s0, t[-1] - t0)
+    s0, t0 = middle_of(s), middle_of(t)
+    numbers = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
     by_s, by_t = np.empty(CHUNK * TILE), np.empty(CHUNK * TILE)
-    factor_sign, kept, single = np.empty(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
+    scratch = Scratch(numbers[0], np.empty(CHUNK), by_s, by_t, numbers[1])
     for chunk in range(start, stop, CHUNK):
         end = min(chunk + CHUNK, stop)
-        keeps, singles, level, slope_s, slope_t = sort_samples(
-            p, q, r, sign, distance, chunk, end, middle, half, factor_sign, kept, single
-        )
-        tables(p, q, r, factor_sign, kept, keeps, s, t, s0, by_s, by_t)
+        n_kept, n_elementwise, linear = partition_samples(samples, chunk, end, s, t, scratch)
+        fill_tables(samples, n_kept, s, t, scratch)
         for i in range(0, TILE, PANEL):
             points = load(AT_S, s, i)
             for j in range(0, TILE, 4):
-                logs = logs_of_products(by_s, by_t, keeps, i, j)
+                logs = logs_of_products(by_s, by_t, n_kept, i, j)
                 for row, value in enumerate(logs):
                     at_t = t[j + row]
-                    value = value + fma(points - s0, slope_s, level + (at_t - t0) * slope_t)
-                    if singles > 0:
-                        value = value + sum_of_singles(p, q, r, sign, distance, single, singles, points, at_t)
-                    add_compensated(AT_S, sums, carries, (j + row) * TILE + i, value)
+                    level = linear.at_middle + (at_t - t0) * linear.t_slope
+                    value = value + fma(points - s0, linear.s_slope, level)
+                    if n_elementwise > 0:
+                        value = value + sum_elementwise(samples, scratch.elementwise[:n_elementwise], points, at_t)
+                    add_compensated(AT_S, totals, compensation, (j + row) * TILE + i, value)
 
 
 @njit
-def write_means(sums, carries, count, out, rows, columns):
+def store_tile(totals, compensation, n, out, rows, columns):
+    """Writes the means of a finished tile to the cells `rows` x `columns` of the surface."""
     for j in range(rows.size):
         for i in range(columns.size):
             k = j * TILE + i
-            out[rows[j], columns[i]] = (sums[k] + carries[k]) * (1.0 / count)
+            out[rows[j], columns[i]] = (totals[k] + compensation[k]) * (1.0 / n)
 
 
 @parallel_kernel
-def add_tiles(p, q, r, sign, distance, start, stop, before, n, s, t, first, last, sums, carries, out, rows, columns):
-    """Tiles [first, last), numbered along s first, of padded axes; as `bias_axis.add_tiles`."""
-    across = s.size // TILE
-    for job in prange(first, last):
+def add_tiles(samples, part, axes, jobs, sums, out, places):
+    """Adds a part of the samples to the tiles (first, last), numbered along s first; as `bias_axis.add_tiles`."""
+    s, t = axes.s, axes.t
+    across, done = s.size // TILE, part.before + part.stop - part.start
+    for job in prange(jobs[0], jobs[1]):
         i, j = job % across * TILE, job // across * TILE
-        total, carry = sums_of_tile(sums, job - first, CELLS), sums_of_tile(carries, job - first, CELLS)
-        if before == 0:
-            total[:] = 0.0
-            carry[:] = 0.0
-        add_samples(p, q, r, sign, distance, start, stop, s[i : i + TILE], t[j : j + TILE], total, carry)
-        if before + stop - start == n:
-            write_means(total, carry, n, out, rows[j : j + TILE], columns[i : i + TILE])
+        totals = tile_accumulator(sums.totals, job - jobs[0], CELLS)
+        compensation = tile_accumulator(sums.compensation, job - jobs[0], CELLS)
+        if part.before == 0:
+            totals[:] = 0.0
+            compensation[:] = 0.0
+        add_samples(samples, part.start, part.stop, s[i : i + TILE], t[j : j + TILE], totals, compensation)
+        if done == part.n:
+            rows, columns = places.rows[j : j + TILE], places.columns[i : i + TILE]
+            store_tile(totals, compensation, part.n, out, rows, columns)
+
+
+def plain_losses(samples, s, t):
+    """Sums of the losses (len(t), len(s)) over one tile, stages 1 to 4 a number at a time, without chunks and
+    compensated sums: the algorithm to read first."""
+    s0, t0 = (s[0] + s[-1]) / 2, (t[0] + t[-1]) / 2
+    factors, linear, elementwise = [], np.zeros(3), []
+    for p, q, r, c, smoothing, _ in zip(*samples, strict=True):
+        m = c * (p + s0 * q + t0 * r)
+        spread_s = abs(q) * (s[-1] - s0)
+        spread = spread_s + abs(r) * (t[-1] - t0)
+        reflected = -m > spread
+        if spread_s > STEEPEST or not (reflected or spread - m <= MAX_EXPONENT):
+            elementwise.append((p, q, r, c, smoothing))
+            continue
+        linear += (smoothing - reflected) * np.array([m, c * q, c * r])
+        factors.append((c if reflected else -c, p, q, r))
+    sums = np.zeros((len(t), len(s)))
+    for (j, i), _ in np.ndenumerate(sums):
+        h, exponent = 0.0, 0
+        for n, (sign, p, q, r) in enumerate(factors):
+            g = math.exp(sign * (p + s0 * q + t[j] * r)) * math.exp(sign * (s[i] - s0) * q)
+            h = h + g + h * g
+            if n % BLOCK == BLOCK - 1:
+                power = math.frexp(1 + h)[1] - 1
+                h, exponent = h * 2.0**-power + (2.0**-power - 1), exponent + power
+        sums[j, i] = linear @ [1, s[i] - s0, t[j] - t0] + math.log1p(h) + exponent * math.log(2)
+        for p, q, r, c, smoothing in elementwise:
+            m = c * (p + s[i] * q + t[j] * r)
+            sums[j, i] += max(-m, 0.0) + math.log1p(math.exp(-abs(m))) + smoothing * m
+    return sums

@@ -6,10 +6,12 @@ costs one multiply-add a node of t.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange, types
 
+from kernels.mathematics import spectral
 from kernels.mathematics.planning import BAND
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel, threads
 from kernels.numba_cpu.vector.memory import fence, load, store, store_past_cache, store_where
@@ -23,6 +25,8 @@ ROWS = 4  # multiplied together
 BLOCK = 16 * PANEL  # columns of a block
 PAST_CACHE = 2**23  # bytes of a surface that is too large to stay in the caches
 OPERATIONS_PER_THREAD = 500_000_000  # in one launch, in multiply-adds: under 0.1 s, so that Ctrl-C is answered
+SCATTERED = 2**20  # values that are put in their places at once
+EVERY = slice(None)
 FIRST_TOUCH = 150  # what writing a cell costs at the worst, in multiply-adds: in memory that the system has yet to find
 
 
@@ -41,13 +45,41 @@ def times_rows(A, at, row_stride, node_stride, H, column, nodes):
     return v0, v1, v2, v3
 
 
+class Nodes(NamedTuple):
+    """Values at the nodes of all tiles, flat, with `across` of them to a row: rows are nodes of t."""
+
+    values: np.ndarray
+    across: int
+
+
+class Bases(NamedTuple):
+    """Lagrange polynomials along t, A (nodes, nt), flat with ROWS zeros behind it, and along s, B (nodes, ns or more);
+    how many nodes and points a tile has along t, and points along s."""
+
+    A: np.ndarray
+    nodes_t: int
+    points_t: int
+    B: np.ndarray
+    points_s: int
+
+
+class Target(NamedTuple):
+    """The surface, from which column on panels are stored past the caches, nowhere if that is negative, and the value
+    that nothing is below."""
+
+    out: np.ndarray
+    aligned: int
+    floor: float
+
+
 @njit
-def along_s(values, across, first, B, points_s, left, along):
-    """V B of the tiles whose nodes of t begin in row `first` of `values`, flat, to `along`: columns from `left`."""
+def multiply_along_s(nodes, first, bases, left, along):
+    """V B of the tiles whose nodes of t begin in row `first` of the nodes, flat, to `along`: columns from `left`."""
+    values, across, B = nodes.values, nodes.across, bases.B
     nodes_s, width = B.shape[0], along.shape[1]
     for k in range(0, along.shape[0], ROWS):
         for i in range(0, min(width, B.shape[1] - left), PANEL):
-            tile = (first + k) * across + (left + i) // points_s * nodes_s
+            tile = (first + k) * across + (left + i) // bases.points_s * nodes_s
             v0, v1, v2, v3 = times_rows(values, tile, across, 1, B, left + i, nodes_s)
             at = k * width + i
             store(along, at, v0)
@@ -68,65 +100,120 @@ def write_some(out, at, v, floor, rows, columns):
 
 
 @njit
-def fill_block(A, nodes, along, left, start, stop, first, last, out, past_cache, floor):
-    """Rows [first, last) and columns [start, stop) of the surface, A, flat, times `along`, which begins at `left`."""
-    columns, stride = out.shape[1], (A.size - ROWS) // nodes
+def fill_block(bases, along, left, columns, rows, target):
+    """Fills the rows and columns (first, last) of the surface: A times `along`, which begins at the column `left`."""
+    (start, stop), (first, last) = columns, rows
+    A, nodes, out, floor, past_cache = bases.A, bases.nodes_t, target.out, target.floor, target.aligned >= 0
+    width, stride = out.shape[1], (A.size - ROWS) // nodes
     for j in range(first, last, ROWS):
         for i in range(start, stop, PANEL):
             v0, v1, v2, v3 = times_rows(A, j, 1, stride, along, i - left, nodes)
-            at = j * columns + i
+            at = j * width + i
             if j + ROWS > last or i + PANEL > stop:
                 write_some(out, at, v0, floor, last - j, stop - i)
-                write_some(out, at + columns, v1, floor, last - j - 1, stop - i)
-                write_some(out, at + 2 * columns, v2, floor, last - j - 2, stop - i)
-                write_some(out, at + 3 * columns, v3, floor, last - j - 3, stop - i)
+                write_some(out, at + width, v1, floor, last - j - 1, stop - i)
+                write_some(out, at + 2 * width, v2, floor, last - j - 2, stop - i)
+                write_some(out, at + 3 * width, v3, floor, last - j - 3, stop - i)
             elif past_cache:
                 write(store_past_cache, out, at, v0, floor)
-                write(store_past_cache, out, at + columns, v1, floor)
-                write(store_past_cache, out, at + 2 * columns, v2, floor)
-                write(store_past_cache, out, at + 3 * columns, v3, floor)
+                write(store_past_cache, out, at + width, v1, floor)
+                write(store_past_cache, out, at + 2 * width, v2, floor)
+                write(store_past_cache, out, at + 3 * width, v3, floor)
             else:
                 write(store, out, at, v0, floor)
-                write(store, out, at + columns, v1, floor)
-                write(store, out, at + 2 * columns, v2, floor)
-                write(store, out, at + 3 * columns, v3, floor)
+                write(store, out, at + width, v1, floor)
+                write(store, out, at + 2 * width, v2, floor)
+                write(store, out, at + 3 * width, v3, floor)
 
 
 @parallel_kernel
-def fill_bands(values, across, A, nodes_t, points_t, B, points_s, band_rows, first, last, out, aligned, floor):
-    """Bands [first, last) of the surface, `band_rows` rows each, of one row of tiles each.
-
-    From column `aligned` on, panels are stored past the caches; nowhere if it is negative.
-    """
-    for band in prange(first, last):
+def fill_bands(nodes, bases, band_rows, bands, target):
+    """Fills the bands (first, last) of the surface, `band_rows` rows each, of one row of tiles each."""
+    out, aligned = target.out, target.aligned
+    for band in prange(bands[0], bands[1]):
         row, last_row = band * band_rows, min(band * band_rows + band_rows, out.shape[0])
-        along = np.empty(((nodes_t + ROWS - 1) // ROWS * ROWS, BLOCK + PANEL))
+        along = np.empty(((bases.nodes_t + ROWS - 1) // ROWS * ROWS, BLOCK + PANEL))
         start = 0
         while start < out.shape[1]:
             stop = min(aligned if start < aligned else start + BLOCK, out.shape[1])
             left = start // PANEL * PANEL
-            along_s(values, across, row // points_t * nodes_t, B, points_s, left, along)
-            fill_block(A, nodes_t, along, left, start, stop, row, last_row, out, aligned >= 0, floor)
+            multiply_along_s(nodes, row // bases.points_t * bases.nodes_t, bases, left, along)
+            fill_block(bases, along, left, (start, stop), (row, last_row), target)
             start = stop
         fence()
 
 
-def empty_values(*shape):
-    """An array (..., nodes of t, nodes of s) with room behind it, as rows are read in whole groups."""
+class Axis(NamedTuple):
+    """An axis in ascending order.
+
+    nodes  where along it samples are evaluated
+    steps  [Basis] by which values at the nodes are interpolated, one after the other
+    order  what indexes the axis in ascending order: EVERY where it is so already
+    """
+
+    nodes: np.ndarray
+    steps: list
+    order: np.ndarray | slice
+
+
+def axis_of(values, tiling, device=None):
+    """The Axis of an axis in any order, for a Tiling; on the host."""
+    order = EVERY if (values[1:] >= values[:-1]).all() else np.argsort(values, kind="stable")
+    ascending = values[order]
+    return Axis(spectral.node_positions(ascending, tiling), spectral.steps_along(ascending, tiling), order)
+
+
+def empty_values(like, s, t):
+    """An array (..., nodes of t, nodes of s) for an output (..., nt, ns), with room behind it, as rows are read in
+    whole groups."""
+    shape = *like.shape[:-2], len(t.nodes), len(s.nodes)
+    return values_with_room(shape)
+
+
+def values_with_room(shape):
     *lead, width = shape
     rows = math.prod(lead)
     return np.empty((rows + ROWS, width))[:rows].reshape(shape)
 
 
-def fill(values, basis_s, basis_t, out, floor):
-    """Interpolates values at the nodes (nodes of t, nodes of s) to `out` (nt, ns), C-contiguous, not below `floor`.
+def fill(values, s, t, out, floor):
+    """Interpolates values of `empty_values` at the nodes of both axes to `out` (..., nt, ns), not below `floor`."""
+    if out.ndim == 3:
+        for component, surface in zip(values, out, strict=True):
+            fill(component, s, t, surface, floor)
+        return
+    *first, last = zip(s.steps, t.steps, strict=True)
+    for basis_s, basis_t in first:
+        finer = values_with_room((basis_t.values.shape[1], basis_s.values.shape[1]))
+        fill_contiguous(values, basis_s, basis_t, finer, -np.inf)
+        values = finer
+    if out.flags.c_contiguous and s.order is EVERY and t.order is EVERY:
+        fill_contiguous(values, *last, out, floor)
+    else:
+        fill_scattered(values, *last, out, (t.order, s.order), floor)
 
-    `values` are of `empty_values`.
-    """
+
+def fill_scattered(values, basis_s, basis_t, out, order, floor):
+    """As `fill_contiguous`, to rows and columns in any order and any layout: in parts, of a tile's rows at most."""
+    rows, columns = (np.arange(n)[which] for n, which in zip(out.shape, order, strict=True))
+    nodes_t, at_once = len(basis_t.values), max(1, SCATTERED // out.shape[1])
+    for tile, start in enumerate(range(0, len(rows), basis_t.points)):
+        nodes, end = values[tile * nodes_t : (tile + 1) * nodes_t], min(start + basis_t.points, len(rows))
+        for first in range(start, end, at_once):
+            some = slice(first, min(first + at_once, end))
+            part = np.empty((some.stop - some.start, out.shape[1]), out.dtype)
+            fill_contiguous(nodes, basis_s, spectral.Basis(basis_t.values[:, some], len(part)), part, floor)
+            out[np.ix_(rows[some], columns)] = part
+
+
+def fill_contiguous(values, basis_s, basis_t, out, floor):
+    """Interpolates values (nodes of t, nodes of s), with room behind them, to `out` (nt, ns), C-contiguous, of
+    ascending axes."""
     nodes_t, rows = basis_t.values.shape
     nodes_s, columns = basis_s.values.shape
     A = np.append(basis_t.values, np.zeros(ROWS))
     B = np.pad(basis_s.values, ((0, 0), (0, -columns % PANEL)))
+    bases = Bases(A, nodes_t, basis_t.points, B, basis_s.points)
     band_rows = min(basis_t.points, BAND)
     work = operations(band_rows, columns, nodes_s, nodes_t)
     while work > OPERATIONS_PER_THREAD and band_rows > ROWS and band_rows % 2 == 0:  # tiles stay of whole bands
@@ -134,14 +221,11 @@ def fill(values, basis_s, basis_t, out, floor):
         work = operations(band_rows, columns, nodes_s, nodes_t)
     bands = -(-rows // band_rows)
     at_once = max(1, OPERATIONS_PER_THREAD // work) * threads()
-    aligned = first_aligned_column(out) if out.nbytes > PAST_CACHE else -1
+    nodes = Nodes(values.ravel(), values.shape[1])
+    target = Target(out, first_aligned_column(out) if out.nbytes > PAST_CACHE else -1, floor)
     for first in range(0, bands, at_once):
         last = min(first + at_once, bands)
-        tiles = A, nodes_t, basis_t.points, B, basis_s.points
-        launch(
-            fill_bands, out.size * nodes_t, values.ravel(), values.shape[1], *tiles, band_rows, first, last, out,
-            aligned, floor,
-        )  # fmt: skip
+        launch(fill_bands, out.size * nodes_t, nodes, bases, band_rows, (first, last), target)
 
 
 def operations(rows, columns, nodes_s, nodes_t):

@@ -1,5 +1,7 @@
 """Chebyshev moments of samples along a feature: one pass, two multiply-adds a sample and moment."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, prange, types
 
@@ -17,29 +19,50 @@ LENGTH = CHUNK + 2 * LANES  # room for as many in one class, to whole pairs of v
 OPERATIONS_PER_THREAD = 200_000_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
 
 
+class LineSamples(NamedTuple):
+    """The field (n,) from which places xi = (field - middle) / half_width are read, labels (n,) and weights (n,) or
+    (0,)."""
+
+    field: np.ndarray
+    middle: float
+    half_width: float
+    y: np.ndarray
+    weight: np.ndarray
+
+
+class Lists(NamedTuple):
+    """Three lists of samples with a mass: masses and places (3, LENGTH), and room for sums in lanes (nodes LANES,)."""
+
+    masses: np.ndarray
+    places: np.ndarray
+    lanes: np.ndarray
+
+
 @njit
-def split_by_class(field, middle, half_width, y, weight, by_class, masses, places):
-    """Lists the samples with a mass in class 0, then in class 1: xi to `places`, weight (1 - y) or weight y to `masses`
-    (3, LENGTH), zeros behind.
+def list_by_class(samples, start, stop, by_class, lists):
+    """Lists the samples [start, stop) with a mass in class 0, then in class 1: xi to `places`, weight (1 - y) or
+    weight y to `masses`, zeros behind.
 
     If not `by_class`, a sample's whole weight is in the class that is nearer, and the third list is of the masses that
     belong to class 0 nevertheless, or with a minus sign to class 1. Returns how many there are in each list, and the
     sum of weight y (1 - y).
     """
-    count_0, count_1, count_2, softness, inverse = 0, 0, 0, 0.0, 1.0 / half_width
-    for n in range(field.size):
+    field, y, weight, middle = samples.field, samples.y, samples.weight, samples.middle
+    masses, places = lists.masses, lists.places
+    count_0, count_1, count_2, softness, inverse = 0, 0, 0, 0.0, 1.0 / samples.half_width
+    for n in range(start, stop):
         xi = min(max((field[n] - middle) * inverse, -1.0), 1.0)
-        share = weight[n] if weight.size > 0 else 1.0
+        whole = weight[n] if weight.size > 0 else 1.0
         label, other = y[n], 1.0 - y[n]
         near_1 = label > 0.5
-        moved = other if near_1 else -label
-        masses[0, count_0], masses[1, count_1] = (share * other, share * label) if by_class else (share, share)
-        masses[2, count_2] = share * moved
+        shifted = other if near_1 else -label
+        masses[0, count_0], masses[1, count_1] = (whole * other, whole * label) if by_class else (whole, whole)
+        masses[2, count_2] = whole * shifted
         places[0, count_0], places[1, count_1], places[2, count_2] = xi, xi, xi
         count_0 += other > 0.0 if by_class else not near_1
         count_1 += label > 0.0 if by_class else near_1
-        count_2 += moved != 0.0 and not by_class
-        softness += share * label * other
+        count_2 += shifted != 0.0 and not by_class
+        softness += whole * label * other
     counts = count_0, count_1, count_2
     for k in range(3):
         masses[k, counts[k] : counts[k] + 2 * LANES] = 0.0
@@ -48,7 +71,7 @@ def split_by_class(field, middle, half_width, y, weight, by_class, masses, place
 
 
 @njit
-def add_moments(xi, mass, count, sums):
+def add_in_lanes(xi, mass, count, sums):
     """Adds sum_n mass_n T_j(xi_n) to sums[j] (LANES,), by T_(j+1) = 2 xi T_j - T_(j-1)."""
     for n in range(0, count, 2 * LANES):
         twice_a, twice_b = load(SAMPLES, xi, n) * 2.0, load(SAMPLES, xi, n + LANES) * 2.0
@@ -62,34 +85,34 @@ def add_moments(xi, mass, count, sums):
 
 
 @njit
-def moments_of_class(xi, mass, count, work, moments):
-    """Adds those of one list of a chunk to `moments`."""
-    work[:] = 0.0
-    add_moments(xi, mass, count, work)
+def add_moments(lists, k, count, moments):
+    """Adds those of list number k, of `count` samples, to `moments`."""
+    lanes = lists.lanes[: moments.size * LANES]
+    lanes[:] = 0.0
+    add_in_lanes(lists.places[k], lists.masses[k], count, lanes)
     for j in range(moments.size):
-        moments[j] += total(load(SAMPLES, work, j * LANES))
+        moments[j] += total(load(SAMPLES, lanes, j * LANES))
 
 
 @parallel_kernel
-def moments_of_jobs(field, middle, half_width, y, weight, by_class, first, last, moments, softness):
-    """Jobs [first, last) of JOB samples, each to its own (2, nodes) of `moments` and its place in `softness`."""
-    for job in prange(first, last):
-        own = moments[job - first]
-        masses, places, work = np.empty((3, LENGTH)), np.empty((3, LENGTH)), np.empty(own.shape[1] * LANES)
-        moved = np.zeros(min(2, own.shape[1]))
+def moments_of_jobs(samples, by_class, jobs, moments, softness):
+    """Jobs (first, last) of JOB samples, each to its own (2, nodes) of `moments` and its place in `softness`."""
+    n = samples.y.size
+    for job in prange(jobs[0], jobs[1]):
+        own = moments[job - jobs[0]]
+        lists = Lists(np.empty((3, LENGTH)), np.empty((3, LENGTH)), np.empty(own.shape[1] * LANES))
+        shifted = np.zeros(min(2, own.shape[1]))
         own[:] = 0.0
         soft = 0.0
-        for start in range(job * JOB, min(job * JOB + JOB, y.size), CHUNK):
-            part = slice(start, min(start + CHUNK, y.size))
-            weights = weight[part] if weight.size > 0 else weight
-            counts, more = split_by_class(field[part], middle, half_width, y[part], weights, by_class, masses, places)
-            moments_of_class(places[0], masses[0], counts[0], work, own[0])
-            moments_of_class(places[1], masses[1], counts[1], work, own[1])
-            moments_of_class(places[2], masses[2], counts[2], work[: moved.size * LANES], moved)
+        for start in range(job * JOB, min(job * JOB + JOB, n), CHUNK):
+            counts, more = list_by_class(samples, start, min(start + CHUNK, n), by_class, lists)
+            add_moments(lists, 0, counts[0], own[0])
+            add_moments(lists, 1, counts[1], own[1])
+            add_moments(lists, 2, counts[2], shifted)
             soft += more
-        own[0, : moved.size] += moved
-        own[1, : moved.size] -= moved
-        softness[job - first] = soft
+        own[0, : shifted.size] += shifted
+        own[1, : shifted.size] -= shifted
+        softness[job - jobs[0]] = soft
 
 
 def moments_of(samples, n, line, by_class, advance):
@@ -98,18 +121,17 @@ def moments_of(samples, n, line, by_class, advance):
     right as sums over both, in half the time. `advance` is told of samples, n in all."""
     moments, softness, seen = np.zeros((2, line.nodes)), 0.0, 0
     at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * JOB)) * threads()
-    along = line.middle[line.field], line.direction[line.field] or 1.0
+    middle, half_width = line.middle[line.field], line.direction[line.field] or 1.0
     for block in samples:
         field, y = read_only(block[line.field]), read_only(block.y)
         weight = read_only(np.empty(0) if block.weight is None else block.weight)
+        on_line = LineSamples(field, float(middle), float(half_width), y, weight)
         jobs = -(-len(y) // JOB)
         for first in range(0, jobs, at_once):
             last = min(first + at_once, jobs)
             parts, soft = np.empty((last - first, 2, line.nodes)), np.empty(last - first)
             samples_now = min(last * JOB, len(y)) - first * JOB
-            launch(
-                moments_of_jobs, samples_now * line.nodes, field, *along, y, weight, by_class, first, last, parts, soft
-            )
+            launch(moments_of_jobs, samples_now * line.nodes, on_line, by_class, (first, last), parts, soft)
             # one by one: how many jobs a launch takes depends on the number of threads
             for of_job, soft_of_job in zip(parts, soft, strict=True):
                 moments, softness = moments + of_job, softness + soft_of_job

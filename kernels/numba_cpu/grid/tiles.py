@@ -1,21 +1,29 @@
-"""What tiles of a surface have in common."""
+"""What the kernels of tiles have in common: where their points belong, sums of a tile, samples evaluated one by one."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from kernels.numba_cpu.vector.elementary import softplus
+from kernels.numba_cpu.vector.elementary import exp
+from kernels.numba_cpu.vector.losses import cross_entropy
+from kernels.numba_cpu.vector.operators import absolute
+
+
+class Places(NamedTuple):
+    """Rows and columns of the surface where the points of ascending axes belong."""
+
+    rows: np.ndarray
+    columns: np.ndarray
 
 
 @njit(forceinline=True)
-def loss_of_margin(margin, distance):
-    """softplus(m) - y' m: the loss of a sample by its own logarithm, for one whose factor no product can hold."""
-    loss = softplus(margin)
-    if distance != 0.0:
-        loss = loss - margin * distance
-    return loss
+def loss_of_margin(margin, smoothing):
+    """The cross-entropy of a sample by its own logarithm, for one whose factor no product can hold."""
+    return cross_entropy(margin, exp(-absolute(margin)), smoothing)
 
 
 @njit
-def sums_of_tile(sums, tile, cells):
+def tile_accumulator(sums, tile, cells):
     """The sums that a tile has so far, or room for them if there is none to keep."""
     return sums[tile] if sums.size > 0 else np.empty(cells)

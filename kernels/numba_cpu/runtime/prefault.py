@@ -1,7 +1,7 @@
-"""Memory that the system has yet to find, which may take it ten times as long as writing there.
+"""Page faults taken ahead: the first write to a page of a new array costs up to ten times the write itself.
 
-What writes to a part of every row can need all the pages of a large surface at once. It has them found before, in
-launches short enough for Ctrl-C; what writes row by row doesn't need that.
+A kernel that writes to a part of every row can fault all the pages of a large surface at once. They are touched before,
+in launches short enough for Ctrl-C; what writes row by row doesn't need that.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from numba import prange
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
 
 LARGE = 2**25  # bytes that are found quickly however slow the system is
-PAGE = 2**12
+PAGE = 2**12  # bytes: the smallest that systems have
 JOB = 2**21  # bytes: a large page
 JOBS = 8  # in one launch, however many the threads: a virtual machine may find a page at a time
 
@@ -23,13 +23,13 @@ def write_to_pages(memory, first, last):
             memory[k] = 0
 
 
-def find_memory(array):
-    """For an array whose values don't matter yet."""
+def prefault(array):
+    """Touches the pages of a large array whose values don't matter yet."""
     if array.nbytes >= LARGE and array.flags.c_contiguous:
-        write_to_all(array.reshape(-1).view(np.uint8))
+        touch_pages(array.reshape(-1).view(np.uint8))
 
 
-def write_to_all(memory):
+def touch_pages(memory):
     jobs = -(-memory.size // JOB)
     for first in range(0, jobs, JOBS):
         launch(write_to_pages, memory.size, memory, first, min(first + JOBS, jobs))

@@ -1,89 +1,120 @@
 """Cutting the evaluation of a surface into launches: jobs, which are tiles, rows or columns of the grid, by samples.
 
-Launches are short enough that Ctrl-C is answered between them. Sums of as many jobs as HELD bytes have room for are
-kept while the samples go by, so what is streamed is read once for all of these.
+Launches are short enough that Ctrl-C is answered between them. A stream of samples is read once per group of jobs; a
+group is as many jobs as have room for their sums in KEPT_BYTES.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from kernels.arguments.samples import check_passes, filled
+from kernels.arguments.samples import broadcast, check_passes
 from kernels.numba_cpu.runtime.launch import read_only, threads
 
-HELD = 2**26
+KEPT_BYTES = 2**26  # small beside any memory; sums of a grid of 4 million points have room
 
 
-class Arrays(NamedTuple):
-    """A block as kernels take it, each field (n,): a label is a class, by the sign of its margin, and a distance."""
+class Samples(NamedTuple):
+    """A block as kernels take it, each field (n,), float64.
+
+    p, q, r          the logit at (s, t) is p + s q + t r
+    class_sign       1 for class 1, -1 for class 0: the margin is class_sign times the logit
+    label_smoothing  y' = min(y, 1 - y), by which a label isn't its class
+    weight           1 for each where samples have none
+    """
 
     p: np.ndarray
     q: np.ndarray
     r: np.ndarray
-    sign: np.ndarray
-    distance: np.ndarray
+    class_sign: np.ndarray
+    label_smoothing: np.ndarray
     weight: np.ndarray
 
 
-class Work(NamedTuple):
+class KernelCost(NamedTuple):
     """What a kernel does for one job.
 
     cells            sums over the samples
-    finish           what finishing a sum costs, in samples
+    finish_cost      what finishing a sum costs, in samples
     evaluations      for a thread, in one launch
     jobs_per_thread  in one launch, at least
     chunk            samples that are taken together
-    held             bytes kept from one launch to the next
+    bytes_kept       from one launch to the next
     """
 
     cells: int
-    finish: int
+    finish_cost: int
     evaluations: int
     jobs_per_thread: int
     chunk: int
-    held: int
+    bytes_kept: int
 
 
-class Launch(NamedTuple):
-    """Samples [start, stop) of a block, with `before` samples in all before them, for the jobs [first, last)."""
+class Part(NamedTuple):
+    """Samples [start, stop) of a block; `before` of all `n` samples come before them, in this block and others."""
 
-    arrays: Arrays
     start: int
     stop: int
     before: int
-    first: int
-    last: int
+    n: int
 
 
-def arrays_of(block):
-    p, q, r, y, weight = filled(block)
+class Sums(NamedTuple):
+    """Running sums of jobs (jobs, ...), and what rounding took from them (Neumaier); empty if nothing is kept from one
+    launch to the next."""
+
+    totals: np.ndarray
+    compensation: np.ndarray
+
+    def of(self, jobs, first):
+        """Those of the jobs (first, last), these being from job number `first` on."""
+        own = slice(jobs[0] - first, jobs[1] - first)
+        return Sums(self.totals[own], self.compensation[own])
+
+
+class Launch(NamedTuple):
+    """Samples, the part of them that is taken, and the jobs (first, last)."""
+
+    samples: Samples
+    part: Part
+    jobs: tuple[int, int]
+
+    @property
+    def count(self):
+        """How many samples are taken."""
+        return self.part.stop - self.part.start
+
+
+def samples_of(block):
+    p, q, r, y, weight = broadcast(block)
     weight = np.ones(len(y)) if weight is None else weight
-    return Arrays(*map(read_only, (p, q, r, np.where(y > 0.5, -1.0, 1.0), np.minimum(y, 1.0 - y), weight)))
+    return Samples(*map(read_only, (p, q, r, np.where(y > 0.5, 1.0, -1.0), np.minimum(y, 1.0 - y), weight)))
 
 
-def samples_at_once(work):
-    return max(1, work.evaluations // (work.jobs_per_thread * work.cells * work.chunk)) * work.chunk
+def samples_at_once(cost):
+    return max(1, cost.evaluations // (cost.jobs_per_thread * cost.cells * cost.chunk)) * cost.chunk
 
 
-def jobs_at_once(work, n):
-    most = work.evaluations // (work.cells * (n + work.finish))
-    return max(work.jobs_per_thread, most) * threads()
+def jobs_at_once(cost, n):
+    most = cost.evaluations // (cost.cells * (n + cost.finish_cost))
+    return max(cost.jobs_per_thread, most) * threads()
 
 
-def groups(work, jobs, n):
+def job_groups(cost, jobs, n):
     """(first, last) of the jobs whose sums are kept together."""
-    at_once, room = jobs_at_once(work, n), HELD // work.held
+    at_once, room = jobs_at_once(cost, n), KEPT_BYTES // cost.bytes_kept
     size = room // at_once * at_once if room > at_once else max(threads(), room)
     return [(first, min(first + size, jobs)) for first in range(0, jobs, size)]
 
 
-def launches(samples, work, first, last, n):
+def launches(blocks, cost, first, last, n):
     """Every Launch for the jobs [first, last); n is the number of samples."""
-    before, jobs, some = 0, jobs_at_once(work, n), samples_at_once(work)
-    for block in samples:
-        arrays, count = arrays_of(block), len(block.y)
+    before, jobs, some = 0, jobs_at_once(cost, n), samples_at_once(cost)
+    for block in blocks:
+        samples, count = samples_of(block), len(block.y)
         for job in range(first, last, jobs):
             for start in range(0, count, some):
-                yield Launch(arrays, start, min(start + some, count), before + start, job, min(job + jobs, last))
+                part = Part(start, min(start + some, count), before + start, n)
+                yield Launch(samples, part, (job, min(job + jobs, last)))
         before += count
     check_passes(n, before)

@@ -2,27 +2,27 @@
 
 from numba import njit
 
-from kernels.numba_cpu.training.layouts import WIDE
+from kernels.numba_cpu.training.layouts import UNROLL
 from kernels.numba_cpu.vector.memory import load, load_where, store
 from kernels.numba_cpu.vector.operators import fma, lane_numbers, splat, total
 from kernels.numba_cpu.vector.vector_type import lanes_of, registers_of
 
-TERMS = 64  # of a logit by columns in one sum, so that rounding hardly grows with the number of features
+SUM_BLOCK = 64  # of a logit by columns in one sum, so that rounding hardly grows with the number of features
 
 
 @njit(forceinline=True)
 def logits_of_columns(X, first, stride, rows, theta, d, z):
     """As `logits_of_block`."""
-    samples = registers_of(theta, WIDE)
+    samples = registers_of(theta, UNROLL)
     lanes = lanes_of(samples)
     for row in range(0, rows, lanes):
         live = lane_numbers(samples) < rows - row
         sums = splat(samples, theta[d])
-        for j in range(min(d, TERMS)):
+        for j in range(min(d, SUM_BLOCK)):
             sums = fma(load_where(samples, X, first + j * stride + row, live), theta[j], sums)
-        for start in range(TERMS, d, TERMS):
+        for start in range(SUM_BLOCK, d, SUM_BLOCK):
             near = splat(samples, 0.0)
-            for j in range(start, min(start + TERMS, d)):
+            for j in range(start, min(start + SUM_BLOCK, d)):
                 near = fma(load_where(samples, X, first + j * stride + row, live), theta[j], near)
             sums = sums + near
         store(z, row, sums)
@@ -31,7 +31,7 @@ def logits_of_columns(X, first, stride, rows, theta, d, z):
 @njit(forceinline=True)
 def add_columns(X, first, stride, rows, slopes, d, gradient):
     """As `add_block`."""
-    samples = registers_of(slopes, WIDE)
+    samples = registers_of(slopes, UNROLL)
     lanes = lanes_of(samples)
     for j in range(d):
         sums = splat(samples, 0.0)

@@ -5,15 +5,23 @@ import numpy as np
 from kernels.mathematics.divergence import losses_may_overflow
 from kernels.numba_cpu.runtime.launch import launch, threads
 from kernels.numba_cpu.training.member_costs import costs, losses_along
-from kernels.numba_cpu.training.members import LANES, from_lanes, in_lanes, samples_at_once, signed_samples
-from kernels.numba_cpu.training.members_of_features import features_double, features_single
-from kernels.numba_cpu.training.members_of_one_feature import extremes, one_feature_double, one_feature_single
+from kernels.numba_cpu.training.members import (
+    LANES,
+    Groups,
+    Training,
+    from_lanes,
+    in_lanes,
+    samples_at_once,
+    signed_samples,
+)
+from kernels.numba_cpu.training.members_of_features import features_f32, features_f64
+from kernels.numba_cpu.training.members_of_one_feature import extreme_samples, one_feature_f32, one_feature_f64
 from kernels.progress import counted
 from kernels.results import Ensemble, Run
 
 OPERATIONS_PER_SAMPLE = 25  # what a sigmoid costs, in multiply-adds
 PATH_BYTES = 2**24  # of the history in one launch
-KERNELS = {"f": (one_feature_single, features_single), "d": (one_feature_double, features_double)}
+KERNELS = {"f": (one_feature_f32, features_f32), "d": (one_feature_f64, features_f64)}
 
 
 def operations(size):
@@ -28,19 +36,21 @@ def models_at_once(samples, epochs):
     return max(1, samples_at_once(fair, operations(size)) // max(1, epochs * n)) * fair
 
 
-def train(samples, start, batch_size, lr, epochs, watched, history, advance):
-    """Trains models from `start` (m, d + 1); returns them as (groups, d + 1, lanes), and their steps (groups, lanes).
+def train(samples, start, settings, watched, history, advance):
+    """Trains models from `start` (m, d + 1); returns them as (groups, d + 1, lanes), and their first correct steps
+    (groups, lanes).
 
     Models whose losses overflow are looked for if `watched`. Fills `history`, a Run of the m models, unless it is None.
     `advance` is told of steps, those of all models.
     """
+    batch_size, lr, epochs = settings
     n, size = samples.rows.shape
     theta = in_lanes(start)
     groups, _, lanes = theta.shape
     state = np.zeros((groups, 3, size, lanes), start.dtype)
     state[:, 0] = theta
-    reached = np.full((groups, lanes), -1)
-    known = extremes(samples.rows) if size == 2 else np.tile(np.arange(n), (groups, 1))
+    first_correct = np.full((groups, lanes), -1)
+    looked_through = extreme_samples(samples.rows) if size == 2 else np.tile(np.arange(n), (groups, 1))
     kernel = KERNELS[start.dtype.char][size > 2]
     at_once, looked_at = samples_at_once(groups * lanes, operations(size)), watched or history is not None
     if looked_at:
@@ -48,11 +58,12 @@ def train(samples, start, batch_size, lr, epochs, watched, history, advance):
     for first in range(0, max(1, epochs * n), at_once):
         last = min(first + at_once, epochs * n)
         steps = slice(*(at // n * -(-n // batch_size) + at % n // batch_size for at in (first, last)))
-        kept = steps.stop - steps.start if looked_at else 0
-        path = np.empty((groups, 1 + kept, size, lanes), start.dtype)
+        entries = steps.stop - steps.start if looked_at else 0
+        path = np.empty((groups, 1 + entries, size, lanes), start.dtype)
         path[:, :1] = state[:, :1]
         work = groups * lanes * (last - first) * operations(size)
-        launch(kernel, work, *samples[:-1], known, batch_size, lr, first, last, state, reached, path)
+        training = Training(batch_size, lr, first, last)
+        launch(kernel, work, samples, looked_through, training, Groups(state, first_correct, path))
         if looked_at:
             losses = losses_along(samples, batch_size, steps.start, path)
             if watched:
@@ -61,7 +72,7 @@ def train(samples, start, batch_size, lr, epochs, watched, history, advance):
                 keep(losses, steps, path, history)
         if steps.stop > steps.start:
             advance(len(start) * (steps.stop - steps.start))
-    return state[:, 0].copy(), reached
+    return state[:, 0].copy(), first_correct
 
 
 def fail(losses, path, state):
@@ -87,15 +98,15 @@ def keep(losses, steps, path, history):
 
 
 @np.errstate(over="ignore")
-def write_ends(samples, theta, reached, ends):
+def write_ends(samples, theta, first_correct, ends):
     """Writes what models have come to, from their lanes, which it may change, to `ends`, an Ensemble of them."""
     means = costs(samples, theta)
     diverged = ~np.isfinite(theta).all(axis=1)
     if diverged.any():
-        theta.swapaxes(1, 2)[diverged], means.swapaxes(1, 2)[diverged], reached[diverged] = np.nan, np.nan, -1
+        theta.swapaxes(1, 2)[diverged], means.swapaxes(1, 2)[diverged], first_correct[diverged] = np.nan, np.nan, -1
     models = len(ends.b)
     ends.b[:], ends.loss[:], ends.accuracy[:], ends.steps[:] = (
-        values.reshape(-1)[:models] for values in (theta[:, -1], means[:, 0], means[:, 1], reached)
+        values.reshape(-1)[:models] for values in (theta[:, -1], means[:, 0], means[:, 1], first_correct)
     )
     ends.w[:] = from_lanes(theta[:, :-1], models)
 
@@ -107,16 +118,16 @@ def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_
     (k, d), m, dtype = w0.shape, len(history_of), X.dtype
     steps = epochs * -(-len(y) // batch_size)
     samples, start = signed_samples(X, y, weight, loss), np.column_stack([w0, b0])
-    settings = batch_size, lr, epochs, losses_may_overflow(X, weight, (w0, b0), steps, lr)
+    settings, watched = (batch_size, lr, epochs), losses_may_overflow(X, weight, (w0, b0), steps, lr)
     ends = Ensemble(np.empty((k, d), dtype), *np.empty((3, k), dtype), np.empty(k, np.int64), None)
     history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
     advance = counted(progress, (k + m) * steps)
     at_once = models_at_once(samples, epochs)
     for part in parts(k, at_once):
-        trained = train(samples, start[part], *settings, None, advance)
+        trained = train(samples, start[part], settings, watched, None, advance)
         write_ends(samples, *trained, Ensemble(*(field[part] for field in ends[:-1]), None))
     for part in parts(m, at_once):
-        train(samples, start[history_of[part]], *settings, Run(*(field[part] for field in history)), advance)
+        train(samples, start[history_of[part]], settings, watched, Run(*(field[part] for field in history)), advance)
     return ends._replace(history=history)
 
 

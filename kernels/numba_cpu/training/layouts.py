@@ -7,10 +7,22 @@ import numpy as np
 from kernels.numba_cpu.runtime.launch import read_only
 from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
 
-REGISTER = register_bytes()
-WIDE = 4  # registers of samples at once, for arithmetic that waits for itself
-LONG = 512  # bytes of a row
-SPARE = WIDE * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
+REGISTER = register_bytes()  # bytes
+UNROLL = 4  # registers of samples at once, for arithmetic that waits for itself
+LONG_ROW_BYTES = 512  # of which the three groups of 8 in a pipeline take 12 KB of the first-level cache
+PADDING_LANES = UNROLL * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
+
+
+class Data(NamedTuple):
+    """Samples as kernels take them: X (n, d) flat, as its layout says, labels (n,), weights (n,) or (0,), and how many
+    rows are taken at a time."""
+
+    X: np.ndarray
+    layout: NamedTuple
+    d: int
+    y: np.ndarray
+    weight: np.ndarray
+    block: int
 
 
 class Rows(NamedTuple):
@@ -69,7 +81,7 @@ BLOCK = {
 }
 
 
-def flat(X, precision):
+def as_flat(X, precision):
     """X (n, d) as one contiguous array, and its layout for arithmetic in a dtype. A view, except of arrays in which
     neither rows nor columns are contiguous."""
     (n, d), size = X.shape, X.itemsize
@@ -85,13 +97,13 @@ def flat(X, precision):
     return read_only(np.ascontiguousarray(X).reshape(-1)), Columns(n) if d == 1 else rows_layout(d, d, precision)
 
 
-def flat_in_groups(X, precision):
-    """As `flat`, for groups of rows: by columns if there are too few, by blocks if they are long."""
+def as_flat_in_groups(X, precision):
+    """As `as_flat`, for groups of rows: by columns if there are too few, by blocks if they are long."""
     n, d = X.shape
     if n < REGISTER // 4:
         return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)
-    data, layout = flat(X, precision)
-    long = isinstance(layout, Rows) and d * precision.itemsize >= LONG
+    data, layout = as_flat(X, precision)
+    long = isinstance(layout, Rows) and d * precision.itemsize >= LONG_ROW_BYTES
     return data, LongRows(layout.stride) if long else layout
 
 
@@ -109,9 +121,9 @@ def strided(X, stride, runs, length):
     return np.lib.stride_tricks.as_strided(X, (elements,), (X.itemsize,), writeable=False)
 
 
-def flattenable(X):
-    """X or, if `flat` would copy it, a copy of which it makes views."""
-    data, _ = flat(X, X.dtype)
+def with_unit_stride(X):
+    """X or, if `as_flat` would copy it, a copy of which it makes views."""
+    data, _ = as_flat(X, X.dtype)
     return X if np.may_share_memory(data, X) else data.reshape(X.shape)
 
 
@@ -120,8 +132,8 @@ def rows_in_block(X, layout):
     return min(most, max(fewest, bytes_ // (X.shape[1] * X.itemsize) // fewest * fewest))
 
 
-def padded(w, b, dtype):
+def padded_theta(w, b, dtype):
     """theta (d + 1,) = (w, b), with as many zeros as vectors of it may reach further."""
-    theta = np.zeros((len(w) // SPARE + 2) * SPARE, dtype)
+    theta = np.zeros((len(w) // PADDING_LANES + 2) * PADDING_LANES, dtype)
     theta[: len(w)], theta[len(w)] = w, b[0]
     return theta

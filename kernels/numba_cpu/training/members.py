@@ -1,9 +1,7 @@
-"""Training many models at once on the CPU: models in the lanes of a vector, every thread with models of its own.
+"""Many models at once on the CPU: models in the lanes of a vector, every thread with models of its own.
 
-A sample of class 1 has the sign 1, one of class 0 the sign -1, and y' = min(y, 1 - y) is its label's distance from its
-class. With signed rows r = sign (x, 1) and theta = (w, b) the margin is m = r.theta, and with s = 1 / (1 + e^m) the
-cost is softplus(-m) + y' m or (s - y')^2, with derivatives y' - s and -2 (s - y') s (1 - s) by m. The bias is the
-weight of the last column, and nothing cancels.
+With the class sign c of a sample, 1 or -1, signed rows r = c (x, 1) and theta = (w, b) the margin is m = r.theta, and
+theta is moved by minus dL/dm times r. The bias is the weight of the last column, and nothing cancels.
 
 Models compute in the dtype of the data. Parameters are carried with what rounding takes from them at each step, which
 would otherwise be most of the error. Whether a sample is classified correctly goes by the logit in float64, or by one
@@ -15,83 +13,119 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, types
 
+from kernels.losses import CODES
 from kernels.numba_cpu.runtime.launch import threads
-from kernels.numba_cpu.vector.elementary import LOG2_E, exp2
+from kernels.numba_cpu.vector import losses
+from kernels.numba_cpu.vector.elementary import LN2, LOG2_E, exp2
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, select, splat
 from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
 
 # Four registers of models are four chains of dependent operations, enough to hide most of their latency.
-SINGLE, DOUBLE = Vector(types.float32, register_bytes()), Vector(types.float64, register_bytes() // 2)
-SINGLE_WIDE, SINGLE_STEPS = SINGLE.of(types.float64), SINGLE.of(types.int64)
-DOUBLE_STEPS = DOUBLE.of(types.int64)
-LANES = {"f": SINGLE.lanes, "d": DOUBLE.lanes}
-PART = register_bytes() // 4
+F32_MODELS, F64_MODELS = Vector(types.float32, register_bytes()), Vector(types.float64, register_bytes() // 2)
+F32_MODELS_WIDE, F32_STEPS = F32_MODELS.with_dtype(types.float64), F32_MODELS.with_dtype(types.int64)
+F64_STEPS = F64_MODELS.with_dtype(types.int64)
+LANES = {"f": F32_MODELS.lanes, "d": F64_MODELS.lanes}
+MODELS_AT_ONCE = register_bytes() // 4  # in float64, where costs are computed: two registers
+FLOAT64_MODELS = Vector(types.float64, MODELS_AT_ONCE)
 OPERATIONS_PER_THREAD = 500_000_000  # multiply-adds of one launch, of all lanes: well under 0.1 s, for Ctrl-C
-WIDE_PART = Vector(types.float64, PART)
 
 
 class Samples(NamedTuple):
-    """Signed rows (n, d + 1), the same times the samples' weights and times log2 e, distances of the labels from their
-    classes (n,), whether the squared error is minimised, and the weights (n,) or None."""
+    """Samples as models take them.
+
+    rows             r = c (x, 1), (n, d + 1)
+    weighted_rows    the same times the samples' weights
+    rows_log2e       the same times log2 e, so that margins are logarithms to base 2
+    label_smoothing  (n,)
+    loss             its code
+    weight           (n,) or None
+    """
 
     rows: np.ndarray
-    pulls: np.ndarray
-    powers: np.ndarray
-    distance: np.ndarray
-    squared: bool
+    weighted_rows: np.ndarray
+    rows_log2e: np.ndarray
+    label_smoothing: np.ndarray
+    loss: int
     weight: np.ndarray | None
 
 
-@njit(forceinline=True)
-def push(power, distance, squared):
-    """Minus the derivative of a sample's cost by its margin, the logarithm of 2^power."""
-    e, above = exp2(power)
-    s = 1.0 / above
-    error = s - distance
-    return error * (s * e * s * 2.0) if squared else error
+class Training(NamedTuple):
+    """Samples [first, last) of all those that the epochs have one after the other, in batches, and the learning rate."""
+
+    batch_size: int
+    lr: float
+    first: int
+    last: int
+
+
+class Groups(NamedTuple):
+    """Models in lanes, all groups of them or one, which has not the first axis.
+
+    state               parameters, what rounding took from them, and the gradient of a batch that isn't complete
+                        (groups, 3, d + 1, lanes)
+    first_correct_step  the step at which every sample was classified correctly first, or -1 (groups, lanes)
+    path                parameters after each step (groups, 1 + steps, d + 1, lanes), from the second entry on, as far as
+                        it has room
+    """
+
+    state: np.ndarray
+    first_correct_step: np.ndarray
+    path: np.ndarray
 
 
 @njit(forceinline=True)
-def moved(theta, lost, gradient, rate):
+def negative_slope(loss, log2_odds, smoothing):
+    """-dL/dm of the margin m = log2_odds ln 2."""
+    odds, above = exp2(log2_odds)
+    wrong = 1.0 / above
+    if loss == losses.CROSS_ENTROPY:
+        return wrong - smoothing
+    e = select(log2_odds < 0.0, odds, 1.0 / odds)
+    return losses.negative_slope(loss, log2_odds * LN2, e, wrong, wrong * odds, smoothing)
+
+
+@njit(forceinline=True)
+def kahan_step(theta, compensation, gradient, rate):
     """theta + rate gradient, and what rounding took from it, now or before (Kahan)."""
-    step = fma(gradient, rate, lost)
+    step = fma(gradient, rate, compensation)
     total = theta + step
     return total, step - (total - theta)
 
 
 @njit(forceinline=True)
-def is_right(margin, sign):
-    """Whether class 1 has z > 0 and class 0 has z <= 0, by the margin sign z."""
-    return margin > 0.0 if sign > 0.0 else margin >= 0.0
+def is_correct(margin, class_sign):
+    """Whether class 1 has z > 0 and class 0 has z <= 0."""
+    return margin > 0.0 if class_sign > 0.0 else margin >= 0.0
 
 
 @njit(forceinline=True)
-def noted(numbers, reached, at, right, step):
-    """Notes the step for the models, from `at` on, that are right in every sample now; returns which have yet to be."""
-    before = load(numbers, reached, at)
-    after = select((before == -1) & right, step, before)
-    store(reached, at, after)
+def record_first_correct(steps_type, first_correct_step, at, correct, step):
+    """Records the step for the models, from `at` on, that are correct in every sample now; returns which have yet to
+    be."""
+    before = load(steps_type, first_correct_step, at)
+    after = select((before == -1) & correct, step, before)
+    store(first_correct_step, at, after)
     return after == -1
 
 
 @njit(forceinline=True)
-def wide_margin(wide, rows, i, theta, lane, lanes):
+def wide_margin(wide_type, rows, i, theta, lane, lanes):
     """Margins of sample `i` in float64, every operation rounded, by `theta` (d + 1, lanes) from a given lane."""
-    margin = splat(wide, 0.0)
+    margin = splat(wide_type, 0.0)
     for j in range(rows.shape[1]):
-        margin = margin + load(wide, theta, j * lanes + lane) * rows[i, j]
+        margin = margin + load(wide_type, theta, j * lanes + lane) * rows[i, j]
     return margin
 
 
 @np.errstate(over="ignore")  # of weights, which takes a model that has such a sample out of the range too
 def signed_samples(X, y, weight, loss):
-    sign = np.where(y > 0.5, 1, -1).astype(X.dtype)[:, None]
-    rows = np.ascontiguousarray(np.hstack([sign * X, sign]))
+    class_sign = np.where(y > 0.5, 1, -1).astype(X.dtype)[:, None]
+    rows = np.ascontiguousarray(np.hstack([class_sign * X, class_sign]))
     largest = np.finfo(X.dtype).max / LOG2_E  # what is beyond overflows in any step
-    powers = (LOG2_E * np.clip(rows, -largest, largest).astype(np.float64)).astype(X.dtype)
-    pulls = rows if weight is None else weight[:, None] * rows
-    return Samples(rows, pulls, powers, np.where(y > 0.5, 1 - y, y), loss == "mse", weight)
+    rows_log2e = (LOG2_E * np.clip(rows, -largest, largest).astype(np.float64)).astype(X.dtype)
+    weighted_rows = rows if weight is None else weight[:, None] * rows
+    return Samples(rows, weighted_rows, rows_log2e, np.where(y > 0.5, 1 - y, y), CODES[loss], weight)
 
 
 def in_lanes(theta):

@@ -1,112 +1,121 @@
-"""Members of any number of features."""
+"""Members of any number of features, whose parameters are in the nearest cache; stages as in `members_of_one_feature`."""
 
 from numba import njit, prange
 
 from kernels.numba_cpu.runtime.launch import parallel_kernel
 from kernels.numba_cpu.training.members import (
-    DOUBLE,
-    DOUBLE_STEPS,
-    SINGLE,
-    SINGLE_STEPS,
-    SINGLE_WIDE,
-    is_right,
-    moved,
-    noted,
-    push,
+    F32_MODELS,
+    F32_MODELS_WIDE,
+    F32_STEPS,
+    F64_MODELS,
+    F64_STEPS,
+    Groups,
+    is_correct,
+    kahan_step,
+    negative_slope,
+    record_first_correct,
     wide_margin,
 )
 from kernels.numba_cpu.vector.memory import load, store
-from kernels.numba_cpu.vector.operators import fma, lanes_set, splat
+from kernels.numba_cpu.vector.operators import count_true, fma, splat
 
 
 @njit(forceinline=True)
-def all_right(wide, rows, order, state, lanes, waiting):
-    """Which of the `waiting` models are right in every sample.
+def all_correct(wide_type, rows, order, state, waiting):
+    """Which of the `waiting` models classify every sample correctly.
 
     A sample that rules one of them out moves to the front of `order`: it is likely to do so after the next step too.
     """
-    front = 0
+    front, lanes = 0, state.shape[2]
     for k in range(order.size):
-        if lanes_set(waiting) == 0:
+        if count_true(waiting) == 0:
             break
         i = order[k]
-        right = waiting & is_right(wide_margin(wide, rows, i, state, 0, lanes), rows[i, rows.shape[1] - 1])
-        if lanes_set(right) < lanes_set(waiting):
+        margin = wide_margin(wide_type, rows, i, state, 0, lanes)
+        correct = waiting & is_correct(margin, rows[i, rows.shape[1] - 1])
+        if count_true(correct) < count_true(waiting):
             order[k], order[front] = order[front], i
             front += 1
-            waiting = right
+            waiting = correct
     return waiting
 
 
 @njit(forceinline=True)
-def add_gradient(members, pulls, powers, i, distance, squared, state, size, lanes):
+def add_gradient(models_type, samples, i, state):
     """Adds the gradient of one sample to the third part of `state` (3, d + 1, lanes)."""
-    power = splat(members, 0.0)
+    weighted_rows, rows_log2e, (_, size, lanes) = samples.weighted_rows, samples.rows_log2e, state.shape
+    log2_odds = splat(models_type, 0.0)
     for j in range(size):
-        power = fma(load(members, state, j * lanes), powers[i, j], power)
-    force = push(power, distance[i], squared)
+        log2_odds = fma(load(models_type, state, j * lanes), rows_log2e[i, j], log2_odds)
+    slope = negative_slope(samples.loss, log2_odds, samples.label_smoothing[i])
     for j in range(size):
         at = (2 * size + j) * lanes
-        store(state, at, fma(force, pulls[i, j], load(members, state, at)))
+        store(state, at, fma(slope, weighted_rows[i, j], load(models_type, state, at)))
 
 
 @njit(forceinline=True)
-def take_step(members, rate, state, size, lanes):
+def take_step(models_type, rate, state):
     """Moves the parameters by the gradient, which is then zero."""
+    _, size, lanes = state.shape
     for j in range(size):
         at, lost, gradient = j * lanes, (size + j) * lanes, (2 * size + j) * lanes
-        old = load(members, state, at), load(members, state, lost), load(members, state, gradient)
-        theta, remainder = moved(*old, rate)
+        old = load(models_type, state, at), load(models_type, state, lost), load(models_type, state, gradient)
+        theta, compensation = kahan_step(*old, rate)
         store(state, at, theta)
-        store(state, lost, remainder)
-        store(state, gradient, splat(members, 0.0))
+        store(state, lost, compensation)
+        store(state, gradient, splat(models_type, 0.0))
 
 
 @njit(forceinline=True)
-def run_features(members, numbers, wide, samples, order, settings, first, last, group):
-    """As `run_one_feature` for any number of features, with the parameters in `state` (3, d + 1, lanes); `wide` are as
-    many float64 as there are members."""
-    (rows, pulls, powers, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, group
-    (n, size), lanes = rows.shape, reached.size
+def run_features(kind, samples, order, training, group):
+    """The run of one group; `kind` are the vector types of models, of their steps, and of as many float64. `order` is
+    that in which samples are looked at for being correct."""
+    models_type, steps_type, wide_type = kind
+    (batch_size, lr, first, last), (state, first_correct_step, path) = training, group
+    n, size = samples.rows.shape
+    lanes = first_correct_step.size
     row = first % n
     begin = row // batch_size * batch_size
     step = first // n * ((n + batch_size - 1) // batch_size) + row // batch_size
-    waiting = load(numbers, reached, 0) == -1
-    kept = 1
+    waiting = load(steps_type, first_correct_step, 0) == -1
+    entry = 1
     while True:
-        if row == begin and lanes_set(waiting) > 0:
-            right = all_right(wide, rows, order, state, lanes, waiting)
-            if lanes_set(right) > 0:
-                waiting = noted(numbers, reached, 0, right, step)
+        if row == begin and count_true(waiting) > 0:
+            correct = all_correct(wide_type, samples.rows, order, state, waiting)
+            if count_true(correct) > 0:
+                waiting = record_first_correct(steps_type, first_correct_step, 0, correct, step)
         if first == last:
             break
         end = min(begin + batch_size, n)
         stop = min(end, row + last - first)
         for i in range(row, stop):
-            add_gradient(members, pulls, powers, i, distance, squared, state, size, lanes)
+            add_gradient(models_type, samples, i, state)
         first += stop - row
         row = stop if stop < n else 0
         if stop == end:
             step += 1
-            take_step(members, lr / (end - begin), state, size, lanes)
+            take_step(models_type, lr / (end - begin), state)
             begin = row
-            if kept < path.shape[0]:
+            if entry < path.shape[0]:
                 for j in range(size):
-                    store(path, (kept * size + j) * lanes, load(members, state, j * lanes))
-                kept += 1
+                    store(path, (entry * size + j) * lanes, load(models_type, state, j * lanes))
+                entry += 1
+
+
+@njit(forceinline=True)
+def group_of(groups, g):
+    return Groups(groups.state[g], groups.first_correct_step[g], groups.path[g])
 
 
 @parallel_kernel
-def features_single(rows, pulls, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path):
-    for g in prange(state.shape[0]):
-        samples, settings = (rows, pulls, powers, distance, squared), (batch_size, lr)
-        group = state[g], reached[g], path[g]
-        run_features(SINGLE, SINGLE_STEPS, SINGLE_WIDE, samples, order[g], settings, first, last, group)
+def features_f32(samples, order, training, groups):
+    for g in prange(groups.state.shape[0]):
+        kind = F32_MODELS, F32_STEPS, F32_MODELS_WIDE
+        run_features(kind, samples, order[g], training, group_of(groups, g))
 
 
 @parallel_kernel
-def features_double(rows, pulls, powers, distance, squared, order, batch_size, lr, first, last, state, reached, path):
-    for g in prange(state.shape[0]):
-        samples, settings = (rows, pulls, powers, distance, squared), (batch_size, lr)
-        group = state[g], reached[g], path[g]
-        run_features(DOUBLE, DOUBLE_STEPS, DOUBLE, samples, order[g], settings, first, last, group)
+def features_f64(samples, order, training, groups):
+    for g in prange(groups.state.shape[0]):
+        kind = F64_MODELS, F64_STEPS, F64_MODELS
+        run_features(kind, samples, order[g], training, group_of(groups, g))

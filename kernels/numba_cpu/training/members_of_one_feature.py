@@ -1,60 +1,84 @@
-"""Members of one feature, whose parameters stay in registers, several groups side by side."""
+"""Members of one feature, whose parameters stay in registers, several groups side by side.
+
+For each group of models, in the lanes of a vector, and each batch:
+
+1. Its samples one after the other: the margin, -dL/dm, and that times the row added to the gradient, all in registers.
+2. At the end of the batch parameters take their step, with Kahan's compensation.
+3. Models that have yet to classify every sample correctly are looked at: the logit is monotone in x, so the lowest and
+   highest x of each class decide (`extreme_samples`).
+
+A thread has SIDE_BY_SIDE groups at once: what a step waits for in one is done in another.
+"""
 
 import numpy as np
 from numba import njit, prange
 
 from kernels.numba_cpu.runtime.launch import parallel_kernel
-from kernels.numba_cpu.training.members import DOUBLE, DOUBLE_STEPS, SINGLE, SINGLE_STEPS, is_right, moved, noted, push
+from kernels.numba_cpu.training.members import (
+    F32_MODELS,
+    F32_STEPS,
+    F64_MODELS,
+    F64_STEPS,
+    Groups,
+    is_correct,
+    kahan_step,
+    negative_slope,
+    record_first_correct,
+)
 from kernels.numba_cpu.vector.memory import load, store
-from kernels.numba_cpu.vector.operators import fma, lanes_set, splat
+from kernels.numba_cpu.vector.operators import count_true, fma, splat
 
-SIDE_BY_SIDE = 4  # groups of one feature that a thread has at once: what a step waits for in one is done in another
+SIDE_BY_SIDE = 4  # groups: of more, parameters and gradients don't fit the registers
 
 
 @njit(forceinline=True)
-def rounded_twice(x, y, z):
+def multiply_add_unfused(x, y, z):
     return x * y + z
 
 
 @njit(forceinline=True)
-def all_right_of_one(logit, w, b, checked, waiting):
-    """Which of the `waiting` models are right in every sample: as z is monotone in x, those `checked` decide."""
-    for i in range(checked.shape[0]):
-        sign = checked[i, 1]
-        waiting = waiting & is_right(logit(w, checked[i, 0], b * sign), sign)
+def all_correct(logit, w, b, extremes, waiting):
+    """Which of the `waiting` models classify every sample correctly: as z is monotone in x, the `extremes` decide."""
+    for i in range(extremes.shape[0]):
+        class_sign = extremes[i, 1]
+        waiting = waiting & is_correct(logit(w, extremes[i, 0], b * class_sign), class_sign)
     return waiting
 
 
 @njit(forceinline=True)
-def some_waiting(numbers, logit, checked, reached, at, w, b, step):
-    """Notes the step where it is due, and whether models of the group have yet to be right."""
-    waiting = load(numbers, reached, at) == -1
-    right = all_right_of_one(logit, w, b, checked, waiting)
-    if lanes_set(right) > 0:
-        waiting = noted(numbers, reached, at, right, step)
-    return lanes_set(waiting) > 0
+def any_waiting(kind, extremes, first_correct_step, at, theta, step):
+    """Writes `step` to `first_correct_step` for models, from `at` on, that classify every sample correctly for the first
+    time; returns whether any of the group has not yet."""
+    (_, steps_type, logit), (w, b) = kind, theta
+    waiting = load(steps_type, first_correct_step, at) == -1
+    correct = all_correct(logit, w, b, extremes, waiting)
+    if count_true(correct) > 0:
+        waiting = record_first_correct(steps_type, first_correct_step, at, correct, step)
+    return count_true(waiting) > 0
 
 
 @njit(forceinline=True)
-def run_one_feature(members, numbers, logit, samples, checked, settings, first, last, groups):
-    """The runs of some groups with one feature, side by side, from sample number `first` to `last`.
-
-    `members` and `numbers` are the vectors of models and of their steps; `logit`, of w, x, b, has the sign that it has
-    in float64. Of each group, `state` (3, 2, lanes) holds w and b, what rounding took from them, and the gradient of a
-    batch that isn't complete; `reached` (lanes,) the step at which every sample was right first, or -1. Parameters
-    after each step go to `path` (1 + steps, 2, lanes), from its second entry on, as far as it has room.
-    """
-    (pulls, powers, distance, squared), (batch_size, lr), (state, reached, path) = samples, settings, groups
-    n, lanes, room = distance.size, reached.shape[1], path.shape[1]
+def run_one_feature(kind, samples, extremes, training, groups):
+    """The runs of some groups with one feature, side by side. `kind` are the vector types of models and of their steps,
+    and what computes a logit of w, x, b with the sign that it has in float64."""
+    models_type, _, _ = kind
+    weighted_rows, rows_log2e, smoothing, loss = (
+        samples.weighted_rows,
+        samples.rows_log2e,
+        samples.label_smoothing,
+        samples.loss,
+    )
+    (batch_size, lr, first, last), (state, first_correct_step, path) = training, groups
+    n, lanes, room = smoothing.size, first_correct_step.shape[1], path.shape[1]
     row = first % n
     begin = row // batch_size * batch_size
     step = first // n * ((n + batch_size - 1) // batch_size) + row // batch_size
     waiting = np.ones(SIDE_BY_SIDE, np.bool_)
     if row == begin:
         for g in range(state.shape[0]):
-            w, b = load(members, state, 6 * g * lanes), load(members, state, (6 * g + 1) * lanes)
-            waiting[g] = some_waiting(numbers, logit, checked, reached, g * lanes, w, b, step)
-    kept = 1
+            theta = load(models_type, state, 6 * g * lanes), load(models_type, state, (6 * g + 1) * lanes)
+            waiting[g] = any_waiting(kind, extremes, first_correct_step, g * lanes, theta, step)
+    entry = 1
     while first < last:
         end = min(begin + batch_size, n)
         stop = min(end, row + last - first)
@@ -62,58 +86,74 @@ def run_one_feature(members, numbers, logit, samples, checked, settings, first, 
         step += complete
         for g in range(state.shape[0]):
             at = 6 * g * lanes
-            w, b = load(members, state, at), load(members, state, at + lanes)
-            by_w, by_b = splat(members, 0.0), splat(members, 0.0)
+            w, b = load(models_type, state, at), load(models_type, state, at + lanes)
+            by_w, by_b = splat(models_type, 0.0), splat(models_type, 0.0)
             if row > begin:
-                by_w, by_b = load(members, state, at + 4 * lanes), load(members, state, at + 5 * lanes)
+                by_w, by_b = load(models_type, state, at + 4 * lanes), load(models_type, state, at + 5 * lanes)
             for i in range(row, stop):
-                force = push(fma(w, powers[i, 0], b * powers[i, 1]), distance[i], squared)
-                by_w, by_b = fma(force, pulls[i, 0], by_w), fma(force, pulls[i, 1], by_b)
+                slope = negative_slope(loss, fma(w, rows_log2e[i, 0], b * rows_log2e[i, 1]), smoothing[i])
+                by_w, by_b = fma(slope, weighted_rows[i, 0], by_w), fma(slope, weighted_rows[i, 1], by_b)
             if complete:
-                w, w_lost = moved(w, load(members, state, at + 2 * lanes), by_w, lr / (end - begin))
-                b, b_lost = moved(b, load(members, state, at + 3 * lanes), by_b, lr / (end - begin))
+                rate = lr / (end - begin)
+                w, w_compensation = kahan_step(w, load(models_type, state, at + 2 * lanes), by_w, rate)
+                b, b_compensation = kahan_step(b, load(models_type, state, at + 3 * lanes), by_b, rate)
                 store(state, at, w)
                 store(state, at + lanes, b)
-                store(state, at + 2 * lanes, w_lost)
-                store(state, at + 3 * lanes, b_lost)
+                store(state, at + 2 * lanes, w_compensation)
+                store(state, at + 3 * lanes, b_compensation)
                 if waiting[g]:
-                    waiting[g] = some_waiting(numbers, logit, checked, reached, g * lanes, w, b, step)
-                if kept < room:
-                    store(path, 2 * (g * room + kept) * lanes, w)
-                    store(path, (2 * (g * room + kept) + 1) * lanes, b)
+                    waiting[g] = any_waiting(kind, extremes, first_correct_step, g * lanes, (w, b), step)
+                if entry < room:
+                    store(path, 2 * (g * room + entry) * lanes, w)
+                    store(path, (2 * (g * room + entry) + 1) * lanes, b)
             else:
                 store(state, at + 4 * lanes, by_w)
                 store(state, at + 5 * lanes, by_b)
-        kept += complete
+        entry += complete
         first += stop - row
         row = stop if stop < n else 0
         begin = row if complete else begin
 
 
-@parallel_kernel
-def one_feature_single(
-    rows, pulls, powers, distance, squared, checked, batch_size, lr, first, last, state, reached, path
-):
-    for job in prange((state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
-        some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
-        samples, settings = (pulls, powers, distance, squared), (batch_size, lr)
-        groups = state[some], reached[some], path[some]
-        run_one_feature(SINGLE, SINGLE_STEPS, fma, samples, checked, settings, first, last, groups)
+@njit(forceinline=True)
+def groups_of_job(groups, job):
+    some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
+    return Groups(groups.state[some], groups.first_correct_step[some], groups.path[some])
 
 
 @parallel_kernel
-def one_feature_double(
-    rows, pulls, powers, distance, squared, checked, batch_size, lr, first, last, state, reached, path
-):
-    for job in prange((state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
-        some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
-        samples, settings = (pulls, powers, distance, squared), (batch_size, lr)
-        groups = state[some], reached[some], path[some]
-        run_one_feature(DOUBLE, DOUBLE_STEPS, rounded_twice, samples, checked, settings, first, last, groups)
+def one_feature_f32(samples, extremes, training, groups):
+    for job in prange((groups.state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
+        kind = F32_MODELS, F32_STEPS, fma
+        run_one_feature(kind, samples, extremes, training, groups_of_job(groups, job))
 
 
-def extremes(rows):
+@parallel_kernel
+def one_feature_f64(samples, extremes, training, groups):
+    for job in prange((groups.state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
+        kind = F64_MODELS, F64_STEPS, multiply_add_unfused
+        run_one_feature(kind, samples, extremes, training, groups_of_job(groups, job))
+
+
+def extreme_samples(rows):
     """The signed rows (m, 2), of one feature, whose x is the lowest or highest of their class."""
-    x, sign = rows[:, 0] * rows[:, 1], rows[:, 1]
-    classes = [np.flatnonzero(sign == one) for one in np.unique(sign)]
+    x, class_sign = rows[:, 0] * rows[:, 1], rows[:, 1]
+    classes = [np.flatnonzero(class_sign == one) for one in np.unique(class_sign)]
     return rows[[some[find(x[some])] for some in classes for find in (np.argmin, np.argmax)]]
+
+
+def plain_run(rows, smoothing, theta, batch_size, lr, epochs):
+    """theta after each step (steps, d + 1) of one model, by the cross-entropy, in the dtype of `rows`, signed; stages 1
+    and 2 a number at a time: the algorithm to read first."""
+    path, compensation = [], np.zeros_like(theta)
+    for _ in range(epochs):
+        for begin in range(0, len(rows), batch_size):
+            gradient, end = np.zeros_like(theta), min(begin + batch_size, len(rows))
+            for i in range(begin, end):
+                margin = rows[i] @ theta
+                gradient += (1 / (1 + np.exp(margin)) - smoothing[i]) * rows[i]
+            step = gradient * theta.dtype.type(lr / (end - begin)) + compensation
+            moved = theta + step
+            theta, compensation = moved, step - (moved - theta)
+            path.append(theta)
+    return np.array(path)

@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from kernels.numba_cpu.training.rows import AHEAD, logits_of_last
+from kernels.numba_cpu.training.rows import PREFETCH_LINES, logits_of_last
 from kernels.numba_cpu.vector.matrices import column_totals, in_every_column, in_every_row, load_packed_rows, row_totals
 from kernels.numba_cpu.vector.memory import load, prefetch, store
 from kernels.numba_cpu.vector.operators import fma, splat
@@ -19,7 +19,7 @@ def logits_of_packed(features, X, first, rows, theta, d, z):
         start = (first + row) * d
         x = load_packed_rows(samples, features, X, start)
         store(z, row, row_totals(samples, x * w) + theta[d])
-        prefetch(X, start + AHEAD * line_of(X), 8)
+        prefetch(X, start + PREFETCH_LINES * line_of(X), 8)
     logits_of_last(lanes, X, first, d, rows, theta, d, z)
 
 

@@ -1,10 +1,18 @@
-"""Loss and gradient by groups of rows, each as many as a vector of logits has lanes.
+"""Loss and gradient by a software pipeline over groups of rows, each as many as a vector of logits has lanes.
 
-A step computes the logits of one group, the derivatives of the losses of the group before, and the gradient of the one
-before that: none waits for another, and memory is read evenly. The last group ends with the last row, and leaves out
-the rows that it has of the group before.
+A step computes
+
+1. the gradient of the group before the last: slopes times rows, which are still in the cache;
+2. the logits of the next group, whose memory was asked for long before;
+3. between the two, the derivatives of the losses of the last group.
+
+None of these waits for another, and memory is read evenly. The last group ends with the last row, and leaves out the
+rows that it has of the group before. Step g works on the groups g, g - 1 and g - 2, so of k groups there are k + 2.
 """
 
+from typing import NamedTuple
+
+import numpy as np
 from numba import njit
 from numba.extending import overload
 
@@ -28,87 +36,97 @@ FETCHED = 128  # cache lines from a group to what is prefetched meanwhile
 LOADED_ROWS = 8  # of a group whose rows are loaded one by one, at the most; at least the four that go at once
 
 
-def rows_of_group(layout, theta):
-    """The vector type of a group's logits; None for rows of which a few fill the nearest cache, or so short that
-    derivatives are most of the work: these go by blocks."""
+class Pipeline(NamedTuple):
+    """What goes from one step to the next: the slopes of two groups and the logits of one (3, lanes), flat, and the
+    gradient so far, padded."""
+
+    in_flight: np.ndarray
+    partial_gradient: np.ndarray
+
+
+def rows_per_stage(data, theta):
+    """The vector type of a group's logits; None where the pipeline doesn't pay, for rows of LONG_ROW_BYTES, of two or
+    four features, and for columns: these go by blocks."""
+    layout = data.types[data.fields.index("layout")]
     if layout.instance_class in (LongRows, Columns, Twos, Fours):
         return None
     lanes = REGISTER * 8 // theta.dtype.bitwidth
     return Vector(theta.dtype, lanes if packed_row(layout, theta) else max(4, min(LOADED_ROWS, lanes)))
 
 
-def add_groups(samples, X, layout, y, weight, first, last, step, stop, theta, d, squared, room, near):
-    """Takes the steps [step, stop) over the samples [first, last); returns what `slopes_of` sums. The gradient is added
-    to `near`, padded; `room` (3, lanes) is for the slopes of two groups and the logits of one."""
+def pipelined_pass(samples, data, rows, steps, theta, loss, pipeline):
+    """The LaneSums of the steps [first, last) over the `rows` [first, last), for the vector type `samples` of rows at a
+    time; the gradient is added to that of the pipeline."""
 
 
-@overload(add_groups, jit_options={"forceinline": True})
-def add_groups_by_layout(samples, X, layout, y, weight, first, last, step, stop, theta, d, squared, room, near):
+@overload(pipelined_pass, jit_options={"forceinline": True})
+def pipelined_pass_by_layout(samples, data, rows, steps, theta, loss, pipeline):
+    layout = data.types[data.fields.index("layout")]
     if features := packed_row(layout, theta):
-
-        def packed(samples, X, layout, y, weight, first, last, step, stop, theta, d, squared, room, near):
-            return add_packed(samples, features, X, y, weight, first, last, step, stop, theta, squared, room, near)
-
-        return packed
+        return lambda samples, data, rows, steps, theta, loss, pipeline: pass_of_packed(
+            samples, features, data, rows, steps, theta, loss, pipeline
+        )
     features = Vector(theta.dtype, REGISTER * 8 // theta.dtype.bitwidth)
-
-    def rows(samples, X, layout, y, weight, first, last, step, stop, theta, d, squared, room, near):
-        stride = layout.stride
-        return add_rows(samples, features, X, stride, y, weight, first, last, step, stop, theta, d, squared, room, near)
-
-    return rows
+    return lambda samples, data, rows, steps, theta, loss, pipeline: pass_of_rows(
+        samples, features, data, rows, steps, theta, loss, pipeline
+    )
 
 
-# Arrays in calls would be counted in and out, which the loops below can't afford: they call what takes vectors alone.
+# Numba increfs and decrefs an array argument at each call, even of an inlined function. In these loops that is
+# measurable, so the code of stage 3 is written out in both, and `slopes_of` takes vectors only.
 
 
 @njit(forceinline=True)
-def add_packed(samples, features, X, y, weight, first, last, step, stop, theta, squared, room, near):
+def pass_of_packed(samples, features, data, rows, steps, theta, loss, pipeline):
+    X, y, weight, (first, last) = data.X, data.y, data.weight, rows
+    in_flight, partial_gradient = pipeline
     size, width, line = lanes_of(samples), lanes_of(features), line_of(X)
     weighted, sums = weight.size > 0, no_sums(samples)
     w, products = in_every_row(samples, load(features, theta, 0)), in_every_row(samples, splat(features, 0.0))
-    logits = load(samples, room, 2 * size)
-    for g in range(step, stop):
+    logits = load(samples, in_flight, 2 * size)
+    for g in range(steps[0], steps[1]):
         row = first + (g - 1) * size
         if g > 0 and row < last:
             at = min(row, last - size)
-            label, share = load(samples, y, at), splat(samples, 1.0)
+            label, own = load(samples, y, at), splat(samples, 1.0)
             prefetch(y, at + LABELS_AHEAD, 1)
             if weighted:
-                share = load(samples, weight, at)
+                own = load(samples, weight, at)
             live = lane_numbers(samples) >= row - at
-            slope, sums = slopes_of(logits, label, share, weighted, live, squared, sums)
-            store(room, g % 2 * size, slope)
+            slope, sums = slopes_of(loss, logits, label, own, weighted, live, sums)
+            store(in_flight, g % 2 * size, slope)
         behind = min(first + max(0, g - 2) * size, last - size) * width  # slopes are 0 until there is such a group
-        slope = in_every_column(features, load(samples, room, (g + 1) % 2 * size))
+        slope = in_every_column(features, load(samples, in_flight, (g + 1) % 2 * size))
         products = fma(load_packed_rows(samples, features, X, behind), slope, products)
         ahead = min(first + g * size, last - size) * width
         for k in range(0, size * width, line):
             prefetch(X, ahead + FETCHED * line + k, 1)
         logits = row_totals(samples, load_packed_rows(samples, features, X, ahead) * w) + theta[width]
-    store(room, 2 * size, logits)
-    store(near, 0, column_totals(features, products))
+    store(in_flight, 2 * size, logits)
+    store(partial_gradient, 0, column_totals(features, products))
     return sums
 
 
 @njit(forceinline=True)
-def add_rows(samples, features, X, stride, y, weight, first, last, step, stop, theta, d, squared, room, near):
+def pass_of_rows(samples, features, data, rows, steps, theta, loss, pipeline):
+    X, y, weight, stride, d, (first, last) = data.X, data.y, data.weight, data.layout.stride, data.d, rows
+    in_flight, partial_gradient = pipeline
     size, width, line, four = lanes_of(samples), lanes_of(features), line_of(X), resized(features, 4)
     weighted, sums = weight.size > 0, no_sums(samples)
     whole = d // width * width
     inside = lane_numbers(features) < d - whole
-    logits = load(samples, room, 2 * size)
-    for g in range(step, stop):
+    logits = load(samples, in_flight, 2 * size)
+    for g in range(steps[0], steps[1]):
         row = first + (g - 1) * size
         if g > 0 and row < last:
             at = min(row, last - size)
-            label, share = load(samples, y, at), splat(samples, 1.0)
+            label, own = load(samples, y, at), splat(samples, 1.0)
             prefetch(y, at + LABELS_AHEAD, 1)
             if weighted:
-                share = load(samples, weight, at)
+                own = load(samples, weight, at)
             live = lane_numbers(samples) >= row - at
-            slope, sums = slopes_of(logits, label, share, weighted, live, squared, sums)
-            store(room, g % 2 * size, slope)
+            slope, sums = slopes_of(loss, logits, label, own, weighted, live, sums)
+            store(in_flight, g % 2 * size, slope)
         other = (g + 1) % 2 * size
         behind = min(first + max(0, g - 2) * size, last - size) * stride
         ahead = min(first + g * size, last - size) * stride
@@ -122,9 +140,9 @@ def add_rows(samples, features, X, stride, y, weight, first, last, step, stop, t
             fetched += size * width
             part = in_every_row(four, splat(features, 0.0))
             for r in range(0, size, 4):
-                slope = in_every_column(features, load(four, room, other + r))
+                slope = in_every_column(features, load(four, in_flight, other + r))
                 part = fma(load_rows(four, features, X, behind + r * stride + j, stride), slope, part)
-            store(near, j, load(features, near, j) + column_totals(features, part))
+            store(partial_gradient, j, load(features, partial_gradient, j) + column_totals(features, part))
         if whole < d:
             w = in_every_row(samples, load(features, theta, whole))
             products = fma(load_rows_where(samples, features, X, ahead + whole, stride, inside), w, products)
@@ -132,10 +150,32 @@ def add_rows(samples, features, X, stride, y, weight, first, last, step, stop, t
                 prefetch(X, fetched + k, 1)
             part = in_every_row(four, splat(features, 0.0))
             for r in range(0, size, 4):
-                slope = in_every_column(features, load(four, room, other + r))
+                slope = in_every_column(features, load(four, in_flight, other + r))
                 x = load_rows_where(four, features, X, behind + r * stride + whole, stride, inside)
                 part = fma(x, slope, part)
-            store(near, whole, load(features, near, whole) + column_totals(features, part))
+            last_gradient = load(features, partial_gradient, whole) + column_totals(features, part)
+            store(partial_gradient, whole, last_gradient)
         logits = row_totals(samples, products) + theta[d]
-    store(room, 2 * size, logits)
+    store(in_flight, 2 * size, logits)
     return sums
+
+
+def plain_pass(X, y, theta, size):
+    """Loss and gradient (d + 1,) by the same steps, a group of `size` rows as one NumPy array: the algorithm to read
+    first."""
+    n, d = X.shape
+    groups = -(-n // size)
+    value, gradient, logits, slopes = 0.0, np.zeros(d + 1), {}, {}
+    for g in range(groups + 2):
+        if g - 2 >= 0:
+            rows = X[(g - 2) * size : (g - 1) * size]
+            gradient[:d] += slopes[g - 2] @ rows
+            gradient[d] += slopes[g - 2].sum()
+        if 0 <= g - 1 < groups:
+            z, label = logits[g - 1], y[(g - 1) * size : g * size]
+            e = np.exp(-np.abs(z))
+            value += np.log(np.prod(1 + e)) + ((1 - label) * np.maximum(z, 0) + label * np.maximum(-z, 0)).sum()
+            slopes[g - 1] = 1 / (1 + np.exp(-z)) - label
+        if g < groups:
+            logits[g] = X[g * size : (g + 1) * size] @ theta[:d] + theta[d]
+    return value, gradient

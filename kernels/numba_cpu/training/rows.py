@@ -14,24 +14,29 @@ from kernels.numba_cpu.vector.memory import load, load_where, prefetch, store
 from kernels.numba_cpu.vector.operators import fma, lane_numbers, splat, total
 from kernels.numba_cpu.vector.vector_type import halved, lanes_of, line_of, registers_of, resized
 
-AHEAD = 256  # cache lines from a block to what is prefetched meanwhile, or the next block if that is further
+PREFETCH_LINES = 256  # cache lines from a block to what is prefetched meanwhile, or the next block if that is further
 LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are prefetched
 
 
 @njit(forceinline=True)
 def logits_of_rows(X, first, stride, rows, theta, d, z):
     """As `logits_of_block`; few rows at a time, so that memory is read almost in order."""
-    logits_by(halved(registers_of(theta, 1)), registers_of(theta, 2), X, first, stride, rows, theta, d, z)
+    samples, features = halved(registers_of(theta, 1)), registers_of(theta, 2)
+    logits_of_vectors(samples, features, X, stride, (first, rows), theta, d, z)
 
 
 @njit(forceinline=True)
 def logits_of_short_rows(X, first, stride, rows, theta, d, z):
-    logits_by(registers_of(theta, 1), registers_of(theta, 1), X, first, stride, rows, theta, d, z)
+    samples, features = registers_of(theta, 1), registers_of(theta, 1)
+    logits_of_vectors(samples, features, X, stride, (first, rows), theta, d, z)
 
 
 @njit(forceinline=True)
-def logits_by(samples, features, X, first, stride, rows, theta, d, z):
-    """As `logits_of_block`, and half of the prefetching; by vectors `features` of as many rows as `samples` holds."""
+def logits_of_vectors(samples_type, features_type, X, stride, span, theta, d, z):
+    """z = x w + b of the rows `span`, the first and how many, and half of the prefetching: by vectors of features, of as
+    many rows at a time as a vector of samples has lanes."""
+    first, rows = span
+    samples, features = samples_type, features_type
     at_once, width = lanes_of(samples), lanes_of(features)
     whole = d // width * width
     live = lane_numbers(features) < d - whole
@@ -61,7 +66,7 @@ def logits_of_last(at_once, X, first, stride, rows, theta, d, z):
 @njit(forceinline=True)
 def elements_ahead(X, stride, rows):
     """How far from a block's start to prefetch: what follows the block, or further."""
-    return max(rows * stride, AHEAD * line_of(X))
+    return max(rows * stride, PREFETCH_LINES * line_of(X))
 
 
 @njit(forceinline=True)
@@ -79,32 +84,35 @@ def logit(X, index, theta, d):
 @njit(forceinline=True)
 def add_rows(X, first, stride, rows, slopes, d, gradient):
     """As `add_block`."""
-    add_by(registers_of(gradient, 2), X, first, stride, rows, slopes, d, gradient)
+    add_vectors(registers_of(gradient, 2), X, first, stride, rows, slopes, d, gradient)
 
 
 @njit(forceinline=True)
 def add_short_rows(X, first, stride, rows, slopes, d, gradient):
-    add_by(registers_of(gradient, 1), X, first, stride, rows, slopes, d, gradient)
+    add_vectors(registers_of(gradient, 1), X, first, stride, rows, slopes, d, gradient)
 
 
 @njit(forceinline=True)
-def add_by(features, X, first, stride, rows, slopes, d, gradient):
-    """As `add_block`, and the other half of the prefetching; by vectors `features`."""
+def add_vectors(features, X, first, stride, rows, slopes, d, gradient):
+    """Adds slope x of these rows to `gradient`, and does the other half of the prefetching: by vectors of the type
+    `features`."""
     width = lanes_of(features)
     whole = d // width * width
     start = first * stride
     ahead = start + elements_ahead(X, stride, rows) + rows * d // 2
     for j in range(0, whole, width):
-        add_features(features, X, start + j, stride, rows, slopes, None, gradient, j, ahead)
+        add_features(features, X, (start + j, stride, rows), slopes, None, gradient, j, ahead)
         ahead += rows * width // 2
     if whole < d:
         live = lane_numbers(features) < d - whole
-        add_features(features, X, start + whole, stride, rows, slopes, live, gradient, whole, ahead)
+        add_features(features, X, (start + whole, stride, rows), slopes, live, gradient, whole, ahead)
 
 
 @njit(forceinline=True)
-def add_features(features, X, start, stride, rows, slopes, live, gradient, j, ahead):
-    """A vector of the gradient, at `j`; `live` says which of its lanes, None all of them."""
+def add_features(features, X, block, slopes, live, gradient, j, ahead):
+    """Adds to a vector of the gradient, at `j`, from a block of rows, its flat index, their stride and number; `live`
+    says which lanes, None all of them."""
+    start, stride, rows = block
     samples = resized(features, 4)
     at_once = lanes_of(samples)
     sums = in_every_row(samples, splat(features, 0.0))

@@ -1,19 +1,29 @@
 """Training on the CPU: minibatch gradient descent, the whole run in one kernel.
 
-Steps of several features take loss and gradient from `gradient.py`; those of one feature have their own form, in
-`one_feature.py`. Parameters and sums are float64 whatever the dtype of the data.
+Steps of several features take loss and gradient from `gradient`; those of one feature have their own form, in
+`one_feature`. Parameters and sums are float64 whatever the dtype of the data.
 """
 
 import math
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from kernels.losses import CODES
 from kernels.numba_cpu.runtime.launch import read_only, serial_kernel
-from kernels.numba_cpu.training.gradient import SPAN, add_by_blocks, add_span, loss_and_gradient, operations
-from kernels.numba_cpu.training.layouts import SPARE, flat, flattenable, padded, rows_in_block
-from kernels.numba_cpu.training.one_feature import NO_MARGINS, next_kept, run_one_feature
+from kernels.numba_cpu.training.gradient import SPAN, Scratch, add_by_blocks, add_span, operations
+from kernels.numba_cpu.training.gradient import sums as sums_over
+from kernels.numba_cpu.training.layouts import (
+    PADDING_LANES,
+    Data,
+    as_flat,
+    padded_theta,
+    rows_in_block,
+    with_unit_stride,
+)
+from kernels.numba_cpu.training.one_feature import NO_MARGINS, run_one_feature
+from kernels.numba_cpu.training.steps import Rates, Record, State, Steps, next_record
 
 LARGEST = {char: float(np.finfo(char).max) for char in "fd"}
 LAUNCH_OPERATIONS = 5_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
@@ -21,11 +31,22 @@ LARGE_BATCH = 1_000_000  # multiply-adds that are worth all threads
 GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 
 
+class Run(NamedTuple):
+    """What stays the same in all steps: samples X (n, d), y and weights (n,) or None, the code of their loss, rates, and
+    which parameters are trained (d + 1,), 1 or 0, or None for all."""
+
+    samples: tuple
+    loss: int
+    rates: Rates
+    trained: np.ndarray | None
+
+
 @njit(forceinline=True)
-def descended(theta, gradient, share, rates, trained, largest, velocity):
-    """Takes a step along `share` times the gradient, of the parameters `trained` (d + 1,), 1 or 0, or of all for None;
-    False, with `theta` and `velocity` as they were, where that would leave the range of the dtype."""
-    lr, momentum, decay = rates
+def descended(gradient, share, rates, trained, state):
+    """Takes a step along `share` times the gradient, which becomes the velocity, of the parameters `trained`; False,
+    with the state as it was, where that would leave the range of the dtype."""
+    lr, momentum, decay, largest = rates
+    theta, velocity = state
     inside = True
     for j in range(gradient.size):
         moving = momentum * velocity[j] + decay * theta[j] + share * gradient[j]
@@ -41,125 +62,108 @@ def descended(theta, gradient, share, rates, trained, largest, velocity):
 
 
 @njit
-def mean_of_batch(X, layout, y, weights, begin, end, theta, squared, block, gradient):
+def mean_of_batch(data, begin, end, theta, loss, gradient):
     """Writes the gradient of the mean over the samples [begin, end) to `gradient` (d + 1,); returns the mean of their
     losses. No sum of samples goes beyond the range before it is divided by their number."""
     share = np.empty(end)  # pages before the batch are never touched
     share[begin:] = 1.0 / (end - begin)
-    if weights.size > 0:
-        share[begin:] *= weights[begin:end]
+    if data.weight.size > 0:
+        share[begin:] *= data.weight[begin:end]
     gradient[:] = 0.0
-    return add_by_blocks(X, layout, y, share, begin, end, theta, squared, block, gradient)
+    shared = Data(data.X, data.layout, data.d, data.y, share, data.block)
+    return add_by_blocks(shared, begin, end, theta, loss, gradient)
 
 
 @serial_kernel
-def run_features(
-    X,
-    layout,
-    block,
-    y,
-    weight,
-    trained,
-    begin,
-    first,
-    last,
-    batch_size,
-    rates,
-    squared,
-    largest,
-    theta,
-    velocity,
-    every,
-    ws,
-    bs,
-    losses,
-):
-    """As `run_one_feature`, for any number of features, on X as `flat` gives it, `block` rows at a time, with weights
-    (n,) of the samples or None, and of parameters `trained` (d + 1,), 1, or 0 where they stay, or None."""
-    n, d = y.size, velocity.size - 1
-    gradient, near, z = np.empty(d + 1), np.empty(theta.size), np.zeros(block + SPARE)
-    weights = y[:0] if weight is None else weight
-    kept, wait = next_kept(first, every)
+def run_features(data, trained, steps, rates, loss, state, record):
+    """As `run_one_feature`, for any number of features, and of parameters `trained` (d + 1,), 1, or 0 where they stay,
+    or None."""
+    n, d, largest = data.y.size, data.d, rates.largest
+    theta = state.theta
+    begin, first, last, batch_size = steps
+    gradient = np.empty(d + 1)
+    scratch = Scratch(np.zeros(data.block + PADDING_LANES), np.empty(theta.size))
+    at, wait = next_record(first, record.every)
     for step in range(first, last):
         end = min(begin + batch_size, n)
-        loss, gradient[:] = 0.0, 0.0
+        value, gradient[:] = 0.0, 0.0
         for row in range(begin, end, SPAN):  # in a function of its own, counting references takes 0.1 us a step
-            stop = min(row + SPAN, end)
-            loss += add_span(X, layout, y, weights, row, stop, theta, squared, block, z, near, gradient)
+            value += add_span(data, row, min(row + SPAN, end), theta, loss, scratch, gradient)
         share = 1.0 / (end - begin)
-        loss *= share
-        if not (loss <= largest and descended(theta, gradient, share, rates, trained, largest, velocity)):
+        value *= share
+        if not (value <= largest and descended(gradient, share, rates, trained, state)):
             # sums, or the logits of samples that are right, may be beyond the range where means aren't
-            loss = mean_of_batch(X, layout, y, weights, begin, end, theta, squared, block, gradient)
-            if not (loss <= largest and descended(theta, gradient, 1.0, rates, trained, largest, velocity)):
+            value = mean_of_batch(data, begin, end, theta, loss, gradient)
+            if not (value <= largest and descended(gradient, 1.0, rates, trained, state)):
                 return step
         wait -= 1
         if wait == 0:
-            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss
-            kept, wait = kept + 1, every
+            record.w[at], record.b[at], record.loss[at] = theta[:d], theta[d], value
+            at, wait = at + 1, record.every
         begin = end if end < n else 0
     return -1
 
 
-def run_small_batches(samples, order, first, last, batch_size, trained, *settings, ahead):
-    """Launches `run_one_feature` or, for what that can't, `run_features`; `order` is that of the samples, X, y and
-    weights or None, or None if they are in order."""
-    n, d = samples[0].shape
-    alone = d == 1 and samples[2] is None and trained is None
-    begin = first % -(-n // batch_size) * batch_size
+def run_small_batches(run, order, steps, state, record, next_margins):
+    """Launches `run_one_feature` or, for what that can't, `run_features`, for the steps [first, last); `order` is that of
+    the samples, or None if they are in order. Returns the number of the step that failed, or -1."""
+    first, last, batch_size = steps
+    n, d = run.samples[0].shape
+    alone = d == 1 and run.samples[2] is None and run.trained is None
+    begin, samples = first % -(-n // batch_size) * batch_size, run.samples
     if order is not None:
         batches = last - first + alone  # margins of one feature are computed a batch ahead
         samples, begin = taken(samples, order[begin : begin + batches * batch_size]), 0
-    (X, y, weight), steps = samples, (begin, first, last, batch_size)
+    (X, y, weight), where = samples, Steps(begin, *steps)
     if alone:
-        return run_one_feature(read_only(X[:, 0]), y, *steps, *settings, ahead)
-    data, layout = flat(X, np.dtype(np.float64))
-    return run_features(data, layout, rows_in_block(X, layout), y, weight, trained, *steps, *settings)
+        return run_one_feature(read_only(X[:, 0]), y, where, run.rates, CODES[run.loss], state, record, next_margins)
+    flat, layout = as_flat(X, np.dtype(np.float64))
+    data = Data(flat, layout, d, y, y[:0] if weight is None else weight, rows_in_block(X, layout))
+    return run_features(data, run.trained, where, run.rates, CODES[run.loss], state, record)
 
 
-def run_large_batches(
-    samples, order, first, last, batch_size, trained, rates, squared, largest, theta, velocity, every, ws, bs, losses
-):
+def run_large_batches(run, order, steps, state, record, next_margins):
     """As `run_small_batches`, for batches so large that all threads share each, and Ctrl-C can't wait for its end."""
-    n, d = samples[0].shape
-    lr, momentum, decay = rates
+    first, last, batch_size = steps
+    n, d = run.samples[0].shape
+    (lr, momentum, decay, largest), (theta, velocity) = run.rates, state
     for step in range(first, last):
         begin = step % -(-n // batch_size) * batch_size
         end = min(begin + batch_size, n)
-        loss, gradient = means_of_large_batch(samples, order, begin, end, theta[: d + 1], squared)
+        loss, gradient = means_of_large_batch(run, order, begin, end, theta[: d + 1])
         with np.errstate(over="ignore", invalid="ignore"):
             moving = momentum * velocity + decay * theta[: d + 1] + gradient
-            moving *= 1.0 if trained is None else trained
+            moving *= 1.0 if run.trained is None else run.trained
             moved = theta[: d + 1] - lr * moving
         if not (loss <= largest and np.abs(moved).max() <= largest):
             return step
         velocity[:], theta[: d + 1] = moving, moved
-        if every and (step + 1) % every == 0:
-            kept = step // every
-            ws[kept], bs[kept], losses[kept] = theta[:d], theta[d], loss
+        if record.every and (step + 1) % record.every == 0:
+            at = step // record.every
+            record.w[at], record.b[at], record.loss[at] = theta[:d], theta[d], loss
     return -1
 
 
-def means_of_large_batch(samples, order, begin, end, theta, squared):
+def means_of_large_batch(run, order, begin, end, theta):
     """Mean loss, and gradient (d + 1,) of the mean, though sums may be beyond the range."""
     for share in (None, 0.5 ** (end - begin).bit_length()):
-        loss, gradient = sums_of_large_batch(samples, order, begin, end, theta, squared, share)
+        loss, gradient = sums_of_large_batch(run, order, begin, end, theta, share)
         if math.isfinite(loss) and np.isfinite(gradient).all():
             break
     parts = (end - begin) * (share or 1.0)
     return loss / parts, gradient / parts
 
 
-def sums_of_large_batch(samples, order, begin, end, theta, squared, share):
+def sums_of_large_batch(run, order, begin, end, theta, share):
     """Sums of losses and gradients (d + 1,), times a share of the weights, or these themselves for None."""
     loss, gradient = 0.0, np.zeros(len(theta))
-    at_once = end - begin if order is None else max(1, GATHERED // samples[0].shape[1])
+    at_once = end - begin if order is None else max(1, GATHERED // run.samples[0].shape[1])
     for first in range(begin, end, at_once):
         some = slice(first, min(first + at_once, end))
-        X, y, weight = taken(samples, some if order is None else order[some])
+        X, y, weight = taken(run.samples, some if order is None else order[some])
         if share is not None:
             weight = np.full_like(y, share) if weight is None else weight * y.dtype.type(share)
-        loss_of_rows, gradient_of_rows = loss_and_gradient(X, y, weight, theta, squared)
+        loss_of_rows, gradient_of_rows = sums_over(X, y, theta, weight, run.loss)
         loss, gradient = loss + loss_of_rows, gradient + gradient_of_rows
     return loss, gradient
 
@@ -207,20 +211,22 @@ def sgd_run_(
     that are, else 0, or None."""
     n, d = X.shape
     steps = epochs * -(-n // batch_size)
-    kept = steps // history if history else 0
-    path = np.empty((kept, d), X.dtype), np.empty(kept, X.dtype), np.empty(kept, X.dtype)
-    velocity, theta = state[0], padded(state[1, :d], state[1, d:], np.float64)
-    rates = lr, momentum, weight_decay
-    settings = trained, rates, loss == "mse", LARGEST[X.dtype.char], theta, velocity, min(history, steps + 1), *path
+    records = steps // history if history else 0
+    path = np.empty((records, d), X.dtype), np.empty(records, X.dtype), np.empty(records, X.dtype)
+    at = State(padded_theta(state[1, :d], state[1, d:], np.float64), state[0])
+    record = Record(min(history, steps + 1), *path)
     work = operations(batch_size, d)
     large = work >= LARGE_BATCH
-    take_steps = run_large_batches if large else partial(run_small_batches, ahead=NO_MARGINS.copy())
+    take_steps = run_large_batches if large else run_small_batches
     if not large and shuffle_seed is None:  # launches are short: none is to copy all the data
-        X = np.ascontiguousarray(X) if d == 1 else flattenable(X)
-    samples, at_once = (X, read_only(y), None if weight is None else read_only(weight)), LAUNCH_OPERATIONS // work
-    for order, first, last in launches(n, batch_size, epochs, shuffle_seed, first_epoch, max(1, at_once)):
-        failed = take_steps(samples, order, first, last, batch_size, *settings)
-        state[1] = theta[: d + 1]
+        X = np.ascontiguousarray(X) if d == 1 else with_unit_stride(X)
+    samples = X, read_only(y), None if weight is None else read_only(weight)
+    rates = Rates(lr, momentum, weight_decay, LARGEST[X.dtype.char])
+    run = Run(samples, loss, rates, trained)
+    at_once, next_margins = max(1, LAUNCH_OPERATIONS // work), NO_MARGINS.copy()
+    for order, first, last in launches(n, batch_size, epochs, shuffle_seed, first_epoch, at_once):
+        failed = take_steps(run, order, (first, last, batch_size), at, record, next_margins)
+        state[1] = at.theta[: d + 1]
         if failed >= 0:
             raise FloatingPointError(
                 f"sgd_run_: step {failed + 1} of {steps} leaves the range of {X.dtype} (lr = {lr}); "

@@ -14,8 +14,8 @@ def two_sum(x, y):
 
 
 @njit(forceinline=True)
-def add_compensated(vector, sums, carries, index, value):
-    """Adds to a running sum in two arrays, sum and what it lost."""
-    total, lost = two_sum(load(vector, sums, index), value)
-    store(sums, index, total)
-    store(carries, index, load(vector, carries, index) + lost)
+def add_compensated(vector, totals, compensation, index, value):
+    """Adds to a running sum in two arrays, total and what it lost (Neumaier)."""
+    total, lost = two_sum(load(vector, totals, index), value)
+    store(totals, index, total)
+    store(compensation, index, load(vector, compensation, index) + lost)

@@ -14,7 +14,7 @@ from kernels.numba_cpu.vector.vector_type import Vector, llvm_type
 def rows_loaded(rows, columns, array, mask=None):
     """Signature and code of `load_rows` and `load_rows_where`."""
     row, count = columns.instance_type, rows.instance_type.lanes
-    stored = row.of(array.dtype)
+    stored = row.with_dtype(array.dtype)
     check_contiguous(array)
 
     def emit(context, builder, sig, args):

@@ -21,7 +21,7 @@ def check_contiguous(array):
 
 def vector_pointer(context, builder, vector, array_type, array, index):
     """The type that `vector` has in an array, and a pointer to the one at `index`."""
-    stored = vector.of(array_type.dtype)
+    stored = vector.with_dtype(array_type.dtype)
     pointer = element_pointer(context, builder, array_type, array, index)
     return stored, builder.bitcast(pointer, llvm_type(stored).as_pointer())
 

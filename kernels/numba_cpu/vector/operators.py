@@ -85,7 +85,7 @@ define_operator(operator.rshift, lambda builder, real, x, y: builder.ashr(x, y))
 
 
 for symbol, function in (("<", operator.lt), (">", operator.gt), (">=", operator.ge), ("==", operator.eq)):
-    define_operator(function, comparison(symbol), lambda vector: vector.of(types.boolean))
+    define_operator(function, comparison(symbol), lambda vector: vector.with_dtype(types.boolean))
 
 
 @intrinsic
@@ -114,7 +114,7 @@ def fma(typing, x, y, z):
 def lane_numbers(typing, vector):
     """0, 1, 2, ... as an integer vector; for a float vector, one of integers of the same size."""
     given = vector.instance_type
-    integers = given.of(SAME_SIZE_INT.get(given.dtype, given.dtype))
+    integers = given.with_dtype(SAME_SIZE_INT.get(given.dtype, given.dtype))
 
     def emit(context, builder, sig, args):
         return ir.Constant(llvm_type(integers), list(range(integers.lanes)))
@@ -130,7 +130,7 @@ def absolute(typing, x):
 @intrinsic
 def select(typing, mask, x, y):
     """`x` where the mask is set, `y` elsewhere."""
-    vector = common_vector((x, y)) or mask.of(x)
+    vector = common_vector((x, y)) or mask.with_dtype(x)
 
     def emit(context, builder, sig, args):
         x, y = (as_vector(context, builder, args[k], sig.args[k], vector) for k in (1, 2))
@@ -142,21 +142,21 @@ def select(typing, mask, x, y):
 @intrinsic
 def bits(typing, x):
     """The bit pattern of a float vector, as integers of the same size."""
-    integers = x.of(SAME_SIZE_INT[x.dtype])
+    integers = x.with_dtype(SAME_SIZE_INT[x.dtype])
     return integers(x), lambda context, builder, sig, args: builder.bitcast(args[0], llvm_type(integers))
 
 
 @intrinsic
 def from_bits(typing, x):
     """The float vector with these bit patterns."""
-    reals = x.of(SAME_SIZE_FLOAT[x.dtype])
+    reals = x.with_dtype(SAME_SIZE_FLOAT[x.dtype])
     return reals(x), lambda context, builder, sig, args: builder.bitcast(args[0], llvm_type(reals))
 
 
 @intrinsic
 def to_float(typing, x):
     """Integers converted to floats of the same size."""
-    reals = x.of(SAME_SIZE_FLOAT[x.dtype])
+    reals = x.with_dtype(SAME_SIZE_FLOAT[x.dtype])
     return reals(x), lambda context, builder, sig, args: builder.sitofp(args[0], llvm_type(reals))
 
 
@@ -185,7 +185,7 @@ def scaled(typing, x, exponent):
 
 
 @intrinsic
-def lanes_set(typing, mask):
+def count_true(typing, mask):
     """How many lanes of a mask are set."""
 
     def emit(context, builder, sig, args):
@@ -199,12 +199,12 @@ def lanes_set(typing, mask):
 @intrinsic
 def to_float64(typing, x):
     """The lanes of a float vector as float64."""
-    wide = x.of(types.float64)
+    wide = x.with_dtype(types.float64)
     return wide(x), lambda context, builder, sig, args: widened(builder, args[0], x, wide)
 
 
 @intrinsic
-def in_all_lanes(typing, x):
+def broadcast_each_lane(typing, x):
     """For each lane of a vector, the vector that has it in all lanes."""
 
     def emit(context, builder, sig, args):

@@ -26,7 +26,7 @@ class Vector(types.Type):
     def key(self):
         return self.dtype, self.lanes
 
-    def of(self, dtype):
+    def with_dtype(self, dtype):
         """The vector of as many lanes of another scalar type."""
         return Vector(dtype, self.lanes)
 

@@ -1,0 +1,43 @@
+"""Surfaces as every backend evaluates them: what directly, what at nodes to be interpolated, and in which order."""
+
+from kernels.progress import counted
+from kernels.quantities import QUANTITIES
+
+
+def evaluate(backend, group, axes, outputs, choice, report):
+    """Writes the quantities of a Group over axes (s, t) to `outputs`, {quantity: array}, as `choice` says.
+
+    `report` is called with (done, total), which count evaluations, points times samples.
+    """
+    body, nodes = backend.surface(), backend.interpolation()
+    samples, summary, asked, _ = group
+    smooth = {name: outputs[name] for name in asked.names if choice.interpolation and QUANTITIES[name].smooth}
+    direct = {name: outputs[name] for name in asked.names if name not in smooth}
+    at_points = summary.n * axes[0].size * axes[1].size
+    evaluations = at_points * len(body.passes(direct, asked.loss, samples.weighted))
+    if not smooth:
+        body.evaluate(samples, summary, *axes, direct, asked.loss, counted(report, evaluations))
+        return
+    device = getattr(outputs[asked.names[0]], "device", None)
+    s, t = (nodes.axis_of(*axis, device) for axis in zip(axes, choice.interpolation[:2], strict=True))
+    advance = counted(report, evaluations + evaluations_at_nodes(backend, group, smooth, s, t, choice.line))
+    if direct:
+        body.evaluate(samples, summary, *axes, direct, asked.loss, advance)
+    values = {name: nodes.empty_values(out, s, t) for name, out in smooth.items()}
+    at_nodes = samples, summary, s.nodes, t.nodes, values, asked.loss
+    if choice.line is None:
+        body.evaluate(*at_nodes, advance)
+    else:
+        nodes.evaluate_compressed(*at_nodes, choice.line, advance)
+    for name, out in smooth.items():
+        nodes.fill(values[name], s, t, out, QUANTITIES[name].floor)
+
+
+def evaluations_at_nodes(backend, group, names, s, t, line):
+    """How many there are of the nodes of both axes, with samples that may be compressed along a line."""
+    samples, summary, asked, _ = group
+    points, body = len(s.nodes) * len(t.nodes), backend.surface()
+    if line is None:
+        return summary.n * points * len(body.passes(names, asked.loss, samples.weighted))
+    compressed = backend.interpolation().compressed_samples(line, asked)
+    return summary.n + compressed * points * len(body.passes(names, asked.loss, True))

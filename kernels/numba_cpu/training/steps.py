@@ -1,0 +1,46 @@
+"""What the steps of a run have: rates, parameters, and a record of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+
+class Rates(NamedTuple):
+    """The learning rate, the momentum, the weight decay, and the largest loss or parameter allowed."""
+
+    lr: float
+    momentum: float
+    decay: float
+    largest: float
+
+
+class Steps(NamedTuple):
+    """The steps [first, last) of a run, the first from the row `begin`."""
+
+    begin: int
+    first: int
+    last: int
+    batch_size: int
+
+
+class State(NamedTuple):
+    """Parameters (w, b), padded, and the velocity (d + 1,) of the last step taken; float64."""
+
+    theta: np.ndarray
+    velocity: np.ndarray
+
+
+class Record(NamedTuple):
+    """Parameters after `every` so many steps, none for 0, and the loss before: w (k, d), b (k,), loss (k,)."""
+
+    every: int
+    w: np.ndarray
+    b: np.ndarray
+    loss: np.ndarray
+
+
+@njit(forceinline=True)
+def next_record(first, every):
+    """Of the steps from `first`: the place in the record of the next one that is recorded, and how many until then."""
+    return (first // every, every - first % every) if every > 0 else (0, 0)

@@ -1,0 +1,72 @@
+"""Planes of parameter space: the public function."""
+
+import numpy as np
+
+from kernels import backends
+from kernels.arguments import arrays, dataset, models
+from kernels.arguments.samples import check_reiterable
+from kernels.results import LogitPlane
+
+FEATURES_AT_ONCE = 2**22  # values of X that are widened: 32 MB of float64, small beside any memory
+
+
+def logit_plane(X, center, s_direction, t_direction, *, backend=None):
+    """Logits of a d-dimensional model on a plane of its parameters, theta = center + s s_direction + t t_direction.
+
+    X  features (n, d), float32 or float64, a scipy.sparse matrix or array among them; or batches (X, y) that can be
+       iterated over again, such as a DataLoader
+    center, s_direction, t_direction  (d + 1,), the weights and then the bias
+
+    Returns LogitPlane(offset, s_slope, t_slope), each (n,) in the dtype of X, computed in float64 and rounded once:
+    logits are offset + s s_slope + t t_slope, so from here on the cost doesn't depend on d. Of batches it returns the
+    blocks (LogitPlane, y) that `surface_on_plane` takes with y=None; they are computed anew in each pass, and nothing
+    is kept. Every backend makes the same matrix product; a few MB of X are widened at a time, so X may be a np.memmap.
+    Raises ValueError or TypeError that name a wrong argument.
+    """
+    if is_batches(X):
+        backends.chosen(backend)
+        return PlaneBlocks(X, (center, s_direction, t_direction))
+    backends.chosen(backend, X=X)
+    sparse = arrays.is_sparse(X)
+    features = dataset.sparse_features("X", X) if sparse else dataset.features("X", X)
+    given = {"center": center, "s_direction": s_direction, "t_direction": t_direction}
+    thetas = np.stack([models.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
+    return LogitPlane(*(arrays.as_kind_of(X, field) for field in logits_of(features, thetas, at_once=sparse)))
+
+
+def logits_of(features, thetas, at_once):
+    """Logits (3, n), in the dtype of the features and where they are, at thetas (d + 1, 3), float64."""
+    n, d = features.shape
+    logits = arrays.empty((3, n), arrays.dtype_of(features), [features])
+    at = arrays.as_kind_of(features, thetas) if arrays.is_tensor(features) else thetas
+    rows = n if at_once else max(1, FEATURES_AT_ONCE // d)
+    for start in range(0, n, rows):
+        some = features[start : start + rows]
+        wide = some.double() if arrays.is_tensor(some) else some
+        logits[:, start : start + rows] = (wide @ at[:-1] + at[-1]).T
+    return logits
+
+
+def is_batches(X):
+    """Whether X is batches (X, y) and not features: no array of any kind, no nested list of numbers."""
+    if arrays.is_tensor(X) or arrays.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
+        return False
+    if not isinstance(X, (list, tuple)):
+        return True
+    first = X[0] if len(X) else None  # a list, if a DataLoader made it
+    return isinstance(first, tuple) or (isinstance(first, list) and len(first) > 0 and np.ndim(first[0]) == 2)
+
+
+class PlaneBlocks:
+    """The blocks (LogitPlane, y) of batches (X, y), made as they are iterated over."""
+
+    def __init__(self, batches, thetas):
+        check_reiterable("X", batches)
+        self.batches, self.thetas = batches, thetas
+
+    def __iter__(self):
+        for batch in self.batches:
+            if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
+                accepted = "features (n, d), or batches (X, y)"
+                raise TypeError(f"X is a stream of {type(batch).__name__}; accepted: {accepted}")
+            yield logit_plane(batch[0], *self.thetas), batch[1]
