@@ -5,6 +5,8 @@ Packages of backends import nothing heavy by themselves.
 
 from typing import Any
 
+import numpy as np
+
 from kernels import eager, numba_cpu, torch_cuda
 from kernels.arguments import arrays, devices, numbers
 from kernels.bodies import Backend
@@ -18,12 +20,15 @@ BACKENDS: dict[str, Backend] = {
 
 def chosen(value: Any, **values: Any) -> Backend:
     """The backend asked for by its name, or the one for where arrays are: all on one card or none."""
-    cards = {name: array.device for name, array in values.items() if arrays.is_cuda(array)}
+    cards = {}
+    for name, array in values.items():
+        if not (array is None or type(array) is np.ndarray) and arrays.is_cuda(array):
+            cards[name] = array.device
     default = "torch" if cards else "numba"
-    name = default if value is None else numbers.one_of("backend", value, BACKENDS)
+    chosen_name = default if value is None else numbers.one_of("backend", value, BACKENDS)
     if cards:
-        devices.check_on_card(name, cards, values)
-    return BACKENDS[name]
+        devices.check_on_card(chosen_name, cards, values)
+    return BACKENDS[chosen_name]
 
 
 def arguments_of(body: Backend, *values: Any) -> list[Any]:

@@ -114,8 +114,8 @@ class EnsembleBody(Protocol):
 
 
 class Backend(Protocol):
-    """TENSORS says whether the modules take tensors, else NumPy arrays. Without interpolation, surfaces are evaluated at
-    every point."""
+    """TENSORS says whether the modules take tensors, else NumPy arrays. Without interpolation, surfaces are evaluated
+    at every point."""
 
     TENSORS: bool
 

@@ -9,15 +9,17 @@ def evaluate(backend, group, axes, outputs, choice, report):
 
     `report` is called with (done, total), which count evaluations, points times samples.
     """
-    body, nodes = backend.surface(), backend.interpolation()
+    body = backend.surface()
     samples, summary, asked, _ = group
-    smooth = {name: outputs[name] for name in asked.names if choice.interpolation and QUANTITIES[name].smooth}
-    direct = {name: outputs[name] for name in asked.names if name not in smooth}
+    smooth, direct = {}, {}
+    for name in asked.names:
+        (smooth if choice.interpolation and QUANTITIES[name].smooth else direct)[name] = outputs[name]
     at_points = summary.n * axes[0].size * axes[1].size
     evaluations = at_points * len(body.passes(direct, asked.loss, samples.weighted))
     if not smooth:
         body.evaluate(samples, summary, *axes, direct, asked.loss, counted(report, evaluations))
         return
+    nodes = backend.interpolation()
     device = getattr(outputs[asked.names[0]], "device", None)
     s, t = (nodes.axis_of(*axis, device) for axis in zip(axes, choice.interpolation[:2], strict=True))
     advance = counted(report, evaluations + evaluations_at_nodes(backend, group, smooth, s, t, choice.line))

@@ -36,11 +36,13 @@ def counted(progress, total):
 def in_parts(progress, sizes):
     """Callables for the parts of a call, one after the other, for a `progress` of the whole; each counts to a total of
     its own, which stands for its size."""
+    if len(sizes) == 1:
+        return [progress]
     whole, before, parts = sum(sizes), 0, []
     for size in sizes:
         parts.append(lambda done, total, size=size, before=before: progress(before + size * done // total, whole))
         before += size
-    return parts if len(parts) > 1 else [progress]
+    return parts
 
 
 @contextmanager

@@ -123,6 +123,8 @@ def check_dense(name, value):
 
 
 def float_array(name, value):
+    if type(value) is np.ndarray and value.dtype in FLOATS:
+        return value
     accepted = "float32 or float64"
     array = values_of(name, value, accepted)
     if dtype_of(array).kind != "f":
@@ -137,6 +139,8 @@ def is_finite(array):
 
 
 def check_finite(name, array):
+    if type(array) is np.ndarray and array.ndim == 1 and array.size < MANY and math.isfinite(array.dot(array)):
+        return
     if not (is_cuda(array) or is_finite(array)):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}{list(index)} is {array[index]}; accepted: finite values")
@@ -175,3 +179,8 @@ def is_viewable(array):
 def copied(array):
     """A copy of an array or tensor."""
     return array.clone() if is_tensor(array) else array.copy()
+
+
+def on_host(value):
+    """The same on the CPU, if it is a CUDA tensor."""
+    return value.cpu() if is_cuda(value) else value

@@ -39,7 +39,8 @@ def has_triton(tensor):
 
 
 def check_on_card(backend, cards, values):
-    """Refuses arguments {name: value}, some of them on the devices `cards` {name: device}, that a backend can't take."""
+    """Refuses arguments {name: value}, some of them on the devices `cards` {name: device}, that a backend can't
+    take."""
     for name, device in cards.items():
         if backend != "torch":
             raise ValueError(

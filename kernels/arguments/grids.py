@@ -12,7 +12,9 @@ from kernels.results import LogitPlane
 
 def axis(name, value):
     """A grid axis: 1-D, at least one point, finite, float64, on the host."""
-    array = arrays.array_of(name, value.cpu() if arrays.is_cuda(value) else value)
+    array = value if type(value) is np.ndarray else arrays.array_of(name, arrays.on_host(value))
+    if array.dtype != np.float64:
+        array = arrays.array_of(name, array)
     if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"{name} has shape {array.shape}; accepted: a 1-D axis of at least one point")
     array = array.astype(np.float64)
@@ -63,8 +65,8 @@ def plane_of(value):
 def reach_of_logits(low, high, s, t):
     """How large a logit and a slope of samples, (p, q, r) between `low` and `high` (3,), may be on the grid; refuses
     those whose logits overflow."""
-    most_s, most_t = float(np.abs(s).max()), float(np.abs(t).max())
-    p, q, r = (max(-least, most) for least, most in zip(low.tolist(), high.tolist(), strict=True))
+    most_s, most_t = float(np.maximum.reduce(np.abs(s))), float(np.maximum.reduce(np.abs(t)))
+    p, q, r = np.maximum(-low, high).tolist()
     largest = p + q * most_s + r * most_t
     if math.isinf(largest):  # NaN, which only values on a card can be here, is returned
         raise ValueError(f"s and t reach {most_s:g} and {most_t:g}, where logits overflow; accepted: finite logits")

@@ -86,13 +86,14 @@ def one_of(name, value, accepted):
 def way(method, tol):
     """The method and the tolerance of a surface."""
     one_of("method", method, METHODS)
-    tolerance(tol)
+    if not (type(tol) is float and 1e-13 <= tol < 1):
+        tolerance(tol)
     return method, tol
 
 
 def pos_weight_for(loss, value):
     """The weight of the positive class for a loss by its name, or None."""
-    weight = pos_weight(value)
+    weight = None if value is None else pos_weight(value)
     if weight is not None and not LOSSES[loss].linear_in_label:
         raise ValueError(f"pos_weight is {value}; accepted: None, as loss {loss!r} has no positive part to be weighted")
     return weight

@@ -69,23 +69,32 @@ class ArraySamples:
             self.unit = None
         self.dtype, self.weighted = arrays.dtype_of(plane[0]), weight is not None
         self.arrays = (*plane, y, weight) if self.weighted else (*plane, y)
+        self.only = [self.block(slice(None))] if len(y) <= AT_ONCE else None  # made once for all passes
+
+    @property
+    def named(self):
+        """{name: array}, as arguments are called."""
         names = "plane.offset", "plane.s_slope", "plane.t_slope", "y", "sample_weight"
-        self.named = dict(zip(names, (*plane, y, weight), strict=True))
+        return dict(zip(names, (*self.plane, self.y, self.weight), strict=True))
 
     def __iter__(self):
-        for start in range(0, len(self.y), AT_ONCE):
-            weight = self.part(self.weight, start)
-            if self.unit is not None:
-                weight = weight / self.unit
-            yield Block(*(self.part(field, start) for field in (*self.plane, self.y)), weight)
+        return iter(self.only or map(self.block, self.slices()))
 
-    def part(self, field, start):
-        if field is None:
-            return None
-        some = field[start : start + AT_ONCE] if len(field) == len(self.y) else field
-        if arrays.is_tensor(some):
-            return some.double().contiguous()
-        return np.ascontiguousarray(some, np.float64)
+    def slices(self):
+        return (slice(start, start + AT_ONCE) for start in range(0, len(self.y), AT_ONCE))
+
+    def block(self, some):
+        n, fields = len(self.y), []
+        for field in (*self.plane, self.y, self.weight):
+            if field is not None and len(field) == n:
+                field = field[some]
+            if isinstance(field, np.ndarray):
+                fields.append(np.ascontiguousarray(field, np.float64))
+            else:
+                fields.append(None if field is None else field.double().contiguous())
+        if self.unit is not None:
+            fields[-1] = fields[-1] / self.unit
+        return Block(*fields)
 
 
 class StreamedSamples:
@@ -220,7 +229,7 @@ def check_passes(n, again):
 def broadcast(block):
     """The block with every field (n,)."""
     n = len(block.y)
-    return Block(*(field if field is None or len(field) == n else np.repeat(field, n) for field in block))
+    return Block(*[field if field is None or len(field) == n else field.repeat(n) for field in block])
 
 
 def concatenated(samples):
@@ -230,7 +239,7 @@ def concatenated(samples):
 
 
 def summary_of(samples):
-    parts = [summary_of_block(block) for block in samples]
+    parts = list(map(summary_of_block, samples))
     if len(parts) == 1:
         return parts[0]
     lows, highs = np.array([part.low for part in parts]), np.array([part.high for part in parts])
@@ -242,16 +251,15 @@ def summary_of(samples):
 
 
 def summary_of_block(block):
-    fields, n = block[:3], len(block.y)
-    if arrays.is_tensor(block.y):
+    if not isinstance(block.y, np.ndarray):
         return summary_of_tensors(block)
-    ends = np.array(
-        [
-            [[field[min(k, len(field) - 1)] for field in fields] for k in (along.argmin(), along.argmax())]
-            for along in fields
-        ]
-    )
-    low, high = np.diagonal(ends, axis1=0, axis2=2)
+    n, ends = len(block.y), np.empty((3, 2, 3))
+    for along in range(3):
+        for end, k in enumerate((block[along].argmin(), block[along].argmax())):
+            for field in range(3):
+                values = block[field]
+                ends[along, end, field] = values[k] if len(values) > 1 else values[0]
+    low, high = ends.diagonal(axis1=0, axis2=2)
     return Summary(n, 1, float(n if block.weight is None else block.weight.sum()), low, high, ends)
 
 

@@ -39,7 +39,8 @@ class Choice(NamedTuple):
 def choose(group, s, t, method, tol):
     """The method for a Group of quantities and samples, on checked axes in any order."""
     samples, summary, asked, grown = group
-    asked = asked.smooth
+    if method != "direct":
+        asked = asked.smooth
     if method == "direct" or tol == 0 or not asked.names:
         return direct("every sample is evaluated at every point, as asked")
     evaluation = cost_of_point(summary, samples.weighted, asked)
@@ -131,6 +132,6 @@ def cost_of_point(summary, weighted, asked):
     """Multiply-adds of all samples at one point, for all the quantities."""
     by_products = POLYNOMIAL if summary.low[2] == summary.high[2] else PRODUCT
     in_products = asked.loss == "bce" and not weighted
-    singly = not in_products or any(name != "loss" for name in asked.names)
     products = in_products and "loss" in asked.names
+    singly = not products or len(asked.names) > 1
     return summary.n * (products * by_products + singly * ELEMENTWISE) + LOGARITHM + singly * SUMS

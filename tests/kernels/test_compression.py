@@ -6,6 +6,7 @@ from numpy.polynomial import chebyshev
 
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.samples import ArraySamples, summary_of
+from kernels.quantities import Asked
 from kernels.mathematics import compression
 from kernels.numba_cpu.grid import moments
 from tests.oracle import assert_surface_close
@@ -93,7 +94,7 @@ def test_one_sample_off_the_line_is_noticed():
 
 def line_of(plane, y, weight, tol):
     samples = ArraySamples(plane, y, weight, like=None)
-    return samples, compression.line_through(summary_of(samples), AXIS, AXIS, QUANTITIES, tol)
+    return samples, compression.line_through(summary_of(samples), AXIS, AXIS, Asked(QUANTITIES, "bce"), tol)
 
 
 @pytest.mark.parametrize("labels", ["noisy", "soft", "zeros", "ones", "nearly zeros"])
@@ -108,7 +109,7 @@ def test_moments_of_all_classes_at_once(labels):
     for two_moments, share in zip(of_classes[:, :2], (WEIGHT * (1 - y), WEIGHT * y), strict=True):
         want = share @ np.stack([np.ones(N), xi], axis=1)
         np.testing.assert_allclose(two_moments, want, rtol=0, atol=1e-14 * share.sum())
-    block = compression.nodes_of_line(of_classes, line, by_class=False)
+    block = compression.nodes_of_line(of_classes, line, False)
     powers = chebyshev.chebvander((Q - line.middle[1]) / line.direction[1], line.nodes - 1)
     of_nodes = chebyshev.chebvander((block.q - line.middle[1]) / line.direction[1], line.nodes - 1)
     allowed = 1e-13 * WEIGHT.sum()
@@ -123,7 +124,7 @@ def test_moments(n, labels):
     x, y, weight = rng.uniform(-1, 1, n), make_labels(rng, rng.normal(size=n), labels), rng.exponential(size=n)
     samples, line = line_of((0 * x, x, 0 * x), y, weight, 1e-9)
     of_classes, softness = moments.moments_of(samples, n, line, True, lambda done: None)
-    block = compression.nodes_of_line(of_classes, line, by_class=True)
+    block = compression.nodes_of_line(of_classes, line, True)
     half_width = line.direction[1] or 1.0
     for label, share in ((0.0, weight * (1 - y)), (1.0, weight * y)):
         want = share @ chebyshev.chebvander((x - line.middle[1]) / half_width, line.nodes - 1)

@@ -269,7 +269,7 @@ def test_a_loss_that_overflows_is_a_divergence(samples, d, backend, monkeypatch)
     """Parameters become 1e200 or so at the fourth sample, by which the loss of a later one is infinite. However steps
     are launched."""
     each = members.LANES["d"] * ensemble.operations(d + 1)
-    monkeypatch.setattr(ensemble, "OPERATIONS_PER_THREAD", samples * each)
+    monkeypatch.setattr(members, "OPERATIONS_PER_THREAD", samples * each)
     X, y = np.full((12, d), 1e200), np.arange(12) % 2.0
     X[:9], X[3], y[3] = 1.0, 1e200, 0.0
     w0, b0 = np.zeros((2, d)), np.array([-1000.0, 0.0])
@@ -410,7 +410,7 @@ def test_same_bits_for_any_launches(samples, dtype, d, loss, monkeypatch):
     arguments = {"lr": 0.3, "batch_size": 6, "epochs": 4, "loss": loss, "history_of": [299, 5]}
     want, reports = kernels.sgd_ensemble(X, y, w0, b0, **arguments), []
     each = members.LANES[np.dtype(dtype).char] * ensemble.operations(d + 1)
-    monkeypatch.setattr(ensemble, "OPERATIONS_PER_THREAD", samples * each)
+    monkeypatch.setattr(members, "OPERATIONS_PER_THREAD", samples * each)
     got = kernels.sgd_ensemble(X, y, w0, b0, **arguments, progress=lambda *report: reports.append(report))
     same(got, want)
     for one, other in zip(got.history, want.history, strict=True):

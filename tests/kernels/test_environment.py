@@ -191,7 +191,7 @@ def test_kernels_of_settings_that_changed_meanwhile_are_not_kept(name, monkeypat
 
 
 def test_vectors_are_those_of_the_processor_that_numba_is_told_of():
-    width = "from kernels.numba_cpu.simd import register_bytes; print(register_bytes())"
+    width = "from kernels.numba_cpu.vector.vector_type import register_bytes; print(register_bytes())"
     assert run_python(width, NUMBA_CPU_NAME="generic").stdout == "16\n"
     assert run_python(width, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="+avx2,+fma").stdout == "32\n"
 
@@ -205,7 +205,7 @@ def test_a_cache_that_cannot_be_written_to_is_named(place, undecided, monkeypatc
 
 def test_default_caches_that_cannot_be_written_to_are_named(undecided, monkeypatch):
     monkeypatch.setattr(config, "CACHE_DIR", "")
-    monkeypatch.setattr(cache, "PACKAGE", Path("/dev/null"))
+    monkeypatch.setattr(cache, "FOLDER", Path("/dev/null"))
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/home")
     with pytest.warns(RuntimeWarning, match="in /dev/null/__pycache__.* nor in /dev/null/home/.*: set NUMBA_CACHE_DIR"):
         assert cache.cache_directory() is None

@@ -235,7 +235,7 @@ def test_layouts(n, d, dtype, backend):
 def test_nothing_of_the_size_of_the_data_is_allocated(layout, monkeypatch):
     X = np.ones((5000, 12), order="F" if "fortran" in layout or layout == "F" else "C")
     X = X[:, 2:9] if "columns" in layout else X[::2] if "row" in layout else X
-    data, _ = layouts.flat(X, X.dtype)
+    data, _ = layouts.as_flat(X, X.dtype)
     assert np.shares_memory(data, X)
     assert not data.flags.writeable  # kernels are compiled for one kind
 

@@ -85,7 +85,7 @@ def test_bands_of_any_height_write_their_own_rows(columns, points, dtype, monkey
     rng = np.random.default_rng(points)
     tiles, nodes_t, nodes_s = 3, 5, 4
     rows = tiles * points - points // 2
-    values = interpolate.empty_values(tiles * nodes_t, nodes_s)
+    values = interpolate.values_with_room((tiles * nodes_t, nodes_s))
     values[:] = rng.normal(size=values.shape)
     along_t, along_s = rng.normal(size=(nodes_t, rows)), rng.normal(size=(nodes_s, columns))
     guarded = np.full(rows * columns + 2000, 77, dtype)
@@ -94,7 +94,7 @@ def test_bands_of_any_height_write_their_own_rows(columns, points, dtype, monkey
     monkeypatch.setattr(interpolate, "operations", lambda *of_band: interpolate.OPERATIONS_PER_THREAD)
     monkeypatch.setattr(interpolate, "threads", lambda: 1)
     monkeypatch.setattr(interpolate, "launch", lambda kernel, work, *arguments: bands.append((kernel, arguments)))
-    interpolate.fill(values, Basis(along_s, columns), Basis(along_t, points), out, -np.inf)
+    interpolate.fill_contiguous(values, Basis(along_s, columns), Basis(along_t, points), out, -np.inf)
     assert len(bands) == tiles
     for kernel, arguments in reversed(bands):
         kernel.serial(*arguments)
@@ -110,13 +110,13 @@ def test_same_bits_for_bands_of_any_height(points, monkeypatch):
     """In tiles, and in one."""
     rng = np.random.default_rng(points)
     tiles, nodes = -(-100 // points), 5
-    values = interpolate.empty_values(tiles * nodes, nodes)
+    values = interpolate.values_with_room((tiles * nodes, nodes))
     values[:] = rng.normal(size=values.shape)
     bases = Basis(rng.normal(size=(nodes, 70)), 70), Basis(rng.normal(size=(nodes, 100)), points)
     surfaces = []
     for operations in (10**9, 200_000, 1):
         monkeypatch.setattr(interpolate, "OPERATIONS_PER_THREAD", operations)
         surfaces.append(np.empty((100, 70)))
-        interpolate.fill(values, *bases, surfaces[-1], -np.inf)
+        interpolate.fill_contiguous(values, *bases, surfaces[-1], -np.inf)
     np.testing.assert_array_equal(surfaces[1], surfaces[0])
     np.testing.assert_array_equal(surfaces[2], surfaces[0])

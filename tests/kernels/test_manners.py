@@ -63,8 +63,8 @@ KERNELS = """
 import json, kernels
 from kernels.numba_cpu.grid import bias_axis, accuracy, elementwise, general_plane
 from kernels.numba_cpu.runtime import cache, prefault
-from kernels.numba_cpu.training import ensemble
-from kernels.numba_cpu.training import gradient
+from kernels.numba_cpu.training import gradient, member_costs, members_of_features, members_of_one_feature
+from kernels.numba_cpu.training import one_feature
 from kernels.numba_cpu.grid import interpolate, moments
 from kernels.numba_cpu.runtime import launch
 from kernels.numba_cpu.training import update
@@ -72,8 +72,9 @@ from numba.core.registry import CPUDispatcher
 
 def compiled_kernels():
     found = {}
-    surfaces = bias_axis, counting, elementwise, fresh, general_plane, interpolate, moments
-    for module in (*surfaces, ensemble, gradient, update):
+    surfaces = bias_axis, accuracy, elementwise, prefault, general_plane, interpolate, moments
+    training = member_costs, members_of_features, members_of_one_feature, gradient, one_feature, update
+    for module in (*surfaces, *training):
         for value in vars(module).values():
             for kernel in value if isinstance(value, launch.ParallelKernel) else [value]:
                 if isinstance(kernel, CPUDispatcher) and isinstance(kernel._cache, cache.KernelCache):
@@ -253,12 +254,12 @@ def test_calls_from_several_threads(layer):
 SAME_BITS = """
 import numpy as np, numba, kernels
 from kernels.numba_cpu.grid import elementwise, moments, surface
-from kernels.numba_cpu.training import ensemble
+from kernels.numba_cpu.training import ensemble, members
 from kernels.numba_cpu.runtime import launch
 
 launch.SERIAL_WORK = 0
 elementwise.EVALUATIONS_PER_THREAD = surface.EVALUATIONS_PER_THREAD = 10**6
-ensemble.OPERATIONS_PER_THREAD, moments.OPERATIONS_PER_THREAD = 10**7, 1
+members.OPERATIONS_PER_THREAD, moments.OPERATIONS_PER_THREAD = 10**7, 1
 
 rng = np.random.default_rng(0)
 n = 5 * moments.JOB + 5
@@ -650,12 +651,12 @@ from kernels.numba_cpu.runtime import prefault
 
 memory = np.full(3 * prefault.JOB * prefault.JOBS + 5 * prefault.PAGE + 1, 7, np.uint8)
 assert memory.size >= prefault.LARGE
-prefault.find_memory(memory)
+prefault.prefault(memory)
 assert (memory[:: prefault.PAGE] == 0).all()
 memory[:: prefault.PAGE] = 7
 assert (memory == 7).all()
-prefault.find_memory(memory[::2])
-prefault.find_memory(memory[: prefault.LARGE - 1])
+prefault.prefault(memory[::2])
+prefault.prefault(memory[: prefault.LARGE - 1])
 assert (memory == 7).all()
 """
 
@@ -871,7 +872,7 @@ def warm_cache(tmp_path):
 
 
 def files_of(warm_cache, ending):
-    return sorted(warm_cache.glob(f"*/one_feature.run_one_feature-*{ending}"))
+    return sorted(warm_cache.glob(f"*/training.one_feature.run_one_feature-*{ending}"))
 
 
 def train(dtype="float64", **environment):
@@ -978,7 +979,7 @@ def test_a_full_disk(tmp_path):
 
 @pytest.mark.long
 def test_a_cache_that_is_removed_while_in_use(tmp_path):
-    remove = "import shutil; from kernels.numba_cpu import cache, update; shutil.rmtree(cache.cache_directory())\n"
+    remove = "import shutil; from kernels.numba_cpu.runtime import cache; from kernels.numba_cpu.training import update; shutil.rmtree(cache.cache_directory())\n"
     loss, _, hits, _ = run_python(remove + TRAIN, "float64", NUMBA_CACHE_DIR=str(tmp_path))
     assert math.isfinite(loss[-1])
     assert hits == 0

@@ -6,7 +6,7 @@ import torch
 
 from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, surface_on_plane
 from kernels.mathematics import planning
-from kernels.numba_cpu.grid import general_plane
+from kernels.numba_cpu.grid import general_plane, interpolate
 from kernels.numba_cpu.grid import surface as body
 from tests.oracle import QUANTITIES, assert_surface_close, direct_tolerance, loss_at
 from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
@@ -78,7 +78,7 @@ def test_rows_in_any_order_are_written_in_parts_of_any_size(rows, monkeypatch):
     options = {"quantities": "loss", "method": "spectral", "tol": 1e-3}
     want = evaluate(problem, s, t, **options)
     assert want.plan.method == "spectral"
-    monkeypatch.setattr(body, "SCATTERED", rows * len(s))
+    monkeypatch.setattr(interpolate, "SCATTERED", rows * len(s))
     out = np.full((130, 65), np.nan)
     np.testing.assert_array_equal(evaluate(problem, s, t, **options, out=out).loss, want.loss)
 

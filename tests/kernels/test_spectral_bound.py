@@ -6,6 +6,7 @@ import pytest
 
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.samples import ArraySamples, groups_of, summary_of
+from kernels.quantities import Asked
 from kernels.mathematics import compression, planning, spectral
 from tests.oracle import loss_at
 
@@ -24,7 +25,7 @@ def problem(seed):
     s, t = (rng.uniform(-3, 3) + np.sort(rng.uniform(-2, 2, points)) for points in rng.integers(150, 400, 2))
     tol = 10.0 ** -rng.integers(3, 13)
     samples = ArraySamples(tuple(plane), rng.integers(0, 2, n) * 1.0, None, like=None)
-    (group,) = groups_of(samples, summary_of(samples), (1.0, 1.0), names, None)
+    (group,) = groups_of(samples, summary_of(samples), (1.0, 1.0), Asked(names, "bce"), None)
     return planning.choose(group, s, t, "spectral", tol), plane, s, t, names
 
 
@@ -122,7 +123,7 @@ def test_magnitudes_hold_all_along_the_strip(theta):
     }
     sizes = spectral.Sizes(0.0, 1.0, 1.0, 8.0)
     for quantity, of_strip in values.items():
-        for value, most in zip(of_strip, spectral.magnitudes(quantity, sizes, theta), strict=True):
+        for value, most in zip(of_strip, spectral.bounds_in_strip(quantity, "bce", sizes, theta), strict=True):
             assert np.abs(value).max() <= most * (1 + 1e-12)
 
 
@@ -142,7 +143,7 @@ def test_one_sample_off_a_line(k, off):
     plane = np.array([q, 2 * q, 3 * q])
     s = np.linspace(-2, 3, 400)
     samples = ArraySamples(tuple(plane), np.ones(3000), None, like=None)
-    line = compression.line_through(summary_of(samples), s, s, ("loss",), 5e-13)
+    line = compression.line_through(summary_of(samples), s, s, Asked(("loss",), "bce"), 5e-13)
     assert compression.is_on(samples, line, summary_of(samples), s, s)
     plane[k, 1234] += off
     assert not compression.is_on(samples, line, summary_of(samples), s, s)

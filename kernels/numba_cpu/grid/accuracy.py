@@ -65,11 +65,10 @@ def evaluate(samples, summary, s, t, out, advance):
     cost = KernelCost(COLUMNS, 0, SEARCHES_PER_THREAD, JOBS_PER_THREAD, 1, COLUMNS * (len(t) + 1) * 8)
     for first, last in job_groups(cost, jobs, summary.n):
         changes = np.zeros((last - first, COLUMNS, len(t) + 1))
-        for part in launches(samples, cost, first, last, summary.n):
-            points = (min(part.jobs[1] * COLUMNS, len(s)) - part.jobs[0] * COLUMNS) * len(t)
-            own = changes[part.jobs[0] - first : part.jobs[1] - first]
-            evaluations = points * part.count
-            launch(add_columns, evaluations, part.samples, part.part, s, ascending, part.jobs, own)
+        for some, part, (begin, end) in launches(samples, cost, first, last, summary.n):
+            own = changes[begin - first : end - first]
+            evaluations = (min(end * COLUMNS, len(s)) - begin * COLUMNS) * len(t) * (part.stop - part.start)
+            launch(add_columns, evaluations, some, part, s, ascending, (begin, end), own)
             advance(evaluations)
         columns = slice(first * COLUMNS, min(last * COLUMNS, len(s)))
         shares = np.cumsum(changes, axis=-1, out=changes).reshape(-1, len(t) + 1)[: columns.stop - columns.start, :-1]

@@ -275,7 +275,7 @@ def tiles_of_axis(b):
     """Tiles (k, 2) of an ascending axis: those within 2 HALF_WIDTH or, where it is too coarse, of LANES points."""
     tiles, first = [], 0
     while first < len(b):
-        last = min(first + TILE_ROWS, int(np.searchsorted(b, b[first] + 2 * HALF_WIDTH, side="right")))
+        last = min(first + TILE_ROWS, int(b.searchsorted(b[first] + 2 * HALF_WIDTH, side="right")))
         if last - first < FEWEST_ROWS:
             last = min(first + LANES, len(b))
         tiles.append((first, last))

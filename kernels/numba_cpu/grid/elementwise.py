@@ -148,7 +148,8 @@ def add_rows(samples, part, axes, turning, wanted, jobs, sums):
 
 
 def evaluate(samples, summary, s, t, outputs, loss, advance, turning=NOWHERE):
-    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}, of a loss by its name.
+    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}, of a loss by its
+    name.
 
     Where the logit of a sample `turning` (p, q, r) is positive, samples are taken to be of the other class.
     """
@@ -167,10 +168,10 @@ def evaluate_columns(samples, summary, s, t, outputs, loss, advance, turning):
     cost = KernelCost(width, 0, EVALUATIONS_PER_THREAD, ROWS_PER_THREAD, CHUNK, 2 * COMPONENTS * width * 8)
     for first, last in job_groups(cost, len(t), summary.n):
         sums = Sums(*np.zeros((2, last - first, COMPONENTS, width)))
-        for part in launches(samples, cost, first, last, summary.n):
-            evaluations = (part.jobs[1] - part.jobs[0]) * len(s) * part.count
-            own = sums.of(part.jobs, first)
-            launch(add_rows, 10 * evaluations, part.samples, part.part, axes, turning, wanted, part.jobs, own)
+        for some, part, jobs in launches(samples, cost, first, last, summary.n):
+            evaluations = (jobs[1] - jobs[0]) * len(s) * (part.stop - part.start)
+            own = sums.of(jobs, first)
+            launch(add_rows, 10 * evaluations, some, part, axes, turning, wanted, jobs, own)
             advance(evaluations)
         if "hessian" in outputs:
             sums.compensation[np.isinf(sums.totals)] = 0.0  # of a mean that overflows nothing is lost but NaN

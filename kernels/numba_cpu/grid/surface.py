@@ -102,7 +102,7 @@ def copy(surface, out):
 
 def sorted_axes(s, t):
     """Ascending axes, and the Places of their points."""
-    columns, rows = np.argsort(s, kind="stable"), np.argsort(t, kind="stable")
+    columns, rows = s.argsort(kind="stable"), t.argsort(kind="stable")
     return s[columns], t[rows], Places(rows, columns)
 
 
@@ -113,9 +113,8 @@ def add_products(kernel, samples, summary, axes, jobs, out, places, advance):
     kept = summary.blocks > 1 or n > samples_at_once(cost)
     for first, last in job_groups(cost, jobs, n) if kept else [(0, jobs)]:
         sums = Sums(*np.empty((2, last - first if kept else 0, cells)))
-        for part in launches(samples, cost, first, last, n):
-            points = out.size * part.jobs[1] // jobs - out.size * part.jobs[0] // jobs
-            evaluations = points * part.count
-            own = sums.of(part.jobs, first)
-            launch(kernel.add_tiles, evaluations, part.samples, part.part, axes, part.jobs, own, out, places)
+        for some, part, (begin, end) in launches(samples, cost, first, last, n):
+            evaluations = (out.size * end // jobs - out.size * begin // jobs) * (part.stop - part.start)
+            own = sums.of((begin, end), first) if kept else sums
+            launch(kernel.add_tiles, evaluations, some, part, axes, (begin, end), own, out, places)
             advance(evaluations)

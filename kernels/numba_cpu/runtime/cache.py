@@ -21,6 +21,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 from numba.core.sigutils import normalize_signature
 from numba.misc.appdirs import AppDirs
 
+from kernels.losses import CODES
 from kernels.numba_cpu.runtime import target
 
 KERNELS = __package__.rpartition(".")[0]  # the package of all kernels, whose sources are looked at
@@ -37,8 +38,9 @@ AT_FIRST = compiler()
 
 @functools.cache
 def fingerprint():
-    """Changes with any source of the kernels, with the compiler's version and with what it compiles for."""
-    digest = hashlib.sha256(repr(compiler()).encode())
+    """Changes with any source of the kernels, with the compiler's version and with what it compiles for, and with the
+    codes of losses, all that compiled code has from elsewhere."""
+    digest = hashlib.sha256(repr((compiler(), CODES)).encode())
     for source in sources(resources.files(KERNELS)):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

@@ -72,23 +72,11 @@ class Sums(NamedTuple):
         return Sums(self.totals[own], self.compensation[own])
 
 
-class Launch(NamedTuple):
-    """Samples, the part of them that is taken, and the jobs (first, last)."""
-
-    samples: Samples
-    part: Part
-    jobs: tuple[int, int]
-
-    @property
-    def count(self):
-        """How many samples are taken."""
-        return self.part.stop - self.part.start
-
-
 def samples_of(block):
     p, q, r, y, weight = broadcast(block)
     weight = np.ones(len(y)) if weight is None else weight
-    return Samples(*map(read_only, (p, q, r, np.where(y > 0.5, 1.0, -1.0), np.minimum(y, 1.0 - y), weight)))
+    fields = p, q, r, np.where(y > 0.5, 1.0, -1.0), np.minimum(y, 1.0 - y), weight
+    return Samples(*map(read_only, fields))
 
 
 def samples_at_once(cost):
@@ -108,13 +96,15 @@ def job_groups(cost, jobs, n):
 
 
 def launches(blocks, cost, first, last, n):
-    """Every Launch for the jobs [first, last); n is the number of samples."""
-    before, jobs, some = 0, jobs_at_once(cost, n), samples_at_once(cost)
+    """(Samples, the Part of them, the jobs (first, last)) of every launch for the jobs [first, last); n is the number
+    of samples."""
+    before = 0
+    alone = (last - first) * cost.cells * (n + cost.finish_cost) <= cost.evaluations  # a launch, whatever the threads
+    jobs, some = (last - first, n) if alone else (jobs_at_once(cost, n), samples_at_once(cost))
     for block in blocks:
         samples, count = samples_of(block), len(block.y)
         for job in range(first, last, jobs):
             for start in range(0, count, some):
-                part = Part(start, min(start + some, count), before + start, n)
-                yield Launch(samples, part, (job, min(job + jobs, last)))
+                yield samples, Part(start, min(start + some, count), before + start, n), (job, min(job + jobs, last))
         before += count
     check_passes(n, before)

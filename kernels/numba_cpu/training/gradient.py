@@ -62,9 +62,9 @@ def add_residuals(loss, y, weight, first, rows, z, sums):
 
 
 @njit(forceinline=True)
-def add_span(data, first, last, theta, loss, scratch, gradient):
+def add_span(data, layout, first, last, theta, loss, scratch, gradient):
     """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses."""
-    X, layout, d, y, weight, block = data
+    X, _, d, y, weight, block = data
     z, partial_gradient = scratch
     sums = no_sums(registers_of(theta, 1))
     partial_gradient[:] = 0.0
@@ -79,17 +79,17 @@ def add_span(data, first, last, theta, loss, scratch, gradient):
 
 
 @njit(forceinline=True)
-def add_by_blocks(data, first, last, theta, loss, gradient):
+def add_by_blocks(data, layout, first, last, theta, loss, gradient):
     """As `add_job`, a block of rows after the other."""
     scratch = Scratch(np.zeros(data.block + PADDING_LANES, theta.dtype), np.empty_like(theta))
     value = 0.0
     for row in range(first, last, SPAN):
-        value += add_span(data, row, min(row + SPAN, last), theta, loss, scratch, gradient)
+        value += add_span(data, layout, row, min(row + SPAN, last), theta, loss, scratch, gradient)
     return value
 
 
 @njit(forceinline=True)
-def add_by_stages(samples, data, first, last, theta, loss, gradient):
+def add_by_stages(samples, data, layout, first, last, theta, loss, gradient):
     """As `add_job`, for the vector type `samples` of rows at a time."""
     size, d = lanes_of(samples), gradient.size - 1
     steps = (last - first + size - 1) // size + 2
@@ -98,46 +98,48 @@ def add_by_stages(samples, data, first, last, theta, loss, gradient):
     for step in range(0, steps, MOST_FACTORS):
         stop = min(step + MOST_FACTORS, steps)
         pipeline.partial_gradient[:] = 0.0
-        sums = pipelined_pass(samples, data, (first, last), (step, stop), theta, loss, pipeline)
+        sums = pipelined_pass(samples, data, layout, (first, last), (step, stop), theta, loss, pipeline)
         gradient[:d] += pipeline.partial_gradient[:d]
         gradient[d] += total(sums.slopes)
         value += total_loss(sums)
     return value
 
 
-def add_job(data, first, last, theta, loss, gradient):
+def add_job(data, layout, first, last, theta, loss, gradient):
     """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses."""
 
 
 @overload(add_job, jit_options={"forceinline": True})
-def add_job_by_layout(data, first, last, theta, loss, gradient):
-    samples = rows_per_stage(data, theta)
+def add_job_by_layout(data, layout, first, last, theta, loss, gradient):
+    samples = rows_per_stage(layout, theta)
     if samples is None:
-        return lambda data, first, last, theta, loss, gradient: add_by_blocks(data, first, last, theta, loss, gradient)
-    return lambda data, first, last, theta, loss, gradient: add_by_stages(
-        samples, data, first, last, theta, loss, gradient
+        return lambda data, layout, first, last, theta, loss, gradient: add_by_blocks(
+            data, layout, first, last, theta, loss, gradient
+        )
+    return lambda data, layout, first, last, theta, loss, gradient: add_by_stages(
+        samples, data, layout, first, last, theta, loss, gradient
     )
 
 
 @parallel_kernel
-def add_jobs(data, theta, loss, rows_in_job, values, gradients):
+def add_jobs(data, layout, theta, loss, rows_in_job, values, gradients):
     """Writes the losses of jobs, each of so many consecutive samples, to `values`, and adds their gradients to
     `gradients`. The room that each job needs is its own."""
     for job in prange(values.size):
         first, last = job * rows_in_job, min((job + 1) * rows_in_job, data.y.size)
-        values[job] = add_job(data, first, last, theta, loss, gradients[job])
+        values[job] = add_job(data, layout, first, last, theta, loss, gradients[job])
 
 
 def loss_and_gradient(X, y, w, b, weight, total):
-    """Sums of the cross-entropies and gradients, divided by `total`: loss, gradient by w (d,) and by b; X (n, d), y (n,)
-    and weight (n,), or None, of one dtype, which the arithmetic has too; float64."""
+    """Sums of the cross-entropies and gradients, divided by `total`: loss, gradient by w (d,) and by b; X (n, d), y
+    (n,) and weight (n,), or None, of one dtype, which the arithmetic has too; float64."""
     value, gradient = sums(X, y, np.concatenate((w, b.reshape(1))), weight)
     return value / total, gradient[:-1] / total, gradient[-1] / total
 
 
 def sums(X, y, theta, weight, loss="bce"):
-    """Sum of the losses, and of the gradients (d + 1,), the bias last, both float64, each times the weight if that isn't
-    None.
+    """Sum of the losses, and of the gradients (d + 1,), the bias last, both float64, each times the weight if that
+    isn't None.
 
     X (n, d), y (n,), weight (n,) are of one dtype; theta (d + 1,), of that dtype or float64, has the precision of the
     arithmetic. Finite sums prove that X is finite and y in [0, 1].
@@ -164,8 +166,8 @@ def sums_of_piece(X, y, weight, theta, loss):
     rows_in_job = -(-rows_in_job // block) * block
     jobs = -(-n // rows_in_job)
     values, gradients = np.empty(jobs), np.zeros((jobs, d + 1))
-    data = Data(flat, layout, d, read_only(y), read_only(weight), block)
-    launch(add_jobs, operations(n, d), data, theta, loss, rows_in_job, values, gradients)
+    data = Data(flat, layout.stride, d, read_only(y), read_only(weight), block)
+    launch(add_jobs, operations(n, d), data, layout, theta, loss, rows_in_job, values, gradients)
     return (values[0], gradients[0]) if jobs == 1 else (values.sum(), gradients.sum(axis=0))
 
 

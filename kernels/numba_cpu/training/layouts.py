@@ -14,11 +14,11 @@ PADDING_LANES = UNROLL * REGISTER // 4  # lanes by which vectors of samples may 
 
 
 class Data(NamedTuple):
-    """Samples as kernels take them: X (n, d) flat, as its layout says, labels (n,), weights (n,) or (0,), and how many
-    rows are taken at a time."""
+    """Samples as kernels take them, beside the layout of X: X (n, d) flat, the stride of its rows or columns, labels
+    (n,), weights (n,) or (0,), and how many rows are taken at a time."""
 
     X: np.ndarray
-    layout: NamedTuple
+    stride: int
     d: int
     y: np.ndarray
     weight: np.ndarray

@@ -51,7 +51,8 @@ class Samples(NamedTuple):
 
 
 class Training(NamedTuple):
-    """Samples [first, last) of all those that the epochs have one after the other, in batches, and the learning rate."""
+    """Samples [first, last) of all those that the epochs have one after the other, in batches, and the learning
+    rate."""
 
     batch_size: int
     lr: float
@@ -65,7 +66,8 @@ class Groups(NamedTuple):
     state               parameters, what rounding took from them, and the gradient of a batch that isn't complete
                         (groups, 3, d + 1, lanes)
     first_correct_step  the step at which every sample was classified correctly first, or -1 (groups, lanes)
-    path                parameters after each step (groups, 1 + steps, d + 1, lanes), from the second entry on, as far as
+    path                parameters after each step (groups, 1 + steps, d + 1, lanes), from the second entry on, as far
+    as
                         it has room
     """
 

@@ -1,4 +1,5 @@
-"""Members of any number of features, whose parameters are in the nearest cache; stages as in `members_of_one_feature`."""
+"""Members of any number of features, whose parameters are in the nearest cache; stages as in
+`members_of_one_feature`."""
 
 from numba import njit, prange
 

@@ -47,8 +47,8 @@ def all_correct(logit, w, b, extremes, waiting):
 
 @njit(forceinline=True)
 def any_waiting(kind, extremes, first_correct_step, at, theta, step):
-    """Writes `step` to `first_correct_step` for models, from `at` on, that classify every sample correctly for the first
-    time; returns whether any of the group has not yet."""
+    """Writes `step` to `first_correct_step` for models, from `at` on, that classify every sample correctly for the
+    first time; returns whether any of the group has not yet."""
     (_, steps_type, logit), (w, b) = kind, theta
     waiting = load(steps_type, first_correct_step, at) == -1
     correct = all_correct(logit, w, b, extremes, waiting)

@@ -8,9 +8,9 @@ dL/dm c (x, 1). A step is a chain of operations, each waiting for the one before
 3. the slopes dL/dm, and their sums over the lanes;
 4. new w and b.
 
-For batches of at most SMALL_BATCH samples, where latency is all (`run_small_batches`), stage 1 doesn't wait for stage 4:
-the next margins follow from the last slopes, m' - lr sum_i slope_i (x_i x' + 1) c_i c', which is started before w' is
-known.
+For batches of at most SMALL_BATCH samples, where latency is all (`run_small_batches`), stage 1 doesn't wait for stage
+4: the next margins follow from the last slopes, m' - lr sum_i slope_i (x_i x' + 1) c_i c', which is started before w'
+is known.
 """
 
 import math
@@ -141,8 +141,8 @@ def sums_of_batch(X, y, start, stop, theta, loss, share):
 def run_one_feature(X, y, steps, rates, loss, state, record, next_margins):
     """Takes steps of a run with one feature, from `state`, in place, and records them.
 
-    `next_margins` (SMALL_BATCH,) are those of the next batch, kept from one call to the next, or NaN. Returns the number
-    of the step that failed, as its loss or the parameters after it aren't in range, or -1.
+    `next_margins` (SMALL_BATCH,) are those of the next batch, kept from one call to the next, or NaN. Returns the
+    number of the step that failed, as its loss or the parameters after it aren't in range, or -1.
     """
     if steps.batch_size <= SMALL_BATCH:
         return run_small_batches(X, y, steps, rates, loss, state, record, next_margins)
@@ -178,8 +178,8 @@ def run_batches(X, y, steps, rates, loss, state, record):
 @njit(forceinline=True)
 def run_small_batches(X, y, steps, rates, loss, state, record, next_margins):
     """As `run_batches`, for at most SMALL_BATCH samples a batch, with the next margins from the last slopes. They are
-    computed afresh from w' and b' (a) at the start of an epoch, so that an epoch gives the same bits wherever it stands,
-    (b) where |terms| shrank by more than MAX_CANCELLATION, as old rounding errors would show."""
+    computed afresh from w' and b' (a) at the start of an epoch, so that an epoch gives the same bits wherever it
+    stands, (b) where |terms| shrank by more than MAX_CANCELLATION, as old rounding errors would show."""
     (begin, first, last, batch_size), (lr, momentum, decay, largest) = steps, rates
     (theta, velocity), (every, record_w, record_b, record_loss) = state, record
     n = y.size
@@ -253,8 +253,8 @@ def margins_after_step(m, negative_slopes, batch, following, lr):
 
 
 def plain_steps(x, y, batches, w, b, lr):
-    """(w, b) after each batch [start, stop) of samples, by the cross-entropy, with the next margins from the last slopes
-    as `run_small_batches` has them: the algorithm to read first."""
+    """(w, b) after each batch [start, stop) of samples, by the cross-entropy, with the next margins from the last
+    slopes as `run_small_batches` has them: the algorithm to read first."""
     path, margins = [], None
     for k, (start, stop) in enumerate(batches):
         c, smoothing = np.where(y > 0.5, 1.0, -1.0), np.minimum(y, 1 - y)

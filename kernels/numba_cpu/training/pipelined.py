@@ -44,30 +44,28 @@ class Pipeline(NamedTuple):
     partial_gradient: np.ndarray
 
 
-def rows_per_stage(data, theta):
+def rows_per_stage(layout, theta):
     """The vector type of a group's logits; None where the pipeline doesn't pay, for rows of LONG_ROW_BYTES, of two or
     four features, and for columns: these go by blocks."""
-    layout = data.types[data.fields.index("layout")]
     if layout.instance_class in (LongRows, Columns, Twos, Fours):
         return None
     lanes = REGISTER * 8 // theta.dtype.bitwidth
     return Vector(theta.dtype, lanes if packed_row(layout, theta) else max(4, min(LOADED_ROWS, lanes)))
 
 
-def pipelined_pass(samples, data, rows, steps, theta, loss, pipeline):
+def pipelined_pass(samples, data, layout, rows, steps, theta, loss, pipeline):
     """The LaneSums of the steps [first, last) over the `rows` [first, last), for the vector type `samples` of rows at a
     time; the gradient is added to that of the pipeline."""
 
 
 @overload(pipelined_pass, jit_options={"forceinline": True})
-def pipelined_pass_by_layout(samples, data, rows, steps, theta, loss, pipeline):
-    layout = data.types[data.fields.index("layout")]
+def pipelined_pass_by_layout(samples, data, layout, rows, steps, theta, loss, pipeline):
     if features := packed_row(layout, theta):
-        return lambda samples, data, rows, steps, theta, loss, pipeline: pass_of_packed(
+        return lambda samples, data, layout, rows, steps, theta, loss, pipeline: pass_of_packed(
             samples, features, data, rows, steps, theta, loss, pipeline
         )
     features = Vector(theta.dtype, REGISTER * 8 // theta.dtype.bitwidth)
-    return lambda samples, data, rows, steps, theta, loss, pipeline: pass_of_rows(
+    return lambda samples, data, layout, rows, steps, theta, loss, pipeline: pass_of_rows(
         samples, features, data, rows, steps, theta, loss, pipeline
     )
 
@@ -109,7 +107,7 @@ def pass_of_packed(samples, features, data, rows, steps, theta, loss, pipeline):
 
 @njit(forceinline=True)
 def pass_of_rows(samples, features, data, rows, steps, theta, loss, pipeline):
-    X, y, weight, stride, d, (first, last) = data.X, data.y, data.weight, data.layout.stride, data.d, rows
+    X, y, weight, stride, d, (first, last) = data.X, data.y, data.weight, data.stride, data.d, rows
     in_flight, partial_gradient = pipeline
     size, width, line, four = lanes_of(samples), lanes_of(features), line_of(X), resized(features, 4)
     weighted, sums = weight.size > 0, no_sums(samples)

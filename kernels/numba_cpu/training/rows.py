@@ -33,8 +33,8 @@ def logits_of_short_rows(X, first, stride, rows, theta, d, z):
 
 @njit(forceinline=True)
 def logits_of_vectors(samples_type, features_type, X, stride, span, theta, d, z):
-    """z = x w + b of the rows `span`, the first and how many, and half of the prefetching: by vectors of features, of as
-    many rows at a time as a vector of samples has lanes."""
+    """z = x w + b of the rows `span`, the first and how many, and half of the prefetching: by vectors of features, of
+    as many rows at a time as a vector of samples has lanes."""
     first, rows = span
     samples, features = samples_type, features_type
     at_once, width = lanes_of(samples), lanes_of(features)

@@ -32,8 +32,8 @@ GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 
 
 class Run(NamedTuple):
-    """What stays the same in all steps: samples X (n, d), y and weights (n,) or None, the code of their loss, rates, and
-    which parameters are trained (d + 1,), 1 or 0, or None for all."""
+    """What stays the same in all steps: samples X (n, d), y and weights (n,) or None, the code of their loss, rates,
+    and which parameters are trained (d + 1,), 1 or 0, or None for all."""
 
     samples: tuple
     loss: int
@@ -62,7 +62,7 @@ def descended(gradient, share, rates, trained, state):
 
 
 @njit
-def mean_of_batch(data, begin, end, theta, loss, gradient):
+def mean_of_batch(data, layout, begin, end, theta, loss, gradient):
     """Writes the gradient of the mean over the samples [begin, end) to `gradient` (d + 1,); returns the mean of their
     losses. No sum of samples goes beyond the range before it is divided by their number."""
     share = np.empty(end)  # pages before the batch are never touched
@@ -70,12 +70,12 @@ def mean_of_batch(data, begin, end, theta, loss, gradient):
     if data.weight.size > 0:
         share[begin:] *= data.weight[begin:end]
     gradient[:] = 0.0
-    shared = Data(data.X, data.layout, data.d, data.y, share, data.block)
-    return add_by_blocks(shared, begin, end, theta, loss, gradient)
+    shared = Data(data.X, data.stride, data.d, data.y, share, data.block)
+    return add_by_blocks(shared, layout, begin, end, theta, loss, gradient)
 
 
 @serial_kernel
-def run_features(data, trained, steps, rates, loss, state, record):
+def run_features(data, layout, trained, steps, rates, loss, state, record):
     """As `run_one_feature`, for any number of features, and of parameters `trained` (d + 1,), 1, or 0 where they stay,
     or None."""
     n, d, largest = data.y.size, data.d, rates.largest
@@ -88,12 +88,12 @@ def run_features(data, trained, steps, rates, loss, state, record):
         end = min(begin + batch_size, n)
         value, gradient[:] = 0.0, 0.0
         for row in range(begin, end, SPAN):  # in a function of its own, counting references takes 0.1 us a step
-            value += add_span(data, row, min(row + SPAN, end), theta, loss, scratch, gradient)
+            value += add_span(data, layout, row, min(row + SPAN, end), theta, loss, scratch, gradient)
         share = 1.0 / (end - begin)
         value *= share
         if not (value <= largest and descended(gradient, share, rates, trained, state)):
             # sums, or the logits of samples that are right, may be beyond the range where means aren't
-            value = mean_of_batch(data, begin, end, theta, loss, gradient)
+            value = mean_of_batch(data, layout, begin, end, theta, loss, gradient)
             if not (value <= largest and descended(gradient, 1.0, rates, trained, state)):
                 return step
         wait -= 1
@@ -105,8 +105,8 @@ def run_features(data, trained, steps, rates, loss, state, record):
 
 
 def run_small_batches(run, order, steps, state, record, next_margins):
-    """Launches `run_one_feature` or, for what that can't, `run_features`, for the steps [first, last); `order` is that of
-    the samples, or None if they are in order. Returns the number of the step that failed, or -1."""
+    """Launches `run_one_feature` or, for what that can't, `run_features`, for the steps [first, last); `order` is that
+    of the samples, or None if they are in order. Returns the number of the step that failed, or -1."""
     first, last, batch_size = steps
     n, d = run.samples[0].shape
     alone = d == 1 and run.samples[2] is None and run.trained is None
@@ -118,8 +118,8 @@ def run_small_batches(run, order, steps, state, record, next_margins):
     if alone:
         return run_one_feature(read_only(X[:, 0]), y, where, run.rates, CODES[run.loss], state, record, next_margins)
     flat, layout = as_flat(X, np.dtype(np.float64))
-    data = Data(flat, layout, d, y, y[:0] if weight is None else weight, rows_in_block(X, layout))
-    return run_features(data, run.trained, where, run.rates, CODES[run.loss], state, record)
+    data = Data(flat, layout.stride, d, y, y[:0] if weight is None else weight, rows_in_block(X, layout))
+    return run_features(data, layout, run.trained, where, run.rates, CODES[run.loss], state, record)
 
 
 def run_large_batches(run, order, steps, state, record, next_margins):
