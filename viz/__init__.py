@@ -7,11 +7,11 @@ where these have it; `tight_layout`, `subplots_adjust` and layout engines can be
 `text.usetex` what isn't a formula is escaped.
 """
 
-from .animation import RunAnimation, animate
-from .notebook import PlotStuff, plot_error_surfaces
-from .starts import StartsPlot, plot_starts
-from .surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
-from .training import DataPlot, EpochsPlot, plot_data, plot_epochs
+from viz.animation import RunAnimation, animate
+from viz.notebook import PlotStuff, plot_error_surfaces
+from viz.starts import StartsPlot, plot_starts
+from viz.surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
+from viz.training import DataPlot, EpochsPlot, plot_data, plot_epochs
 
 __all__ = [
     "ContourPlot",

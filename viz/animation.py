@@ -11,12 +11,12 @@ from matplotlib.animation import FuncAnimation, HTMLWriter
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .colors import under
-from .furniture import add_legend
-from .inputs import read_data, read_path, read_surface, step_numbers
-from .layout import new_figure
-from .surface import EDGE, PATH_COLOR, ContourPlot, plot_contour
-from .training import DataPlot, draw_boundary, plot_data
+from viz.colors import under
+from viz.furniture import add_legend
+from viz.inputs import read_data, read_path, read_surface, step_numbers
+from viz.layout import new_figure
+from viz.surface import EDGE, PATH_COLOR, ContourPlot, plot_contour
+from viz.training import DataPlot, draw_boundary, plot_data
 
 MOST_FRAMES = 50
 MILLISECONDS = 100  # a frame

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.backend_bases import FigureManagerBase
 
-from .layout import scaled
+from viz.layout import scaled
 
 BELOW_THE_CELL = "inline", "ipympl", "widget"  # in the names of backends whose pictures IPython displays
 UNNUMBERED = 0  # pyplot numbers its own figures from 1

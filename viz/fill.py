@@ -6,8 +6,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from .furniture import add_colorbar
-from .words import percent
+from viz.furniture import add_colorbar
+from viz.words import percent
 
 CMAP = colormaps["viridis"].with_extremes(over="lightgrey")
 LEVELS = 25

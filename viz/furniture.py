@@ -5,9 +5,9 @@ from weakref import WeakKeyDictionary, ref
 
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from .colors import TEXT, make_legible, mixtures, visible
-from .layout import make_room, points, root_figure
-from .words import shown
+from viz.colors import TEXT, make_legible, mixtures, visible
+from viz.layout import make_room, points, root_figure
+from viz.words import shown
 
 BAR = 0.28, 0.21  # inches from the Axes to its colour bar, and its width
 

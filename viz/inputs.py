@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from mpl_toolkits.mplot3d import Axes3D
 
-from .layout import new_figure
+from viz.layout import new_figure
 
 LOSS_LABELS = {"bce": "mean cross-entropy (nats)", "mse": "mean squared error"}
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .colors import ink, inside
-from .display import Display
-from .inputs import read_data, scalar, to_numpy
-from .surface import plot_contour, plot_surface
-from .training import plot_data
+from viz.colors import ink, inside
+from viz.display import Display
+from viz.inputs import read_data, scalar, to_numpy
+from viz.surface import plot_contour, plot_surface
+from viz.training import plot_data
 
 
 class _Minimum(NamedTuple):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .inputs import Grid, Path, finite_array, monotonic_axis, require, scalar
+from viz.inputs import Grid, Path, finite_array, monotonic_axis, require, scalar
 
 QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
 LEADING = {"gradient": (2,), "hessian": (3,)}

@@ -16,11 +16,11 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from .colors import make_legible
-from .furniture import add_colorbar, add_legend
-from .inputs import Starts, read_starts, scalar
-from .layout import YieldingLayout, scaled
-from .words import shown
+from viz.colors import make_legible
+from viz.furniture import add_colorbar, add_legend
+from viz.inputs import Starts, read_starts, scalar
+from viz.layout import YieldingLayout, scaled
+from viz.words import shown
 
 STARTS_A_BIN = 12
 MOST_BINS = 300  # along each axis

@@ -18,13 +18,13 @@ from matplotlib.streamplot import StreamplotSet
 from matplotlib.text import Annotation
 from mpl_toolkits.mplot3d import Axes3D
 
-from .colors import LINE, inside, make_legible, visible
-from .fill import CMAP, draw_cells, draw_contours, draw_streams, log_levels
-from .furniture import add_legend, add_note, drawing
-from .inputs import finite_array, flat_axes, read_full_loss, read_minimum, read_path, read_surface
-from .layout import new_figure, points, root_figure
-from .plane import QUANTITIES, read_gradient, read_plane_surface, read_projection
-from .words import coordinate, shown
+from viz.colors import LINE, inside, make_legible, visible
+from viz.fill import CMAP, draw_cells, draw_contours, draw_streams, log_levels
+from viz.furniture import add_legend, add_note, drawing
+from viz.inputs import finite_array, flat_axes, read_full_loss, read_minimum, read_path, read_surface
+from viz.layout import new_figure, points, root_figure
+from viz.plane import QUANTITIES, read_gradient, read_plane_surface, read_projection
+from viz.words import coordinate, shown
 
 HEIGHTS = ("loss", "mse", "accuracy")
 SURFACE_LINES, WIREFRAME_LINES = 80, 40

@@ -11,11 +11,11 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
-from .colors import LINE, contrast, ink, inside, make_legible, visible
-from .furniture import add_colorbar, add_legend, drawing
-from .inputs import flat_axes, read_data, read_path, scalar
-from .layout import root_figure
-from .words import coordinate
+from viz.colors import LINE, contrast, ink, inside, make_legible, visible
+from viz.furniture import add_colorbar, add_legend, drawing
+from viz.inputs import flat_axes, read_data, read_path, scalar
+from viz.layout import root_figure
+from viz.words import coordinate
 
 CURVE_POINTS = 400
 
