@@ -53,26 +53,26 @@ class History:
 
     def full_loss(self):
         """Loss on all the data after each step that was kept (k,), float64."""
-        return self._loss_at(self.w, self.b)
+        return losses_at(self, self.w, self.b)
 
     @property
     def start_loss(self):
         """Loss on all the data before the first step."""
-        return self._loss_at(self.start_w[None], [self.start_b]).item()
+        return losses_at(self, self.start_w[None], [self.start_b]).item()
 
     @property
     def end_loss(self):
         """Loss on all the data after the last step."""
-        return self._loss_at(self.end_w[None], [self.end_b]).item()
+        return losses_at(self, self.end_w[None], [self.end_b]).item()
 
     def full_accuracy(self):
         """Share of all the samples that are classified correctly after each step that was kept (k,), float64."""
-        return self._mean_of(is_correct, self.w, self.b)
+        return shares_correct_at(self, self.w, self.b)
 
     def steps_to_accuracy_1(self):
         """The first step, 0 being the start, at which every sample is classified correctly; None if there is none.
         Steps that were not kept are not looked at."""
-        start = self._mean_of(is_correct, self.start_w[None], [self.start_b])
+        start = shares_correct_at(self, self.start_w[None], [self.start_b])
         perfect = np.flatnonzero(np.append(start, self.full_accuracy()) == 1)
         return int(perfect[0]) * self.every if len(perfect) else None
 
@@ -85,23 +85,30 @@ class History:
         part = {"w": self.w[:kept], "b": self.b[:kept], "loss": self.loss[:kept]}
         return replace(self, **part, end_w=end_w, end_b=end_b, steps=kept * self.every, velocity=None)
 
-    def _loss_at(self, w, b):
-        labels, weight = weighting.of_training(self.y, self.sample_weight, self.pos_weight, self.cost)
-        weight, cost = None if weight is None else torch.from_numpy(weight), COSTS[self.cost][0]
-        return self._mean_of(lambda z, y: weighted(cost(z, y), weight), w, b, labels)
 
-    def _mean_of(self, function, w, b, labels=None):
-        """Mean over the data of function(z, y) with each of the parameters w (k, d), b (k,); y are `labels` or, if that
-        is None, those of the data."""
-        w, b = torch.from_numpy(np.asarray(w, np.float64)), torch.from_numpy(np.asarray(b, np.float64))
-        labels = self.y if labels is None else labels
-        x, y = (torch.from_numpy(values.astype(np.float64)) for values in (self.x, labels))
-        at_once = max(1, LOGITS_AT_ONCE // len(y))
-        means = [
-            function(some_w @ x.T + some_b[:, None], y).double().mean(-1)
-            for some_w, some_b in zip(w.split(at_once), b.split(at_once), strict=True)
-        ]
-        return torch.cat(means).numpy()
+def losses_at(run, w, b):
+    """Loss of a History's model on all its data with each of the parameters w (k, d), b (k,): (k,) float64."""
+    labels, weight = weighting.of_training(run.y, run.sample_weight, run.pos_weight, run.cost)
+    weight, cost = None if weight is None else torch.from_numpy(weight), COSTS[run.cost][0]
+    return mean_of(lambda z, y: weighted(cost(z, y), weight), run.x, labels, w, b)
+
+
+def shares_correct_at(run, w, b):
+    """Share of a History's samples that each of the parameters w (k, d), b (k,) classifies correctly: (k,) float64."""
+    return mean_of(is_correct, run.x, run.y, w, b)
+
+
+def mean_of(function, x, y, w, b):
+    """Mean over the data x (n, d), y (n,) of function(z, y), z being the logits by each of the parameters w (k, d),
+    b (k,): (k,) float64."""
+    w, b = torch.from_numpy(np.asarray(w, np.float64)), torch.from_numpy(np.asarray(b, np.float64))
+    x, y = (torch.from_numpy(values.astype(np.float64)) for values in (x, y))
+    at_once = max(1, LOGITS_AT_ONCE // len(y))
+    means = [
+        function(some_w @ x.T + some_b[:, None], y).double().mean(-1)
+        for some_w, some_b in zip(w.split(at_once), b.split(at_once), strict=True)
+    ]
+    return torch.cat(means).numpy()
 
 
 def is_correct(z, y):

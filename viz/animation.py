@@ -49,26 +49,15 @@ class RunAnimation(NamedTuple):
             raise ValueError(f"path must end in .gif or .html, got {str(path)!r}")
         with whole_file(path) as file:
             if suffix == ".gif":
-                _save_gif(file, (self.picture(step) for step in self.steps))
+                write_gif(file, (self.picture(step) for step in self.steps))
             else:
-                file.write(self._html())
-
-    def _html(self):
-        with TemporaryDirectory() as folder:
-            path = File(folder) / "run.html"
-            writer = HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True)
-            self.animation.save(path, writer=writer, dpi=DPI, savefig_kwargs={"facecolor": self._ground})
-            return path.read_bytes()
-
-    @property
-    def _ground(self):
-        return tuple(under(self.contour.ax))
+                write_html(file, self)
 
     def picture(self, step):
         """One step as RGBA (height, width, 4), uint8: the whole figure, opaque, whatever `rcParams` say of savefig."""
         self.draw(step)
         buffer = BytesIO()
-        whole = {"bbox_inches": self.figure.bbox_inches, "transparent": False, "facecolor": self._ground}
+        whole = {"bbox_inches": self.figure.bbox_inches, "transparent": False, "facecolor": ground_of(self)}
         self.figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"compress_level": 1}, **whole)
         return np.asarray(Image.open(buffer).convert("RGBA"))
 
@@ -120,8 +109,22 @@ def shown_steps(steps):
     return np.unique(np.linspace(0, steps, min(steps + 1, MOST_FRAMES)).round().astype(int))
 
 
-def _save_gif(file, pictures):
-    """Pictures (height, width, 4) as a GIF that repeats, all in the colours of the last."""
+def ground_of(run):
+    """The colour on which the frames of a run are drawn."""
+    return tuple(under(run.contour.ax))
+
+
+def write_html(file, run):
+    """Writes a run as a page with controls."""
+    with TemporaryDirectory() as folder:
+        path = File(folder) / "run.html"
+        writer = HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True)
+        run.animation.save(path, writer=writer, dpi=DPI, savefig_kwargs={"facecolor": ground_of(run)})
+        file.write(path.read_bytes())
+
+
+def write_gif(file, pictures):
+    """Writes pictures (height, width, 4) as a GIF that repeats, all in the colours of the last."""
     images = [Image.fromarray(picture).convert("RGB") for picture in pictures]
     palette = images[-1].quantize(dither=Image.Dither.NONE)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]

@@ -46,13 +46,13 @@ def under(ax):
     """
     base = BLACK_AND_WHITE[int(luminance(to_rgb(ax.xaxis.label.get_color())) < 0.5)]
     root = ax.figure.figure
-    return _over(ax.figure.get_facecolor(), _over(root.get_facecolor(), base))
+    return blend(ax.figure.get_facecolor(), blend(root.get_facecolor(), base))
 
 
 def inside(ax):
     """The colour under what is drawn in an Axes, on the panes of one in three dimensions."""
-    ground = _over(ax.get_facecolor(), under(ax))
-    return _over(ax.zaxis.pane.get_facecolor(), ground) if hasattr(ax, "zaxis") else ground
+    ground = blend(ax.get_facecolor(), under(ax))
+    return blend(ax.zaxis.pane.get_facecolor(), ground) if hasattr(ax, "zaxis") else ground
 
 
 def mixtures(color, alpha):
@@ -64,7 +64,7 @@ def make_legible(ax):
     """Title, labels and tick labels in the style's colours, or as near to these as can be read."""
     ground = [under(ax)]
     if hasattr(ax, "zaxis"):  # whose labels are inside
-        ground.append(_over(ax.get_facecolor(), ground[0]))
+        ground.append(blend(ax.get_facecolor(), ground[0]))
     axes = [getattr(ax, name) for name in ("xaxis", "yaxis", "zaxis") if hasattr(ax, name)]
     for text in (ax.title, *(axis.label for axis in axes)):
         text.set_color(visible(text.get_color(), ground, TEXT))
@@ -74,6 +74,6 @@ def make_legible(ax):
         axis.get_offset_text().set_color(color)
 
 
-def _over(color, ground):
+def blend(color, ground):
     *rgb, alpha = to_rgba(color)
     return alpha * np.array(rgb) + (1 - alpha) * np.asarray(ground)

@@ -18,23 +18,23 @@ class Display:
 
     def __init__(self):
         self.figures = {}
-        self._open = {}
+        self.managers = {}
 
     def new_figure(self, name, width, height):
         """An empty figure of that size in inches, `scaled` to the style, in place of the last one of that name."""
-        if name in self._open:
-            self._open.pop(name).destroy()
+        if name in self.managers:
+            self.managers.pop(name).destroy()
         manager = plt.new_figure_manager(UNNUMBERED, figsize=scaled(width, height), layout="tight")
         manager.set_window_title(name)
-        manager.canvas.mpl_connect("close_event", lambda event: self._forget(name, manager))
-        self._open[name] = manager
+        manager.canvas.mpl_connect("close_event", lambda event: self.forget(name, manager))
+        self.managers[name] = manager
         self.figures[name] = manager.canvas.figure
         return self.figures[name]
 
     def show(self, *names):
         """Displays figures below the cell of a notebook or in windows, where there are any, and waits for nothing."""
         notebook = any(part in mpl.get_backend().lower() for part in BELOW_THE_CELL)
-        for manager in (self._open[name] for name in names):
+        for manager in (self.managers[name] for name in names):
             if notebook:
                 from IPython.display import display
 
@@ -43,6 +43,6 @@ class Display:
                 manager.show()
                 manager.canvas.flush_events()
 
-    def _forget(self, name, manager):
-        if self._open.get(name) is manager:
-            del self._open[name]
+    def forget(self, name, manager):
+        if self.managers.get(name) is manager:
+            del self.managers[name]

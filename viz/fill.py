@@ -45,7 +45,7 @@ def draw_contours(ax, grid):
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
     contours = ax.contourf(grid.s, grid.t, positive, levels, norm=LogNorm(), cmap=CMAP, extend=extend)
     ticks = colorbar_ticks(levels[0], levels[-1])
-    colorbar = add_colorbar(ax, contours, grid.label, ticks=ticks, format=_tick_label)
+    colorbar = add_colorbar(ax, contours, grid.label, ticks=ticks, format=tick_label)
     return contours, colorbar
 
 
@@ -67,7 +67,7 @@ def draw_streams(ax, grid, gradient):
     return streams
 
 
-def _tick_label(value, _position):
+def tick_label(value, position):
     mantissa, _, exponent = f"{value:.{12 if value < 1e6 else 6}g}".partition("e")
     if not exponent:
         return mantissa

@@ -11,14 +11,14 @@ from viz.words import shown
 
 BAR = 0.28, 0.21  # inches from the Axes to its colour bar, and its width
 
-_drawn: WeakKeyDictionary = WeakKeyDictionary()  # {ax: {name of what was drawn: references to its artists}}
+drawn_on: WeakKeyDictionary = WeakKeyDictionary()  # {ax: {name of what was drawn: references to its artists}}
 
 
 @contextmanager
 def drawing(ax, name):
     """What is added to `ax` in this context takes the place of what was added there before in one of the same name."""
-    earlier = _drawn.setdefault(ax, {})
-    _remove(ax, [artist() for artist in earlier.pop(name, ())])
+    earlier = drawn_on.setdefault(ax, {})
+    remove(ax, [artist() for artist in earlier.pop(name, ())])
     there = set(ax.get_children())
     try:
         yield
@@ -62,7 +62,7 @@ def small():
     return 0.833 * points("legend.fontsize")
 
 
-def _remove(ax, artists):
+def remove(ax, artists):
     """Takes off what is still there, the last first: a colour bar before what it explains."""
     there = set(ax.get_children())
     for artist in reversed(artists):

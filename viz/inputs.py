@@ -169,7 +169,7 @@ def read_starts(study):
     if w.ndim != 1 or w.size == 0 or b.shape != w.shape:
         raise ValueError(f"study.w and study.b must be (k,) with k >= 1, got {w.shape} and {b.shape}")
     ranges = [
-        _range(f"study.{name}_range", getattr(study, f"{name}_range"), values)
+        read_range(f"study.{name}_range", getattr(study, f"{name}_range"), values)
         for name, values in zip("wb", (w, b), strict=True)
     ]
     for name in ("steps", "accuracy"):
@@ -224,7 +224,7 @@ def require(name, result, attributes):
         raise TypeError(f"{name} must have {', '.join(attributes)}; {type(result).__name__} lacks {', '.join(missing)}")
 
 
-def _range(name, window, values):
+def read_range(name, window, values):
     ends = finite_array(name, window)
     if ends.shape != (2,) or ends[0] >= ends[1]:
         raise ValueError(f"{name} must be (low, high) with low < high, got {window!r}")

@@ -16,7 +16,7 @@ FONT_SIZES = {  # in points, what the sizes of our figures are for
     "ytick.labelsize": 10,
 }
 KEPT = 0.85  # of its width, by an Axes that gives room to its colour bar
-_narrowed: WeakSet = WeakSet()
+narrowed: WeakSet = WeakSet()
 
 
 class YieldingLayout(PlaceHolderLayoutEngine):
@@ -27,15 +27,15 @@ class YieldingLayout(PlaceHolderLayoutEngine):
 
     def __init__(self):
         super().__init__(adjust_compatible=True, colorbar_gridspec=True)
-        self._constrained = ConstrainedLayoutEngine()
-        self._as_found = vars(SubplotParams())
+        self.constrained = ConstrainedLayoutEngine()
+        self.as_found = vars(SubplotParams())
 
     def set(self, **pads):
-        self._constrained.set(**pads)
+        self.constrained.set(**pads)
 
     def execute(self, fig):
-        if vars(fig.subplotpars) == self._as_found:
-            self._constrained.execute(fig)
+        if vars(fig.subplotpars) == self.as_found:
+            self.constrained.execute(fig)
             return
         for ax in fig.axes:
             if ax.child_axes:
@@ -67,9 +67,9 @@ def make_room(ax):
 
 def narrow(ax):
     """Once, and for good, takes some of its width from an Axes."""
-    if ax in _narrowed:
+    if ax in narrowed:
         return
-    _narrowed.add(ax)
+    narrowed.add(ax)
     place = ax.get_subplotspec()
     if place is None:
         box = ax.get_position(original=True)

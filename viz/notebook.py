@@ -12,21 +12,21 @@ from viz.surface import plot_contour, plot_surface
 from viz.training import plot_data
 
 
-class _Minimum(NamedTuple):
+class LowestPoint(NamedTuple):
     w: float
     b: float
     loss: float
 
 
-class _Surface(NamedTuple):
+class LabSurface(NamedTuple):
     w: np.ndarray
     b: np.ndarray
     Z: np.ndarray
     loss: str
-    minimum: _Minimum
+    minimum: LowestPoint
 
 
-class _Recorded(NamedTuple):
+class RecordedPath(NamedTuple):
     """A history of recorded pairs, the first of them its start; the losses are those over the data `x`, `y`."""
 
     w: np.ndarray
@@ -39,13 +39,13 @@ class _Recorded(NamedTuple):
 
     @property
     def start_loss(self):
-        return self._loss_at(self.start_w, self.start_b)
+        return self.loss_at(self.start_w, self.start_b)
 
     def full_loss(self):
-        return np.array([self._loss_at(w, b) for w, b in zip(self.w[:, 0], self.b, strict=True)])
+        return np.array([self.loss_at(w, b) for w, b in zip(self.w[:, 0], self.b, strict=True)])
 
-    def _loss_at(self, w, b):
-        return _mean_loss(w * self.x + b, self.y, self.loss)
+    def loss_at(self, w, b):
+        return mean_loss(w * self.x + b, self.y, self.loss)
 
 
 class plot_error_surfaces:
@@ -76,7 +76,7 @@ class plot_error_surfaces:
         w_range, b_range = scalar("w_range", w_range), scalar("b_range", b_range)
         if not (w_range > 0 and b_range > 0):
             raise ValueError(f"w_range and b_range must be positive, got {w_range:g} and {b_range:g}")
-        self._loss = numbers.one_of("loss", loss, numbers.COSTS)
+        self.loss = numbers.one_of("loss", loss, numbers.COSTS)
         points = numbers.integer("n_samples", n_samples, 2)
         memory.check_fits((points, points, 3), np.float64)
         self.x, self.y = to_numpy(X), to_numpy(Y)
@@ -88,16 +88,16 @@ class plot_error_surfaces:
         self.Z = getattr(surface_on_plane(plane, y, w, b, quantities=(quantity,)), quantity)
         self.W, self.B, self.LOSS = [], [], []
         self.n = 0
-        self._display = Display()
+        self.display = Display()
         if go:
-            self._draw_surface("surface").set_title("Loss Surface")
-            self._draw_contour("contour").set_title("Loss Surface Contour")
-            self._display.show("surface", "contour")
+            draw_surface(self, "surface").set_title("Loss Surface")
+            draw_contour(self, "contour").set_title("Loss Surface Contour")
+            self.display.show("surface", "contour")
 
     @property
     def figures(self):
         """The latest figure of each kind, by its name."""
-        return self._display.figures
+        return self.display.figures
 
     def set_para_loss(self, model, loss):
         """Record the weight and the bias, the first two of `model.parameters()`, and `loss` as it is given.
@@ -124,18 +124,18 @@ class plot_error_surfaces:
 
         ValueError if nothing was recorded.
         """
-        steps, path = self._finite_path("final_plot")
-        for ax in self._draw_surface("final surface", path, wireframe=True), self._draw_contour("final contour", path):
-            ax.set_title(self._how_many_are_left_out(steps))
-        self._display.show("final surface", "final contour")
+        steps, path = finite_path(self, "final_plot")
+        for ax in draw_surface(self, "final surface", path, wireframe=True), draw_contour(self, "final contour", path):
+            ax.set_title(how_many_are_left_out(self, steps))
+        self.display.show("final surface", "final contour")
 
     def plot_ps(self):
         """Draw the data with the latest model whose parameters are finite beside the contours with the path so far.
 
         ValueError if nothing was recorded.
         """
-        steps, path = self._finite_path("plot_ps")
-        left, right = self._display.new_figure("iteration", 12, 4.8).subplots(1, 2)
+        steps, path = finite_path(self, "plot_ps")
+        left, right = self.display.new_figure("iteration", 12, 4.8).subplots(1, 2)
         if path is None:
             left.set_title("Data Space: no finite model")
             left.set_axis_off()
@@ -143,39 +143,10 @@ class plot_error_surfaces:
             latest = steps[-1]
             plot_data((self.x, self.y), self.W[latest], self.B[latest], ax=left)
             left.set_title(f"Data Space Iteration: {latest + 1}")
-        _mark_first_recorded(plot_contour(self._surface(), path, ax=right))
-        titles = f"Loss Surface Contour Iteration: {self.n}", self._how_many_are_left_out(steps)
+        mark_first_recorded(plot_contour(surface_of(self), path, ax=right))
+        titles = f"Loss Surface Contour Iteration: {self.n}", how_many_are_left_out(self, steps)
         right.set_title("\n".join(filter(None, titles)))
-        self._display.show("iteration")
-
-    def _draw_surface(self, name, path=None, **style):
-        ax = self._display.new_figure(name, 7, 5.5).add_subplot(projection="3d")
-        return _mark_first_recorded(plot_surface(self._surface(), path, ax=ax, **style))
-
-    def _draw_contour(self, name, path=None):
-        ax = self._display.new_figure(name, 6.4, 4.8).add_subplot()
-        return _mark_first_recorded(plot_contour(self._surface(), path, ax=ax))
-
-    def _surface(self):
-        w, b = self.w[0], self.b[:, 0]
-        row, column = np.unravel_index(self.Z.argmin(), self.Z.shape)
-        return _Surface(w, b, self.Z, self._loss, _Minimum(w[column], b[row], self.Z[row, column]))
-
-    def _finite_path(self, caller):
-        """Indices of the steps at which no logit overflows, and these steps as a history, None if there are none."""
-        if not self.W:
-            raise ValueError(f"{caller} needs a recorded step: call set_para_loss(model, loss) after a training step")
-        x, y = read_data((self.x, self.y))
-        W, B = np.array(self.W), np.array(self.B)
-        with np.errstate(over="ignore", invalid="ignore"):
-            steps = np.flatnonzero(np.isfinite(len(x) * (np.abs(W) * np.abs(x).max() + np.abs(B))))
-        if len(steps) == 0:
-            return steps, None
-        W, B = W[steps], B[steps]
-        return steps, _Recorded(W[1:, None], B[1:], W[0], B[0], x, y, self._loss)
-
-    def _how_many_are_left_out(self, steps):
-        return "" if len(steps) == self.n else f"{self.n - len(steps)} of {self.n} recorded steps not finite"
+        self.display.show("iteration")
 
 
 def PlotStuff(X, Y, model, epoch, leg=True):
@@ -191,7 +162,41 @@ def PlotStuff(X, Y, model, epoch, leg=True):
     return curve, labels
 
 
-def _mark_first_recorded(drawn):
+def draw_surface(lab, name, path=None, **style):
+    ax = lab.display.new_figure(name, 7, 5.5).add_subplot(projection="3d")
+    return mark_first_recorded(plot_surface(surface_of(lab), path, ax=ax, **style))
+
+
+def draw_contour(lab, name, path=None):
+    ax = lab.display.new_figure(name, 6.4, 4.8).add_subplot()
+    return mark_first_recorded(plot_contour(surface_of(lab), path, ax=ax))
+
+
+def surface_of(lab):
+    w, b = lab.w[0], lab.b[:, 0]
+    row, column = np.unravel_index(lab.Z.argmin(), lab.Z.shape)
+    return LabSurface(w, b, lab.Z, lab.loss, LowestPoint(w[column], b[row], lab.Z[row, column]))
+
+
+def finite_path(lab, caller):
+    """Indices of the steps at which no logit overflows, and these steps as a history, None if there are none."""
+    if not lab.W:
+        raise ValueError(f"{caller} needs a recorded step: call set_para_loss(model, loss) after a training step")
+    x, y = read_data((lab.x, lab.y))
+    W, B = np.array(lab.W), np.array(lab.B)
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.flatnonzero(np.isfinite(len(x) * (np.abs(W) * np.abs(x).max() + np.abs(B))))
+    if len(steps) == 0:
+        return steps, None
+    W, B = W[steps], B[steps]
+    return steps, RecordedPath(W[1:, None], B[1:], W[0], B[0], x, y, lab.loss)
+
+
+def how_many_are_left_out(lab, steps):
+    return "" if len(steps) == lab.n else f"{lab.n - len(steps)} of {lab.n} recorded steps not finite"
+
+
+def mark_first_recorded(drawn):
     """The Axes of a drawing whose path begins with the first pair recorded, which needn't be the start of training."""
     if drawn.start is not None:
         label = drawn.start.get_label()
@@ -200,7 +205,7 @@ def _mark_first_recorded(drawn):
     return drawn.ax
 
 
-def _mean_loss(z, y, loss):
+def mean_loss(z, y, loss):
     """The loss of logits `z (n,)` against labels `y (n,)`, from logits so that it never saturates."""
     if_1, if_0 = np.logaddexp(0, -z), np.logaddexp(0, z)  # the cross-entropy, -log of the label's probability
     if loss == "bce":

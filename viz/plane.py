@@ -23,12 +23,12 @@ def read_plane_surface(surface, quantity):
     first, second = map(str, surface.plane.labels)
     l2 = scalar("surface.l2", surface.l2)
     if quantity == "hessian":
-        Z = condition_number(_values(surface, quantity, (len(t), len(s))))
+        Z = condition_number(values_of(surface, quantity, (len(t), len(s))))
         too_large = "" if np.isfinite(Z).all() else "; grey: above $10^9$"
         label = f"condition number of the Hessian in this plane{too_large}"
         return Grid(s, t, Z, label, "st", (first, second))
     name = "loss" if quantity == "gradient" else quantity
-    Z = _values(surface, name, (len(t), len(s)))
+    Z = values_of(surface, name, (len(t), len(s)))
     if Z.min() < 0:
         raise ValueError(f"surface.{name} must be >= 0, got a minimum of {Z.min():g}")
     loss = f"mean cross-entropy{f' + {l2:g}/2 |w|²' if l2 else ''} (nats)"
@@ -39,7 +39,7 @@ def read_plane_surface(surface, quantity):
 
 def read_gradient(surface, grid):
     """The gradient `(2, nt, ns)` of a plane's surface; ValueError if it is missing or the axes aren't even."""
-    gradient = _values(surface, "gradient", grid.Z.shape)
+    gradient = values_of(surface, "gradient", grid.Z.shape)
     for name, axis in (("s", grid.s), ("t", grid.t)):
         if not np.allclose(np.diff(axis), (axis[-1] - axis[0]) / (len(axis) - 1)):
             raise ValueError(f"surface.{name} must be evenly spaced where the gradient is drawn")
@@ -77,7 +77,7 @@ def condition_number(hessian):
     return np.where((determinant > 0) & (condition <= LARGEST_CONDITION), condition, np.inf)
 
 
-def _values(surface, name, grid):
+def values_of(surface, name, grid):
     values = getattr(surface, name, None)
     if values is None:
         held = [other for other in QUANTITIES if getattr(surface, other, None) is not None]

@@ -58,23 +58,23 @@ def plot_starts(study, *, marks=None):
     disagree, no starts, starts outside their window, or values that aren't finite.
     """
     starts = read_starts(study)
-    points = [] if marks is None else _read_marks(marks)
-    figure, row, foot = _new_figure(len(starts.steps))
+    points = [] if marks is None else read_marks(marks)
+    figure, row, foot = figure_of_maps(len(starts.steps))
     axes = dict(zip(starts.steps, row, strict=True))
     norm = LogNorm(1, max(starts.total_steps, 2), clip=True)
     maps, marked = {}, []
     for cost, ax in axes.items():
-        maps[cost] = _draw_map(ax, starts, cost, norm)
-        marked = _draw_marks(ax, points)
-        _keep_labels_clear(ax)
+        maps[cost] = draw_map(ax, starts, cost, norm)
+        marked = draw_marks(ax, points)
+        keep_labels_clear(ax)
         share = np.mean(starts.succeeded[cost])
         ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
-        ax.set_title(shown(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {_percent(share)} of the starts"))
+        ax.set_title(shown(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {rounded_percent(share)} of the starts"))
         make_legible(ax)
     next(iter(axes.values())).set_ylabel("bias b at the start")
     label = f"steps until every sample is right (of {starts.total_steps:,}; 0 drawn as 1)"
     colorbar = add_colorbar(ax, ScalarMappable(norm, CMAP), label, format="%.0f")
-    colorbar.set_ticks(_round_steps(norm.vmax), minor=False)
+    colorbar.set_ticks(round_steps(norm.vmax), minor=False)
     colorbar.minorticks_off()
     failed = Patch(color=FAILED, label="ends below accuracy 1")
     handles = [failed, *marked]
@@ -99,7 +99,7 @@ def binned(starts: Starts, cost):
     return mean.reshape(bins, bins), count.reshape(bins, bins)
 
 
-def _read_marks(marks):
+def read_marks(marks):
     """[(name, w, b)]"""
     if not isinstance(marks, dict):
         raise TypeError(f"marks must be {{name: (w, b)}} or None, got {type(marks).__name__}")
@@ -109,7 +109,7 @@ def _read_marks(marks):
     return [(name, *(scalar(f"marks[{name!r}]", value) for value in point)) for name, point in marks.items()]
 
 
-def _new_figure(maps):
+def figure_of_maps(maps):
     """A figure, its row of Axes, and one under these for the legend, so that any layout engine makes room for it."""
     figure = plt.figure(figsize=scaled(5 * maps + 1.6, 5.2), layout=YieldingLayout())
     grid = figure.add_gridspec(2, maps, height_ratios=(1, 1e-3))
@@ -122,7 +122,7 @@ def _new_figure(maps):
     return figure, row, foot
 
 
-def _draw_map(ax, starts, cost, norm):
+def draw_map(ax, starts, cost, norm):
     steps, count = binned(starts, cost)
     colors = colormaps[CMAP](norm(np.maximum(np.nan_to_num(steps), 1)))
     colors[np.isnan(steps)] = to_rgba(FAILED)
@@ -132,7 +132,7 @@ def _draw_map(ax, starts, cost, norm):
     return ax.imshow(colors, origin="lower", extent=extent, aspect="auto", interpolation="nearest")
 
 
-def _draw_marks(ax, points):
+def draw_marks(ax, points):
     style = {
         "linestyle": "none",
         "markersize": MARKER_SIZE,
@@ -146,22 +146,22 @@ def _draw_marks(ax, points):
     ]
 
 
-def _keep_labels_clear(ax):
+def keep_labels_clear(ax):
     for name in "x", "y":
         ax.tick_params(name, pad=max(mpl.rcParams[f"{name}tick.major.pad"], CLEAR))
 
 
-def _round_steps(most):
+def round_steps(most):
     """1, 3, 10, 30, ... up to `most`."""
     ticks = np.outer(10.0 ** np.arange(19), (1, 3)).ravel()
     return ticks[ticks <= most]
 
 
-def _percent(share):
+def rounded_percent(share):
     """One digit after the point, but 0 % and 100 % only where it is none or all."""
-    shown = f"{100 * share:.1f} %"
-    if shown == "100.0 %":
+    text = f"{100 * share:.1f} %"
+    if text == "100.0 %":
         return "100 %" if share == 1 else "> 99.9 %"
-    if shown == "0.0 %":
+    if text == "0.0 %":
         return "0 %" if share == 0 else "< 0.1 %"
-    return shown
+    return text

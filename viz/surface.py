@@ -92,22 +92,22 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
     smaller than 2 x 2, a negative loss, values that aren't finite, shapes that disagree, more than one weight, or a
     quantity that isn't there.
     """
-    grid = _read_grid(surface, quantity, HEIGHTS)
-    if history is not None and _is_plane(surface):
+    grid = read_grid(surface, quantity, HEIGHTS)
+    if history is not None and is_plane(surface):
         raise ValueError("history can't be drawn on the surface of a plane; plot_contour draws its projection")
     path = None if history is None else read_path(history)
     height = None if history is None else read_full_loss(history)
-    ax = _axes_3d(ax)
+    ax = solid_axes(ax)
     with drawing(ax, "surface"):
-        drawn = _draw_wireframe(ax, grid) if wireframe else _draw_surface(ax, grid)
-        ax.set(xlim=_ends(grid.s), ylim=_ends(grid.t))
-        _label_sides(ax, grid)
+        drawn = draw_wireframe(ax, grid) if wireframe else draw_solid(ax, grid)
+        ax.set(xlim=ends_of(grid.s), ylim=ends_of(grid.t))
+        label_sides(ax, grid)
         make_legible(ax)
         if path is None:
             return SurfacePlot(ax, drawn, None, None, None, None, None)
         in_window = grid.contains(*path)
-        line, start, end = _draw_path(ax, np.where(in_window, [*path, height], np.nan), in_window)
-        note = add_note(ax, _how_it_leaves(grid, path, in_window), xy=(0.99, 0.99), ha="right", va="top")
+        line, start, end = draw_path(ax, np.where(in_window, [*path, height], np.nan), in_window)
+        note = add_note(ax, how_it_leaves(grid, path, in_window), xy=(0.99, 0.99), ha="right", va="top")
         return SurfacePlot(ax, drawn, line, start, end, note, add_legend(ax, loc="upper left"))
 
 
@@ -126,14 +126,14 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
     Returns `ContourPlot`. Raises what `plot_surface` raises, TypeError if `ax` isn't a 2-D Axes, and ValueError if
     `window` isn't two increasing pairs.
     """
-    grid = _read_grid(surface, quantity, QUANTITIES)
+    grid = read_grid(surface, quantity, QUANTITIES)
     gradient = read_gradient(surface, grid) if quantity == "gradient" else None
-    lowest = _lowest(surface, grid, quantity)
+    lowest = lowest_of(surface, grid, quantity)
     path, notes = None, []
     if history is not None:
-        path, off_plane = read_projection(surface, history) if _is_plane(surface) else (read_path(history), "")
+        path, off_plane = read_projection(surface, history) if is_plane(surface) else (read_path(history), "")
         notes.append(off_plane)
-    outline = None if window is None else _read_window(window)
+    outline = None if window is None else read_window(window)
     ax = flat_axes(ax)
     with drawing(ax, "contour"):
         contours, colorbar = (draw_cells if grid.scale == "share" else draw_contours)(ax, grid)
@@ -141,18 +141,18 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
         line = arrows = start = end = center = minimum = None
         if path is not None:
             in_window = grid.contains(*path)
-            line, start, end = _draw_path(ax, np.array(path), in_window)
-            arrows = _draw_arrows(ax, grid, path)
-            notes.append(_how_it_leaves(grid, path, in_window))
-        elif _is_plane(surface) and grid.contains(0, 0):
-            center = _draw_mark(ax, (0, 0), "P", "white", 10, "trained model")
+            line, start, end = draw_path(ax, np.array(path), in_window)
+            arrows = draw_arrows(ax, grid, path)
+            notes.append(how_it_leaves(grid, path, in_window))
+        elif is_plane(surface) and grid.contains(0, 0):
+            center = draw_mark(ax, (0, 0), "P", "white", 10, "trained model")
         if lowest is not None:
-            minimum = _draw_mark(ax, lowest, "*", "#F0E442", 14, "lowest on this grid")
+            minimum = draw_mark(ax, lowest, "*", "#F0E442", 14, "lowest on this grid")
         note = add_note(ax, "\n".join(filter(None, notes)), xy=(0.02, 0.02), ha="left", va="bottom")
         rectangle = None if outline is None else ax.add_patch(outline)
         first, second = map(shown, grid.axis_labels)
-        ax.set(xlabel=first, ylabel=second, xlim=_ends(grid.s), ylim=_ends(grid.t))
-        legend = _draw_legend(ax, grid, path)
+        ax.set(xlabel=first, ylabel=second, xlim=ends_of(grid.s), ylim=ends_of(grid.t))
+        legend = draw_legend(ax, grid, path)
         make_legible(ax)
     return ContourPlot(
         ax, contours, colorbar, minimum, line, arrows, start, end, rectangle, note, legend, center, streams
@@ -168,36 +168,36 @@ def path_arrows(grid, path):
     """
     points = np.column_stack(path)[grid.contains(*path)]
     scaled = points / (np.ptp(grid.s), np.ptp(grid.t))
-    farthest = _distances(scaled, scaled[:1]).max(initial=0)
+    farthest = distances(scaled, scaled[:1]).max(initial=0)
     reach = farthest / ARROWS
     tips, tails = [], []
     at = 0
     while farthest > SHORT and len(tips) < 2 * ARROWS:
-        moved_on = _distances(scaled[at:], scaled[at]) >= reach
+        moved_on = distances(scaled[at:], scaled[at]) >= reach
         if not moved_on.any():
             break
         at += moved_on.argmax()
         tips.append(points[at])
-        tails.append(points[:at][_distances(scaled[:at], scaled[at]) >= reach / 2][-1])
+        tails.append(points[:at][distances(scaled[:at], scaled[at]) >= reach / 2][-1])
     tips, tails = np.reshape(tips, (-1, 2)), np.reshape(tails, (-1, 2))
     return tips, (tips - tails) / np.linalg.norm(tips - tails, axis=1, keepdims=True)
 
 
-def _is_plane(surface):
+def is_plane(surface):
     return hasattr(surface, "plane")
 
 
-def _read_grid(surface, quantity, accepted):
+def read_grid(surface, quantity, accepted):
     """The `Grid` that a quantity is; ValueError for another one than is accepted."""
-    accepted = accepted if _is_plane(surface) else ("loss",)
+    accepted = accepted if is_plane(surface) else ("loss",)
     if quantity not in accepted:
         raise ValueError(f"quantity must be one of {list(accepted)} here, got {quantity!r}")
-    return read_plane_surface(surface, quantity) if _is_plane(surface) else read_surface(surface)
+    return read_plane_surface(surface, quantity) if is_plane(surface) else read_surface(surface)
 
 
-def _lowest(surface, grid, quantity):
+def lowest_of(surface, grid, quantity):
     """Where the loss or the squared error is lowest on the grid; None for other quantities."""
-    if not _is_plane(surface):
+    if not is_plane(surface):
         return read_minimum(surface)
     if quantity in ("accuracy", "hessian"):
         return None
@@ -205,14 +205,14 @@ def _lowest(surface, grid, quantity):
     return grid.s[column], grid.t[row]
 
 
-def _draw_surface(ax, grid):
+def draw_solid(ax, grid):
     ends = log_levels(grid.Z)[[0, -1]]
     norm = LogNorm(*ends, clip=True) if grid.scale == "log" else Normalize()
     style = {"rstride": 1, "cstride": 1, "cmap": CMAP, "norm": norm, "linewidth": 0, "antialiased": False}
-    return ax.plot_surface(*_reduce(grid, SURFACE_LINES), **style)
+    return ax.plot_surface(*thinned(grid, SURFACE_LINES), **style)
 
 
-def _label_sides(ax, grid):
+def label_sides(ax, grid):
     """Long labels in two lines, with room for them and for large tick labels, beside which matplotlib places them."""
     first, second = (shown(label).replace(" (", "\n(") for label in grid.axis_labels)
     long = "\n" in first + second
@@ -226,18 +226,18 @@ def _label_sides(ax, grid):
         ax.set_box_aspect(None, zoom=0.85)
 
 
-def _draw_wireframe(ax, grid):
+def draw_wireframe(ax, grid):
     color = visible("#0072B2", inside(ax), LINE)
-    return ax.plot_wireframe(*_reduce(grid, WIREFRAME_LINES), rstride=1, cstride=1, color=color, linewidth=0.6)
+    return ax.plot_wireframe(*thinned(grid, WIREFRAME_LINES), rstride=1, cstride=1, color=color, linewidth=0.6)
 
 
-def _reduce(grid, lines):
+def thinned(grid, lines):
     """Meshgrids of at most `lines` rows and columns of the grid, evenly strided, the first and last included."""
     rows, columns = (np.linspace(0, n - 1, min(n, lines)).round().astype(int) for n in grid.Z.shape)
     return *np.meshgrid(grid.s[columns], grid.t[rows]), grid.Z[np.ix_(rows, columns)]
 
 
-def _draw_path(ax, points, in_window):
+def draw_path(ax, points, in_window):
     """The line through `points`, one row per coordinate, and its first and last point where they are in the window."""
     halo = [withStroke(linewidth=3.6, foreground="white")]
     (line,) = ax.plot(*points, color=PATH_COLOR, linewidth=1.8, path_effects=halo, zorder=10, label="path")
@@ -250,7 +250,7 @@ def _draw_path(ax, points, in_window):
     return line, start, end
 
 
-def _draw_arrows(ax, grid, path):
+def draw_arrows(ax, grid, path):
     tips, directions = path_arrows(grid, path)
     if len(tips) == 0:
         return None
@@ -258,16 +258,16 @@ def _draw_arrows(ax, grid, path):
     return ax.quiver(*tips.T, *directions.T, angles="xy", pivot="tip", scale_units="inches", scale=6, **style)
 
 
-def _draw_mark(ax, point, marker, color, size, label):
+def draw_mark(ax, point, marker, color, size, label):
     style = {"marker": marker, "markersize": size, "color": color, "linestyle": "none", **EDGE}
     return ax.plot(*point, **style, clip_on=False, zorder=9, label=label)[0]
 
 
-def _how_it_leaves(grid, path, in_window):
+def how_it_leaves(grid, path, in_window):
     """Says which part of the path isn't in the window, "" if all of it is; an end that isn't, with where it is."""
     if in_window.all():
         return ""
-    start, end = (_place(grid, path.s[k], path.t[k]) for k in (0, -1))
+    start, end = (place_of(grid, path.s[k], path.t[k]) for k in (0, -1))
     match bool(in_window[0]), bool(in_window[-1]):
         case True, True:
             return "the path leaves the window\nand comes back"
@@ -279,20 +279,20 @@ def _how_it_leaves(grid, path, in_window):
     return f"the path starts and ends outside the window,\nat {start} and at {end},\n{visits} at the steps kept"
 
 
-def _place(grid, s, t):
+def place_of(grid, s, t):
     first, second = grid.names
     return f"{first} = {coordinate(s, grid.s)}, {second} = {coordinate(t, grid.t)}"
 
 
-def _draw_legend(ax, grid, path):
+def draw_legend(ax, grid, path):
     if not ax.get_legend_handles_labels()[0]:
         return None
-    legend = add_legend(ax, loc=_emptiest_corner(grid, path), framealpha=0.9)
+    legend = add_legend(ax, loc=emptiest_corner(grid, path), framealpha=0.9)
     legend.set_zorder(20)
     return legend
 
 
-def _emptiest_corner(grid, path):
+def emptiest_corner(grid, path):
     if path is None:
         return "upper left"
     across, up = (path.s - grid.s.min()) / np.ptp(grid.s), (path.t - grid.t.min()) / np.ptp(grid.t)
@@ -302,7 +302,7 @@ def _emptiest_corner(grid, path):
     return min(crowd, key=lambda corner: (crowd[corner][[0, -1]].any(), np.count_nonzero(crowd[corner])))
 
 
-def _read_window(window):
+def read_window(window):
     pairs = finite_array("window", window)
     if pairs.shape != (2, 2) or (pairs[:, 0] >= pairs[:, 1]).any():
         raise ValueError(f"window must be ((w0, w1), (b0, b1)) with w0 < w1 and b0 < b1, got {window!r}")
@@ -312,15 +312,15 @@ def _read_window(window):
     return Rectangle(corner, *sides, fill=False, **style, label="original window")
 
 
-def _ends(axis):
+def ends_of(axis):
     return axis.min(), axis.max()
 
 
-def _distances(points, point):
+def distances(points, point):
     return np.linalg.norm(points - point, axis=1)
 
 
-def _axes_3d(ax):
+def solid_axes(ax):
     if ax is None:
         return new_figure(7, 5.5, subplot_kw={"projection": "3d"})[1]
     if not isinstance(ax, Axes3D):

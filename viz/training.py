@@ -64,22 +64,22 @@ def plot_data(data, w, b, *, ax=None):
     x, y = read_data(data)
     w, b = scalar("w", w), scalar("b", b)
     ax = flat_axes(ax)
-    left, right = _view(x)
+    left, right = view_of(x)
     at = np.linspace(left, right, CURVE_POINTS)
     ground = inside(ax)
     with drawing(ax, "data"):
         color = visible("#CC79A7", ground, LINE)
         (line,) = ax.plot(at, w * at + b, color=color, linewidth=1.6, linestyle="-.", label="line w x + b")
-        (sigmoid,) = ax.plot(at, _sigmoid(w * at + b), color=ink(ground), linewidth=2, label="sigmoid(w x + b)")
+        (curve,) = ax.plot(at, sigmoid(w * at + b), color=ink(ground), linewidth=2, label="sigmoid(w x + b)")
         boundary = None
         if w != 0 and left < -b / w < right:
             boundary = draw_boundary(ax, -b / w, f"boundary x = {coordinate(-b / w, at)}")
-        class_0, class_1 = _draw_points(ax, x, y)
+        class_0, class_1 = draw_points(ax, x, y)
         ax.set(xlabel="x", ylabel="y", xlim=(left, right), ylim=(-0.1, 2))
         ax.locator_params("x", nbins=6)
         legend = add_legend(ax, loc="upper left" if w >= 0 else "upper right")
         make_legible(ax)
-    return DataPlot(ax, class_0, class_1, line, sigmoid, boundary, legend)
+    return DataPlot(ax, class_0, class_1, line, curve, boundary, legend)
 
 
 def draw_boundary(ax, x, label):
@@ -96,27 +96,27 @@ def plot_epochs(history, data, *, ax=None):
     Returns `EpochsPlot`. ValueError for less than one epoch, more than one weight or feature, shapes that disagree
     or values that aren't finite; TypeError if `ax` isn't a 2-D Axes or `history` lacks an attribute.
     """
-    w, b = _epoch_ends(history)
+    w, b = epoch_ends(history)
     x, y = read_data(data)
     ax = flat_axes(ax)
-    left, right = _view(x)
+    left, right = view_of(x)
     at = np.linspace(left, right, CURVE_POINTS)
-    heights = _sigmoid(np.multiply.outer(w, at) + b[:, None])
+    heights = sigmoid(np.multiply.outer(w, at) + b[:, None])
     segments = np.stack(np.broadcast_arrays(at, heights), axis=-1)
-    cmap, norm = _epoch_colors(inside(ax)), Normalize(1, max(len(w), 2))
+    cmap, norm = epoch_colors(inside(ax)), Normalize(1, max(len(w), 2))
     curves = LineCollection(segments, cmap=cmap, norm=norm, linewidths=1.2)
     curves.set_array(np.arange(1, len(w) + 1))
     with drawing(ax, "epochs"):
         ax.add_collection(curves, autolim=False)
         colorbar = add_colorbar(ax, curves, "epoch", ticks=np.linspace(1, len(w), min(len(w), 6)).round())
-        class_0, class_1 = _draw_points(ax, x, y)
+        class_0, class_1 = draw_points(ax, x, y)
         ax.set(xlabel="x", ylabel="y and sigmoid(w x + b)", xlim=(left, right), ylim=(-0.1, 1.25))
         legend = add_legend(ax, loc="upper left", ncols=2)
         make_legible(ax)
     return EpochsPlot(ax, class_0, class_1, curves, colorbar, legend)
 
 
-def _epoch_colors(ground):
+def epoch_colors(ground):
     """The part of viridis that can be seen on `ground`, the clearest for the last epoch."""
     shades = colormaps["viridis"](np.linspace(0, 1, 256))[:, :3]
     seen = contrast(shades, ground)
@@ -124,7 +124,7 @@ def _epoch_colors(ground):
     return ListedColormap(shades[order[seen[order] >= LINE]])
 
 
-def _epoch_ends(history):
+def epoch_ends(history):
     path = read_path(history)
     per_epoch = int(scalar("history.steps_per_epoch", getattr(history, "steps_per_epoch", 0)))
     if per_epoch < 1:
@@ -139,7 +139,7 @@ def _epoch_ends(history):
     return w, b
 
 
-def _draw_points(ax, x, y):
+def draw_points(ax, x, y):
     one = y > 0.5
     ground = inside(ax)
     style = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 1, "markersize": 7, "zorder": 5}
@@ -148,10 +148,10 @@ def _draw_points(ax, x, y):
     return class_0, class_1
 
 
-def _view(x):
+def view_of(x):
     margin = 0.05 * (np.ptp(x) or 1)
     return x.min() - margin, x.max() + margin
 
 
-def _sigmoid(z):
+def sigmoid(z):
     return 0.5 * (1 + np.tanh(0.5 * z))

@@ -28,7 +28,7 @@ def shown(text):
     return "".join(words)
 
 
-def percent(value, _position=None):
+def percent(value, position=None):
     """A share in per cent; also a formatter of ticks."""
     return shown(f"{100 * value:.6g} %")
 
