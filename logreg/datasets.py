@@ -21,7 +21,9 @@ def load(name):
     try:
         from sklearn import datasets
     except ImportError:
-        raise ValueError(f"data {name!r} needs scikit-learn (pip install scikit-learn); 'lab' needs nothing") from None
+        raise ValueError(
+            f"data is {name!r}, which needs scikit-learn (pip install scikit-learn); accepted: 'lab', which doesn't"
+        ) from None
     x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     x, y = (x[y <= 1], y[y <= 1]) if name == "digits" else (x, y)
     deviation = x.std(axis=0)

@@ -33,7 +33,7 @@ class Sparing(io.BufferedReader):
     def read(self, size=-1):
         data = super().read(self.most + 1 if size is None or size < 0 else min(size, self.most + 1))
         if len(data) > self.most:
-            raise ValueError(f"{self.most} bytes don't hold its directory")
+            raise ValueError(f"its directory has more than {self.most} bytes; accepted: no more")
         return data
 
 
@@ -67,9 +67,9 @@ def check_members(members, size):
     """Refuses members that hold more than the file has bytes, as compressed or overlapping ones can."""
     for member in members:
         if member.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(f"{member.filename} is compressed")
+            raise ValueError(f"{member.filename} is compressed; accepted: stored as it is")
     if sum(member.file_size for member in members) > size:
-        raise ValueError("its members are larger than the file")
+        raise ValueError("its members have more bytes than the file; accepted: members that are in it")
 
 
 def check_names(names, expected):
@@ -102,7 +102,7 @@ def stored_shape(archive, name):
     with archive.open(member) as file:
         dtype, shape, length = read_header(file)
     if dtype != FLOAT64 or math.prod(shape) * 8 != member.file_size - length:
-        raise ValueError(f"{name} is {dtype} {shape} in {member.file_size} bytes")
+        raise ValueError(f"{name} is {dtype} {shape} in {member.file_size} bytes; accepted: {FLOAT64}, all there")
     return shape
 
 
@@ -113,7 +113,7 @@ def read_header(file):
     length = int.from_bytes(start[len(MAGIC) :], "little")
     found = HEADER.fullmatch(file.read(min(length, LONGEST_HEADER)))
     if start[: len(MAGIC)] != MAGIC or found is None:
-        raise ValueError(f"{file.name} has a header that isn't NumPy's")
+        raise ValueError(f"{file.name} has a header that isn't NumPy's; accepted: one as numpy.savez writes it")
     shape = tuple(int(number) for number in re.findall(rb"\d+", found[2]))
     return found[1].decode(), shape, len(start) + length
 
@@ -135,7 +135,9 @@ def read_about(archive):
         dtype, shape, length = read_header(file)
         size = member.file_size - length
         if dtype != f"<U{size // 4}" or shape != () or size % 4:
-            raise ValueError(f"its description is {dtype} {shape} in {member.file_size} bytes")
+            raise ValueError(
+                f"its description is {dtype} {shape} in {member.file_size} bytes; accepted: a text, all there"
+            )
         text = file.read(4 * LONGEST_ABOUT + 4).decode("utf-32-le")
     check_length(text)
     return json.loads(text)
@@ -152,4 +154,4 @@ def check_range(name, array, high=math.inf):
 
 def check_length(text):
     if len(text) > LONGEST_ABOUT:
-        raise ValueError(f"its description has more than {LONGEST_ABOUT} characters")
+        raise ValueError(f"its description has {len(text)} characters; accepted: at most {LONGEST_ABOUT}")

@@ -107,9 +107,9 @@ def check_layout(shapes):
     wanted = dict.fromkeys(VECTORS, size) | {name: (*grids.QUANTITIES[name], *grid) for name in quantities}
     vectors = len(shapes["s"]) == len(shapes["t"]) == len(size) == 1
     if not vectors or math.prod(grid) == 0 or size[0] < 2 or not quantities:
-        raise ValueError(f"its arrays don't fit together: {shapes}")
+        raise ValueError(f"its arrays have shapes {shapes}; accepted: some that fit together")
     if any(shapes[name] != shape for name, shape in wanted.items()):
-        raise ValueError(f"its arrays don't fit together: {shapes}")
+        raise ValueError(f"its arrays have shapes {shapes}; accepted: some that fit together")
 
 
 def check_values(arrays):

@@ -169,7 +169,7 @@ def check_layout(shapes, about):
     """Refuses arrays that don't fit together, and another description."""
     sizes = [len(shape) for shape in shapes.values()]
     if sizes != [1, 1, 2] or shapes["Z"] != shapes["b"] + shapes["w"] or math.prod(shapes["Z"]) == 0:
-        raise ValueError(f"its arrays don't fit together: {shapes}")
+        raise ValueError(f"its arrays have shapes {shapes}; accepted: some that fit together")
     if about["format"] != FORMAT:
         raise ValueError(f"its format is {about['format']}; accepted: {FORMAT}")
     numbers.one_of("loss", about["loss"], numbers.COSTS)

@@ -46,7 +46,7 @@ class RunAnimation(NamedTuple):
 
         suffix = File(name_of(path)).suffix.lower()
         if suffix not in (".gif", ".html"):
-            raise ValueError(f"path must end in .gif or .html, got {str(path)!r}")
+            raise ValueError(f"path is {str(path)!r}; accepted: a name that ends in .gif or .html")
         with whole_file(path) as file:
             if suffix == ".gif":
                 write_gif(file, (self.picture(step) for step in self.steps))

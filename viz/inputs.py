@@ -67,12 +67,13 @@ def finite_array(name, values):
     try:
         array = to_numpy(values)
     except ValueError:  # rows of several lengths
-        raise ValueError(f"{name} must be an array of numbers, got {values!r}") from None
+        raise ValueError(f"{name} is {values!r}; accepted: an array of real numbers") from None
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
+        raise TypeError(f"{name} has dtype {array.dtype}; accepted: real numbers")
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(array))} NaN or infinite values")
+        count = np.count_nonzero(~np.isfinite(array))
+        raise ValueError(f"{name} has {count} NaN or infinite values; accepted: finite values")
     return array
 
 
@@ -80,7 +81,7 @@ def scalar(name, value):
     """`value`, a number or an array of one element, as a float; ValueError otherwise."""
     array = finite_array(name, value)
     if array.size != 1:
-        raise ValueError(f"{name} must be one number, got shape {array.shape}")
+        raise ValueError(f"{name} has shape {array.shape}; accepted: one number")
     return array.item()
 
 
@@ -94,11 +95,11 @@ def read_surface(surface):
     w, b = monotonic_axis("surface.w", surface.w), monotonic_axis("surface.b", surface.b)
     Z = finite_array("surface.Z", surface.Z)
     if Z.shape != (len(b), len(w)):
-        raise ValueError(f"surface.Z must be (len(b), len(w)) = ({len(b)}, {len(w)}), got {Z.shape}")
+        raise ValueError(f"surface.Z has shape {Z.shape}; accepted: (len(b), len(w)) = ({len(b)}, {len(w)})")
     if Z.min() < 0:
-        raise ValueError(f"surface.Z must be a loss, >= 0, got a minimum of {Z.min():g}")
+        raise ValueError(f"surface.Z has values down to {Z.min():g}; accepted: a loss, >= 0")
     if surface.loss not in LOSS_LABELS:
-        raise ValueError(f"surface.loss must be one of {sorted(LOSS_LABELS)}, got {surface.loss!r}")
+        raise ValueError(f"surface.loss is {surface.loss!r}; accepted: {', '.join(map(repr, LOSS_LABELS))}")
     return Grid(w, b, Z, LOSS_LABELS[surface.loss])
 
 
@@ -107,7 +108,7 @@ def read_minimum(surface):
     minimum = surface.minimum
     named = hasattr(minimum, "w") and hasattr(minimum, "b")
     if not (named or (isinstance(minimum, (tuple, list)) and len(minimum) >= 2)):
-        raise TypeError(f"surface.minimum must be (w, b, loss), got {minimum!r}")
+        raise TypeError(f"surface.minimum is {minimum!r}; accepted: (w, b, loss)")
     w, b = (minimum.w, minimum.b) if named else minimum[:2]
     return scalar("surface.minimum.w", w), scalar("surface.minimum.b", b)
 
@@ -121,9 +122,9 @@ def read_path(history):
     require("history", history, ("w", "b", "start_w", "start_b", "start_loss", "full_loss"))
     w, b = finite_array("history.w", history.w), finite_array("history.b", history.b)
     if w.ndim != 2 or w.shape[1] != 1:
-        raise ValueError(f"history.w must be (steps, 1): only one weight can be drawn against b, got {w.shape}")
+        raise ValueError(f"history.w has shape {w.shape}; accepted: (steps, 1), as one weight can be drawn against b")
     if b.shape != w.shape[:1]:
-        raise ValueError(f"history.b must be (steps,) = {w.shape[:1]}, got {b.shape}")
+        raise ValueError(f"history.b has shape {b.shape}; accepted: (steps,) = {w.shape[:1]}")
     ends = ("start", "end") if leaves_out_the_end(history, len(b)) else ("start",)
     (first_w, *last_w), (first_b, *last_b) = (
         [scalar(f"history.{end}_{name}", getattr(history, f"{end}_{name}")) for end in ends] for name in "wb"
@@ -150,10 +151,10 @@ def read_full_loss(history):
     """The full-data loss along `path`, start and end included; ValueError if `full_loss()` isn't `(steps,)`."""
     start, kept = scalar("history.start_loss", history.start_loss), len(history.b)
     if not callable(history.full_loss):
-        raise TypeError(f"history.full_loss must be a method, got {type(history.full_loss).__name__}")
+        raise TypeError(f"history.full_loss is a {type(history.full_loss).__name__}; accepted: a method")
     loss = finite_array("history.full_loss()", history.full_loss())
     if loss.shape != (kept,):
-        raise ValueError(f"history.full_loss() must be (steps,) = {(kept,)}, got {loss.shape}")
+        raise ValueError(f"history.full_loss() has shape {loss.shape}; accepted: (steps,) = {(kept,)}")
     end = [scalar("history.end_loss", history.end_loss)] if leaves_out_the_end(history, kept) else []
     return np.hstack([start, loss, end])
 
@@ -167,22 +168,23 @@ def read_starts(study):
     require("study", study, ("w", "b", "w_range", "b_range", "accuracy", "steps", "total_steps"))
     w, b = (finite_array(f"study.{name}", getattr(study, name)) for name in "wb")
     if w.ndim != 1 or w.size == 0 or b.shape != w.shape:
-        raise ValueError(f"study.w and study.b must be (k,) with k >= 1, got {w.shape} and {b.shape}")
+        raise ValueError(f"study.w has shape {w.shape} and study.b {b.shape}; accepted: (k,) for both, with k >= 1")
     ranges = [
         read_range(f"study.{name}_range", getattr(study, f"{name}_range"), values)
         for name, values in zip("wb", (w, b), strict=True)
     ]
     for name in ("steps", "accuracy"):
         if not isinstance(values := getattr(study, name), Mapping):
-            raise TypeError(f"study.{name} must be {{cost: (k,)}}, got {type(values).__name__}")
+            raise TypeError(f"study.{name} is a {type(values).__name__}; accepted: {{cost: (k,)}}")
     steps = {cost: finite_array(f"study.steps[{cost!r}]", values) for cost, values in study.steps.items()}
     reached = {cost: to_numpy(values) for cost, values in study.accuracy.items()}
     if not steps or steps.keys() != reached.keys():
-        raise ValueError(f"study.steps and study.accuracy must have the same costs, got {[*steps]} and {[*reached]}")
+        found = f"study.steps has the costs {[*steps]} and study.accuracy {[*reached]}"
+        raise ValueError(f"{found}; accepted: the same for both, at least one")
     for cost in steps:
         if not steps[cost].shape == reached[cost].shape == w.shape:
-            shapes = f"{steps[cost].shape} and {reached[cost].shape}"
-            raise ValueError(f"study.steps and study.accuracy of {cost!r} must be (k,) = {w.shape}, got {shapes}")
+            found = f"study.steps of {cost!r} has shape {steps[cost].shape} and study.accuracy {reached[cost].shape}"
+            raise ValueError(f"{found}; accepted: (k,) = {w.shape} for both")
     total = int(scalar("study.total_steps", study.total_steps))
     return Starts(w, b, *ranges, {cost: reached[cost] == 1 for cost in steps}, steps, total)
 
@@ -197,15 +199,15 @@ def read_data(data):
         x, y = data[:]
     except (TypeError, ValueError, LookupError, NotImplementedError):
         kind = type(data).__name__
-        raise TypeError(f"data must give x and y by data[:], as a tuple (x, y) does; got {kind}") from None
+        raise TypeError(f"data is a {kind}; accepted: a data set or a tuple, of which data[:] is (x, y)") from None
     x, y = finite_array("data x", x), finite_array("data y", y)
     for name, values in (("x", x), ("y", y)):
         if values.size == 0 or values.shape not in ((values.size,), (values.size, 1)):
-            raise ValueError(f"data {name} must be (n, 1) or (n,) with n >= 1, got {values.shape}")
+            raise ValueError(f"data {name} has shape {values.shape}; accepted: (n, 1) or (n,) with n >= 1")
     if x.size != y.size:
-        raise ValueError(f"data x and y must have the same length, got {x.size} and {y.size}")
+        raise ValueError(f"data y has {y.size} labels; accepted: {x.size}, one for each of x")
     if y.min() < 0 or y.max() > 1:
-        raise ValueError(f"data y must be labels in [0, 1], got values from {y.min():g} to {y.max():g}")
+        raise ValueError(f"data y has values from {y.min():g} to {y.max():g}; accepted: labels in [0, 1]")
     return x.ravel(), y.ravel()
 
 
@@ -214,34 +216,34 @@ def flat_axes(ax):
     if ax is None:
         return new_figure(6.4, 4.8)[1]
     if not isinstance(ax, Axes) or isinstance(ax, Axes3D):
-        raise TypeError(f"ax must be a two-dimensional matplotlib Axes or None, got {type(ax).__name__}")
+        raise TypeError(f"ax is a {type(ax).__name__}; accepted: a two-dimensional matplotlib Axes or None")
     return ax
 
 
 def require(name, result, attributes):
-    missing = [attribute for attribute in attributes if not hasattr(result, attribute)]
+    missing = ", ".join(attribute for attribute in attributes if not hasattr(result, attribute))
     if missing:
-        raise TypeError(f"{name} must have {', '.join(attributes)}; {type(result).__name__} lacks {', '.join(missing)}")
+        kind = type(result).__name__
+        raise TypeError(f"{name} is a {kind} without {missing}; accepted: what has {', '.join(attributes)}")
 
 
 def read_range(name, window, values):
     ends = finite_array(name, window)
     if ends.shape != (2,) or ends[0] >= ends[1]:
-        raise ValueError(f"{name} must be (low, high) with low < high, got {window!r}")
+        raise ValueError(f"{name} is {window!r}; accepted: (low, high) with low < high")
     low, high = ends.tolist()
     margin = 1e-6 * (high - low)  # of rounding to float32
     if values.min() < low - margin or values.max() > high + margin:
-        raise ValueError(
-            f"{name} must hold every start, got [{low:g}, {high:g}] and {values.min():g} to {values.max():g}"
-        )
+        found = f"{name} is ({low:g}, {high:g}) and starts go from {values.min():g} to {values.max():g}"
+        raise ValueError(f"{found}; accepted: a window that holds every start")
     return low, high
 
 
 def monotonic_axis(name, values):
     axis = finite_array(name, values)
     if axis.ndim != 1 or len(axis) < 2:
-        raise ValueError(f"{name} must be 1-D with at least 2 values (a grid of 2 x 2 or more), got {axis.shape}")
+        raise ValueError(f"{name} has shape {axis.shape}; accepted: (n,) with n >= 2, for a grid of 2 x 2 or more")
     steps = np.diff(axis)
     if not ((steps > 0).all() or (steps < 0).all()):
-        raise ValueError(f"{name} must be strictly increasing or strictly decreasing")
+        raise ValueError(f"{name} is not monotonic; accepted: strictly increasing or strictly decreasing values")
     return axis

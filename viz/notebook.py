@@ -75,7 +75,7 @@ class plot_error_surfaces:
 
         w_range, b_range = scalar("w_range", w_range), scalar("b_range", b_range)
         if not (w_range > 0 and b_range > 0):
-            raise ValueError(f"w_range and b_range must be positive, got {w_range:g} and {b_range:g}")
+            raise ValueError(f"w_range is {w_range:g} and b_range {b_range:g}; accepted: numbers > 0")
         self.loss = numbers.one_of("loss", loss, numbers.COSTS)
         points = numbers.integer("n_samples", n_samples, 2)
         memory.check_fits((points, points, 3), np.float64)
@@ -106,11 +106,11 @@ class plot_error_surfaces:
         for what has no parameters, ValueError if the first two aren't of one element each; nothing is recorded then.
         """
         if not hasattr(model, "parameters"):
-            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+            raise TypeError(f"model is a {type(model).__name__}; accepted: a torch.nn.Module")
         parameters = list(model.parameters())[:2]
         if [parameter.numel() for parameter in parameters] != [1, 1]:
             shapes = [tuple(parameter.shape) for parameter in parameters]
-            raise ValueError(f"model must begin with one weight and one bias, got parameters of shapes {shapes}")
+            raise ValueError(f"model has first parameters of shapes {shapes}; accepted: one weight, then one bias")
         weight, bias = (parameter.item() for parameter in parameters)
         self.W.append(weight)
         self.B.append(bias)
@@ -181,7 +181,9 @@ def surface_of(lab):
 def finite_path(lab, caller):
     """Indices of the steps at which no logit overflows, and these steps as a history, None if there are none."""
     if not lab.W:
-        raise ValueError(f"{caller} needs a recorded step: call set_para_loss(model, loss) after a training step")
+        raise ValueError(
+            f"{caller} has no recorded step; accepted: one or more, each by set_para_loss(model, loss) after a step"
+        )
     x, y = read_data((lab.x, lab.y))
     W, B = np.array(lab.W), np.array(lab.B)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -30,7 +30,7 @@ def read_plane_surface(surface, quantity):
     name = "loss" if quantity == "gradient" else quantity
     Z = values_of(surface, name, (len(t), len(s)))
     if Z.min() < 0:
-        raise ValueError(f"surface.{name} must be >= 0, got a minimum of {Z.min():g}")
+        raise ValueError(f"surface.{name} has values down to {Z.min():g}; accepted: values >= 0")
     loss = f"mean cross-entropy{f' + {l2:g}/2 |w|²' if l2 else ''} (nats)"
     lines = f"{loss}\nlines: steepest descent"
     label = {"loss": loss, "gradient": lines, "mse": "mean squared error", "accuracy": "accuracy"}[quantity]
@@ -42,7 +42,7 @@ def read_gradient(surface, grid):
     gradient = values_of(surface, "gradient", grid.Z.shape)
     for name, axis in (("s", grid.s), ("t", grid.t)):
         if not np.allclose(np.diff(axis), (axis[-1] - axis[0]) / (len(axis) - 1)):
-            raise ValueError(f"surface.{name} must be evenly spaced where the gradient is drawn")
+            raise ValueError(f"surface.{name} is uneven; accepted: evenly spaced values where the gradient is drawn")
     return gradient
 
 
@@ -81,8 +81,8 @@ def values_of(surface, name, grid):
     values = getattr(surface, name, None)
     if values is None:
         held = [other for other in QUANTITIES if getattr(surface, other, None) is not None]
-        raise ValueError(f"surface has no {name}, only {held}; ask for it when it is computed")
+        raise ValueError(f"surface has no {name}, only {held}; accepted: a surface whose quantities include {name!r}")
     array, shape = finite_array(f"surface.{name}", values), (*LEADING.get(name, ()), *grid)
     if array.shape != shape:
-        raise ValueError(f"surface.{name} must be {shape}, got {array.shape}")
+        raise ValueError(f"surface.{name} has shape {array.shape}; accepted: {shape}")
     return array

@@ -102,10 +102,10 @@ def binned(starts: Starts, cost):
 def read_marks(marks):
     """[(name, w, b)]"""
     if not isinstance(marks, dict):
-        raise TypeError(f"marks must be {{name: (w, b)}} or None, got {type(marks).__name__}")
+        raise TypeError(f"marks is a {type(marks).__name__}; accepted: {{name: (w, b)}} or None")
     for name, point in marks.items():
         if not (hasattr(point, "__len__") and len(point) == 2):
-            raise TypeError(f"marks[{name!r}] must be (w, b), got {point!r}")
+            raise TypeError(f"marks[{name!r}] is {point!r}; accepted: (w, b)")
     return [(name, *(scalar(f"marks[{name!r}]", value) for value in point)) for name, point in marks.items()]
 
 

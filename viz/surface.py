@@ -94,7 +94,9 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
     """
     grid = read_grid(surface, quantity, HEIGHTS)
     if history is not None and is_plane(surface):
-        raise ValueError("history can't be drawn on the surface of a plane; plot_contour draws its projection")
+        raise ValueError(
+            "history is given with a plane's surface; accepted: None, as plot_contour draws its projection"
+        )
     path = None if history is None else read_path(history)
     height = None if history is None else read_full_loss(history)
     ax = solid_axes(ax)
@@ -191,7 +193,7 @@ def read_grid(surface, quantity, accepted):
     """The `Grid` that a quantity is; ValueError for another one than is accepted."""
     accepted = accepted if is_plane(surface) else ("loss",)
     if quantity not in accepted:
-        raise ValueError(f"quantity must be one of {list(accepted)} here, got {quantity!r}")
+        raise ValueError(f"quantity is {quantity!r}; accepted: {', '.join(map(repr, accepted))}")
     return read_plane_surface(surface, quantity) if is_plane(surface) else read_surface(surface)
 
 
@@ -305,7 +307,7 @@ def emptiest_corner(grid, path):
 def read_window(window):
     pairs = finite_array("window", window)
     if pairs.shape != (2, 2) or (pairs[:, 0] >= pairs[:, 1]).any():
-        raise ValueError(f"window must be ((w0, w1), (b0, b1)) with w0 < w1 and b0 < b1, got {window!r}")
+        raise ValueError(f"window is {window!r}; accepted: ((w0, w1), (b0, b1)) with w0 < w1 and b0 < b1")
     corner, sides = pairs[:, 0], pairs[:, 1] - pairs[:, 0]
     halo = [withStroke(linewidth=3, foreground="white")]
     style = {"linestyle": "--", "linewidth": 1.4, "edgecolor": "black", "path_effects": halo, "zorder": 8}
@@ -325,5 +327,5 @@ def solid_axes(ax):
         return new_figure(7, 5.5, subplot_kw={"projection": "3d"})[1]
     if not isinstance(ax, Axes3D):
         accepted = 'a 3-D Axes, as from plt.subplots(subplot_kw={"projection": "3d"}), or None'
-        raise TypeError(f"ax must be {accepted}, got {type(ax).__name__}")
+        raise TypeError(f"ax is a {type(ax).__name__}; accepted: {accepted}")
     return ax

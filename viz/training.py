@@ -128,14 +128,14 @@ def epoch_ends(history):
     path = read_path(history)
     per_epoch = int(scalar("history.steps_per_epoch", getattr(history, "steps_per_epoch", 0)))
     if per_epoch < 1:
-        raise ValueError(f"history.steps_per_epoch must be at least 1, got {per_epoch}")
+        raise ValueError(f"history.steps_per_epoch is {per_epoch}; accepted: at least 1")
     every = int(scalar("history.every", getattr(history, "every", 1)))
     if every < 1 or per_epoch % every:
-        raise ValueError(f"history.every must divide the {per_epoch} steps of an epoch, got {every}")
+        raise ValueError(f"history.every is {every}; accepted: what divides the {per_epoch} steps of an epoch")
     kept = per_epoch // every
     w, b = path.s[kept::kept], path.t[kept::kept]
     if len(w) == 0:
-        raise ValueError(f"history must hold an epoch, {per_epoch} steps, got {len(path.s) - 1} steps")
+        raise ValueError(f"history has {len(path.s) - 1} steps; accepted: those of an epoch, {per_epoch}, or more")
     return w, b
 
 

@@ -48,7 +48,7 @@ def test_the_lab_is_as_it_is():
 
 def test_real_data_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ValueError, match=r"data 'digits' needs scikit-learn \(pip install scikit-learn\)"):
+    with pytest.raises(ValueError, match=r"data is 'digits', which needs scikit-learn \(pip .*\); accepted: 'lab'"):
         datasets.load("digits")
     assert len(datasets.load("lab")[1]) == 20
 

@@ -326,9 +326,15 @@ UNSAVED = {
     "accuracy above 1": (lambda s: {"accuracy": s.accuracy + 1}, r"accuracy\[.*accepted: finite values in \[0, 1\]"),
     "NaN gradient": (lambda s: {"gradient": np.full_like(s.gradient, np.nan)}, r"gradient has a NaN"),
     "infinite axis": (lambda s: {"t": np.full_like(s.t, np.inf)}, r"t\[0\] is inf; accepted: finite"),
-    "transposed": (lambda s: {"loss": s.loss.T}, r"don't fit together"),
-    "no quantity": (lambda s: dict.fromkeys(QUANTITIES), r"don't fit together"),
-    "long label": (lambda s: {"plane": s.plane._replace(labels=("s", "t" * 10_000))}, r"more than 2500 characters"),
+    "transposed": (lambda s: {"loss": s.loss.T}, r"its arrays have shapes \{.*; accepted: some that fit together"),
+    "no quantity": (
+        lambda s: dict.fromkeys(QUANTITIES),
+        r"its arrays have shapes \{.*; accepted: some that fit together",
+    ),
+    "long label": (
+        lambda s: {"plane": s.plane._replace(labels=("s", "t" * 10_000))},
+        r"its description has \d+ characters; accepted: at most 2500",
+    ),
     "label is a number": (lambda s: {"plane": s.plane._replace(labels=("s", 2))}, r"accepted: two texts"),
     "NaN share": (lambda s: {"plane": s.plane._replace(explained=(np.nan, 0.1))}, r"accepted: two from 0 to 1"),
     "NaN center": (lambda s: {"plane": s.plane._replace(center=s.plane.center * np.nan)}, r"center\[0\] is nan"),
@@ -362,7 +368,7 @@ def test_compressed_files_are_refused_unread(whole, tmp_path, monkeypatch):
     with np.load(path) as file:
         np.savez_compressed(path, **{name: file[name] for name in file.files})
     monkeypatch.setattr(files, "read_array", unread)
-    with pytest.raises(ValueError, match="is compressed"):
+    with pytest.raises(ValueError, match="is compressed; accepted: stored as it is"):
         LossSurface.load(path)
     with zipfile.ZipFile(path) as archive:
         assert "center.npy" in archive.namelist()

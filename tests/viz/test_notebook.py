@@ -207,7 +207,7 @@ def test_the_name_of_2018_records_too(lab, model):
 
 def test_what_is_no_model_is_refused(lab):
     surface = plot_error_surfaces(15, 13, *lab, go=False)
-    with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module, got NoneType"):
+    with pytest.raises(TypeError, match=r"model is a NoneType; accepted: a torch\.nn\.Module"):
         surface.set_para_loss(None, 1.0)
     assert (surface.W, surface.LOSS, surface.n) == ([], [], 0)
 
@@ -217,7 +217,9 @@ def test_what_is_no_model_is_refused(lab):
 )
 def test_models_of_other_parameters_are_refused(lab, model):
     surface = plot_error_surfaces(15, 13, *lab, go=False)
-    with pytest.raises(ValueError, match="model must begin with one weight and one bias, got parameters of shapes"):
+    with pytest.raises(
+        ValueError, match=r"model has first parameters of shapes \[.*; accepted: one weight, then one bias"
+    ):
         surface.set_para_loss(model, 1.0)
     assert (surface.W, surface.B, surface.LOSS, surface.n) == ([], [], [], 0)
 
@@ -315,7 +317,7 @@ def test_a_loss_that_is_not_finite_is_no_matter(lab, model):
 @pytest.mark.parametrize("call", ["plot_ps", "final_plot"])
 def test_drawing_before_recording_is_refused(lab, call):
     surface = plot_error_surfaces(15, 13, *lab, go=False)
-    with pytest.raises(ValueError, match=f"{call} needs a recorded step: call set_para_loss"):
+    with pytest.raises(ValueError, match=f"{call} has no recorded step; accepted: one or more, each by set_para_loss"):
         getattr(surface, call)()
     assert surface.figures == {}
 
@@ -413,7 +415,10 @@ def test_windows_show_the_latest_of_each_kind(lab, model, shown, monkeypatch):
     "ranges", [(0, 13), (15, -13), (np.inf, 13), (15, np.nan), ("15", 13), (15, None), ([1, 2], 3)]
 )
 def test_bad_ranges_are_refused(lab, ranges):
-    with pytest.raises((TypeError, ValueError), match=r"[wb]_range must "):
+    with pytest.raises(
+        (TypeError, ValueError),
+        match=r"[wb]_range (is|has) .*; accepted: (numbers > 0|one number|real numbers|finite values)$",
+    ):
         plot_error_surfaces(*ranges, *lab)
 
 
@@ -442,7 +447,7 @@ def test_large_letters_make_larger_figures(lab):
 
 def test_data_of_two_features_are_refused(lab):
     X, Y = lab
-    with pytest.raises(ValueError, match=r"data x must be \(n, 1\) or \(n,\)"):
+    with pytest.raises(ValueError, match=r"data x has shape \(20, 2\); accepted: \(n, 1\) or \(n,\)"):
         plot_error_surfaces(15, 13, torch.hstack([X, X]), Y)
 
 

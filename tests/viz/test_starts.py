@@ -106,14 +106,23 @@ def test_runs_that_diverged_are_failures(study_of):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"w": np.zeros(0), "b": np.zeros(0)}, r"study\.w and study\.b must be \(k,\) with k >= 1, got \(0,\)"),
-        ({"w": np.full(50_000, np.nan)}, r"study\.w must be finite"),
-        ({"b": np.zeros(3)}, r"study\.w and study\.b must be \(k,\)"),
-        ({"w_range": (2, -2)}, r"study\.w_range must be \(low, high\) with low < high"),
-        ({"b_range": (-0.5, 1)}, r"study\.b_range must hold every start, got \[-0\.5, 1\]"),
-        ({"steps": {}, "accuracy": {}}, "must have the same costs"),
-        ({"steps": {"bce": np.zeros(50_000)}}, "must have the same costs"),
-        ({"accuracy": {"bce": np.zeros(4), "mse": np.zeros(4)}}, r"of 'bce' must be \(k,\) = \(50000,\)"),
+        (
+            {"w": np.zeros(0), "b": np.zeros(0)},
+            r"study\.w has shape \(0,\) and study\.b \(0,\); accepted: \(k,\) for both, with k >= 1",
+        ),
+        ({"w": np.full(50_000, np.nan)}, r"study\.w has 50000 NaN or infinite values; accepted: finite values"),
+        ({"b": np.zeros(3)}, r"study\.w has shape \(50000,\) and study\.b \(3,\); accepted: \(k,\)"),
+        ({"w_range": (2, -2)}, r"study\.w_range is \(2, -2\); accepted: \(low, high\) with low < high"),
+        ({"b_range": (-0.5, 1)}, r"study\.b_range is \(-0\.5, 1\) and starts .*; accepted: a window that holds every"),
+        (
+            {"steps": {}, "accuracy": {}},
+            r"study\.steps has the costs \[\] .*; accepted: the same for both, at least one",
+        ),
+        ({"steps": {"bce": np.zeros(50_000)}}, r"the costs \['bce'\] and study\.accuracy \['bce', 'mse'\]; accepted"),
+        (
+            {"accuracy": {"bce": np.zeros(4), "mse": np.zeros(4)}},
+            r"study\.steps of 'bce' has .*accuracy \(4,\); accepted: \(k,\) = \(50000,\)",
+        ),
     ],
 )
 def test_bad_studies_are_refused(study_of, changes, message):
@@ -135,14 +144,16 @@ def test_starts_may_be_out_of_the_window_by_rounding(study_of):
                 if accepted:
                     read_starts(moved)
                 else:
-                    with pytest.raises(ValueError, match=rf"study\.{name}_range must hold every start"):
+                    with pytest.raises(
+                        ValueError, match=rf"study\.{name}_range is .*; accepted: a window that holds every"
+                    ):
                         read_starts(moved)
 
 
 def test_what_is_no_study_is_refused(study_of):
-    with pytest.raises(TypeError, match=r"study must have w, b, .*; tuple lacks"):
+    with pytest.raises(TypeError, match=r"study is a tuple without w, b, .*; accepted: what has w, b, "):
         plot_starts((1, 2))
-    with pytest.raises(ValueError, match="must be one number"):
+    with pytest.raises(ValueError, match=r"marks\['here'\] has shape \(2,\); accepted: one number"):
         plot_starts(study_of(), marks={"here": (np.zeros(2), 1)})
     assert plt.get_fignums() == []
 
@@ -150,10 +161,10 @@ def test_what_is_no_study_is_refused(study_of):
 @pytest.mark.parametrize(
     ("changes", "marks", "message"),
     [
-        ({"steps": np.zeros(50_000)}, None, r"study\.steps must be \{cost: \(k,\)\}, got ndarray"),
-        ({"accuracy": None}, None, r"study\.accuracy must be \{cost: \(k,\)\}, got NoneType"),
-        ({}, {"here": 5}, r"marks\['here'\] must be \(w, b\), got 5"),
-        ({}, [(1, 2)], r"marks must be \{name: \(w, b\)\} or None, got list"),
+        ({"steps": np.zeros(50_000)}, None, r"study\.steps is a ndarray; accepted: \{cost: \(k,\)\}"),
+        ({"accuracy": None}, None, r"study\.accuracy is a NoneType; accepted: \{cost: \(k,\)\}"),
+        ({}, {"here": 5}, r"marks\['here'\] is 5; accepted: \(w, b\)"),
+        ({}, [(1, 2)], r"marks is a list; accepted: \{name: \(w, b\)\} or None"),
     ],
 )
 def test_other_kinds_are_refused_by_name(study_of, changes, marks, message):

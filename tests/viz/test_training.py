@@ -115,11 +115,11 @@ def test_given_axes_are_used_and_no_figure_is_added(data, history):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.ones((3, 2)), np.ones(3), r"data x must be \(n, 1\) or \(n,\) with n >= 1, got \(3, 2\)"),
-        (np.ones((0, 1)), np.ones((0, 1)), r"data x must be .* with n >= 1, got \(0, 1\)"),
-        (np.ones(3), np.ones(2), "data x and y must have the same length, got 3 and 2"),
-        (np.ones(3), [0, 1, 2], r"data y must be labels in \[0, 1\], got values from 0 to 2"),
-        ([0, np.nan], [0, 1], "data x must be finite"),
+        (np.ones((3, 2)), np.ones(3), r"data x has shape \(3, 2\); accepted: \(n, 1\) or \(n,\) with n >= 1"),
+        (np.ones((0, 1)), np.ones((0, 1)), r"data x has shape \(0, 1\); accepted: .* with n >= 1"),
+        (np.ones(3), np.ones(2), "data y has 2 labels; accepted: 3, one for each of x"),
+        (np.ones(3), [0, 1, 2], r"data y has values from 0 to 2; accepted: labels in \[0, 1\]"),
+        ([0, np.nan], [0, 1], "data x has 1 NaN or infinite values; accepted: finite values"),
     ],
 )
 def test_bad_data_is_refused(history, x, y, message):
@@ -131,22 +131,22 @@ def test_bad_data_is_refused(history, x, y, message):
 
 
 def test_bad_parameters_are_refused(data):
-    with pytest.raises(ValueError, match=r"w must be one number, got shape \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"w has shape \(1, 2\); accepted: one number"):
         plot_data(data, np.ones((1, 2)), 1)
-    with pytest.raises(ValueError, match="b must be finite"):
+    with pytest.raises(ValueError, match="b has 1 NaN or infinite values; accepted: finite values"):
         plot_data(data, 1, np.nan)
-    with pytest.raises(TypeError, match="w must hold real numbers"):
+    with pytest.raises(TypeError, match="w has dtype <U5; accepted: real numbers"):
         plot_data(data, "steep", 1)
 
 
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"steps_per_epoch": 0}, r"history\.steps_per_epoch must be at least 1, got 0"),
-        ({"steps_per_epoch": 141}, "history must hold an epoch, 141 steps, got 140 steps"),
-        ({"every": 2}, "history.every must divide the 7 steps of an epoch, got 2"),
-        ({"every": 0}, "history.every must divide the 7 steps of an epoch, got 0"),
-        ({"w": np.ones((140, 2))}, r"history\.w must be \(steps, 1\)"),
+        ({"steps_per_epoch": 0}, r"history\.steps_per_epoch is 0; accepted: at least 1"),
+        ({"steps_per_epoch": 141}, "history has 140 steps; accepted: those of an epoch, 141, or more"),
+        ({"every": 2}, "history.every is 2; accepted: what divides the 7 steps of an epoch"),
+        ({"every": 0}, "history.every is 0; accepted: what divides the 7 steps of an epoch"),
+        ({"w": np.ones((140, 2))}, r"history\.w has shape \(140, 2\); accepted: \(steps, 1\)"),
     ],
 )
 def test_bad_history_is_refused(data, history, attributes, message):
@@ -158,7 +158,7 @@ def test_bad_history_is_refused(data, history, attributes, message):
 def test_three_dimensional_axes_are_refused(data, history):
     ax = plt.figure().add_subplot(projection="3d")
     for draw in (lambda: plot_data(data, 1, 2, ax=ax), lambda: plot_epochs(history, data, ax=ax)):
-        with pytest.raises(TypeError, match="ax must be a two-dimensional matplotlib Axes or None, got Axes3D"):
+        with pytest.raises(TypeError, match="ax is a Axes3D; accepted: a two-dimensional matplotlib Axes or None"):
             draw()
 
 
