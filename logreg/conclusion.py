@@ -6,12 +6,9 @@ import numpy as np
 
 from kernels import sgd_run_
 from logreg.data import LabData
-from logreg.pictures import COST_NAMES
+from logreg.losses import LOSSES
 from logreg.train import is_correct
 
-# second derivative of a sample's loss by its logit, at the most: p (1 - p), and, of p^2, 2 p^2 (1 - p) (2 - 3 p) at
-# p = (15 - sqrt(33)) / 24
-CURVATURE = {"bce": 0.25, "mse": 0.15406}
 LONGER = {"lr": 2.0, "batch_size": 3, "epochs": 1000}  # the lab's training, ten times
 
 
@@ -24,7 +21,7 @@ def answer(trials, settings):
 
 
 def answer_for(cost, trials, settings):
-    name, accuracies = COST_NAMES[cost], {trial.accuracy for trial in trials}
+    name, accuracies = LOSSES[cost].name, {trial.accuracy for trial in trials}
     reached = [trial.history.steps_to_accuracy_1() for trial in trials if trial.accuracy == 1]
     ended = f"With {name} {len(reached)} of {len(trials)} starts ended at accuracy 1"
     doubt = reason_for_doubt(cost, trials[0].history.x, settings)
@@ -58,7 +55,7 @@ def reason_for_doubt(cost, x, settings):
 def largest_rate(cost, x):
     """2 / L, L being at least the curvature of the cost of any minibatch of features x (n, d): up to it each step of
     gradient descent lowers the minibatch's loss, from anywhere."""
-    return 2 / (CURVATURE[cost] * float(1 + np.square(x, dtype=np.float64).sum(axis=1).max()))
+    return 2 / (LOSSES[cost].curvature * float(1 + np.square(x, dtype=np.float64).sum(axis=1).max()))
 
 
 def gets_there(trial):
@@ -73,7 +70,7 @@ def shares(study, settings):
     """From how many of the random starts each cost led to accuracy 1, in one sentence, and what speaks against it."""
     (w0, w1), (b0, b1) = study.w_range, study.b_range
     found = " and ".join(
-        f"{floor(10_000 * share) / 100:g} % with {COST_NAMES[cost]}"
+        f"{floor(10_000 * share) / 100:g} % with {LOSSES[cost].name}"
         for cost, share in study.share_at_accuracy_1.items()
     )
     window = f"w in [{w0:g}, {w1:g}], b in [{b0:g}, {b1:g}]"
@@ -82,8 +79,8 @@ def shares(study, settings):
     for cost, reached in study.accuracy.items():
         diverged = np.isnan(reached).mean()
         if diverged:
-            lines.append(f"With {COST_NAMES[cost]} {100 * diverged:.3g} % diverged.")
+            lines.append(f"With {LOSSES[cost].name} {100 * diverged:.3g} % diverged.")
         doubt = reason_for_doubt(cost, LabData().x.numpy(), settings)
         if doubt:
-            lines.append(f"With {COST_NAMES[cost]} this says nothing of starts: {doubt}.")
+            lines.append(f"With {LOSSES[cost].name} this says nothing of starts: {doubt}.")
     return "\n".join(lines)

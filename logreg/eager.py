@@ -1,17 +1,16 @@
 """The lab's own training loop, in eager PyTorch: what the compiled run is compared with."""
 
 import torch
-from torch import nn
 from torch.utils.data import DataLoader
 
-COSTS = {"bce": nn.BCELoss, "mse": nn.MSELoss}
+from logreg.losses import LOSSES
 
 
 def train_eagerly(model, data, *, lr, batch_size, epochs, loss="bce"):
     """Trains a LogisticRegression as the lab's notebook does: DataLoader in order, a cost on probabilities, autograd,
     torch.optim.SGD. Returns [(w, b, minibatch loss)] of every step, as Python floats, for one feature."""
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    criterion = COSTS[loss]()
+    criterion = LOSSES[loss].criterion()
     path = []
     for _ in range(epochs):
         for x, y in DataLoader(data, batch_size=batch_size):

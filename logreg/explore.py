@@ -5,14 +5,13 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import torch
 
 from kernels.arguments import numbers
 from logreg import datasets
 from logreg.devices import card_of
 from logreg.directions import path_of, plane_around, project
 from logreg.evaluation import check_penalty
-from logreg.model import LogisticRegression
+from logreg.model import check_seed, seeded_model
 from logreg.penalised import train_penalised
 from logreg.pictures import draw_plane, draw_plane_3d, new_folder, save
 from logreg.surface import LossSurface
@@ -46,9 +45,10 @@ def run_surface(settings):
     """
     numbers.integer("resolution", settings.resolution, 2)
     card_of(settings.device)
+    check_seed(settings.seed)
     data = x, y = datasets.load(settings.data)
     new_folder(settings.out)
-    model = seeded_model(x.shape[1], settings.seed)
+    model = seeded_model(x.shape[1], settings.seed).double()
     history = trained(model, data, settings)
     plane = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
     projection = project(plane_around(history, x, y, **plane), path_of(history))
@@ -87,14 +87,6 @@ def draw(surface, history, settings, title):
     overview, solid = draw_plane(surface, history, settings.quantities, title), draw_plane_3d(surface, title)
     for stem, figure in ((name, overview), (f"{name}-3d", solid)):
         print(f"drawn: {save(figure, settings.out / f'{stem}.png')}")
-
-
-def seeded_model(d, seed):
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed is {seed}; accepted: an integer from 0 to 2^63 - 1")
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return LogisticRegression(d).double()
 
 
 def window_of(projection):

@@ -19,8 +19,9 @@ from logreg.conclusion import answer, shares
 from logreg.data import LabData
 from logreg.devices import card_of
 from logreg.eager import train_eagerly
-from logreg.model import LogisticRegression
-from logreg.pictures import COST_NAMES, draw_animation, draw_lab, draw_starts, new_folder
+from logreg.losses import LOSSES
+from logreg.model import LogisticRegression, check_seed, seeded_model
+from logreg.pictures import draw_animation, draw_lab, draw_starts, new_folder
 from logreg.starts import study_starts
 from logreg.surface import LossSurface
 from logreg.train import History, accuracy, train
@@ -107,8 +108,7 @@ def check(settings):
     numbers.nonnegative("lr", settings.lr)
     numbers.integer("batch_size", settings.batch_size, 1)
     numbers.integer("epochs", settings.epochs, 0)
-    if not 0 <= settings.seed < 2**63:
-        raise ValueError(f"seed is {settings.seed}; accepted: an integer from 0 to 2^63 - 1")
+    check_seed(settings.seed)
     for name, value in (("start", settings.start[0]), ("start", settings.start[1]), ("lr", settings.lr)):
         if not abs(value) <= LARGEST:
             raise ValueError(f"{name} is {value}; accepted: finite float32 numbers")
@@ -116,9 +116,7 @@ def check(settings):
 
 def starts(settings):
     """{name: (w, b)}: the start by hand, the seeded random one, and a bad one."""
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        linear = LogisticRegression(1).linear
+    linear = seeded_model(1, settings.seed).linear
     return {
         "by hand": settings.start,
         f"seed {settings.seed}": (linear.weight.item(), linear.bias.item()),
@@ -170,7 +168,7 @@ def table_line(trial):
     history, steps = trial.history, trial.history.steps_to_accuracy_1()
     return (
         trial.start,
-        COST_NAMES[history.cost],
+        LOSSES[history.cost].name,
         f"{history.end_w[0]:.6g}",
         f"{history.end_b:.6g}",
         f"{history.end_loss:.3e}",

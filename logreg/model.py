@@ -1,6 +1,7 @@
 """The lab's model, and the parameters of this and other linear models."""
 
 import numpy as np
+import torch
 from torch import nn, sigmoid
 
 from kernels.arguments import arrays, models
@@ -15,6 +16,19 @@ class LogisticRegression(nn.Module):
 
     def forward(self, x):
         return sigmoid(self.linear(x))
+
+
+def seeded_model(n_inputs, seed):
+    """A LogisticRegression whose parameters are drawn by a seed; the state of torch's generator stays as it is."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return LogisticRegression(n_inputs)
+
+
+def check_seed(seed):
+    """Refuses a seed that not all generators of random numbers take."""
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed is {seed}; accepted: an integer from 0 to 2^63 - 1")
 
 
 def linear_layer(model):

@@ -8,6 +8,7 @@ from tqdm import tqdm
 import viz
 from kernels.wholefile import whole_file
 from logreg.clash import require_ours
+from logreg.losses import LOSSES
 
 require_ours(viz, "plot_contour")
 
@@ -16,7 +17,6 @@ from viz.layout import new_figure
 from viz.words import shown
 
 PICTURES_A_RUN = 5
-COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
 DPI = 110
 
 
@@ -36,7 +36,7 @@ def draw_lab(trials, surfaces, data, window, out):
 
 def plans_of_cost(cost, surface, trial, data, window):
     """[(name of the file, function that draws the figure)]"""
-    history, name = trial.history, COST_NAMES[cost]
+    history, name = trial.history, LOSSES[cost].name
     run = f"trained with {name}, start {trial.start}"
     plans = [
         (f"{cost}-surface", lambda: titled(plot_surface(surface), name)),
@@ -80,7 +80,7 @@ def draw_summary(trials, surfaces, window):
             plot_contour(surfaces[trial.history.cost], trial.history, window=window, ax=ax)
             steps = trial.history.steps_to_accuracy_1()
             reached = "" if steps is None else f", all correct first after {steps} steps"
-            title = f"{COST_NAMES[trial.history.cost]}, start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}"
+            title = f"{LOSSES[trial.history.cost].name}, start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}"
             ax.set_title(shown(title), fontsize="medium")
     return figure
 

@@ -55,8 +55,7 @@ class PlaneSurface:
         """The lowest loss of the grid; ValueError if the loss was not asked for."""
         if self.loss is None:
             raise ValueError("the surface has no loss; accepted: a surface whose quantities include 'loss'")
-        row, column = np.unravel_index(self.loss.argmin(), self.loss.shape)
-        return PlaneMinimum(float(self.s[column]), float(self.t[row]), float(self.loss[row, column]))
+        return PlaneMinimum(*lowest_point(self.s, self.t, self.loss))
 
     def project(self, history):
         """Where the path of a History, its start included, lies on the plane: Projection(s, t, distance, outside).
@@ -79,6 +78,12 @@ class PlaneSurface:
         check_layout(files.shapes_of(arrays))
         check_values(arrays)
         files.write(path, about, arrays)
+
+
+def lowest_point(across, up, values):
+    """The lowest of values (rows, columns) on a grid, the first of several: its two coordinates and itself."""
+    row, column = np.unravel_index(values.argmin(), values.shape)
+    return float(across[column]), float(up[row]), float(values[row, column])
 
 
 def is_plane_surface(archive):

@@ -13,7 +13,8 @@ from logreg.data import samples
 from logreg.devices import card_of
 from logreg.directions import plane_around
 from logreg.evaluation import add_penalty, check_penalty, evaluate
-from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
+from logreg.losses import LOSSES
+from logreg.plane import PlaneSurface, is_plane_surface, lowest_point, read_plane_surface
 
 FORMAT = 1
 ARRAYS = ("w", "b", "Z")
@@ -125,8 +126,7 @@ class LossSurface:
     @property
     def minimum(self):
         """The lowest point of the grid."""
-        row, column = np.unravel_index(self.Z.argmin(), self.Z.shape)
-        return Minimum(float(self.w[column]), float(self.b[row]), float(self.Z[row, column]))
+        return Minimum(*lowest_point(self.w, self.b, self.Z))
 
     def save(self, path):
         """Writes the surface to `path`, text, bytes or an os.PathLike, as npz with a description.
@@ -190,7 +190,7 @@ def loss_over(x, y, w, b, loss, card, **weights):
     """The loss of one-feature samples over the grid (nb, nw)."""
     feature = dataset.feature("data x", x).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
-    name = {"bce": "loss", "mse": "mse"}[loss]
+    name = LOSSES[loss].quantity
     return getattr(evaluate(plane, y, w, b, (name,), card, **weights), name)
 
 

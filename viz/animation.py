@@ -16,7 +16,7 @@ from viz.furniture import add_legend
 from viz.inputs import read_data, read_path, read_surface, step_numbers
 from viz.layout import new_figure
 from viz.surface import EDGE, PATH_COLOR, ContourPlot, plot_contour
-from viz.training import DataPlot, draw_boundary, plot_data
+from viz.training import DataPlot, draw_boundary, plot_data, sigmoid
 
 MOST_FRAMES = 50
 MILLISECONDS = 100  # a frame
@@ -95,7 +95,7 @@ def animate(history, surface, data):
         w, b = path.s[step], path.t[step]
         at = model.line.get_xdata()
         model.line.set_ydata(w * at + b)
-        model.sigmoid.set_ydata(0.5 * (1 + np.tanh(0.5 * (w * at + b))))
+        model.sigmoid.set_ydata(sigmoid(w * at + b))
         boundary.set(xdata=[-b / w] * 2 if w else [np.nan] * 2)
         contour.path.set_data(path.s[: step + 1], path.t[: step + 1])
         now.set_data([w], [b])

@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from mpl_toolkits.mplot3d import Axes3D
 
 from viz.layout import new_figure
-
-LOSS_LABELS = {"bce": "mean cross-entropy (nats)", "mse": "mean squared error"}
+from viz.losses import LOSSES
 
 
 class Grid(NamedTuple):
@@ -98,9 +97,9 @@ def read_surface(surface):
         raise ValueError(f"surface.Z has shape {Z.shape}; accepted: (len(b), len(w)) = ({len(b)}, {len(w)})")
     if Z.min() < 0:
         raise ValueError(f"surface.Z has values down to {Z.min():g}; accepted: a loss, >= 0")
-    if surface.loss not in LOSS_LABELS:
-        raise ValueError(f"surface.loss is {surface.loss!r}; accepted: {', '.join(map(repr, LOSS_LABELS))}")
-    return Grid(w, b, Z, LOSS_LABELS[surface.loss])
+    if surface.loss not in LOSSES:
+        raise ValueError(f"surface.loss is {surface.loss!r}; accepted: {', '.join(map(repr, LOSSES))}")
+    return Grid(w, b, Z, LOSSES[surface.loss].label())
 
 
 def read_minimum(surface):
@@ -111,6 +110,12 @@ def read_minimum(surface):
         raise TypeError(f"surface.minimum is {minimum!r}; accepted: (w, b, loss)")
     w, b = (minimum.w, minimum.b) if named else minimum[:2]
     return scalar("surface.minimum.w", w), scalar("surface.minimum.b", b)
+
+
+def lowest_point(s, t, Z):
+    """Coordinates (s, t) of the lowest value of Z (nt, ns) on a grid, the first of several."""
+    row, column = np.unravel_index(Z.argmin(), Z.shape)
+    return s[column], t[row]
 
 
 def read_path(history):

@@ -7,23 +7,23 @@ import numpy as np
 
 from viz.colors import ink, inside
 from viz.display import Display
-from viz.inputs import read_data, scalar, to_numpy
+from viz.inputs import lowest_point, read_data, scalar, to_numpy
+from viz.losses import LOSSES
 from viz.surface import plot_contour, plot_surface
 from viz.training import plot_data
 
 
-class LowestPoint(NamedTuple):
-    w: float
-    b: float
-    loss: float
-
-
 class LabSurface(NamedTuple):
+    """The loss over the lab's axes w (nw,), b (nb,)."""
+
     w: np.ndarray
     b: np.ndarray
     Z: np.ndarray
     loss: str
-    minimum: LowestPoint
+
+    @property
+    def minimum(self):
+        return lowest_point(self.w, self.b, self.Z)
 
 
 class RecordedPath(NamedTuple):
@@ -45,7 +45,7 @@ class RecordedPath(NamedTuple):
         return np.array([self.loss_at(w, b) for w, b in zip(self.w[:, 0], self.b, strict=True)])
 
     def loss_at(self, w, b):
-        return mean_loss(w * self.x + b, self.y, self.loss)
+        return np.mean(LOSSES[self.loss].of_samples(w * self.x + b, self.y))
 
 
 class plot_error_surfaces:
@@ -83,7 +83,7 @@ class plot_error_surfaces:
         w, b = np.linspace(-w_range, w_range, points), np.linspace(-b_range, b_range, points)
         self.w, self.b = np.meshgrid(w, b)
         x, y = read_data((self.x, self.y))
-        quantity = {"bce": "loss", "mse": "mse"}[loss]
+        quantity = LOSSES[loss].quantity
         plane = LogitPlane(np.zeros_like(x), x, np.ones_like(x))
         self.Z = getattr(surface_on_plane(plane, y, w, b, quantities=(quantity,)), quantity)
         self.W, self.B, self.LOSS = [], [], []
@@ -173,9 +173,7 @@ def draw_contour(lab, name, path=None):
 
 
 def surface_of(lab):
-    w, b = lab.w[0], lab.b[:, 0]
-    row, column = np.unravel_index(lab.Z.argmin(), lab.Z.shape)
-    return LabSurface(w, b, lab.Z, lab.loss, LowestPoint(w[column], b[row], lab.Z[row, column]))
+    return LabSurface(lab.w[0], lab.b[:, 0], lab.Z, lab.loss)
 
 
 def finite_path(lab, caller):
@@ -205,11 +203,3 @@ def mark_first_recorded(drawn):
         drawn.start.set_label("first recorded")
         next(text for text in drawn.legend.get_texts() if text.get_text() == label).set_text("first recorded")
     return drawn.ax
-
-
-def mean_loss(z, y, loss):
-    """The loss of logits `z (n,)` against labels `y (n,)`, from logits so that it never saturates."""
-    if_1, if_0 = np.logaddexp(0, -z), np.logaddexp(0, z)  # the cross-entropy, -log of the label's probability
-    if loss == "bce":
-        return np.mean(y * if_1 + (1 - y) * if_0)
-    return np.mean(((1 - y) * np.exp(-if_1) - y * np.exp(-if_0)) ** 2)

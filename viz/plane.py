@@ -3,6 +3,7 @@
 import numpy as np
 
 from viz.inputs import Grid, Path, finite_array, monotonic_axis, require, scalar
+from viz.losses import LOSSES
 
 QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
 LEADING = {"gradient": (2,), "hessian": (3,)}
@@ -31,9 +32,9 @@ def read_plane_surface(surface, quantity):
     Z = values_of(surface, name, (len(t), len(s)))
     if Z.min() < 0:
         raise ValueError(f"surface.{name} has values down to {Z.min():g}; accepted: values >= 0")
-    loss = f"mean cross-entropy{f' + {l2:g}/2 |w|²' if l2 else ''} (nats)"
+    loss = LOSSES["bce"].label(f" + {l2:g}/2 |w|²" if l2 else "")
     lines = f"{loss}\nlines: steepest descent"
-    label = {"loss": loss, "gradient": lines, "mse": "mean squared error", "accuracy": "accuracy"}[quantity]
+    label = {"loss": loss, "gradient": lines, "mse": LOSSES["mse"].label(), "accuracy": "accuracy"}[quantity]
     return Grid(s, t, Z, label, "st", (first, second), "share" if name == "accuracy" else "log")
 
 

@@ -20,6 +20,7 @@ from viz.colors import make_legible
 from viz.furniture import add_colorbar, add_legend
 from viz.inputs import Starts, read_starts, scalar
 from viz.layout import YieldingLayout, scaled
+from viz.losses import name_of
 from viz.words import shown
 
 STARTS_A_BIN = 12
@@ -27,7 +28,6 @@ MOST_BINS = 300  # along each axis
 CMAP = "viridis_r"
 FAILED = "#D55E00"
 EMPTY = "white"
-COST_NAMES = {"bce": "cross-entropy", "mse": "mean squared error"}
 MARKERS = "osD^v"
 MARKER_SIZE, CLEAR = 9, 8  # points: of a mark, and from the edge, on which one may be, to the labels of its ticks
 
@@ -69,7 +69,7 @@ def plot_starts(study, *, marks=None):
         keep_labels_clear(ax)
         share = np.mean(starts.succeeded[cost])
         ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
-        ax.set_title(shown(f"{COST_NAMES.get(cost, cost)}: accuracy 1 from {rounded_percent(share)} of the starts"))
+        ax.set_title(shown(f"{name_of(cost)}: accuracy 1 from {rounded_percent(share)} of the starts"))
         make_legible(ax)
     next(iter(axes.values())).set_ylabel("bias b at the start")
     label = f"steps until every sample is right (of {starts.total_steps:,}; 0 drawn as 1)"

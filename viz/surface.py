@@ -21,7 +21,7 @@ from mpl_toolkits.mplot3d import Axes3D
 from viz.colors import LINE, inside, make_legible, visible
 from viz.fill import CMAP, draw_cells, draw_contours, draw_streams, log_levels
 from viz.furniture import add_legend, add_note, drawing
-from viz.inputs import finite_array, flat_axes, read_full_loss, read_minimum, read_path, read_surface
+from viz.inputs import finite_array, flat_axes, lowest_point, read_full_loss, read_minimum, read_path, read_surface
 from viz.layout import new_figure, points, root_figure
 from viz.plane import QUANTITIES, read_gradient, read_plane_surface, read_projection
 from viz.words import coordinate, shown
@@ -203,8 +203,7 @@ def lowest_of(surface, grid, quantity):
         return read_minimum(surface)
     if quantity in ("accuracy", "hessian"):
         return None
-    row, column = np.unravel_index(grid.Z.argmin(), grid.Z.shape)
-    return grid.s[column], grid.t[row]
+    return lowest_point(grid.s, grid.t, grid.Z)
 
 
 def draw_solid(ax, grid):
