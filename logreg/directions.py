@@ -10,7 +10,7 @@ from logreg.model import full_name, parameters
 from logreg.train import History
 
 KINDS = ("axes", "random", "hessian", "pca")
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 4096  # samples copied with a column of ones, 32 KiB a feature: a copy of all may not fit into memory
 SURELY_PARALLEL = 1e-10  # of a unit vector, outside the line of the other one
 FLAT = 1e-12  # the share of a path's variance that is rounding
 

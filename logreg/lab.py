@@ -27,9 +27,9 @@ from logreg.surface import LossSurface
 from logreg.train import History, accuracy, train
 
 WINDOW = (-15.0, 15.0), (-13.0, 13.0)  # of w and b
-BAD_START = -15.0, -10.0
-RANDOM_STARTS = 200_000
-TIMED_RUNS = 7
+BAD_START = -15.0, -10.0  # at the edge: w of the wrong sign, the squared error a tenth as steep as the cross-entropy
+RANDOM_STARTS = 200_000  # starts: 12 in each of the 129 x 129 bins of the map, see viz.starts
+TIMED_RUNS = 7  # runs: few, and an odd number, of which the median is one that was measured
 LARGEST = float(np.finfo(np.float32).max)
 
 

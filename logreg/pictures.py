@@ -16,8 +16,8 @@ from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot
 from viz.layout import new_figure
 from viz.words import shown
 
-PICTURES_A_RUN = 5
-DPI = 110
+PICTURES_A_RUN = 5  # of a run's first steps to its last; chosen by eye
+DPI = 110  # pixels an inch; chosen by eye
 
 
 def draw_lab(trials, surfaces, data, window, out):

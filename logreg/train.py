@@ -13,7 +13,7 @@ from logreg.data import samples
 from logreg.devices import card_of, host, moved
 from logreg.model import linear_layer, parameters
 
-LOGITS_AT_ONCE = 1_000_000
+LOGITS_AT_ONCE = 1_000_000  # 8 MB of float64: those of all steps and samples may not fit into memory
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,10 +18,10 @@ from viz.layout import new_figure
 from viz.surface import EDGE, PATH_COLOR, ContourPlot, plot_contour
 from viz.training import DataPlot, draw_boundary, plot_data, sigmoid
 
-MOST_FRAMES = 50
+MOST_FRAMES = 50  # 5 seconds, chosen by eye: long enough to follow a run, and a file of a megabyte
 MILLISECONDS = 100  # a frame
 LAST_STAYS = 20  # frames
-DPI = 80
+DPI = 80  # pixels an inch: 960 x 384 a frame
 
 
 class RunAnimation(NamedTuple):

@@ -10,7 +10,7 @@ from viz.furniture import add_colorbar
 from viz.words import percent
 
 CMAP = colormaps["viridis"].with_extremes(over="lightgrey")
-LEVELS = 25
+LEVELS = 25  # of contours; chosen by eye: bands narrow enough to show a valley, wide enough to be told apart
 DEEPEST = 1e-9  # the lowest level, relative to the highest value
 
 

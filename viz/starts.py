@@ -23,8 +23,8 @@ from viz.layout import YieldingLayout, scaled
 from viz.losses import name_of
 from viz.words import shown
 
-STARTS_A_BIN = 12
-MOST_BINS = 300  # along each axis
+STARTS_A_BIN = 12  # on average; chosen by eye: with fewer a bin's colour is chance, with more bins are coarse
+MOST_BINS = 300  # along each axis: fewer than pixels of its Axes
 CMAP = "viridis_r"
 FAILED = "#D55E00"
 EMPTY = "white"

@@ -27,8 +27,8 @@ from viz.plane import QUANTITIES, read_gradient, read_plane_surface, read_projec
 from viz.words import coordinate, shown
 
 HEIGHTS = ("loss", "mse", "accuracy")
-SURFACE_LINES, WIREFRAME_LINES = 80, 40
-ARROWS = 8
+SURFACE_LINES, WIREFRAME_LINES = 80, 40  # along each axis; chosen by eye: more look the same and take longer
+ARROWS = 8  # on a straight path; chosen by eye
 SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
 LEGEND = 0.4, 0.3  # width and height of its corner, relative to the axes
 PATH_COLOR = "#D55E00"

@@ -17,7 +17,7 @@ from viz.inputs import flat_axes, read_data, read_path, scalar
 from viz.layout import root_figure
 from viz.words import coordinate
 
-CURVE_POINTS = 400
+CURVE_POINTS = 400  # about one a pixel of an Axes, so that a steep sigmoid is smooth
 
 
 class DataPlot(NamedTuple):
