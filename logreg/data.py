@@ -37,7 +37,7 @@ def lab_data():
 def samples(data):
     """x (n, d) and y (n,) of a data set, as NumPy arrays that share its memory where they can.
 
-    `data[:]` must give both, as a tuple `(x, y)` does; x may be (n,), y (n, 1).
+    `data[:]` must give both, as a tuple (x, y) does; x may be (n,), y (n, 1).
     """
     try:
         x, y = data[:]

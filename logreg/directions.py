@@ -78,7 +78,7 @@ def path_of(history):
     """theta (k + 2, d + 1) float64 along a History: at the start, after the k steps that were kept, and at the end if
     that isn't the last of them.
 
-    What has `w (k, d)`, `b (k,)`, `start_w (d,)` and `start_b` will do; one with more `steps` than it holds, one of
+    What has w (k, d), b (k,), start_w (d,) and start_b will do; one with more `steps` than it holds, one of
     `every`, also has `end_w` and `end_b`. TypeError if something is missing, ValueError for shapes that disagree.
     """
     require_run(history, ("w", "b", "start_w", "start_b"))

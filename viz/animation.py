@@ -35,12 +35,12 @@ class RunAnimation(NamedTuple):
 
     @property
     def animation(self):
-        """As a matplotlib animation."""
+        """The matplotlib animation."""
         times = {"interval": MILLISECONDS, "repeat_delay": LAST_STAYS * MILLISECONDS}
         return FuncAnimation(self.figure, self.draw, self.steps, **times)
 
     def save(self, path):
-        """Write the animation as `.gif`, or as `.html` with controls, whole or not at all; ValueError for another
+        """Writes the animation as `.gif`, or as `.html` with controls, whole or not at all; ValueError for another
         suffix, OSError for what is there and no regular file."""
         from kernels.wholefile import name_of, whole_file
 
@@ -63,10 +63,10 @@ class RunAnimation(NamedTuple):
 
 
 def animate(history, surface, data):
-    """Animate a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
+    """Animates a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
 
     `history` and `surface` are as in `plot_contour`; a history that doesn't hold every step also has `every`, the steps
-    from one to the next, and, if it leaves out the last, `steps`, `end_w (1,)`, `end_b` and `end_loss`. `data` is as in
+    from one to the next, and, if it leaves out the last, `steps`, end_w (1,), end_b and end_loss. `data` is as in
     `plot_data`. At most 50 steps are shown, evenly spaced from the start to the last, which stays for a while. Returns
     `RunAnimation`, on a new figure; its `save` writes a `.gif` or an `.html`.
 

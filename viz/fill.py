@@ -58,7 +58,7 @@ def draw_cells(ax, grid):
 
 
 def draw_streams(ax, grid, gradient):
-    """Lines of steepest descent, against `gradient (2, nt, ns)`; the axes of the grid must be evenly spaced."""
+    """Lines of steepest descent, against gradient (2, nt, ns); the axes of the grid must be evenly spaced."""
     columns, rows = np.argsort(grid.s), np.argsort(grid.t)
     along_s, along_t = -gradient[:, rows][:, :, columns]
     style = {"color": "white", "linewidth": 0.8, "arrowsize": 0.9, "density": 1.0, "zorder": 3}

@@ -12,7 +12,7 @@ from viz.losses import LOSSES
 
 
 class Grid(NamedTuple):
-    """What is drawn over two axes: `s (ns,)`, `t (nt,)`, `Z (nt, ns)`, and in words what each of them measures.
+    """What is drawn over two axes: s (ns,), t (nt,), Z (nt, ns), and in words what each of them measures.
 
     `scale` is "log" for positive values of any size, "share" for values from 0 to 1.
     """
@@ -26,12 +26,12 @@ class Grid(NamedTuple):
     scale: str = "log"
 
     def contains(self, s, t):
-        """Whether each point lies in the drawn window, edges included; the shape of `s` and `t`."""
+        """Whether each point lies in the drawn window, edges included; the shape of s and t."""
         return (self.s.min() <= s) & (s <= self.s.max()) & (self.t.min() <= t) & (t <= self.t.max())
 
 
 class Path(NamedTuple):
-    """A training path on a grid, start included: coordinates `s`, `t`, both `(steps + 1,)`; w and b themselves for one
+    """A training path on a grid, start included: coordinates s, t, both (steps + 1,); w and b themselves for one
     weight."""
 
     s: np.ndarray
@@ -39,7 +39,7 @@ class Path(NamedTuple):
 
 
 class Starts(NamedTuple):
-    """Starts `w (k,)`, `b (k,)` in a window, and what each cost led to from them: who succeeded, after which step."""
+    """Starts w (k,), b (k,) in a window, and what each cost led to from them: who succeeded, after which step."""
 
     w: np.ndarray
     b: np.ndarray
@@ -85,7 +85,7 @@ def scalar(name, value):
 
 
 def read_surface(surface):
-    """The `Grid` of a result with `w (nw,)`, `b (nb,)`, `Z (nb, nw)`, `loss` and `minimum`.
+    """The `Grid` of a result with w (nw,), b (nb,), Z (nb, nw), loss and minimum.
 
     TypeError if an attribute is missing. ValueError if the grid is smaller than 2 x 2, an axis isn't strictly
     monotonic, shapes disagree, a value isn't finite, a loss is negative or its name is unknown.
@@ -119,8 +119,8 @@ def lowest_point(s, t, Z):
 
 
 def read_path(history):
-    """The `Path` of a history with `w (steps, 1)`, `b (steps,)`, `start_w (1,)` and `start_b`; one that leaves out the
-    last step has `end_w (1,)` and `end_b`.
+    """The `Path` of a history with w (steps, 1), b (steps,), start_w (1,) and start_b; one that leaves out the
+    last step has end_w (1,) and end_b.
 
     TypeError if an attribute is missing, ValueError for more than one weight or shapes that disagree.
     """
@@ -153,7 +153,7 @@ def leaves_out_the_end(history, kept):
 
 
 def read_full_loss(history):
-    """The full-data loss along `path`, start and end included; ValueError if `full_loss()` isn't `(steps,)`."""
+    """The loss on all the data along a path, start and end included; ValueError if `full_loss()` isn't (steps,)."""
     start, kept = scalar("history.start_loss", history.start_loss), len(history.b)
     if not callable(history.full_loss):
         raise TypeError(f"history.full_loss is a {type(history.full_loss).__name__}; accepted: a method")
@@ -165,7 +165,7 @@ def read_full_loss(history):
 
 
 def read_starts(study):
-    """The `Starts` of a study with `w (k,)`, `b (k,)`, `w_range`, `b_range`, `accuracy`, `steps` and `total_steps`.
+    """The `Starts` of a study with w (k,), b (k,), w_range, b_range, accuracy, steps and total_steps.
 
     TypeError if an attribute is missing. ValueError for no starts or costs, shapes that disagree, a window that isn't
     two increasing numbers, or starts that aren't in it.
@@ -195,7 +195,7 @@ def read_starts(study):
 
 
 def read_data(data):
-    """`x`, `y`, both `(n,)`, from anything whose `data[:]` gives x and y of n elements each, a tuple included.
+    """x and y, both (n,), from anything whose `data[:]` gives x and y of n elements each, a tuple included.
 
     TypeError for other data. ValueError for no data, more than one feature, lengths that disagree or labels outside
     [0, 1].

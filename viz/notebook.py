@@ -27,7 +27,7 @@ class LabSurface(NamedTuple):
 
 
 class RecordedPath(NamedTuple):
-    """A history of recorded pairs, the first of them its start; the losses are those over the data `x`, `y`."""
+    """A history of recorded pairs, the first of them its start; losses are those over the data x (n,), y (n,)."""
 
     w: np.ndarray
     b: np.ndarray
@@ -51,9 +51,9 @@ class RecordedPath(NamedTuple):
 class plot_error_surfaces:
     """The loss of logistic regression over (w, b) and the path that training takes on it.
 
-    `X`, `Y` are `(n, 1)` or `(n,)`, arrays or tensors, kept as NumPy arrays in `x`, `y`. The loss is the mean
+    `X`, `Y` are (n, 1) or (n,), arrays or tensors, kept as NumPy arrays in `x`, `y`. The loss is the mean
     cross-entropy, or with `loss="mse"` the mean squared error of the probabilities. `w`, `b`, `Z` are float64 meshgrids
-    `(n_samples, n_samples)` over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS` list what was recorded,
+    (n_samples, n_samples) over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS` list what was recorded,
     and `n` counts it. Unless `go` is false the surface and its contours are drawn.
 
     A picture is shown as soon as it is drawn, below the cell of a notebook or in a window, one for each kind, which
@@ -100,7 +100,7 @@ class plot_error_surfaces:
         return self.display.figures
 
     def set_para_loss(self, model, loss):
-        """Record the weight and the bias, the first two of `model.parameters()`, and `loss` as it is given.
+        """Records the weight and the bias, the first two of `model.parameters()`, and `loss` as it is given.
 
         Only a tensor that requires a gradient is detached, as a graph needn't be kept and can't be plotted. TypeError
         for what has no parameters, ValueError if the first two aren't of one element each; nothing is recorded then.
@@ -120,7 +120,7 @@ class plot_error_surfaces:
     get_stuff = set_para_loss  # as copies of 2018 call it
 
     def final_plot(self):
-        """Draw the surface as a wireframe and, in a second figure, as contours, each with the recorded path.
+        """Draws the surface as a wireframe and, in a second figure, as contours, each with the recorded path.
 
         ValueError if nothing was recorded.
         """
@@ -130,7 +130,7 @@ class plot_error_surfaces:
         self.display.show("final surface", "final contour")
 
     def plot_ps(self):
-        """Draw the data with the latest model whose parameters are finite beside the contours with the path so far.
+        """Draws the data with the latest model whose parameters are finite beside the contours with the path so far.
 
         ValueError if nothing was recorded.
         """
@@ -150,9 +150,9 @@ class plot_error_surfaces:
 
 
 def PlotStuff(X, Y, model, epoch, leg=True):
-    """Draw the model's curve over `X (n, 1)`, labelled by its epoch, and the labels `Y` onto the current axes.
+    """Draws the model's curve over X (n, 1), labelled by its epoch, and the labels Y onto the current axes.
 
-    `model(X)` gives probabilities `(n, 1)`. The legend is drawn if `leg`. Returns the two lines.
+    `model(X)` gives probabilities (n, 1). The legend is drawn if `leg`. Returns the two lines.
     """
     ax = plt.gca()
     (curve,) = ax.plot(to_numpy(X), to_numpy(model(X)), label=f"epoch {epoch}")

@@ -14,8 +14,8 @@ NOTICEABLE = 1e-6  # distance from the plane, relative to how far the path goes
 def read_plane_surface(surface, quantity):
     """The `Grid` of a quantity over a plane; that of "gradient" is the loss, of "hessian" its condition number.
 
-    `surface` has `s (ns,)`, `t (nt,)`, `plane.labels`, `l2` and, of `loss`, `mse`, `accuracy (nt, ns)`,
-    `gradient (2, nt, ns)` and `hessian (3, nt, ns)`, what is drawn. TypeError if an attribute is missing. ValueError if
+    `surface` has s (ns,), t (nt,), plane.labels, l2 and, of loss, mse, accuracy (nt, ns), gradient
+    (2, nt, ns) and hessian (3, nt, ns), what is drawn. TypeError if an attribute is missing. ValueError if
     the quantity is, the grid is smaller than 2 x 2, shapes disagree or a value isn't finite or has the wrong sign.
     """
     require("surface", surface, ("s", "t", "plane", "l2"))
@@ -39,7 +39,7 @@ def read_plane_surface(surface, quantity):
 
 
 def read_gradient(surface, grid):
-    """The gradient `(2, nt, ns)` of a plane's surface; ValueError if it is missing or the axes aren't even."""
+    """The gradient (2, nt, ns) of a plane's surface; ValueError if it is missing or the axes aren't even."""
     gradient = values_of(surface, "gradient", grid.Z.shape)
     for name, axis in (("s", grid.s), ("t", grid.t)):
         if not np.allclose(np.diff(axis), (axis[-1] - axis[0]) / (len(axis) - 1)):
@@ -50,7 +50,7 @@ def read_gradient(surface, grid):
 def read_projection(surface, history):
     """The `Path` of a history on the plane, and a sentence on how far it is from it, "" where it isn't.
 
-    `surface.project(history)` gives `s`, `t`, `distance`, each (steps + 1,), and `outside`, the share of the path's
+    `surface.project(history)` gives s, t, distance, each (steps + 1,), and outside, the share of the path's
     variance that is not in the plane.
     """
     require("surface", surface, ("project",))

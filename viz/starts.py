@@ -44,10 +44,10 @@ class StartsPlot(NamedTuple):
 
 
 def plot_starts(study, *, marks=None):
-    """Draw, side by side, which starts each cost leads to accuracy 1 from, and after how many steps.
+    """Draws, side by side, which starts each cost leads to accuracy 1 from, and after how many steps.
 
-    `study` has the starts `w (k,)`, `b (k,)`, their window `w_range`, `b_range`, and, of each cost, the final
-    `accuracy[cost] (k,)` and `steps[cost] (k,)`, the first step at which every sample was classified correctly;
+    `study` has the starts w (k,), b (k,), their window w_range, b_range, and, of each cost, the final
+    accuracy[cost] (k,) and steps[cost] (k,), the first step at which every sample was classified correctly;
     `total_steps` is the length of a run. `marks`, {name: (w, b)}, are points to be marked.
 
     The window is cut into at most 300 x 300 bins of about 12 starts each. A bin has the colour of failure if most of

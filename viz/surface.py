@@ -75,16 +75,16 @@ class ContourPlot(NamedTuple):
 
 
 def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=None):
-    """Draw a surface, or a wireframe: the loss over (w, b) with the path of `history`, or a quantity over a plane.
+    """Draws a surface, or a wireframe: the loss over (w, b) with the path of `history`, or a quantity over a plane.
 
-    `surface` has `w (nw,)`, `b (nb,)`, `Z (nb, nw)`, `loss` ("bce" or "mse") and `minimum (w, b, loss)`. At most 80
-    grid lines per side are drawn, both ends included. `history` has `w (steps, 1)`, `b (steps,)`, `start_w`, `start_b`
-    and the height of the path: `start_loss` and `full_loss()`, the full-data loss after each step, `(steps,)`; one that
-    holds a step of `every` and not the last of its `steps` also has `end_w`, `end_b` and `end_loss`. What
-    lies outside the grid is left out, with a note. `ax` is a 3-D Axes or None for a new figure.
+    `surface` has w (nw,), b (nb,), Z (nb, nw), loss ("bce" or "mse") and minimum (w, b, loss). At most 80 grid
+    lines per side are drawn, both ends included. `history` has w (steps, 1), b (steps,), start_w, start_b and the
+    height of the path: start_loss and full_loss(), the loss on all the data after each step, (steps,); one that holds a
+    step of `every` and not the last of its `steps` also has end_w, end_b and end_loss. What lies outside the grid is
+    left out, with a note. `ax` is a 3-D Axes or None for a new figure.
 
-    A plane's `surface` has `s`, `t`, `plane` and the quantity, "loss", "mse" or "accuracy" `(nt, ns)`. A path is not
-    drawn on it, as it is at another height where it is off the plane: `plot_contour` draws it.
+    A plane's `surface` has s, t, plane and the quantity, "loss", "mse" or "accuracy" (nt, ns). A path is not drawn on
+    it, as it is at another height where it is off the plane: `plot_contour` draws it.
 
     Drawing on an Axes again replaces what the function drew there before.
 
@@ -114,7 +114,7 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
 
 
 def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None):
-    """Draw filled contours of the whole grid at log-spaced levels, the grid minimum and the path of `history`.
+    """Draws filled contours of the whole grid at log-spaced levels, the grid minimum and the path of `history`.
 
     `surface` and `history` are as in `plot_surface`; the path has arrows that show its direction, and is clipped to
     the grid, with a note if it leaves. `window=((w0, w1), (b0, b1))` outlines a rectangle. `ax` is a 2-D Axes or None
@@ -162,7 +162,7 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
 
 
 def path_arrows(grid, path):
-    """Tips `(k, 2)` on the path, one each time that it has moved on by `reach`, and unit directions `(k, 2)`.
+    """Tips (k, 2) on the path, one each time that it has moved on by `reach`, and unit directions (k, 2).
 
     `reach` is an eighth of the distance that the path gets from its start, in units of the window; there are no arrows
     if that distance is `SHORT`. A direction is the motion over the last half of `reach`, so that the zigzag of single

@@ -52,9 +52,9 @@ class EpochsPlot(NamedTuple):
 
 
 def plot_data(data, w, b, *, ax=None):
-    """Draw the data by class, the line w x + b, its sigmoid and the decision boundary x = -b / w if it is in view.
+    """Draws the data by class, the line w x + b, its sigmoid and the decision boundary x = -b / w if it is in view.
 
-    `data[:]` gives `x (n, 1)` and `y (n, 1)`; a tuple `(x, y)` will do. `w` and `b` are numbers or arrays of one
+    `data[:]` gives x (n, 1) and y (n, 1); a tuple (x, y) will do. `w` and `b` are numbers or arrays of one
     element. `ax` is a 2-D Axes or None for a new figure; its y axis goes from -0.1 to 2, which clips the line. Drawing
     on an Axes again replaces what the function drew there before.
 
@@ -87,9 +87,9 @@ def draw_boundary(ax, x, label):
 
 
 def plot_epochs(history, data, *, ax=None):
-    """Draw the model's sigmoid after each complete epoch over the data, coloured by epoch.
+    """Draws the model's sigmoid after each complete epoch over the data, coloured by epoch.
 
-    `history` has `w (steps, 1)`, `b (steps,)`, its start and `steps_per_epoch`, and `every` if it holds not every step
+    `history` has w (steps, 1), b (steps,), its start and `steps_per_epoch`, and `every` if it holds not every step
     but every so many; `data` is as in `plot_data`. `ax` is a 2-D Axes or None for a new figure; the colour bar is an
     inset at its right. Drawing on an Axes again replaces what the function drew there before.
 
