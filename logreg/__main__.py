@@ -1,8 +1,11 @@
 """The command line: python -m logreg."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
@@ -10,6 +13,9 @@ from kernels.arguments.grids import QUANTITIES
 from logreg import datasets, directions
 from logreg.explore import Exploration, run_surface
 from logreg.lab import RANDOM_STARTS, Settings, run_lab, run_starts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 LAB = (
     "Runs the lab: trains logistic regression on 20 points from several starting values, with cross-entropy and with "
@@ -26,7 +32,7 @@ STARTS = (
 )
 
 
-def parse(arguments):
+def parse(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Any]]:
     """The parser of the command, `lab` if none is named, and {option: value} of what was given."""
     parser = argparse.ArgumentParser(prog="python -m logreg", description="Without a command: the lab.")
     commands = parser.add_subparsers(dest="command")
@@ -42,7 +48,7 @@ def parse(arguments):
     return {"lab": lab, "surface": surface, "starts": starts}[given["command"]], given
 
 
-def add_lab_options(parser):
+def add_lab_options(parser: argparse.ArgumentParser) -> None:
     values = Settings()
     add = adder(parser)
     start = "{:g} {:g}".format(*values.start)
@@ -52,13 +58,13 @@ def add_lab_options(parser):
     add_training_options(add, values)
 
 
-def add_starts_options(parser):
+def add_starts_options(parser: argparse.ArgumentParser) -> None:
     add = adder(parser)
     add("--number", RANDOM_STARTS, "random starts", type=int, metavar="N")
     add_training_options(add, Settings())
 
 
-def add_training_options(add, values):
+def add_training_options(add: Callable[..., None], values: Settings) -> None:
     add("--epochs", values.epochs, "passes over the data", type=int, metavar="N")
     add("--lr", values.lr, "learning rate", type=float, metavar="RATE")
     add("--batch-size", values.batch_size, "samples a step", type=int, metavar="N")
@@ -67,7 +73,7 @@ def add_training_options(add, values):
     add_device(add, values)
 
 
-def add_surface_options(parser):
+def add_surface_options(parser: argparse.ArgumentParser) -> None:
     values = Exploration()
     add = adder(parser)
     drawn, names = " ".join(values.quantities), ", ".join(QUANTITIES)
@@ -84,35 +90,37 @@ def add_surface_options(parser):
     add_device(add, values)
 
 
-def add_device(add, values):
+def add_device(add: Callable[..., None], values: Settings | Exploration) -> None:
     add("--device", values.device, "where to train and to evaluate", choices=["cpu", "cuda"])
 
 
-def adder(parser):
+def adder(parser: argparse.ArgumentParser) -> Callable[..., None]:
     """add_argument for options that are left out of the namespace where they aren't given."""
 
-    def add(name, default, text, **kind):
+    def add(name: str, default: object, text: str, **kind: Any) -> None:
         parser.add_argument(name, default=argparse.SUPPRESS, help=f"{text} (default: {default})", **kind)
 
     return add
 
 
-def lab(start=Settings.start, loss="both", **given):
-    run_lab(Settings(tuple(start), ("bce", "mse") if loss == "both" else (loss,), **given))
+def lab(start: Sequence[float] = Settings.start, loss: str = "both", **given: Any) -> None:
+    w, b = start
+    run_lab(Settings((w, b), ("bce", "mse") if loss == "both" else (loss,), **given))
 
 
-def surface(quantities=Exploration.quantities, **given):
+def surface(quantities: Sequence[str] = Exploration.quantities, **given: Any) -> None:
     run_surface(Exploration(quantities=tuple(quantities), **given))
 
 
-def starts(number=RANDOM_STARTS, **given):
+def starts(number: int = RANDOM_STARTS, **given: Any) -> None:
     run_starts(Settings(**given), number)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     parser, given = parse(sys.argv[1:] if arguments is None else arguments)
     matplotlib.use("Agg")  # pictures go to files; no window is wanted, or may be possible
-    run = {"lab": lab, "surface": surface, "starts": starts}[given.pop("command")]
+    commands: dict[str, Callable[..., None]] = {"lab": lab, "surface": surface, "starts": starts}
+    run = commands[given.pop("command")]
     try:
         run(**given)
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:

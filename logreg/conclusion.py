@@ -1,6 +1,9 @@
 """What training from several starts says about starting values and accuracy, in sentences."""
 
+from __future__ import annotations
+
 from math import floor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,28 +12,33 @@ from logreg.data import LabData
 from logreg.losses import LOSSES
 from logreg.train import is_correct
 
+if TYPE_CHECKING:
+    from logreg.lab import Settings, Trial
+    from logreg.starts import StartsStudy
+
 LONGER = {"lr": 2.0, "batch_size": 3, "epochs": 1000}  # the lab's training, ten times
 
 
-def answer(trials, settings):
+def answer(trials: list[Trial], settings: Settings) -> str:
     """What the trials say, one sentence a cost."""
-    by_cost = {}
+    by_cost: dict[str, list[Trial]] = {}
     for trial in trials:
         by_cost.setdefault(trial.history.cost, []).append(trial)
     return "\n".join(answer_for(cost, some, settings) for cost, some in by_cost.items())
 
 
-def answer_for(cost, trials, settings):
+def answer_for(cost: str, trials: list[Trial], settings: Settings) -> str:
     name, accuracies = LOSSES[cost].name, {trial.accuracy for trial in trials}
-    reached = [trial.history.steps_to_accuracy_1() for trial in trials if trial.accuracy == 1]
-    ended = f"With {name} {len(reached)} of {len(trials)} starts ended at accuracy 1"
+    accurate = [trial.history for trial in trials if trial.accuracy == 1]
+    ended = f"With {name} {len(accurate)} of {len(trials)} starts ended at accuracy 1"
     doubt = reason_for_doubt(cost, trials[0].history.x, settings)
     if doubt:
         return f"{ended}. This says nothing of starts: {doubt}."
     if accuracies == {1.0}:
-        steps = f"{min(reached)} to {max(reached)}"
+        reached = [steps for history in accurate if (steps := history.steps_to_accuracy_1()) is not None]
+        span = f"{min(reached)} to {max(reached)}"
         return (
-            f"With {name} all {len(trials)} starts ended at accuracy 1, first reached after {steps} steps: "
+            f"With {name} all {len(trials)} starts ended at accuracy 1, first reached after {span} steps: "
             "a bad start costs steps, not accuracy."
         )
     if len(accuracies) == 1:
@@ -42,7 +50,7 @@ def answer_for(cost, trials, settings):
     return f"{ended}, but {short}: the start decides how accurate the model becomes."
 
 
-def reason_for_doubt(cost, x, settings):
+def reason_for_doubt(cost: str, x: np.ndarray, settings: Settings) -> str | None:
     """Why these settings of training, and not the starts, may have decided; None if they don't."""
     if settings.epochs == 0 or settings.lr == 0:
         return f"nothing was trained, as {'epochs is' if settings.epochs == 0 else 'the learning rate is'} 0"
@@ -52,13 +60,13 @@ def reason_for_doubt(cost, x, settings):
     return None
 
 
-def largest_rate(cost, x):
+def largest_rate(cost: str, x: np.ndarray) -> float:
     """2 / L, L being at least the curvature of the cost of any minibatch of features x (n, d): up to it each step of
     gradient descent lowers the minibatch's loss, from anywhere."""
     return 2 / (LOSSES[cost].curvature * float(1 + np.square(x, dtype=np.float64).sum(axis=1).max()))
 
 
-def gets_there(trial):
+def gets_there(trial: Trial) -> bool:
     """Whether a run that goes on from its end, with the lab's learning rate and far longer, ends at accuracy 1."""
     x, y, cost = trial.history.x, trial.history.y, trial.history.cost
     w, b = np.array(trial.history.end_w, x.dtype), np.array([trial.history.end_b], x.dtype)
@@ -66,7 +74,7 @@ def gets_there(trial):
     return bool(is_correct(x.astype(np.float64) @ w + b, y).all())
 
 
-def shares(study, settings):
+def shares(study: StartsStudy, settings: Settings) -> str:
     """From how many of the random starts each cost led to accuracy 1, in one sentence, and what speaks against it."""
     (w0, w1), (b0, b1) = study.w_range, study.b_range
     found = " and ".join(

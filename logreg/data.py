@@ -1,9 +1,25 @@
-"""The lab's data set."""
+"""The lab's data set, and what other data sets give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch.utils.data import Dataset
 
 from kernels.arguments import arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+
+class Data(Protocol):
+    """A data set or a tuple, of which data[:] is (x, y)."""
+
+    def __getitem__(self, rows: slice, /) -> Iterable[ArrayLike]: ...
 
 
 class LabData(Dataset):
@@ -13,28 +29,28 @@ class LabData(Dataset):
     of the notebook write it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.x = torch.arange(-1, 1, 0.1).view(-1, 1)
         self.y = (self.x > 0.2).float()
         self.len = len(self.x)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int | slice | tuple) -> Any:
         if isinstance(index, tuple):
             rows, columns = index
             parts = (self.x, self.y)[columns]
             return tuple(part[rows] for part in parts) if isinstance(columns, slice) else parts[rows]
         return self.x[index], self.y[index]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.len
 
 
-def lab_data():
+def lab_data() -> LabData:
     """The lab's data set, for those who prefer a function."""
     return LabData()
 
 
-def samples(data):
+def samples(data: Data) -> tuple[np.ndarray, np.ndarray]:
     """x (n, d) and y (n,) of a data set, as NumPy arrays that share its memory where they can.
 
     `data[:]` must give both, as a tuple (x, y) does; x may be (n,), y (n, 1).

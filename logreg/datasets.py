@@ -8,7 +8,7 @@ from logreg.data import LabData
 NAMES = ("breast_cancer", "digits", "lab")
 
 
-def load(name):
+def load(name: str) -> tuple[np.ndarray, np.ndarray]:
     """(x (n, d), y (n,)) float64: tumours, malignant 0 or benign 1; digits 0 and 1; or the lab's 20 points as they are.
 
     Columns of real data get mean 0 and standard deviation 1, constant ones 0. ValueError without scikit-learn, which

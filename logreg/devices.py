@@ -3,20 +3,22 @@
 import numpy as np
 import torch
 
+Device = str | torch.device | None
 
-def moved(card, *arrays):
+
+def moved(card: torch.device | None, *arrays: np.ndarray) -> tuple[np.ndarray, ...] | tuple[torch.Tensor, ...]:
     """The arrays as tensors on a CUDA device; as they are if it is None."""
     return (
         arrays if card is None else tuple(torch.tensor(np.ascontiguousarray(values), device=card) for values in arrays)
     )
 
 
-def host(values):
+def host(values: np.ndarray | torch.Tensor) -> np.ndarray:
     """The NumPy array of an array, or of a tensor on any device."""
     return values if isinstance(values, np.ndarray) else values.cpu().numpy()
 
 
-def card_of(device):
+def card_of(device: Device) -> torch.device | None:
     """The CUDA device that is meant, None for the CPU."""
     try:
         found = torch.device("cpu" if device is None else device)

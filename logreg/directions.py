@@ -1,18 +1,41 @@
 """Planes of parameter space: the directions that span them, and where a training path lies on them."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from kernels.arguments import arrays, memory, models, numbers
-from kernels.arguments.weighting import unit_of, weigh_positive
-from logreg.model import full_name, parameters
+from kernels import checks
+from kernels.weighting import unit_of, weigh_positive
+from logreg.model import Model, full_name, parameters
 from logreg.train import History
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 KINDS = ("axes", "random", "hessian", "pca")
 ROWS_AT_ONCE = 4096  # samples copied with a column of ones, 32 KiB a feature: a copy of all may not fit into memory
 SURELY_PARALLEL = 1e-10  # of a unit vector, outside the line of the other one
 FLAT = 1e-12  # the share of a path's variance that is rounding
+
+
+class Run(Protocol):
+    """What is read of a run of training, as a History has it: w (k, d), b (k,) and where it started."""
+
+    @property
+    def w(self) -> ArrayLike: ...
+
+    @property
+    def b(self) -> ArrayLike: ...
+
+    @property
+    def start_w(self) -> ArrayLike: ...
+
+    @property
+    def start_b(self) -> ArrayLike: ...
 
 
 class Plane(NamedTuple):
@@ -44,37 +67,49 @@ class Projection(NamedTuple):
     outside: float
 
 
-def plane_around(model, x, y, directions, l2, seed, sample_weight=None, pos_weight=None):
+def plane_around(
+    model: Model | History,
+    x: np.ndarray,
+    y: np.ndarray,
+    directions: str | Sequence[ArrayLike],
+    l2: float,
+    seed: Any,
+    sample_weight: np.ndarray | None = None,
+    pos_weight: float | None = None,
+) -> Plane:
     """The Plane around a model, of checked data x (n, d), y (n,) float64; arguments as in `LossSurface.around`."""
     center = path_of(model)[-1] if isinstance(model, History) else parameters(model)
     if len(center) != x.shape[1] + 1:
         raise ValueError(f"data x has {x.shape[1]} features; accepted: {len(center) - 1}, as the model has weights")
     if not isinstance(directions, str):
-        return Plane(center, *given(directions, x.shape[1]), ("along s_direction", "along t_direction"))
+        s, t = given(directions, x.shape[1])
+        return Plane(center, s, t, ("along s_direction", "along t_direction"))
     numbers.one_of("directions", directions, KINDS)
     if directions == "random":
-        return Plane(center, *random_pair(len(center), seed), ("random direction 1", "random direction 2"))
+        s, t = random_pair(len(center), seed)
+        return Plane(center, s, t, ("random direction 1", "random direction 2"))
     if directions == "pca":
         if not isinstance(model, History):
             raise ValueError(
                 f"directions is 'pca' and model is a {full_name(model)}; accepted: the History of its training"
             )
-        pair, explained = principal_components(path_of(model))
+        (s, t), explained = principal_components(path_of(model))
         first, second = (
             f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
         )
-        return Plane(center, *pair, (first, second), explained)
+        return Plane(center, s, t, (first, second), explained)
     curvature = hessian(x, center, l2, shares(y, sample_weight, pos_weight))
     if directions == "hessian":
-        pair, eigenvalues = top_eigenvectors(curvature)
+        (s, t), eigenvalues = top_eigenvectors(curvature)
         first, second = (f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1))
-        return Plane(center, *pair, (first, second))
+        return Plane(center, s, t, (first, second))
     chosen = coordinates(curvature)
     first, second = (label_of_coordinate(center, k) for k in chosen)
-    return Plane(center, *np.eye(len(center))[chosen], (first, second))
+    s, t = np.eye(len(center))[chosen]
+    return Plane(center, s, t, (first, second))
 
 
-def path_of(history):
+def path_of(history: Run) -> np.ndarray:
     """theta (k + 2, d + 1) float64 along a History: at the start, after the k steps that were kept, and at the end if
     that isn't the last of them.
 
@@ -92,7 +127,7 @@ def path_of(history):
     return np.vstack(points).astype(np.float64)
 
 
-def require_run(history, fields):
+def require_run(history: Run, fields: tuple[str, ...]) -> None:
     lacking = ", ".join(name for name in fields if not hasattr(history, name))
     if lacking:
         raise TypeError(
@@ -100,7 +135,7 @@ def require_run(history, fields):
         )
 
 
-def end_of_path(history, end, d):
+def end_of_path(history: Run, end: str, d: int) -> np.ndarray:
     """theta (d + 1,) at the "start" or the "end" of a run."""
     w, b = (arrays.array_of(f"history.{end}_{name}", getattr(history, f"{end}_{name}")) for name in "wb")
     if w.size != d or b.size != 1:
@@ -108,7 +143,7 @@ def end_of_path(history, end, d):
     return np.append(w, b)
 
 
-def given(directions, d):
+def given(directions: Sequence[ArrayLike], d: int) -> np.ndarray:
     """Two directions (d + 1,) that span a plane."""
     if not (hasattr(directions, "__len__") and len(directions) == 2):
         names = ", ".join(map(repr, KINDS))
@@ -122,7 +157,7 @@ def given(directions, d):
     return pair
 
 
-def random_pair(size, seed):
+def random_pair(size: int, seed: Any) -> np.ndarray:
     """Two orthonormal vectors (2, size), uniformly distributed (Mezzadri, Notices of the AMS 54, 2007)."""
     try:
         rng = np.random.default_rng(seed)
@@ -132,7 +167,7 @@ def random_pair(size, seed):
     return (q * np.sign(np.diag(r))).T
 
 
-def principal_components(path):
+def principal_components(path: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     """The components (2, d + 1) along which a path (steps + 1, d + 1) varies most, and their shares of its variance."""
     deviations = path - path.mean(axis=0)
     _, singular, components = np.linalg.svd(deviations, full_matrices=False)
@@ -146,33 +181,33 @@ def principal_components(path):
     return oriented(components[:2]), (float(shares[0]), float(shares[1]))
 
 
-def top_eigenvectors(matrix):
+def top_eigenvectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The eigenvectors (2, d + 1) of the largest two eigenvalues of a symmetric matrix, and these (2,)."""
     eigenvalues, vectors = np.linalg.eigh(matrix)
     return oriented(vectors.T[:-3:-1]), eigenvalues[:-3:-1]
 
 
-def oriented(vectors):
+def oriented(vectors: np.ndarray) -> np.ndarray:
     """Vectors with the sign that makes the largest entry of each positive: decompositions leave it open."""
     largest = np.abs(vectors).argmax(axis=1)
     return vectors * np.sign(vectors[np.arange(len(vectors)), largest])[:, None]
 
 
-def coordinates(curvature):
+def coordinates(curvature: np.ndarray) -> list[int]:
     """Two coordinates: weight and bias of a single feature, else the two weights along which the loss curves most."""
     if len(curvature) == 2:
         return [0, 1]
     return np.argsort(-np.diag(curvature)[:-1], kind="stable")[:2].tolist()
 
 
-def shares(y, sample_weight, pos_weight):
+def shares(y: np.ndarray, sample_weight: np.ndarray | None, pos_weight: float | None) -> np.ndarray:
     """What each sample (n,) has of the mean curvature p (1 - p): 1 / n without weights."""
     weight = np.ones(len(y)) if sample_weight is None else sample_weight / unit_of(sample_weight)
     share = weight / weight.sum()
     return share if pos_weight is None else weigh_positive(y, share, pos_weight)[1]
 
 
-def hessian(x, theta, l2, share=None):
+def hessian(x: np.ndarray, theta: np.ndarray, l2: float, share: np.ndarray | None = None) -> np.ndarray:
     """Second derivatives (d + 1, d + 1) of the mean cross-entropy + l2/2 |w|^2 at theta: X' diag(share p (1 - p)) X,
     the share of each sample (n,) being 1 / n by default."""
     d = x.shape[1]
@@ -187,7 +222,7 @@ def hessian(x, theta, l2, share=None):
     return total
 
 
-def project(plane, theta):
+def project(plane: Plane, theta: np.ndarray) -> Projection:
     """The Projection of points theta (k, d + 1) onto a plane."""
     q, r = np.linalg.qr(np.column_stack([plane.s_direction, plane.t_direction]))
     offsets = theta - plane.center
@@ -199,6 +234,6 @@ def project(plane, theta):
     return Projection(s, t, np.linalg.norm(rest, axis=1), outside)
 
 
-def label_of_coordinate(center, k):
+def label_of_coordinate(center: np.ndarray, k: int) -> str:
     name = "b" if k == len(center) - 1 else "w" if len(center) == 2 else f"w[{k}]"
     return f"change of {name} from {center[k]:.4g}"

@@ -1,12 +1,21 @@
 """The lab's own training loop, in eager PyTorch: what the compiled run is compared with."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from logreg.losses import LOSSES
 
+if TYPE_CHECKING:
+    from logreg.model import LogisticRegression
 
-def train_eagerly(model, data, *, lr, batch_size, epochs, loss="bce"):
+
+def train_eagerly(
+    model: LogisticRegression, data: Dataset, *, lr: float, batch_size: int, epochs: int, loss: str = "bce"
+) -> list[tuple[float, float, float]]:
     """Trains a LogisticRegression as the lab's notebook does: DataLoader in order, a cost on probabilities, autograd,
     torch.optim.SGD. Returns [(w, b, minibatch loss)] of every step, as Python floats, for one feature."""
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)

@@ -1,8 +1,12 @@
 """Quantities over a plane of parameter space: interpolated where that pays, direct where they are faint."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments import numbers
@@ -10,12 +14,26 @@ from kernels.arguments.samples import OF_LOSS
 from kernels.results import Surface
 from logreg.devices import host, moved
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from logreg.directions import Plane
+
 FAINT = 1e3  # times the error of interpolation: log contours need digits below that
 BAND = 64  # rows that are evaluated at once
 UNIT_ROUNDOFF = 2.0**-53
 
 
-def evaluate(plane, y, s, t, quantities, card=None, sample_weight=None, pos_weight=None):
+def evaluate(
+    plane: LogitPlane,
+    y: np.ndarray,
+    s: np.ndarray,
+    t: np.ndarray,
+    quantities: Sequence[str],
+    card: torch.device | None = None,
+    sample_weight: np.ndarray | None = None,
+    pos_weight: float | None = None,
+) -> Surface:
     """The kernels' Surface on a LogitPlane; values that interpolation can't resolve are evaluated directly. Arrays in,
     arrays out; `card` is the CUDA device to use, if any."""
     own = tuple(name for name in quantities if name in OF_LOSS)
@@ -30,6 +48,7 @@ def evaluate(plane, y, s, t, quantities, card=None, sample_weight=None, pos_weig
     data = LogitPlane(p, q, r), labels
     weights = {"sample_weight": weight[0] if weight else None, "pos_weight": pos_weight}
     surface = on_host(surface_on_plane(*data, s, t, quantities=quantities, **weights))
+    assert surface.plan is not None  # only one that is made by hand has none
     if surface.plan.method == "direct":
         return surface
     p, q, r = (np.abs(field) for field in plane)
@@ -43,12 +62,12 @@ def evaluate(plane, y, s, t, quantities, card=None, sample_weight=None, pos_weig
     return surface
 
 
-def on_host(surface):
-    *fields, plan = surface
-    return Surface(*(None if values is None else host(values) for values in fields), plan)
+def on_host(surface: Surface) -> Surface:
+    tensors: dict[str, Any] = {k: host(values) for k, values in surface._asdict().items() if torch.is_tensor(values)}
+    return surface._replace(**tensors)
 
 
-def magnitude(name, values):
+def magnitude(name: str, values: np.ndarray) -> np.ndarray:
     """How large a quantity is at each point (nt, ns): the gradient's norm, the Hessian's smaller eigenvalue."""
     if name == "gradient":
         return np.hypot(*values)
@@ -58,7 +77,7 @@ def magnitude(name, values):
     return values
 
 
-def bands(mask):
+def bands(mask: np.ndarray) -> Iterator[tuple[slice, slice]]:
     """(rows, columns), slices that together hold all that is True; what is below a level of a convex function is one
     range of columns in each row."""
     for start in range(0, len(mask), BAND):
@@ -67,7 +86,7 @@ def bands(mask):
             yield slice(start, min(start + BAND, len(mask))), slice(columns[0], columns[-1] + 1)
 
 
-def add_penalty(surface, l2, plane):
+def add_penalty(surface: Surface, l2: float, plane: Plane) -> None:
     """Adds l2/2 |w|^2, the bias left out, to the loss, the gradient and the Hessian of a Surface, in place.
 
     By the decomposition [s_w, t_w, c_w] = Q R of the weights' parts, w = Q R (s, t, 1), so that |w|^2 is a sum of at
@@ -85,7 +104,7 @@ def add_penalty(surface, l2, plane):
             hessian += l2 * np.reshape([along_s**2, along_s * along_t, along_t**2], (3, 1, 1))
 
 
-def check_penalty(l2):
+def check_penalty(l2: float) -> float:
     """The penalty as a float, finite and >= 0."""
     if not isinstance(l2, Real) or isinstance(l2, bool):
         raise ValueError(f"l2 is {l2!r}; accepted: a finite number >= 0")

@@ -1,24 +1,32 @@
 """The surface command: trains a model on real data and draws its loss, and what belongs to it, around the result."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kernels.arguments import numbers
 from logreg import datasets
 from logreg.devices import card_of
-from logreg.directions import path_of, plane_around, project
+from logreg.directions import Projection, path_of, plane_around, project
 from logreg.evaluation import check_penalty
 from logreg.model import check_seed, seeded_model
 from logreg.penalised import train_penalised
 from logreg.pictures import draw_plane, draw_plane_3d, new_folder, save
 from logreg.surface import LossSurface
-from logreg.train import accuracy, train
+from logreg.train import History, accuracy, train
 
-TRAINING = {"lr": 0.5, "batch_size": 32, "epochs": 30}  # chosen by eye: a path that bends and comes near the minimum
-LAB_TRAINING = {"lr": 2.0, "batch_size": 3, "epochs": 100}  # the lab's own
+if TYPE_CHECKING:
+    from torch import nn
+
+    from logreg.plane import PlaneSurface
+
+TRAINING: dict[str, Any] = {"lr": 0.5, "batch_size": 32, "epochs": 30}  # chosen by eye: a path that bends and settles
+LAB_TRAINING: dict[str, Any] = {"lr": 2.0, "batch_size": 3, "epochs": 100}  # the lab's own
 MOSTLY = 0.5  # share of the path's variance off the plane from which a projection shows little of it; chosen by eye
 MARGIN = 0.25  # of the path's range, on both sides of it; chosen by eye
 
@@ -38,7 +46,7 @@ class Exploration:
     device: str = "cpu"
 
 
-def run_surface(settings):
+def run_surface(settings: Exploration) -> PlaneSurface:
     """Trains, computes, draws into `settings.out`, prints what was done; returns the PlaneSurface.
 
     ValueError names a setting that can't be.
@@ -50,10 +58,10 @@ def run_surface(settings):
     new_folder(settings.out)
     model = seeded_model(x.shape[1], settings.seed).double()
     history = trained(model, data, settings)
-    plane = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
+    plane: dict[str, Any] = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
     projection = project(plane_around(history, x, y, **plane), path_of(history))
     extent = window_of(projection) if settings.extent is None else settings.extent
-    grid = {"extent": extent, "resolution": settings.resolution}
+    grid: dict[str, Any] = {"extent": extent, "resolution": settings.resolution}
     quantities = tuple(dict.fromkeys(("loss", *settings.quantities)))  # the gradient is drawn over the loss
     begin = perf_counter()
     surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities, device=settings.device)
@@ -61,7 +69,7 @@ def run_surface(settings):
     penalty = f" with l2 = {settings.l2:g}" if settings.l2 else ""
     title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained{penalty} to accuracy {accuracy(model, data):.4g}"
     print(title)
-    print(f"{' x '.join(map(str, surface.loss.shape))} points of {', '.join(quantities)} in {seconds:.3g} s")
+    print(f"{len(surface.t)} x {len(surface.s)} points of {', '.join(quantities)} in {seconds:.3g} s")
     print(f"{surface.plan.method}: {surface.plan.reason}; error bound {surface.plan.bound:.2g}")
     drawn = history if projection.outside <= MOSTLY else None
     if drawn is None:
@@ -70,7 +78,7 @@ def run_surface(settings):
     return surface
 
 
-def trained(model, data, settings):
+def trained(model: nn.Module, data: tuple[np.ndarray, np.ndarray], settings: Exploration) -> History:
     """The History of training by what is drawn: the cross-entropy in minibatches, or, with a penalty, both on all the
     data for as many steps."""
     training = LAB_TRAINING if settings.data == "lab" else TRAINING
@@ -81,7 +89,7 @@ def trained(model, data, settings):
     return train_penalised(model, data, lr=training["lr"], steps=steps, l2=l2, device=settings.device)
 
 
-def draw(surface, history, settings, title):
+def draw(surface: PlaneSurface, history: History | None, settings: Exploration, title: str) -> None:
     """Draws a panel for each quantity, and the loss in three dimensions; prints the paths of the files."""
     name = f"{settings.data}-{settings.directions}"
     overview, solid = draw_plane(surface, history, settings.quantities, title), draw_plane_3d(surface, title)
@@ -89,16 +97,16 @@ def draw(surface, history, settings, title):
         print(f"drawn: {save(figure, settings.out / f'{stem}.png')}")
 
 
-def window_of(projection):
+def window_of(projection: Projection) -> tuple[tuple[float, float], tuple[float, float]]:
     """A window with a margin around the path and the center, or, if the path is mostly off the plane, as far as it goes
     in each direction from the center: ((low, high) of s, of t)."""
     sides = np.append(projection.s, 0.0), np.append(projection.t, 0.0)
     if projection.outside > MOSTLY:
         reach = np.sqrt(projection.s**2 + projection.t**2 + projection.distance**2).max()
         sides = (np.array([-reach, reach]),) * 2
-    return tuple(with_margin(values) for values in sides)
+    return with_margin(sides[0]), with_margin(sides[1])
 
 
-def with_margin(values):
+def with_margin(values: np.ndarray) -> tuple[float, float]:
     margin = MARGIN * np.ptp(values) or 1.0
     return float(values.min() - margin), float(values.max() + margin)

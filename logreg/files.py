@@ -1,16 +1,25 @@
 """Arrays in npz files with a description: written whole or not at all, read without trust."""
 
+from __future__ import annotations
+
 import io
 import json
 import math
 import os
 import re
-import zipfile
 from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
 from kernels.wholefile import name_of, regular_mode, whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Shapes = dict[str, tuple[int, ...]]
 
 ABOUT = "about"
 LONGEST_ABOUT = 2_500  # characters
@@ -30,30 +39,31 @@ class Sparing(io.BufferedReader):
 
     most = LONGEST_DIRECTORY
 
-    def read(self, size=-1):
+    def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(self.most + 1 if size is None or size < 0 else min(size, self.most + 1))
         if len(data) > self.most:
             raise ValueError(f"its directory has more than {self.most} bytes; accepted: no more")
         return data
 
 
-def write(path, about, arrays):
+def write(path: AnyPath, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Writes {name: float64 array} and the description, what JSON can hold, as `whole_file` does."""
     text = json.dumps(about, allow_nan=False)
     check_length(text)
+    members: dict[str, Any] = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with whole_file(path) as file:
-        np.savez(file, **{name: np.ascontiguousarray(array) for name, array in arrays.items()}, about=np.array(text))
+        np.savez(file, **members, about=np.array(text))
 
 
 @contextmanager
-def opened(path, kind):
+def opened(path: AnyPath, kind: str) -> Iterator[ZipFile]:
     """The archive at `path`, no larger than its file; whatever reading it raises becomes a ValueError that says it is
     not a saved `kind`. OSError for what is no regular file."""
     name = name_of(path)
     regular_mode(name)  # before a FIFO is opened, which waits for who writes to it
     with Sparing(io.FileIO(name)) as file:
         try:
-            with zipfile.ZipFile(file) as archive:
+            with ZipFile(file) as archive:
                 check_members(archive.infolist(), os.fstat(file.fileno()).st_size)
                 file.most = READ_AT_ONCE
                 yield archive
@@ -63,32 +73,32 @@ def opened(path, kind):
             raise ValueError(f"{name} is not a saved {kind}: {error}") from None
 
 
-def check_members(members, size):
+def check_members(members: list[ZipInfo], size: int) -> None:
     """Refuses members that hold more than the file has bytes, as compressed or overlapping ones can."""
     for member in members:
-        if member.compress_type != zipfile.ZIP_STORED:
+        if member.compress_type != ZIP_STORED:
             raise ValueError(f"{member.filename} is compressed; accepted: stored as it is")
     if sum(member.file_size for member in members) > size:
         raise ValueError("its members have more bytes than the file; accepted: members that are in it")
 
 
-def check_names(names, expected):
+def check_names(names: Iterable[str], expected: Iterable[str]) -> None:
     """Refuses all but the members that are expected, each once."""
     if sorted(names) != sorted(expected):
         raise ValueError(f"it holds {', '.join(sorted(names))}; accepted: {', '.join(sorted(expected))}")
 
 
-def names_in(archive):
+def names_in(archive: ZipFile) -> list[str]:
     """The names of the arrays and of the description, as often as they are there."""
     return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
-def shapes_in(archive, names):
+def shapes_in(archive: ZipFile, names: Iterable[str]) -> Shapes:
     """{name: shape} of float64 arrays, by headers as NumPy writes them and the sizes that belong to these."""
     return {name: stored_shape(archive, name) for name in names}
 
 
-def shapes_of(arrays):
+def shapes_of(arrays: dict[str, np.ndarray]) -> Shapes:
     """{name: shape} of arrays that are to be written, float64 all of them."""
     for name, array in arrays.items():
         kind = f"{array.dtype} array" if isinstance(array, np.ndarray) else type(array).__name__
@@ -97,7 +107,7 @@ def shapes_of(arrays):
     return {name: array.shape for name, array in arrays.items()}
 
 
-def stored_shape(archive, name):
+def stored_shape(archive: ZipFile, name: str) -> tuple[int, ...]:
     member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as file:
         dtype, shape, length = read_header(file)
@@ -106,7 +116,7 @@ def stored_shape(archive, name):
     return shape
 
 
-def read_header(file):
+def read_header(file: IO[bytes]) -> tuple[str, tuple[int, ...], int]:
     """The dtype, the shape and the length of the header of an npy file of version 1.0 in C order. It is matched and not
     evaluated."""
     start = file.read(len(MAGIC) + 2)
@@ -118,7 +128,7 @@ def read_header(file):
     return found[1].decode(), shape, len(start) + length
 
 
-def read_array(archive, name, shape):
+def read_array(archive: ZipFile, name: str, shape: tuple[int, ...]) -> np.ndarray:
     array = np.empty(shape)
     memory = array.reshape(-1).view(np.uint8)
     with archive.open(f"{name}.npy") as file:
@@ -129,7 +139,7 @@ def read_array(archive, name, shape):
     return array
 
 
-def read_about(archive):
+def read_about(archive: ZipFile) -> Any:
     member = archive.getinfo(f"{ABOUT}.npy")
     with archive.open(member) as file:
         dtype, shape, length = read_header(file)
@@ -143,7 +153,7 @@ def read_about(archive):
     return json.loads(text)
 
 
-def check_range(name, array, high=math.inf):
+def check_range(name: str, array: np.ndarray, high: float = math.inf) -> None:
     """Refuses values that are not finite, negative, or above `high`."""
     for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
         if not (0 <= array.item(index) <= high and array.item(index) < math.inf):
@@ -152,6 +162,6 @@ def check_range(name, array, high=math.inf):
             raise ValueError(f"{name}{place} is {array.item(index)}; accepted: finite {within}")
 
 
-def check_length(text):
+def check_length(text: str) -> None:
     if len(text) > LONGEST_ABOUT:
         raise ValueError(f"its description has {len(text)} characters; accepted: at most {LONGEST_ABOUT}")

@@ -4,11 +4,14 @@ Trains from several starts with cross-entropy and with the mean squared error, d
 answers in one sentence.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,9 +25,12 @@ from logreg.eager import train_eagerly
 from logreg.losses import LOSSES
 from logreg.model import LogisticRegression, check_seed, seeded_model
 from logreg.pictures import draw_animation, draw_lab, draw_starts, new_folder
-from logreg.starts import study_starts
+from logreg.starts import StartsStudy, study_starts
 from logreg.surface import LossSurface
 from logreg.train import History, accuracy, train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WINDOW = (-15.0, 15.0), (-13.0, 13.0)  # of w and b
 BAD_START = -15.0, -10.0  # at the edge: w of the wrong sign, the squared error a tenth as steep as the cross-entropy
@@ -59,7 +65,7 @@ class Trial:
     eager_seconds: float
 
 
-def run_lab(settings):
+def run_lab(settings: Settings) -> list[Trial]:
     """Trains, prints the table, draws the pictures into `settings.out`, prints the answer; returns the trials.
 
     ValueError names a setting that can't be; nothing is trained then.
@@ -87,7 +93,7 @@ def run_lab(settings):
     return trials
 
 
-def run_starts(settings, number):
+def run_starts(settings: Settings, number: int) -> None:
     """Trains from so many random starts with both costs, draws the map into `settings.out`, prints the shares."""
     study = random_starts(number, settings)
     new_folder(settings.out)
@@ -95,12 +101,12 @@ def run_starts(settings, number):
     print(f"{shares(study, settings)}\n\nThe map is {picture.resolve()}")
 
 
-def random_starts(number, settings):
-    options = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs}
+def random_starts(number: int, settings: Settings) -> StartsStudy:
+    options: dict[str, Any] = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs}
     return study_starts(LabData(), *WINDOW, number, **options, seed=settings.seed, device=settings.device)
 
 
-def check(settings):
+def check(settings: Settings) -> None:
     """Refuses what would fail in the middle of the lab."""
     card_of(settings.device)
     numbers.integer("resolution", settings.resolution, 2)
@@ -114,7 +120,7 @@ def check(settings):
             raise ValueError(f"{name} is {value}; accepted: finite float32 numbers")
 
 
-def starts(settings):
+def starts(settings: Settings) -> dict[str, tuple[float, float]]:
     """{name: (w, b)}: the start by hand, the seeded random one, and a bad one."""
     linear = seeded_model(1, settings.seed).linear
     return {
@@ -124,7 +130,7 @@ def starts(settings):
     }
 
 
-def model_at(w, b):
+def model_at(w: float, b: float) -> LogisticRegression:
     model = LogisticRegression(1)
     with torch.no_grad():
         model.linear.weight.fill_(w)
@@ -132,8 +138,9 @@ def model_at(w, b):
     return model
 
 
-def run_trial(name, start, cost, data, settings):
-    options = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs, "loss": cost}
+def run_trial(name: str, start: tuple[float, float], cost: str, data: LabData, settings: Settings) -> Trial:
+    options: dict[str, Any] = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs}
+    options["loss"] = cost
     compiled = partial(train, device=settings.device)
     model = model_at(*start)
     history = compiled(model, data, **options)  # the first call also compiles, or loads the kernel from its cache
@@ -143,13 +150,15 @@ def run_trial(name, start, cost, data, settings):
     return Trial(label, history, accuracy(model, data), median(times), eager)
 
 
-def seconds_of(training, model, data, options):
+def seconds_of(
+    training: Callable[..., object], model: LogisticRegression, data: LabData, options: dict[str, Any]
+) -> float:
     begin = perf_counter()
     training(model, data, **options)
     return perf_counter() - begin
 
 
-def table(trials):
+def table(trials: list[Trial]) -> str:
     """One line a trial; the loss is that of the whole data after the last step."""
     head = ("start", "cost", "w", "b", "loss", "accuracy", "steps to 1", "time", "eager", "ratio")
     lines = [head, *(table_line(trial) for trial in trials)]
@@ -164,7 +173,7 @@ def table(trials):
     return "\n".join("  ".join(cells).rstrip() for cells in aligned)
 
 
-def table_line(trial):
+def table_line(trial: Trial) -> tuple[str, ...]:
     history, steps = trial.history, trial.history.steps_to_accuracy_1()
     return (
         trial.start,
@@ -180,7 +189,7 @@ def table_line(trial):
     )
 
 
-def surface_around(cost, trials, data, resolution, device="cpu"):
+def surface_around(cost: str, trials: list[Trial], data: LabData, resolution: int, device: str = "cpu") -> LossSurface:
     """The loss over the lab's window, widened to the paths that were trained with this cost."""
     histories = [trial.history for trial in trials if trial.history.cost == cost]
     paths = ([h.w[:, 0] for h in histories], [h.b for h in histories])
@@ -192,7 +201,7 @@ def surface_around(cost, trials, data, resolution, device="cpu"):
     return LossSurface.compute(data, *ranges, resolution=resolution, loss=cost, device=device)
 
 
-def widened(window, values):
+def widened(window: tuple[float, float], values: np.ndarray) -> tuple[float, float]:
     """The window itself, or with a margin around values that lie on or beyond its edge."""
     low, high = min(window[0], float(values.min())), max(window[1], float(values.max()))
     margin = 0.05 * (high - low)

@@ -1,39 +1,56 @@
 """The lab's model, and the parameters of this and other linear models."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+
 import numpy as np
 import torch
 from torch import nn, sigmoid
 
 from kernels.arguments import arrays, models
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+class LinearClassifier(Protocol):
+    """A linear classifier as scikit-learn has it, once it is fitted."""
+
+    coef_: ArrayLike
+    intercept_: ArrayLike
+
+
+Model = nn.Module | LinearClassifier
+
 
 class LogisticRegression(nn.Module):
     """p = sigmoid(x w + b) for features x (n, n_inputs); returns probabilities (n, 1)."""
 
-    def __init__(self, n_inputs):
+    def __init__(self, n_inputs: int) -> None:
         super().__init__()
         self.linear = nn.Linear(n_inputs, 1)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return sigmoid(self.linear(x))
 
 
-def seeded_model(n_inputs, seed):
+def seeded_model(n_inputs: int, seed: int) -> LogisticRegression:
     """A LogisticRegression whose parameters are drawn by a seed; the state of torch's generator stays as it is."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return LogisticRegression(n_inputs)
 
 
-def check_seed(seed):
+def check_seed(seed: int) -> None:
     """Refuses a seed that not all generators of random numbers take."""
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed is {seed}; accepted: an integer from 0 to 2^63 - 1")
 
 
-def linear_layer(model):
+def linear_layer(model: nn.Module) -> nn.Linear:
     """The nn.Linear(d, 1) that a model consists of: itself or its `linear`, and no other parameters."""
-    layer = getattr(model, "linear", model)
+    layer: Any = getattr(model, "linear", model)
     plain = isinstance(layer, nn.Linear) and {"weight", "bias"} <= {
         k for k, v in layer._parameters.items() if v is not None
     }
@@ -47,10 +64,10 @@ def linear_layer(model):
     return layer
 
 
-def parameters(model):
+def parameters(model: Model) -> np.ndarray:
     """theta (d + 1,) float64, the bias last, of a LogisticRegression or nn.Linear(d, 1), or of a linear classifier of
     scikit-learn that was fitted to two classes."""
-    if hasattr(model, "coef_") and hasattr(model, "intercept_"):
+    if is_classifier(model):
         parts = fitted(model)
     elif not isinstance(model, nn.Module):
         raise TypeError(
@@ -64,7 +81,11 @@ def parameters(model):
     return models.theta("the model", theta, len(theta) - 1)
 
 
-def fitted(model):
+def is_classifier(model: Model) -> TypeGuard[LinearClassifier]:
+    return hasattr(model, "coef_") and hasattr(model, "intercept_")
+
+
+def fitted(model: LinearClassifier) -> tuple[np.ndarray, np.ndarray]:
     """`coef_` (d,) and `intercept_` (1,) of a classifier of two classes."""
     classes = len(getattr(model, "classes_", ()))
     weight, bias = (arrays.array_of(f"model.{name}", getattr(model, name)) for name in ("coef_", "intercept_"))
@@ -76,7 +97,7 @@ def fitted(model):
     return weight, bias
 
 
-def full_name(model):
+def full_name(model: object) -> str:
     """The class of a model with the module that it is from: there is a LogisticRegression elsewhere, too."""
     kind = type(model)
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,15 +1,18 @@
 """Training with a penalty on the weights, as the surfaces have it: the bias is free."""
 
 import torch
+from torch import nn
 
 from kernels import bce_loss_grad
-from logreg.data import samples
-from logreg.devices import card_of
+from logreg.data import Data, samples
+from logreg.devices import Device, card_of
 from logreg.model import linear_layer
 from logreg.train import History, copies_of
 
 
-def train_penalised(model, data, *, lr, steps, l2, device=None):
+def train_penalised(
+    model: nn.Module, data: Data, *, lr: float, steps: int, l2: float, device: Device = None
+) -> History:
     """Minimises the mean cross-entropy of all the data + l2/2 |w|^2, the bias left out, by proximal gradient descent.
 
     A step, of `steps` >= 1, goes down the cross-entropy and divides the weights by 1 + lr l2, which stays still at the
@@ -28,6 +31,6 @@ def train_penalised(model, data, *, lr, steps, l2, device=None):
         path.append((w, b[0], loss))
     weight.copy_(w)
     bias.copy_(b)
-    run = (torch.stack(values).cpu().numpy() for values in zip(*path, strict=True))
-    taken = {"steps": steps, "steps_per_epoch": 1, "cost": "bce"}
-    return History(*run, *start, *copies_of(weight, bias), **taken, x=x.copy(), y=y.copy())
+    kept_w, kept_b, losses = (torch.stack(values).cpu().numpy() for values in zip(*path, strict=True))
+    ends = *start, *copies_of(weight, bias)
+    return History(kept_w, kept_b, losses, *ends, steps, steps_per_epoch=1, cost="bce", x=x.copy(), y=y.copy())

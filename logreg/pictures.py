@@ -1,6 +1,10 @@
 """The lab's pictures, as PNG files."""
 
+from __future__ import annotations
+
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from tqdm import tqdm
@@ -16,11 +20,28 @@ from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot
 from viz.layout import new_figure
 from viz.words import shown
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.figure import Figure
+
+    from logreg.data import LabData
+    from logreg.lab import Trial
+    from logreg.plane import PlaneSurface
+    from logreg.starts import StartsStudy
+    from logreg.surface import LossSurface
+    from logreg.train import History
+    from viz import ContourPlot, EpochsPlot, SurfacePlot
+
+Windows = tuple[tuple[float, float], tuple[float, float]]
+
 PICTURES_A_RUN = 5  # of a run's first steps to its last; chosen by eye
 DPI = 110  # pixels an inch; chosen by eye
 
 
-def draw_lab(trials, surfaces, data, window, out):
+def draw_lab(
+    trials: list[Trial], surfaces: dict[str, LossSurface], data: LabData, window: Windows, out: Path
+) -> list[Path]:
     """Draws everything into the folder `out`; returns the paths of the files, the summary first.
 
     Of each cost: the surface and its contour, and, for the first trial, the run in five steps, its path in both views
@@ -34,7 +55,9 @@ def draw_lab(trials, surfaces, data, window, out):
     return [save(draw(), out / f"{name}.png") for name, draw in tqdm(plans, desc="pictures", leave=False)]
 
 
-def plans_of_cost(cost, surface, trial, data, window):
+def plans_of_cost(
+    cost: str, surface: LossSurface, trial: Trial, data: LabData, window: Windows
+) -> list[tuple[str, Callable[[], Figure]]]:
     """[(name of the file, function that draws the figure)]"""
     history, name = trial.history, LOSSES[cost].name
     run = f"trained with {name}, start {trial.start}"
@@ -47,7 +70,7 @@ def plans_of_cost(cost, surface, trial, data, window):
         return plans
     for epoch in sorted({max(1, round(epochs * k / PICTURES_A_RUN)) for k in range(1, PICTURES_A_RUN + 1)}):
         so_far = history.until(epoch * history.steps_per_epoch)
-        plans.append((f"{cost}-epoch-{epoch:03d}", lambda h=so_far: draw_step(surface, h, data, window, run)))
+        plans.append((f"{cost}-epoch-{epoch:03d}", partial(draw_step, surface, so_far, data, window, run)))
     return [
         *plans,
         (f"{cost}-path-3d", lambda: titled(plot_surface(surface, history, wireframe=True), run)),
@@ -56,12 +79,12 @@ def plans_of_cost(cost, surface, trial, data, window):
     ]
 
 
-def titled(plot, title):
+def titled(plot: SurfacePlot | ContourPlot | EpochsPlot, title: str) -> Figure:
     plot.ax.set_title(shown(title), fontsize="medium")
     return plot.figure
 
 
-def draw_step(surface, history, data, window, run):
+def draw_step(surface: LossSurface, history: History, data: LabData, window: Windows, run: str) -> Figure:
     """The data space with the model as it is now, beside the contour with the path so far."""
     figure, (left, right) = new_figure(12, 4.8, columns=2)
     plot_data(data, history.end_w, history.end_b, ax=left)
@@ -70,7 +93,7 @@ def draw_step(surface, history, data, window, run):
     return figure
 
 
-def draw_summary(trials, surfaces, window):
+def draw_summary(trials: list[Trial], surfaces: dict[str, LossSurface], window: Windows) -> Figure:
     """The contours of each cost, a row, with the path from each start, a column."""
     rows = [[trial for trial in trials if trial.history.cost == cost] for cost in surfaces]
     shape = {"rows": len(rows), "columns": len(rows[0])}
@@ -85,7 +108,7 @@ def draw_summary(trials, surfaces, window):
     return figure
 
 
-def draw_plane(surface, history, quantities, title):
+def draw_plane(surface: PlaneSurface, history: History | None, quantities: Sequence[str], title: str) -> Figure:
     """A panel for each quantity over the plane of a PlaneSurface, with the path of the history, if any, on it."""
     columns = min(2, len(quantities))
     rows = -(-len(quantities) // columns)
@@ -98,16 +121,16 @@ def draw_plane(surface, history, quantities, title):
     return figure
 
 
-def draw_plane_3d(surface, title):
+def draw_plane_3d(surface: PlaneSurface, title: str) -> Figure:
     return titled(plot_surface(surface), title)
 
 
-def draw_starts(study, marks, out):
+def draw_starts(study: StartsStudy, marks: dict[str, tuple[float, float]], out: Path) -> Path:
     """The map of random starts, with some marked by name."""
     return save(plot_starts(study, marks=marks).figure, out / "starts.png")
 
 
-def draw_animation(trial, surface, data, out):
+def draw_animation(trial: Trial, surface: LossSurface, data: LabData, out: Path) -> Path:
     """The run as a GIF."""
     run = animate(trial.history, surface, data)
     path = out / f"{trial.history.cost}-run.gif"
@@ -118,7 +141,7 @@ def draw_animation(trial, surface, data, out):
     return path
 
 
-def new_folder(out):
+def new_folder(out: Path) -> Path:
     """Its Path, made where it isn't there yet; ValueError names what it can't be."""
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
@@ -128,7 +151,7 @@ def new_folder(out):
     return Path(out)
 
 
-def save(figure, path):
+def save(figure: Figure, path: Path) -> Path:
     """Writes the picture, whole or not at all, and closes the figure."""
     try:
         with whole_file(path) as file:

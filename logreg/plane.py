@@ -1,16 +1,22 @@
 """The result of `LossSurface.around`: quantities over a plane of parameter space, saved, loaded, projected on."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kernels.arguments import grids, memory, numbers
 from kernels.results import Plan
 from logreg import files
-from logreg.directions import Plane, path_of, project
+from logreg.directions import Plane, Projection, Run, path_of, project
 from logreg.evaluation import check_penalty
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zipfile import ZipFile
 
 FORMAT = 1
 VECTORS = ("center", "s_direction", "t_direction")
@@ -51,13 +57,13 @@ class PlaneSurface:
     plan: Plan
 
     @property
-    def minimum(self):
+    def minimum(self) -> PlaneMinimum:
         """The lowest loss of the grid; ValueError if the loss was not asked for."""
         if self.loss is None:
             raise ValueError("the surface has no loss; accepted: a surface whose quantities include 'loss'")
         return PlaneMinimum(*lowest_point(self.s, self.t, self.loss))
 
-    def project(self, history):
+    def project(self, history: Run) -> Projection:
         """Where the path of a History, its start included, lies on the plane: Projection(s, t, distance, outside).
 
         s, t, distance are those of the points of the path, its start, the steps that were kept and its end: the nearest
@@ -69,7 +75,7 @@ class PlaneSurface:
             raise ValueError(f"history has {path.shape[1] - 1} weights; accepted: {size - 1}, as the plane has")
         return project(self.plane, path)
 
-    def save(self, path):
+    def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it."""
         arrays = {"s": self.s, "t": self.t, **{name: getattr(self.plane, name) for name in VECTORS}}
         arrays |= {name: getattr(self, name) for name in grids.QUANTITIES if getattr(self, name) is not None}
@@ -80,17 +86,17 @@ class PlaneSurface:
         files.write(path, about, arrays)
 
 
-def lowest_point(across, up, values):
+def lowest_point(across: np.ndarray, up: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
     """The lowest of values (rows, columns) on a grid, the first of several: its two coordinates and itself."""
     row, column = np.unravel_index(values.argmin(), values.shape)
     return float(across[column]), float(up[row]), float(values[row, column])
 
 
-def is_plane_surface(archive):
+def is_plane_surface(archive: ZipFile) -> bool:
     return "center" in files.names_in(archive)
 
 
-def read_plane_surface(archive):
+def read_plane_surface(archive: ZipFile) -> PlaneSurface:
     """The PlaneSurface of an archive; sizes are checked before arrays are read."""
     found = files.names_in(archive)
     names = ("s", "t", *VECTORS, *(name for name in grids.QUANTITIES if name in found))
@@ -100,12 +106,13 @@ def read_plane_surface(archive):
     memory.check_fits((sum(map(math.prod, shapes.values())),), np.float64)
     arrays = {name: files.read_array(archive, name, shape) for name, shape in shapes.items()}
     check_values(arrays)
-    plane = Plane(*(arrays.pop(name) for name in VECTORS), about["labels"], about["explained"])
+    center, s_direction, t_direction = (arrays.pop(name) for name in VECTORS)
+    plane = Plane(center, s_direction, t_direction, about["labels"], about["explained"])
     values = {name: arrays.get(name) for name in grids.QUANTITIES}
     return PlaneSurface(arrays["s"], arrays["t"], plane, **values, l2=about["l2"], plan=about["plan"])
 
 
-def check_layout(shapes):
+def check_layout(shapes: files.Shapes) -> None:
     """Refuses arrays that don't fit together."""
     quantities = [name for name in grids.QUANTITIES if name in shapes]
     grid, size = (*shapes["t"], *shapes["s"]), shapes["center"]
@@ -117,7 +124,7 @@ def check_layout(shapes):
         raise ValueError(f"its arrays have shapes {shapes}; accepted: some that fit together")
 
 
-def check_values(arrays):
+def check_values(arrays: dict[str, np.ndarray]) -> None:
     """Refuses axes and vectors that are not finite, quantities that can't be. Derivatives may overflow."""
     for name in ("s", "t", *VECTORS):
         arrays.check_finite(name, arrays[name])
@@ -129,7 +136,7 @@ def check_values(arrays):
             raise ValueError(f"{name} has a NaN; accepted: numbers")
 
 
-def check_about(about):
+def check_about(about: dict[str, Any]) -> dict[str, Any]:
     """The description with its entries as a PlaneSurface has them; ValueError or TypeError for another one."""
     if about["format"] != FORMAT:
         raise ValueError(f"its format is {about['format']}; accepted: {FORMAT}")
@@ -143,7 +150,7 @@ def check_about(about):
     return about | entries | {"l2": check_penalty(about["l2"]), "plan": check_plan(*about["plan"])}
 
 
-def check_plan(method, nodes, bound, reason):
+def check_plan(method: str, nodes: Sequence[int] | None, bound: float, reason: str) -> Plan:
     numbers.one_of("method", method, numbers.METHODS[1:])
     pair = None if nodes is None else tuple(numbers.integer("nodes", number, 1) for number in nodes)
     if not (pair is None or len(pair) == 2) or not isinstance(reason, str):

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels import sgd_ensemble
-from kernels.arguments import dataset, memory, numbers
-from logreg.data import samples
-from logreg.devices import card_of, host, moved
-from logreg.surface import interval
+from kernels import checks, sgd_ensemble
+from logreg.data import Data, samples
+from logreg.devices import Device, card_of, host, moved
+from logreg.surface import Window, interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +34,23 @@ class StartsStudy:
     total_steps: int
 
     @property
-    def share_at_accuracy_1(self):
+    def share_at_accuracy_1(self) -> dict[str, float]:
         """{cost: share of the starts from which training ended with every sample classified correctly}"""
         return {cost: float(np.mean(reached == 1)) for cost, reached in self.accuracy.items()}
 
 
-def study_starts(data, w_range, b_range, n, *, lr, batch_size, epochs, seed, device=None):
+def study_starts(
+    data: Data,
+    w_range: Window,
+    b_range: Window,
+    n: int,
+    *,
+    lr: float,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    device: Device = None,
+) -> StartsStudy:
     """Trains one-feature models from `n` uniformly random starts of a window, with cross-entropy and with MSE.
 
     `data[:]` gives x (m, 1) or (m,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for (-r, r).
@@ -62,5 +72,5 @@ def study_starts(data, w_range, b_range, n, *, lr, batch_size, epochs, seed, dev
     arrays = moved(card, x, y, w[:, None], b)
     ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in numbers.COSTS}
     names = ("loss", "accuracy", "steps")
-    reached = ({cost: host(getattr(one, name)) for cost, one in ends.items()} for name in names)
-    return StartsStudy(w, b, *ranges, *reached, epochs * -(-len(x) // min(batch_size, len(x))))
+    loss, accuracy, steps = ({cost: host(getattr(one, name)) for cost, one in ends.items()} for name in names)
+    return StartsStudy(w, b, *ranges, loss, accuracy, steps, epochs * -(-len(x) // min(batch_size, len(x))))

@@ -1,23 +1,37 @@
 """Loss surfaces as objects: computed, saved, loaded."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from kernels import LogitPlane, logit_plane
 from kernels.arguments import arrays, dataset, grids, memory, numbers
 from logreg import files
-from logreg.data import samples
-from logreg.devices import card_of
+from logreg.data import Data, samples
+from logreg.devices import Device, card_of
 from logreg.directions import plane_around
 from logreg.evaluation import add_penalty, check_penalty, evaluate
 from logreg.losses import LOSSES
 from logreg.plane import PlaneSurface, is_plane_surface, lowest_point, read_plane_surface
 
+if TYPE_CHECKING:
+    from zipfile import ZipFile
+
+    import torch
+    from numpy.typing import ArrayLike
+
+    from logreg.model import Model
+    from logreg.train import History
+
 FORMAT = 1
 ARRAYS = ("w", "b", "Z")
+Window = float | Sequence[float]
+Resolution = int | Sequence[int]
 
 
 class Minimum(NamedTuple):
@@ -44,8 +58,17 @@ class LossSurface:
 
     @classmethod
     def compute(
-        cls, data, w_range, b_range, *, resolution, loss="bce", sample_weight=None, pos_weight=None, device=None
-    ):
+        cls,
+        data: Data,
+        w_range: Window,
+        b_range: Window,
+        *,
+        resolution: Resolution,
+        loss: str = "bce",
+        sample_weight: ArrayLike | None = None,
+        pos_weight: ArrayLike | None = None,
+        device: Device = None,
+    ) -> LossSurface:
         """The surface of one-feature data over a window.
 
         `data[:]` gives x (n, 1) or (n,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for
@@ -67,19 +90,19 @@ class LossSurface:
 
     @staticmethod
     def around(
-        model,
-        data,
+        model: Model | History,
+        data: Data,
         *,
-        directions="axes",
-        extent,
-        resolution,
-        quantities=("loss",),
-        l2=0.0,
-        sample_weight=None,
-        pos_weight=None,
-        seed=None,
-        device=None,
-    ):
+        directions: str | Sequence[ArrayLike] = "axes",
+        extent: Window | Sequence[Window],
+        resolution: Resolution,
+        quantities: str | Iterable[str] = ("loss",),
+        l2: float = 0.0,
+        sample_weight: ArrayLike | None = None,
+        pos_weight: ArrayLike | None = None,
+        seed: Any = None,
+        device: Device = None,
+    ) -> PlaneSurface:
         """Loss and what belongs to it on a plane through a trained model of any number of features: a PlaneSurface.
 
         `model` is a LogisticRegression, an nn.Linear(d, 1), a linear classifier of scikit-learn that was fitted to two
@@ -112,23 +135,24 @@ class LossSurface:
         y = dataset.labels(y, len(x), np.float64)
         names = grids.quantities_of(quantities)
         l2 = check_penalty(l2)
-        windows = extent if is_pair_of_windows(extent) else (extent, extent)
-        s, t = (axis("extent", *window) for window in zip(windows, pair_of_points(resolution), strict=True))
+        windows: Sequence[Any] = extent if is_pair_of_windows(extent) else (extent, extent)
+        s, t = (axis("extent", *ends) for ends in zip(windows, pair_of_points(resolution), strict=True))
         sample_weight, pos_weight = dataset.weights(sample_weight, len(x)), numbers.pos_weight(pos_weight)
-        weights = {"sample_weight": sample_weight, "pos_weight": pos_weight}
+        weights: dict[str, Any] = {"sample_weight": sample_weight, "pos_weight": pos_weight}
         plane = plane_around(model, x, y, directions, l2, seed, **weights)
         logits = logit_plane(x, plane.center, plane.s_direction, plane.t_direction)
         surface = evaluate(logits, y, s, t, names, card, **weights)
         add_penalty(surface, l2, plane)
         values = {name: getattr(surface, name) for name in grids.QUANTITIES}
+        assert surface.plan is not None  # only one that is made by hand has none
         return PlaneSurface(s, t, plane, **values, l2=l2, plan=surface.plan)
 
     @property
-    def minimum(self):
+    def minimum(self) -> Minimum:
         """The lowest point of the grid."""
         return Minimum(*lowest_point(self.w, self.b, self.Z))
 
-    def save(self, path):
+    def save(self, path: files.AnyPath) -> None:
         """Writes the surface to `path`, text, bytes or an os.PathLike, as npz with a description.
 
         All or nothing: an old file stays until all is on the disk, and of several writers the last one's file stands,
@@ -144,7 +168,7 @@ class LossSurface:
         files.write(path, about, arrays)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: files.AnyPath) -> LossSurface | PlaneSurface:
         """What `save` wrote: a LossSurface, or a PlaneSurface where it came from `around`.
 
         Sizes are checked before arrays are read, and nothing is unpickled or evaluated. ValueError for any other file,
@@ -154,7 +178,7 @@ class LossSurface:
             return read_plane_surface(archive) if is_plane_surface(archive) else cls(*read_surface(archive))
 
 
-def read_surface(archive):
+def read_surface(archive: ZipFile) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     """w, b, Z and the name of the loss."""
     files.check_names(files.names_in(archive), (*ARRAYS, files.ABOUT))
     shapes, about = files.shapes_in(archive, ARRAYS), files.read_about(archive)
@@ -165,7 +189,7 @@ def read_surface(archive):
     return *arrays.values(), about["loss"]
 
 
-def check_layout(shapes, about):
+def check_layout(shapes: files.Shapes, about: dict[str, Any]) -> None:
     """Refuses arrays that don't fit together, and another description."""
     sizes = [len(shape) for shape in shapes.values()]
     if sizes != [1, 1, 2] or shapes["Z"] != shapes["b"] + shapes["w"] or math.prod(shapes["Z"]) == 0:
@@ -175,18 +199,20 @@ def check_layout(shapes, about):
     numbers.one_of("loss", about["loss"], numbers.COSTS)
 
 
-def check_values(w, b, Z):
+def check_values(w: np.ndarray, b: np.ndarray, Z: np.ndarray) -> None:
     arrays.check_finite("w", w)
     arrays.check_finite("b", b)
     files.check_range("Z", Z)
 
 
-def check_pos_weight(value, loss):
+def check_pos_weight(value: ArrayLike | None, loss: str) -> None:
     if loss == "mse" and value is not None:
         raise ValueError("pos_weight is given with loss='mse'; accepted: None, as it is of the cross-entropy")
 
 
-def loss_over(x, y, w, b, loss, card, **weights):
+def loss_over(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray, loss: str, card: torch.device | None, **weights: Any
+) -> np.ndarray:
     """The loss of one-feature samples over the grid (nb, nw)."""
     feature = dataset.feature("data x", x).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
@@ -194,30 +220,30 @@ def loss_over(x, y, w, b, loss, card, **weights):
     return getattr(evaluate(plane, y, w, b, (name,), card, **weights), name)
 
 
-def pair_of_points(resolution):
+def pair_of_points(resolution: Resolution) -> Sequence[int]:
     points = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
     if len(points) != 2:
         raise ValueError(f"resolution is {resolution!r}; accepted: a number of points, or a pair of them")
     return points
 
 
-def is_pair_of_windows(extent):
+def is_pair_of_windows(extent: Window | Sequence[Window]) -> TypeGuard[Sequence[Any]]:
     """Whether there is a window for each axis: two things, of which at least one is a pair itself."""
-    pair = isinstance(extent, (tuple, list)) and len(extent) == 2
-    return pair and any(hasattr(window, "__len__") for window in extent)
+    pair = extent if isinstance(extent, (tuple, list)) and len(extent) == 2 else ()
+    return any(isinstance(window, Sized) for window in pair)
 
 
-def axis(name, window, points):
+def axis(name: str, window: Window, points: int) -> np.ndarray:
     """`points` evenly spaced values over a window; of one point, its middle."""
     low, high = interval(name, window)
     points = numbers.integer("resolution", points, 1)
     return np.array([low + (high - low) / 2]) if points == 1 else np.linspace(low, high, points)
 
 
-def interval(name, window):
+def interval(name: str, window: Window) -> tuple[float, float]:
     """The ends of a window, (low, high) or r for (-r, r), as floats."""
     try:
-        low, high = map(float, window) if hasattr(window, "__len__") else (-float(window), float(window))
+        low, high = map(float, window) if isinstance(window, Sized) else (-float(window), float(window))
     except (TypeError, ValueError, OverflowError):
         low, high = math.nan, math.nan
     if isinstance(window, str) or not (low < high and math.isfinite(high - low)):

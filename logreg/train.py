@@ -1,19 +1,30 @@
 """Training a model with the compiled kernel."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from kernels import sgd_run_
 from kernels.arguments import arrays, dataset, numbers, weighting
 from kernels.reference import COSTS
 from kernels.results import Run
-from logreg.data import samples
-from logreg.devices import card_of, host, moved
-from logreg.model import linear_layer, parameters
+from logreg.data import Data, samples
+from logreg.devices import Device, card_of, host, moved
+from logreg.model import Model, linear_layer, parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike
 
 LOGITS_AT_ONCE = 1_000_000  # 8 MB of float64: those of all steps and samples may not fit into memory
+
+Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,90 +62,104 @@ class History:
     pos_weight: float | None = None
     velocity: np.ndarray | None = None
 
-    def full_loss(self):
+    def full_loss(self) -> np.ndarray:
         """Loss on all the data after each step that was kept (k,), float64."""
         return losses_at(self, self.w, self.b)
 
     @property
-    def start_loss(self):
+    def start_loss(self) -> float:
         """Loss on all the data before the first step."""
         return losses_at(self, self.start_w[None], [self.start_b]).item()
 
     @property
-    def end_loss(self):
+    def end_loss(self) -> float:
         """Loss on all the data after the last step."""
         return losses_at(self, self.end_w[None], [self.end_b]).item()
 
-    def full_accuracy(self):
+    def full_accuracy(self) -> np.ndarray:
         """Share of all the samples that are classified correctly after each step that was kept (k,), float64."""
         return shares_correct_at(self, self.w, self.b)
 
-    def steps_to_accuracy_1(self):
+    def steps_to_accuracy_1(self) -> int | None:
         """The first step, 0 being the start, at which every sample is classified correctly; None if there is none.
         Steps that were not kept are not looked at."""
         start = shares_correct_at(self, self.start_w[None], [self.start_b])
         perfect = np.flatnonzero(np.append(start, self.full_accuracy()) == 1)
         return int(perfect[0]) * self.every if len(perfect) else None
 
-    def until(self, steps):
+    def until(self, steps: int) -> History:
         """The history of the first `steps` steps, which ends with the last of them that was kept, or at the start."""
         if numbers.integer("steps", steps, 0) >= self.steps:
             return self
         kept = steps // self.every if self.every else 0
         end_w, end_b = (self.w[kept - 1], float(self.b[kept - 1])) if kept else (self.start_w, self.start_b)
-        part = {"w": self.w[:kept], "b": self.b[:kept], "loss": self.loss[:kept]}
-        return replace(self, **part, end_w=end_w, end_b=end_b, steps=kept * self.every, velocity=None)
+        return replace(
+            self,
+            w=self.w[:kept],
+            b=self.b[:kept],
+            loss=self.loss[:kept],
+            end_w=end_w,
+            end_b=end_b,
+            steps=kept * self.every,
+            velocity=None,
+        )
 
 
-def losses_at(run, w, b):
+def losses_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Loss of a History's model on all its data with each of the parameters w (k, d), b (k,): (k,) float64."""
     labels, weight = weighting.of_training(run.y, run.sample_weight, run.pos_weight, run.cost)
     weight, cost = None if weight is None else torch.from_numpy(weight), COSTS[run.cost][0]
     return mean_of(lambda z, y: weighted(cost(z, y), weight), run.x, labels, w, b)
 
 
-def shares_correct_at(run, w, b):
+def shares_correct_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Share of a History's samples that each of the parameters w (k, d), b (k,) classifies correctly: (k,) float64."""
     return mean_of(is_correct, run.x, run.y, w, b)
 
 
-def mean_of(function, x, y, w, b):
+def mean_of(
+    function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    x: np.ndarray,
+    y: np.ndarray,
+    w: ArrayLike,
+    b: ArrayLike,
+) -> np.ndarray:
     """Mean over the data x (n, d), y (n,) of function(z, y), z being the logits by each of the parameters w (k, d),
     b (k,): (k,) float64."""
-    w, b = torch.from_numpy(np.asarray(w, np.float64)), torch.from_numpy(np.asarray(b, np.float64))
-    x, y = (torch.from_numpy(values.astype(np.float64)) for values in (x, y))
     at_once = max(1, LOGITS_AT_ONCE // len(y))
+    parts = (torch.from_numpy(np.asarray(values, np.float64)).split(at_once) for values in (w, b))
+    features, labels = (torch.from_numpy(values.astype(np.float64)) for values in (x, y))
     means = [
-        function(some_w @ x.T + some_b[:, None], y).double().mean(-1)
-        for some_w, some_b in zip(w.split(at_once), b.split(at_once), strict=True)
+        function(some_w @ features.T + some_b[:, None], labels).double().mean(-1)
+        for some_w, some_b in zip(*parts, strict=True)
     ]
     return torch.cat(means).numpy()
 
 
-def is_correct(z, y):
+def is_correct(z: Values, y: Values) -> Values:
     """Whether the predicted class, 1 where z > 0, is the true one, 1 where y > 0.5."""
     return (z > 0) == (y > 0.5)
 
 
-def weighted(values, weight):
+def weighted(values: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
     """Values (..., n) times weights (n,): where these are 0, 0 whatever the value."""
     return values if weight is None else torch.where(weight > 0, weight * values, 0.0)
 
 
 def train(
-    model,
-    data,
+    model: nn.Module,
+    data: Data,
     *,
-    lr,
-    batch_size,
-    epochs,
-    loss="bce",
-    sample_weight=None,
-    pos_weight=None,
-    device=None,
-    history=1,
-    **settings,
-):
+    lr: float,
+    batch_size: int,
+    epochs: int,
+    loss: str = "bce",
+    sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    device: Device = None,
+    history: int = 1,
+    **settings: Any,
+) -> History:
     """Trains the model by minibatch gradient descent; the whole run is one kernel call.
 
     `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the
@@ -158,13 +183,26 @@ def train(
     settings |= {"sample_weight": sample_weight, "pos_weight": pos_weight, "frozen": frozen_part(layer)}
     run = sgd_run_(x, y, w, b, **settings) if card is None else run_on(card, x, y, w, b, settings)
     per_epoch = -(-len(y) // int(batch_size))
-    steps = {"steps": int(epochs) * per_epoch, "steps_per_epoch": per_epoch, "every": int(history)}
-    ends = start_w, start_b, *copies_of(w, b)
-    objective = {"cost": loss, "sample_weight": weights_of(sample_weight), "pos_weight": numbers.pos_weight(pos_weight)}
-    return History(*run, *ends, **steps, **objective, x=x.copy(), y=y.copy(), velocity=run.velocity)
+    return History(
+        run.w,
+        run.b,
+        run.loss,
+        start_w,
+        start_b,
+        *copies_of(w, b),
+        steps=int(epochs) * per_epoch,
+        steps_per_epoch=per_epoch,
+        cost=loss,
+        x=x.copy(),
+        y=y.copy(),
+        every=int(history),
+        sample_weight=weights_of(sample_weight),
+        pos_weight=numbers.pos_weight(pos_weight),
+        velocity=run.velocity,
+    )
 
 
-def frozen_part(layer):
+def frozen_part(layer: nn.Linear) -> str | None:
     """Which parameters of an nn.Linear don't require grad: "w", "b", or None of them."""
     if layer.weight.requires_grad and layer.bias.requires_grad:
         return None
@@ -173,22 +211,22 @@ def frozen_part(layer):
     return "b" if layer.weight.requires_grad else "w"
 
 
-def weights_of(sample_weight):
+def weights_of(sample_weight: ArrayLike | None) -> np.ndarray | None:
     """A copy of the weights of the samples (n,), float64; None if there are none."""
     return None if sample_weight is None else arrays.array_of("sample_weight", sample_weight).astype(np.float64)
 
 
-def copies_of(w, b):
+def copies_of(w: torch.Tensor, b: torch.Tensor) -> tuple[np.ndarray, float]:
     """The weights (d,) and the bias of a model, as they are now."""
     return arrays.array_of("the model's weight", w).copy(), float(arrays.array_of("the model's bias", b)[0])
 
 
-def check_features(x, d):
+def check_features(x: np.ndarray, d: int) -> None:
     if x.ndim == 2 and x.shape[1] != d:
         raise ValueError(f"data x has {x.shape[1]} features; accepted: {d}, as the model has weights")
 
 
-def accuracy(model, data):
+def accuracy(model: Model, data: Data) -> float:
     """Share of the samples that the model classifies correctly: class 1 where its logit, in float64, is above 0.
 
     `model` is a LogisticRegression, an nn.Linear(d, 1), or a linear classifier of scikit-learn that was fitted to two
@@ -201,14 +239,17 @@ def accuracy(model, data):
     return float(np.mean(is_correct(x.astype(np.float64) @ w + b, y)))
 
 
-def run_on(card, x, y, w, b, settings):
+def run_on(
+    card: torch.device, x: np.ndarray, y: np.ndarray, w: torch.Tensor, b: torch.Tensor, settings: dict[str, Any]
+) -> Run:
     """The Run on a CUDA device, with NumPy arrays in and out; w and b end as the trained parameters."""
     parameters, weight = (w.to(card), b.to(card)), settings["sample_weight"]
     if weight is not None:
         settings |= {"sample_weight": moved(card, arrays.array_of("sample_weight", weight))[0]}
     try:
-        run = sgd_run_(*moved(card, x, y), *parameters, **settings)
+        X, labels = moved(card, x, y)
+        run = sgd_run_(X, labels, *parameters, **settings)
     finally:
         for end, start in zip(parameters, (w, b), strict=True):
             start.copy_(end)
-    return Run(*map(host, run), host(run.velocity))
+    return Run(host(run.w), host(run.b), host(run.loss), host(run.velocity))

@@ -1,14 +1,14 @@
 """The training run as an animation: the data space beside the contour with the growing path."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from io import BytesIO
 from pathlib import Path as File
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.animation import FuncAnimation, HTMLWriter
-from matplotlib.figure import Figure
 from PIL import Image
 
 from viz.colors import under
@@ -17,6 +17,14 @@ from viz.inputs import read_data, read_path, read_surface, step_numbers
 from viz.layout import new_figure
 from viz.surface import EDGE, PATH_COLOR, ContourPlot, plot_contour
 from viz.training import DataPlot, draw_boundary, plot_data, sigmoid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from os import PathLike
+
+    from matplotlib.figure import Figure
+
+    from viz.results import Data, History, LossSurface
 
 MOST_FRAMES = 50  # 5 seconds, chosen by eye: long enough to follow a run, and a file of a megabyte
 MILLISECONDS = 100  # a frame
@@ -34,12 +42,12 @@ class RunAnimation(NamedTuple):
     contour: ContourPlot
 
     @property
-    def animation(self):
+    def animation(self) -> FuncAnimation:
         """The matplotlib animation."""
-        times = {"interval": MILLISECONDS, "repeat_delay": LAST_STAYS * MILLISECONDS}
+        times: dict[str, Any] = {"interval": MILLISECONDS, "repeat_delay": LAST_STAYS * MILLISECONDS}
         return FuncAnimation(self.figure, self.draw, self.steps, **times)
 
-    def save(self, path):
+    def save(self, path: str | bytes | PathLike[str] | PathLike[bytes]) -> None:
         """Writes the animation as `.gif`, or as `.html` with controls, whole or not at all; ValueError for another
         suffix, OSError for what is there and no regular file."""
         from kernels.wholefile import name_of, whole_file
@@ -53,16 +61,23 @@ class RunAnimation(NamedTuple):
             else:
                 write_html(file, self)
 
-    def picture(self, step):
+    def picture(self, step: int) -> np.ndarray:
         """One step as RGBA (height, width, 4), uint8: the whole figure, opaque, whatever `rcParams` say of savefig."""
         self.draw(step)
         buffer = BytesIO()
-        whole = {"bbox_inches": self.figure.bbox_inches, "transparent": False, "facecolor": ground_of(self)}
-        self.figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"compress_level": 1}, **whole)
+        self.figure.savefig(
+            buffer,
+            format="png",
+            dpi=DPI,
+            pil_kwargs={"compress_level": 1},
+            bbox_inches=self.figure.bbox_inches,
+            transparent=False,
+            facecolor=ground_of(self),
+        )
         return np.asarray(Image.open(buffer).convert("RGBA"))
 
 
-def animate(history, surface, data):
+def animate(history: History, surface: LossSurface, data: Data) -> RunAnimation:
     """Animates a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
 
     `history` and `surface` are as in `plot_contour`; a history that doesn't hold every step also has `every`, the steps
@@ -80,6 +95,8 @@ def animate(history, surface, data):
     figure, (left, right) = new_figure(12, 4.8, columns=2)
     model = plot_data(data, path.s[-1], path.t[-1], ax=left)
     contour = plot_contour(surface, history, ax=right)
+    assert contour.path is not None  # as there is a history
+    so_far = contour.path
     if contour.arrows is not None:
         contour.arrows.remove()
     title = figure.suptitle(" ", color=left.title.get_color())
@@ -91,43 +108,43 @@ def animate(history, surface, data):
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # one layout for all frames
 
-    def draw(step):
+    def draw(step: int) -> None:
         w, b = path.s[step], path.t[step]
         at = model.line.get_xdata()
         model.line.set_ydata(w * at + b)
         model.sigmoid.set_ydata(sigmoid(w * at + b))
         boundary.set(xdata=[-b / w] * 2 if w else [np.nan] * 2)
-        contour.path.set_data(path.s[: step + 1], path.t[: step + 1])
+        so_far.set_data(path.s[: step + 1], path.t[: step + 1])
         now.set_data([w], [b])
         title.set_text(f"step {numbers[step]} of {numbers[-1]}: w = {w:z.2f}, b = {b:z.2f}")
 
     return RunAnimation(figure, steps, draw, model, contour)
 
 
-def shown_steps(steps):
+def shown_steps(steps: int) -> np.ndarray:
     """At most `MOST_FRAMES` numbers from 0 to `steps`, evenly spaced, both ends included."""
     return np.unique(np.linspace(0, steps, min(steps + 1, MOST_FRAMES)).round().astype(int))
 
 
-def ground_of(run):
+def ground_of(run: RunAnimation) -> tuple[float, ...]:
     """The colour on which the frames of a run are drawn."""
     return tuple(under(run.contour.ax))
 
 
-def write_html(file, run):
+def write_html(file: IO[bytes], run: RunAnimation) -> None:
     """Writes a run as a page with controls."""
     with TemporaryDirectory() as folder:
         path = File(folder) / "run.html"
-        writer = HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True)
+        writer = HTMLWriter(fps=1000 / MILLISECONDS, embed_frames=True)  # type: ignore[arg-type]  # not only whole ones
         run.animation.save(path, writer=writer, dpi=DPI, savefig_kwargs={"facecolor": ground_of(run)})
         file.write(path.read_bytes())
 
 
-def write_gif(file, pictures):
+def write_gif(file: IO[bytes], pictures: Iterable[np.ndarray]) -> None:
     """Writes pictures (height, width, 4) as a GIF that repeats, all in the colours of the last."""
     images = [Image.fromarray(picture).convert("RGB") for picture in pictures]
     palette = images[-1].quantize(dither=Image.Dither.NONE)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_STAYS * MILLISECONDS]
-    times = {"duration": durations, "loop": 0}
+    times: dict[str, Any] = {"duration": durations, "loop": 0}
     frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], optimize=False, **times)

@@ -1,26 +1,37 @@
 """Colours that can be seen on what lies under them, whatever the style: contrast is that of WCAG 2.1."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import to_rgb, to_rgba
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.typing import ColorType
+    from numpy.typing import ArrayLike
+
+RGB = tuple[float, float, float]
 
 TEXT, LINE = 4.5, 3.0  # least contrast
 BLACK_AND_WHITE = np.array([(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)])
 
 
-def luminance(colors):
+def luminance(colors: ArrayLike) -> np.ndarray:
     """Relative luminance of sRGB colours (..., 3)."""
     colors = np.asarray(colors, float)
     linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
     return linear @ (0.2126, 0.7152, 0.0722)
 
 
-def contrast(colors, others):
+def contrast(colors: ArrayLike, others: ArrayLike) -> np.ndarray:
     """Contrast of sRGB colours (..., 3), from 1 to 21."""
     one, other = luminance(colors) + 0.05, luminance(others) + 0.05
     return np.maximum(one, other) / np.minimum(one, other)
 
 
-def visible(color, ground, least):
+def visible(color: ColorType, ground: ArrayLike, least: float) -> RGB:
     """`color`, or where its contrast to `ground` is too small the nearest to it on the way to black or white.
 
     `ground` is a colour or several (k, 3), of which the worst counts.
@@ -34,12 +45,12 @@ def visible(color, ground, least):
     return ink(ground)
 
 
-def ink(ground):
+def ink(ground: ArrayLike) -> RGB:
     """Black or white, whichever has more contrast to a colour, or to the worst of several (k, 3)."""
     return to_rgb(BLACK_AND_WHITE[contrast(BLACK_AND_WHITE[:, None], np.atleast_2d(ground)).min(axis=1).argmax()])
 
 
-def under(ax):
+def under(ax: Axes) -> np.ndarray:
     """The colour under what is written beside an Axes.
 
     Where the figure is transparent, that which the style's labels are for: dark under light ones.
@@ -49,18 +60,18 @@ def under(ax):
     return blend(ax.figure.get_facecolor(), blend(root.get_facecolor(), base))
 
 
-def inside(ax):
+def inside(ax: Axes) -> np.ndarray:
     """The colour under what is drawn in an Axes, on the panes of one in three dimensions."""
     ground = blend(ax.get_facecolor(), under(ax))
     return blend(ax.zaxis.pane.get_facecolor(), ground) if hasattr(ax, "zaxis") else ground
 
 
-def mixtures(color, alpha):
+def mixtures(color: ColorType, alpha: float) -> np.ndarray:
     """What a colour can look like that lets some of what is under it through (2, 3)."""
     return (1 - alpha) * BLACK_AND_WHITE + alpha * np.array(to_rgb(color))
 
 
-def make_legible(ax):
+def make_legible(ax: Axes) -> None:
     """Title, labels and tick labels in the style's colours, or as near to these as can be read."""
     ground = [under(ax)]
     if hasattr(ax, "zaxis"):  # whose labels are inside
@@ -74,6 +85,6 @@ def make_legible(ax):
         axis.get_offset_text().set_color(color)
 
 
-def blend(color, ground):
+def blend(color: ColorType, ground: np.ndarray) -> np.ndarray:
     *rgb, alpha = to_rgba(color)
     return alpha * np.array(rgb) + (1 - alpha) * np.asarray(ground)

@@ -1,10 +1,17 @@
 """Shows figures as soon as they are drawn, without pyplot's knowing of them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.backend_bases import FigureManagerBase
 
 from viz.layout import scaled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BELOW_THE_CELL = "inline", "ipympl", "widget"  # in the names of backends whose pictures IPython displays
 UNNUMBERED = 0  # pyplot numbers its own figures from 1
@@ -16,11 +23,11 @@ class Display:
     Pyplot closes none of these figures, counts none and draws on none.
     """
 
-    def __init__(self):
-        self.figures = {}
-        self.managers = {}
+    def __init__(self) -> None:
+        self.figures: dict[str, Figure] = {}
+        self.managers: dict[str, FigureManagerBase] = {}
 
-    def new_figure(self, name, width, height):
+    def new_figure(self, name: str, width: float, height: float) -> Figure:
         """An empty figure of that size in inches, `scaled` to the style, in place of the last one of that name."""
         if name in self.managers:
             self.managers.pop(name).destroy()
@@ -31,7 +38,7 @@ class Display:
         self.figures[name] = manager.canvas.figure
         return self.figures[name]
 
-    def show(self, *names):
+    def show(self, *names: str) -> None:
         """Displays figures below the cell of a notebook or in windows, where there are any, and waits for nothing."""
         notebook = any(part in mpl.get_backend().lower() for part in BELOW_THE_CELL)
         for manager in (self.managers[name] for name in names):
@@ -43,6 +50,6 @@ class Display:
                 manager.show()
                 manager.canvas.flush_events()
 
-    def forget(self, name, manager):
+    def forget(self, name: str, manager: FigureManagerBase) -> None:
         if self.managers.get(name) is manager:
             del self.managers[name]

@@ -1,7 +1,9 @@
 """Reads what the drawing functions are given: NumPy float64 out, or an error that names the argument."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +11,11 @@ from mpl_toolkits.mplot3d import Axes3D
 
 from viz.layout import new_figure
 from viz.losses import LOSSES
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from viz.results import Data, History, LossSurface, Study, ThinHistory
 
 
 class Grid(NamedTuple):
@@ -21,11 +28,11 @@ class Grid(NamedTuple):
     t: np.ndarray
     Z: np.ndarray
     label: str
-    names: str = "wb"
+    names: tuple[str, str] = ("w", "b")
     axis_labels: tuple[str, str] = ("weight w", "bias b")
     scale: str = "log"
 
-    def contains(self, s, t):
+    def contains(self, s: ArrayLike, t: ArrayLike) -> np.ndarray:
         """Whether each point lies in the drawn window, edges included; the shape of s and t."""
         return (self.s.min() <= s) & (s <= self.s.max()) & (self.t.min() <= t) & (t <= self.t.max())
 
@@ -50,14 +57,14 @@ class Starts(NamedTuple):
     total_steps: int
 
 
-def to_numpy(values):
+def to_numpy(values: Any) -> np.ndarray:
     """An array, a sequence or a tensor on any device as a NumPy array of the same shape, gradients dropped."""
     if hasattr(values, "detach"):
         values = values.detach().cpu().resolve_neg()
     return np.asarray(values)
 
 
-def finite_array(name, values):
+def finite_array(name: str, values: Any) -> np.ndarray:
     """`values` as float64 in their shape; TypeError if they aren't real numbers, ValueError if one isn't finite."""
     if hasattr(values, "isna"):  # a table of pandas, whose columns may be none of NumPy's
         from kernels.arguments.tables import table_array
@@ -76,7 +83,7 @@ def finite_array(name, values):
     return array
 
 
-def scalar(name, value):
+def scalar(name: str, value: Any) -> float:
     """`value`, a number or an array of one element, as a float; ValueError otherwise."""
     array = finite_array(name, value)
     if array.size != 1:
@@ -84,7 +91,7 @@ def scalar(name, value):
     return array.item()
 
 
-def read_surface(surface):
+def read_surface(surface: LossSurface) -> Grid:
     """The `Grid` of a result with w (nw,), b (nb,), Z (nb, nw), loss and minimum.
 
     TypeError if an attribute is missing. ValueError if the grid is smaller than 2 x 2, an axis isn't strictly
@@ -102,7 +109,7 @@ def read_surface(surface):
     return Grid(w, b, Z, LOSSES[surface.loss].label())
 
 
-def read_minimum(surface):
+def read_minimum(surface: LossSurface) -> tuple[float, float]:
     """Where `surface.minimum` is, (w, b); TypeError if it is neither (w, b, loss) nor has w and b."""
     minimum = surface.minimum
     named = hasattr(minimum, "w") and hasattr(minimum, "b")
@@ -112,13 +119,13 @@ def read_minimum(surface):
     return scalar("surface.minimum.w", w), scalar("surface.minimum.b", b)
 
 
-def lowest_point(s, t, Z):
+def lowest_point(s: np.ndarray, t: np.ndarray, Z: np.ndarray) -> tuple[float, float]:
     """Coordinates (s, t) of the lowest value of Z (nt, ns) on a grid, the first of several."""
     row, column = np.unravel_index(Z.argmin(), Z.shape)
     return s[column], t[row]
 
 
-def read_path(history):
+def read_path(history: History) -> Path:
     """The `Path` of a history with w (steps, 1), b (steps,), start_w (1,) and start_b; one that leaves out the
     last step has end_w (1,) and end_b.
 
@@ -137,13 +144,13 @@ def read_path(history):
     return Path(np.hstack([first_w, w[:, 0], last_w]), np.hstack([first_b, b, last_b]))
 
 
-def step_numbers(history, kept):
+def step_numbers(history: History, kept: int) -> np.ndarray:
     """The steps of the points of `read_path`, of which `kept` were kept."""
     numbers = np.arange(kept + 1) * max(1, int(scalar("history.every", getattr(history, "every", 1))))
     return np.append(numbers, history.steps) if leaves_out_the_end(history, kept) else numbers
 
 
-def leaves_out_the_end(history, kept):
+def leaves_out_the_end(history: History, kept: int) -> TypeGuard[ThinHistory]:
     """Whether a history that kept so many steps, one of `every`, had more `steps`; by default it keeps all."""
     every = scalar("history.every", getattr(history, "every", 1))
     if scalar("history.steps", getattr(history, "steps", 0)) <= kept * every:
@@ -152,7 +159,7 @@ def leaves_out_the_end(history, kept):
     return True
 
 
-def read_full_loss(history):
+def read_full_loss(history: History) -> np.ndarray:
     """The loss on all the data along a path, start and end included; ValueError if `full_loss()` isn't (steps,)."""
     start, kept = scalar("history.start_loss", history.start_loss), len(history.b)
     if not callable(history.full_loss):
@@ -164,7 +171,7 @@ def read_full_loss(history):
     return np.hstack([start, loss, end])
 
 
-def read_starts(study):
+def read_starts(study: Study) -> Starts:
     """The `Starts` of a study with w (k,), b (k,), w_range, b_range, accuracy, steps and total_steps.
 
     TypeError if an attribute is missing. ValueError for no starts or costs, shapes that disagree, a window that isn't
@@ -174,10 +181,8 @@ def read_starts(study):
     w, b = (finite_array(f"study.{name}", getattr(study, name)) for name in "wb")
     if w.ndim != 1 or w.size == 0 or b.shape != w.shape:
         raise ValueError(f"study.w has shape {w.shape} and study.b {b.shape}; accepted: (k,) for both, with k >= 1")
-    ranges = [
-        read_range(f"study.{name}_range", getattr(study, f"{name}_range"), values)
-        for name, values in zip("wb", (w, b), strict=True)
-    ]
+    w_range = read_range("study.w_range", study.w_range, w)
+    b_range = read_range("study.b_range", study.b_range, b)
     for name in ("steps", "accuracy"):
         if not isinstance(values := getattr(study, name), Mapping):
             raise TypeError(f"study.{name} is a {type(values).__name__}; accepted: {{cost: (k,)}}")
@@ -191,10 +196,10 @@ def read_starts(study):
             found = f"study.steps of {cost!r} has shape {steps[cost].shape} and study.accuracy {reached[cost].shape}"
             raise ValueError(f"{found}; accepted: (k,) = {w.shape} for both")
     total = int(scalar("study.total_steps", study.total_steps))
-    return Starts(w, b, *ranges, {cost: reached[cost] == 1 for cost in steps}, steps, total)
+    return Starts(w, b, w_range, b_range, {cost: reached[cost] == 1 for cost in steps}, steps, total)
 
 
-def read_data(data):
+def read_data(data: Data) -> tuple[np.ndarray, np.ndarray]:
     """x and y, both (n,), from anything whose `data[:]` gives x and y of n elements each, a tuple included.
 
     TypeError for other data. ValueError for no data, more than one feature, lengths that disagree or labels outside
@@ -216,7 +221,7 @@ def read_data(data):
     return x.ravel(), y.ravel()
 
 
-def flat_axes(ax):
+def flat_axes(ax: Axes | None) -> Axes:
     """`ax`, or the Axes of a new figure if it is None; TypeError if it isn't a two-dimensional Axes."""
     if ax is None:
         return new_figure(6.4, 4.8)[1]
@@ -225,14 +230,14 @@ def flat_axes(ax):
     return ax
 
 
-def require(name, result, attributes):
+def require(name: str, result: object, attributes: tuple[str, ...]) -> None:
     missing = ", ".join(attribute for attribute in attributes if not hasattr(result, attribute))
     if missing:
         kind = type(result).__name__
         raise TypeError(f"{name} is a {kind} without {missing}; accepted: what has {', '.join(attributes)}")
 
 
-def read_range(name, window, values):
+def read_range(name: str, window: ArrayLike, values: np.ndarray) -> tuple[float, float]:
     ends = finite_array(name, window)
     if ends.shape != (2,) or ends[0] >= ends[1]:
         raise ValueError(f"{name} is {window!r}; accepted: (low, high) with low < high")
@@ -244,7 +249,7 @@ def read_range(name, window, values):
     return low, high
 
 
-def monotonic_axis(name, values):
+def monotonic_axis(name: str, values: ArrayLike) -> np.ndarray:
     axis = finite_array(name, values)
     if axis.ndim != 1 or len(axis) < 2:
         raise ValueError(f"{name} has shape {axis.shape}; accepted: (n,) with n >= 2, for a grid of 2 x 2 or more")

@@ -1,6 +1,8 @@
 """Drop-ins for the class and the function that the original lab notebook defines."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,8 +11,18 @@ from viz.colors import ink, inside
 from viz.display import Display
 from viz.inputs import lowest_point, read_data, scalar, to_numpy
 from viz.losses import LOSSES
-from viz.surface import plot_contour, plot_surface
+from viz.surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
 from viz.training import plot_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from mpl_toolkits.mplot3d import Axes3D
+    from numpy.typing import ArrayLike
+    from torch import nn
 
 
 class LabSurface(NamedTuple):
@@ -22,7 +34,7 @@ class LabSurface(NamedTuple):
     loss: str
 
     @property
-    def minimum(self):
+    def minimum(self) -> tuple[float, float]:
         return lowest_point(self.w, self.b, self.Z)
 
 
@@ -38,13 +50,13 @@ class RecordedPath(NamedTuple):
     loss: str
 
     @property
-    def start_loss(self):
+    def start_loss(self) -> float:
         return self.loss_at(self.start_w, self.start_b)
 
-    def full_loss(self):
+    def full_loss(self) -> np.ndarray:
         return np.array([self.loss_at(w, b) for w, b in zip(self.w[:, 0], self.b, strict=True)])
 
-    def loss_at(self, w, b):
+    def loss_at(self, w: float, b: float) -> float:
         return np.mean(LOSSES[self.loss].of_samples(w * self.x + b, self.y))
 
 
@@ -69,9 +81,18 @@ class plot_error_surfaces:
     feature and labels in [0, 1].
     """
 
-    def __init__(self, w_range, b_range, X, Y, n_samples=30, go=True, *, loss="bce"):
-        from kernels import LogitPlane, surface_on_plane
-        from kernels.arguments import memory, numbers
+    def __init__(
+        self,
+        w_range: float,
+        b_range: float,
+        X: ArrayLike,
+        Y: ArrayLike,
+        n_samples: int = 30,
+        go: bool = True,
+        *,
+        loss: str = "bce",
+    ) -> None:
+        from kernels import LogitPlane, checks, surface_on_plane
 
         w_range, b_range = scalar("w_range", w_range), scalar("b_range", b_range)
         if not (w_range > 0 and b_range > 0):
@@ -86,7 +107,9 @@ class plot_error_surfaces:
         quantity = LOSSES[loss].quantity
         plane = LogitPlane(np.zeros_like(x), x, np.ones_like(x))
         self.Z = getattr(surface_on_plane(plane, y, w, b, quantities=(quantity,)), quantity)
-        self.W, self.B, self.LOSS = [], [], []
+        self.W: list[float] = []
+        self.B: list[float] = []
+        self.LOSS: list[Any] = []
         self.n = 0
         self.display = Display()
         if go:
@@ -95,11 +118,11 @@ class plot_error_surfaces:
             self.display.show("surface", "contour")
 
     @property
-    def figures(self):
+    def figures(self) -> dict[str, Figure]:
         """The latest figure of each kind, by its name."""
         return self.display.figures
 
-    def set_para_loss(self, model, loss):
+    def set_para_loss(self, model: nn.Module, loss: Any) -> None:
         """Records the weight and the bias, the first two of `model.parameters()`, and `loss` as it is given.
 
         Only a tensor that requires a gradient is detached, as a graph needn't be kept and can't be plotted. TypeError
@@ -119,7 +142,7 @@ class plot_error_surfaces:
 
     get_stuff = set_para_loss  # as copies of 2018 call it
 
-    def final_plot(self):
+    def final_plot(self) -> None:
         """Draws the surface as a wireframe and, in a second figure, as contours, each with the recorded path.
 
         ValueError if nothing was recorded.
@@ -129,7 +152,7 @@ class plot_error_surfaces:
             ax.set_title(how_many_are_left_out(self, steps))
         self.display.show("final surface", "final contour")
 
-    def plot_ps(self):
+    def plot_ps(self) -> None:
         """Draws the data with the latest model whose parameters are finite beside the contours with the path so far.
 
         ValueError if nothing was recorded.
@@ -149,7 +172,9 @@ class plot_error_surfaces:
         self.display.show("iteration")
 
 
-def PlotStuff(X, Y, model, epoch, leg=True):
+def PlotStuff(
+    X: ArrayLike, Y: ArrayLike, model: Callable[[Any], ArrayLike], epoch: int, leg: bool = True
+) -> tuple[Line2D, Line2D]:
     """Draws the model's curve over X (n, 1), labelled by its epoch, and the labels Y onto the current axes.
 
     `model(X)` gives probabilities (n, 1). The legend is drawn if `leg`. Returns the two lines.
@@ -162,21 +187,23 @@ def PlotStuff(X, Y, model, epoch, leg=True):
     return curve, labels
 
 
-def draw_surface(lab, name, path=None, **style):
+def draw_surface(
+    lab: plot_error_surfaces, name: str, path: RecordedPath | None = None, wireframe: bool = False
+) -> Axes3D:
     ax = lab.display.new_figure(name, 7, 5.5).add_subplot(projection="3d")
-    return mark_first_recorded(plot_surface(surface_of(lab), path, ax=ax, **style))
+    return mark_first_recorded(plot_surface(surface_of(lab), path, wireframe=wireframe, ax=ax))
 
 
-def draw_contour(lab, name, path=None):
+def draw_contour(lab: plot_error_surfaces, name: str, path: RecordedPath | None = None) -> Axes:
     ax = lab.display.new_figure(name, 6.4, 4.8).add_subplot()
     return mark_first_recorded(plot_contour(surface_of(lab), path, ax=ax))
 
 
-def surface_of(lab):
+def surface_of(lab: plot_error_surfaces) -> LabSurface:
     return LabSurface(lab.w[0], lab.b[:, 0], lab.Z, lab.loss)
 
 
-def finite_path(lab, caller):
+def finite_path(lab: plot_error_surfaces, caller: str) -> tuple[np.ndarray, RecordedPath | None]:
     """Indices of the steps at which no logit overflows, and these steps as a history, None if there are none."""
     if not lab.W:
         raise ValueError(
@@ -192,13 +219,13 @@ def finite_path(lab, caller):
     return steps, RecordedPath(W[1:, None], B[1:], W[0], B[0], x, y, lab.loss)
 
 
-def how_many_are_left_out(lab, steps):
+def how_many_are_left_out(lab: plot_error_surfaces, steps: np.ndarray) -> str:
     return "" if len(steps) == lab.n else f"{lab.n - len(steps)} of {lab.n} recorded steps not finite"
 
 
-def mark_first_recorded(drawn):
+def mark_first_recorded(drawn: SurfacePlot | ContourPlot) -> Axes:
     """The Axes of a drawing whose path begins with the first pair recorded, which needn't be the start of training."""
-    if drawn.start is not None:
+    if drawn.start is not None and drawn.legend is not None:
         label = drawn.start.get_label()
         drawn.start.set_label("first recorded")
         next(text for text in drawn.legend.get_texts() if text.get_text() == label).set_text("first recorded")

@@ -1,9 +1,16 @@
 """Reads what is drawn over a plane of parameter space: a quantity as a grid, and a path projected on it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from viz.inputs import Grid, Path, finite_array, monotonic_axis, require, scalar
 from viz.losses import LOSSES
+
+if TYPE_CHECKING:
+    from viz.results import History, PlaneSurface
 
 QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
 LEADING = {"gradient": (2,), "hessian": (3,)}
@@ -11,7 +18,7 @@ LARGEST_CONDITION = 1e9  # as many decades as the contours tell apart, and far f
 NOTICEABLE = 1e-6  # distance from the plane, relative to how far the path goes
 
 
-def read_plane_surface(surface, quantity):
+def read_plane_surface(surface: PlaneSurface, quantity: str) -> Grid:
     """The `Grid` of a quantity over a plane; that of "gradient" is the loss, of "hessian" its condition number.
 
     `surface` has s (ns,), t (nt,), plane.labels, l2 and, of loss, mse, accuracy (nt, ns), gradient
@@ -27,7 +34,7 @@ def read_plane_surface(surface, quantity):
         Z = condition_number(values_of(surface, quantity, (len(t), len(s))))
         too_large = "" if np.isfinite(Z).all() else "; grey: above $10^9$"
         label = f"condition number of the Hessian in this plane{too_large}"
-        return Grid(s, t, Z, label, "st", (first, second))
+        return Grid(s, t, Z, label, ("s", "t"), (first, second))
     name = "loss" if quantity == "gradient" else quantity
     Z = values_of(surface, name, (len(t), len(s)))
     if Z.min() < 0:
@@ -35,10 +42,10 @@ def read_plane_surface(surface, quantity):
     loss = LOSSES["bce"].label(f" + {l2:g}/2 |w|²" if l2 else "")
     lines = f"{loss}\nlines: steepest descent"
     label = {"loss": loss, "gradient": lines, "mse": LOSSES["mse"].label(), "accuracy": "accuracy"}[quantity]
-    return Grid(s, t, Z, label, "st", (first, second), "share" if name == "accuracy" else "log")
+    return Grid(s, t, Z, label, ("s", "t"), (first, second), "share" if name == "accuracy" else "log")
 
 
-def read_gradient(surface, grid):
+def read_gradient(surface: PlaneSurface, grid: Grid) -> np.ndarray:
     """The gradient (2, nt, ns) of a plane's surface; ValueError if it is missing or the axes aren't even."""
     gradient = values_of(surface, "gradient", grid.Z.shape)
     for name, axis in (("s", grid.s), ("t", grid.t)):
@@ -47,7 +54,7 @@ def read_gradient(surface, grid):
     return gradient
 
 
-def read_projection(surface, history):
+def read_projection(surface: PlaneSurface, history: History) -> tuple[Path, str]:
     """The `Path` of a history on the plane, and a sentence on how far it is from it, "" where it isn't.
 
     `surface.project(history)` gives s, t, distance, each (steps + 1,), and outside, the share of the path's
@@ -68,7 +75,7 @@ def read_projection(surface, history):
     ), f"projected: {share:.3g} % of the path's variance\nis outside the plane, by up to {distance.max():.2g}"
 
 
-def condition_number(hessian):
+def condition_number(hessian: np.ndarray) -> np.ndarray:
     """Ratio of the eigenvalues of a symmetric 2 x 2 matrix, (3, ...) as ss, st, tt; infinite if it is too large."""
     ss, st, tt = hessian / np.maximum(np.abs(hessian).max(axis=0), 1e-300)
     larger = (ss + tt) / 2 + np.hypot((ss - tt) / 2, st)
@@ -78,7 +85,7 @@ def condition_number(hessian):
     return np.where((determinant > 0) & (condition <= LARGEST_CONDITION), condition, np.inf)
 
 
-def values_of(surface, name, grid):
+def values_of(surface: PlaneSurface, name: str, grid: tuple[int, ...]) -> np.ndarray:
     values = getattr(surface, name, None)
     if values is None:
         held = [other for other in QUANTITIES if getattr(surface, other, None) is not None]

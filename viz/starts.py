@@ -1,19 +1,15 @@
 """Which starts training leads to accuracy 1 from, and how soon: a map for each cost."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm, to_rgba
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.legend import Legend
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from viz.colors import make_legible
@@ -23,6 +19,18 @@ from viz.layout import YieldingLayout, scaled
 from viz.losses import name_of
 from viz.words import shown
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
+
+    from viz.results import Study
+
 STARTS_A_BIN = 12  # on average; chosen by eye: with fewer a bin's colour is chance, with more bins are coarse
 MOST_BINS = 300  # along each axis: fewer than pixels of its Axes
 CMAP = "viridis_r"
@@ -30,6 +38,8 @@ FAILED = "#D55E00"
 EMPTY = "white"
 MARKERS = "osD^v"
 MARKER_SIZE, CLEAR = 9, 8  # points: of a mark, and from the edge, on which one may be, to the labels of its ticks
+
+Mark = tuple[str, float, float]
 
 
 class StartsPlot(NamedTuple):
@@ -43,7 +53,7 @@ class StartsPlot(NamedTuple):
     legend: Legend
 
 
-def plot_starts(study, *, marks=None):
+def plot_starts(study: Study, *, marks: Mapping[str, Sequence[float]] | None = None) -> StartsPlot:
     """Draws, side by side, which starts each cost leads to accuracy 1 from, and after how many steps.
 
     `study` has the starts w (k,), b (k,), their window w_range, b_range, and, of each cost, the final
@@ -61,7 +71,8 @@ def plot_starts(study, *, marks=None):
     points = [] if marks is None else read_marks(marks)
     figure, row, foot = figure_of_maps(len(starts.steps))
     axes = dict(zip(starts.steps, row, strict=True))
-    norm = LogNorm(1, max(starts.total_steps, 2), clip=True)
+    most = max(starts.total_steps, 2)
+    norm = LogNorm(1, most, clip=True)
     maps, marked = {}, []
     for cost, ax in axes.items():
         maps[cost] = draw_map(ax, starts, cost, norm)
@@ -74,7 +85,7 @@ def plot_starts(study, *, marks=None):
     next(iter(axes.values())).set_ylabel("bias b at the start")
     label = f"steps until every sample is right (of {starts.total_steps:,}; 0 drawn as 1)"
     colorbar = add_colorbar(ax, ScalarMappable(norm, CMAP), label, format="%.0f")
-    colorbar.set_ticks(round_steps(norm.vmax), minor=False)
+    colorbar.set_ticks(round_steps(most), minor=False)
     colorbar.minorticks_off()
     failed = Patch(color=FAILED, label="ends below accuracy 1")
     handles = [failed, *marked]
@@ -82,7 +93,7 @@ def plot_starts(study, *, marks=None):
     return StartsPlot(figure, axes, maps, marked, colorbar, legend)
 
 
-def binned(starts: Starts, cost):
+def binned(starts: Starts, cost: str) -> tuple[np.ndarray, np.ndarray]:
     """The map (bins of b, bins of w): mean steps of the starts of a bin that succeed, NaN where fewer than half do, and
     the number of starts of each bin."""
     bins = int(np.clip(np.sqrt(len(starts.w) / STARTS_A_BIN), 1, MOST_BINS))
@@ -99,7 +110,7 @@ def binned(starts: Starts, cost):
     return mean.reshape(bins, bins), count.reshape(bins, bins)
 
 
-def read_marks(marks):
+def read_marks(marks: Mapping[str, Sequence[float]]) -> list[Mark]:
     """[(name, w, b)]"""
     if not isinstance(marks, dict):
         raise TypeError(f"marks is a {type(marks).__name__}; accepted: {{name: (w, b)}} or None")
@@ -109,7 +120,7 @@ def read_marks(marks):
     return [(name, *(scalar(f"marks[{name!r}]", value) for value in point)) for name, point in marks.items()]
 
 
-def figure_of_maps(maps):
+def figure_of_maps(maps: int) -> tuple[Figure, list[Axes], Axes]:
     """A figure, its row of Axes, and one under these for the legend, so that any layout engine makes room for it."""
     figure = plt.figure(figsize=scaled(5 * maps + 1.6, 5.2), layout=YieldingLayout())
     grid = figure.add_gridspec(2, maps, height_ratios=(1, 1e-3))
@@ -122,7 +133,7 @@ def figure_of_maps(maps):
     return figure, row, foot
 
 
-def draw_map(ax, starts, cost, norm):
+def draw_map(ax: Axes, starts: Starts, cost: str, norm: LogNorm) -> AxesImage:
     steps, count = binned(starts, cost)
     colors = colormaps[CMAP](norm(np.maximum(np.nan_to_num(steps), 1)))
     colors[np.isnan(steps)] = to_rgba(FAILED)
@@ -132,8 +143,8 @@ def draw_map(ax, starts, cost, norm):
     return ax.imshow(colors, origin="lower", extent=extent, aspect="auto", interpolation="nearest")
 
 
-def draw_marks(ax, points):
-    style = {
+def draw_marks(ax: Axes, points: list[Mark]) -> list[Line2D]:
+    style: dict[str, Any] = {
         "linestyle": "none",
         "markersize": MARKER_SIZE,
         "color": "white",
@@ -146,18 +157,18 @@ def draw_marks(ax, points):
     ]
 
 
-def keep_labels_clear(ax):
-    for name in "x", "y":
-        ax.tick_params(name, pad=max(mpl.rcParams[f"{name}tick.major.pad"], CLEAR))
+def keep_labels_clear(ax: Axes) -> None:
+    ax.tick_params("x", pad=max(mpl.rcParams["xtick.major.pad"], CLEAR))
+    ax.tick_params("y", pad=max(mpl.rcParams["ytick.major.pad"], CLEAR))
 
 
-def round_steps(most):
+def round_steps(most: int) -> list[float]:
     """1, 3, 10, 30, ... up to `most`."""
     ticks = np.outer(10.0 ** np.arange(19), (1, 3)).ravel()
-    return ticks[ticks <= most]
+    return ticks[ticks <= most].tolist()
 
 
-def rounded_percent(share):
+def rounded_percent(share: float) -> str:
     """One digit after the point, but 0 % and 100 % only where it is none or all."""
     text = f"{100 * share:.1f} %"
     if text == "100.0 %":

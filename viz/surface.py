@@ -1,30 +1,49 @@
 """The loss over (w, b) or quantities over a plane, in three dimensions or as contours, with the training path."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import Collection, QuadMesh
-from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.contour import ContourSet
-from matplotlib.legend import Legend
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
-from matplotlib.quiver import Quiver
-from matplotlib.streamplot import StreamplotSet
-from matplotlib.text import Annotation
 from mpl_toolkits.mplot3d import Axes3D
 
 from viz.colors import LINE, inside, make_legible, visible
 from viz.fill import CMAP, draw_cells, draw_contours, draw_streams, log_levels
 from viz.furniture import add_legend, add_note, drawing
-from viz.inputs import finite_array, flat_axes, lowest_point, read_full_loss, read_minimum, read_path, read_surface
+from viz.inputs import (
+    Grid,
+    Path,
+    finite_array,
+    flat_axes,
+    lowest_point,
+    read_full_loss,
+    read_minimum,
+    read_path,
+    read_surface,
+)
 from viz.layout import new_figure, points, root_figure
 from viz.plane import QUANTITIES, read_gradient, read_plane_surface, read_projection
 from viz.words import coordinate, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import Collection, QuadMesh
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.contour import ContourSet
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
+    from matplotlib.quiver import Quiver
+    from matplotlib.streamplot import StreamplotSet
+    from matplotlib.text import Annotation
+    from numpy.typing import ArrayLike
+    from typing_extensions import TypeIs
+
+    from viz.results import History, LossSurface, PlaneSurface
 
 HEIGHTS = ("loss", "mse", "accuracy")
 SURFACE_LINES, WIREFRAME_LINES = 80, 40  # along each axis; chosen by eye: more look the same and take longer
@@ -32,8 +51,8 @@ ARROWS = 8  # on a straight path; chosen by eye
 SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
 LEGEND = 0.4, 0.3  # width and height of its corner, relative to the axes
 PATH_COLOR = "#D55E00"
-EDGE = {"markeredgecolor": "black", "markeredgewidth": 1}
-ARROW_SIZE = {"units": "inches", "width": 0.03, "headwidth": 6, "headlength": 7, "headaxislength": 6}
+EDGE: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 1}
+ARROW_SIZE: dict[str, Any] = {"units": "inches", "width": 0.03, "headwidth": 6, "headlength": 7, "headaxislength": 6}
 
 
 class SurfacePlot(NamedTuple):
@@ -48,7 +67,7 @@ class SurfacePlot(NamedTuple):
     legend: Legend | None
 
     @property
-    def figure(self):
+    def figure(self) -> Figure:
         return root_figure(self.ax)
 
 
@@ -70,11 +89,18 @@ class ContourPlot(NamedTuple):
     streams: StreamplotSet | None
 
     @property
-    def figure(self):
+    def figure(self) -> Figure:
         return root_figure(self.ax)
 
 
-def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=None):
+def plot_surface(
+    surface: LossSurface | PlaneSurface,
+    history: History | None = None,
+    *,
+    quantity: str = "loss",
+    wireframe: bool = False,
+    ax: Axes3D | None = None,
+) -> SurfacePlot:
     """Draws a surface, or a wireframe: the loss over (w, b) with the path of `history`, or a quantity over a plane.
 
     `surface` has w (nw,), b (nb,), Z (nb, nw), loss ("bce" or "mse") and minimum (w, b, loss). At most 80 grid
@@ -97,23 +123,30 @@ def plot_surface(surface, history=None, *, quantity="loss", wireframe=False, ax=
         raise ValueError(
             "history is given with a plane's surface; accepted: None, as plot_contour draws its projection"
         )
-    path = None if history is None else read_path(history)
-    height = None if history is None else read_full_loss(history)
+    run = None if history is None else (read_path(history), read_full_loss(history))
     ax = solid_axes(ax)
     with drawing(ax, "surface"):
         drawn = draw_wireframe(ax, grid) if wireframe else draw_solid(ax, grid)
         ax.set(xlim=ends_of(grid.s), ylim=ends_of(grid.t))
         label_sides(ax, grid)
         make_legible(ax)
-        if path is None:
+        if run is None:
             return SurfacePlot(ax, drawn, None, None, None, None, None)
+        path, height = run
         in_window = grid.contains(*path)
         line, start, end = draw_path(ax, np.where(in_window, [*path, height], np.nan), in_window)
         note = add_note(ax, how_it_leaves(grid, path, in_window), xy=(0.99, 0.99), ha="right", va="top")
         return SurfacePlot(ax, drawn, line, start, end, note, add_legend(ax, loc="upper left"))
 
 
-def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None):
+def plot_contour(
+    surface: LossSurface | PlaneSurface,
+    history: History | None = None,
+    *,
+    quantity: str = "loss",
+    window: ArrayLike | None = None,
+    ax: Axes | None = None,
+) -> ContourPlot:
     """Draws filled contours of the whole grid at log-spaced levels, the grid minimum and the path of `history`.
 
     `surface` and `history` are as in `plot_surface`; the path has arrows that show its direction, and is clipped to
@@ -129,7 +162,7 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
     `window` isn't two increasing pairs.
     """
     grid = read_grid(surface, quantity, QUANTITIES)
-    gradient = read_gradient(surface, grid) if quantity == "gradient" else None
+    gradient = read_gradient(surface, grid) if quantity == "gradient" and is_plane(surface) else None
     lowest = lowest_of(surface, grid, quantity)
     path, notes = None, []
     if history is not None:
@@ -151,17 +184,18 @@ def plot_contour(surface, history=None, *, quantity="loss", window=None, ax=None
         if lowest is not None:
             minimum = draw_mark(ax, lowest, "*", "#F0E442", 14, "lowest on this grid")
         note = add_note(ax, "\n".join(filter(None, notes)), xy=(0.02, 0.02), ha="left", va="bottom")
-        rectangle = None if outline is None else ax.add_patch(outline)
+        if outline is not None:
+            ax.add_patch(outline)
         first, second = map(shown, grid.axis_labels)
         ax.set(xlabel=first, ylabel=second, xlim=ends_of(grid.s), ylim=ends_of(grid.t))
         legend = draw_legend(ax, grid, path)
         make_legible(ax)
     return ContourPlot(
-        ax, contours, colorbar, minimum, line, arrows, start, end, rectangle, note, legend, center, streams
+        ax, contours, colorbar, minimum, line, arrows, start, end, outline, note, legend, center, streams
     )
 
 
-def path_arrows(grid, path):
+def path_arrows(grid: Grid, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Tips (k, 2) on the path, one each time that it has moved on by `reach`, and unit directions (k, 2).
 
     `reach` is an eighth of the distance that the path gets from its start, in units of the window; there are no arrows
@@ -172,7 +206,8 @@ def path_arrows(grid, path):
     scaled = points / (np.ptp(grid.s), np.ptp(grid.t))
     farthest = distances(scaled, scaled[:1]).max(initial=0)
     reach = farthest / ARROWS
-    tips, tails = [], []
+    tips: list[np.ndarray] = []
+    tails: list[np.ndarray] = []
     at = 0
     while farthest > SHORT and len(tips) < 2 * ARROWS:
         moved_on = distances(scaled[at:], scaled[at]) >= reach
@@ -181,15 +216,15 @@ def path_arrows(grid, path):
         at += moved_on.argmax()
         tips.append(points[at])
         tails.append(points[:at][distances(scaled[:at], scaled[at]) >= reach / 2][-1])
-    tips, tails = np.reshape(tips, (-1, 2)), np.reshape(tails, (-1, 2))
-    return tips, (tips - tails) / np.linalg.norm(tips - tails, axis=1, keepdims=True)
+    ends, motions = np.reshape(tips, (-1, 2)), np.reshape(tips, (-1, 2)) - np.reshape(tails, (-1, 2))
+    return ends, motions / np.linalg.norm(motions, axis=1, keepdims=True)
 
 
-def is_plane(surface):
+def is_plane(surface: LossSurface | PlaneSurface) -> TypeIs[PlaneSurface]:
     return hasattr(surface, "plane")
 
 
-def read_grid(surface, quantity, accepted):
+def read_grid(surface: LossSurface | PlaneSurface, quantity: str, accepted: tuple[str, ...]) -> Grid:
     """The `Grid` that a quantity is; ValueError for another one than is accepted."""
     accepted = accepted if is_plane(surface) else ("loss",)
     if quantity not in accepted:
@@ -197,7 +232,7 @@ def read_grid(surface, quantity, accepted):
     return read_plane_surface(surface, quantity) if is_plane(surface) else read_surface(surface)
 
 
-def lowest_of(surface, grid, quantity):
+def lowest_of(surface: LossSurface | PlaneSurface, grid: Grid, quantity: str) -> tuple[float, float] | None:
     """Where the loss or the squared error is lowest on the grid; None for other quantities."""
     if not is_plane(surface):
         return read_minimum(surface)
@@ -206,14 +241,15 @@ def lowest_of(surface, grid, quantity):
     return lowest_point(grid.s, grid.t, grid.Z)
 
 
-def draw_solid(ax, grid):
-    ends = log_levels(grid.Z)[[0, -1]]
-    norm = LogNorm(*ends, clip=True) if grid.scale == "log" else Normalize()
-    style = {"rstride": 1, "cstride": 1, "cmap": CMAP, "norm": norm, "linewidth": 0, "antialiased": False}
-    return ax.plot_surface(*thinned(grid, SURFACE_LINES), **style)
+def draw_solid(ax: Axes3D, grid: Grid) -> Collection:
+    low, high = log_levels(grid.Z)[[0, -1]]
+    norm = LogNorm(low, high, clip=True) if grid.scale == "log" else Normalize()
+    return ax.plot_surface(
+        *thinned(grid, SURFACE_LINES), rstride=1, cstride=1, cmap=CMAP, norm=norm, linewidth=0, antialiased=False
+    )
 
 
-def label_sides(ax, grid):
+def label_sides(ax: Axes3D, grid: Grid) -> None:
     """Long labels in two lines, with room for them and for large tick labels, beside which matplotlib places them."""
     first, second = (shown(label).replace(" (", "\n(") for label in grid.axis_labels)
     long = "\n" in first + second
@@ -227,22 +263,22 @@ def label_sides(ax, grid):
         ax.set_box_aspect(None, zoom=0.85)
 
 
-def draw_wireframe(ax, grid):
+def draw_wireframe(ax: Axes3D, grid: Grid) -> Collection:
     color = visible("#0072B2", inside(ax), LINE)
     return ax.plot_wireframe(*thinned(grid, WIREFRAME_LINES), rstride=1, cstride=1, color=color, linewidth=0.6)
 
 
-def thinned(grid, lines):
+def thinned(grid: Grid, lines: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Meshgrids of at most `lines` rows and columns of the grid, evenly strided, the first and last included."""
     rows, columns = (np.linspace(0, n - 1, min(n, lines)).round().astype(int) for n in grid.Z.shape)
     return *np.meshgrid(grid.s[columns], grid.t[rows]), grid.Z[np.ix_(rows, columns)]
 
 
-def draw_path(ax, points, in_window):
+def draw_path(ax: Axes, points: np.ndarray, in_window: np.ndarray) -> tuple[Line2D, Line2D | None, Line2D | None]:
     """The line through `points`, one row per coordinate, and its first and last point where they are in the window."""
     halo = [withStroke(linewidth=3.6, foreground="white")]
     (line,) = ax.plot(*points, color=PATH_COLOR, linewidth=1.8, path_effects=halo, zorder=10, label="path")
-    mark = {"linestyle": "none", "markersize": 8, **EDGE, "zorder": 12}
+    mark: dict[str, Any] = {"linestyle": "none", "markersize": 8, **EDGE, "zorder": 12}
     start = end = None
     if in_window[0]:
         (start,) = ax.plot(*points[:, :1], marker="o", color="white", label="start", **mark)
@@ -251,20 +287,20 @@ def draw_path(ax, points, in_window):
     return line, start, end
 
 
-def draw_arrows(ax, grid, path):
+def draw_arrows(ax: Axes, grid: Grid, path: Path) -> Quiver | None:
     tips, directions = path_arrows(grid, path)
     if len(tips) == 0:
         return None
-    style = {"color": PATH_COLOR, "edgecolor": "white", "linewidth": 0.8, "zorder": 11, **ARROW_SIZE}
+    style: dict[str, Any] = {"color": PATH_COLOR, "edgecolor": "white", "linewidth": 0.8, "zorder": 11, **ARROW_SIZE}
     return ax.quiver(*tips.T, *directions.T, angles="xy", pivot="tip", scale_units="inches", scale=6, **style)
 
 
-def draw_mark(ax, point, marker, color, size, label):
-    style = {"marker": marker, "markersize": size, "color": color, "linestyle": "none", **EDGE}
+def draw_mark(ax: Axes, point: tuple[float, float], marker: str, color: str, size: float, label: str) -> Line2D:
+    style: dict[str, Any] = {"marker": marker, "markersize": size, "color": color, "linestyle": "none", **EDGE}
     return ax.plot(*point, **style, clip_on=False, zorder=9, label=label)[0]
 
 
-def how_it_leaves(grid, path, in_window):
+def how_it_leaves(grid: Grid, path: Path, in_window: np.ndarray) -> str:
     """Says which part of the path isn't in the window, "" if all of it is; an end that isn't, with where it is."""
     if in_window.all():
         return ""
@@ -280,12 +316,12 @@ def how_it_leaves(grid, path, in_window):
     return f"the path starts and ends outside the window,\nat {start} and at {end},\n{visits} at the steps kept"
 
 
-def place_of(grid, s, t):
+def place_of(grid: Grid, s: float, t: float) -> str:
     first, second = grid.names
     return f"{first} = {coordinate(s, grid.s)}, {second} = {coordinate(t, grid.t)}"
 
 
-def draw_legend(ax, grid, path):
+def draw_legend(ax: Axes, grid: Grid, path: Path | None) -> Legend | None:
     if not ax.get_legend_handles_labels()[0]:
         return None
     legend = add_legend(ax, loc=emptiest_corner(grid, path), framealpha=0.9)
@@ -293,7 +329,7 @@ def draw_legend(ax, grid, path):
     return legend
 
 
-def emptiest_corner(grid, path):
+def emptiest_corner(grid: Grid, path: Path | None) -> str:
     if path is None:
         return "upper left"
     across, up = (path.s - grid.s.min()) / np.ptp(grid.s), (path.t - grid.t.min()) / np.ptp(grid.t)
@@ -303,25 +339,35 @@ def emptiest_corner(grid, path):
     return min(crowd, key=lambda corner: (crowd[corner][[0, -1]].any(), np.count_nonzero(crowd[corner])))
 
 
-def read_window(window):
+def read_window(window: ArrayLike) -> Rectangle:
     pairs = finite_array("window", window)
     if pairs.shape != (2, 2) or (pairs[:, 0] >= pairs[:, 1]).any():
         raise ValueError(f"window is {window!r}; accepted: ((w0, w1), (b0, b1)) with w0 < w1 and b0 < b1")
-    corner, sides = pairs[:, 0], pairs[:, 1] - pairs[:, 0]
+    (left, right), (bottom, top) = pairs.tolist()
     halo = [withStroke(linewidth=3, foreground="white")]
-    style = {"linestyle": "--", "linewidth": 1.4, "edgecolor": "black", "path_effects": halo, "zorder": 8}
-    return Rectangle(corner, *sides, fill=False, **style, label="original window")
+    return Rectangle(
+        (left, bottom),
+        right - left,
+        top - bottom,
+        fill=False,
+        linestyle="--",
+        linewidth=1.4,
+        edgecolor="black",
+        path_effects=halo,
+        zorder=8,
+        label="original window",
+    )
 
 
-def ends_of(axis):
+def ends_of(axis: np.ndarray) -> tuple[float, float]:
     return axis.min(), axis.max()
 
 
-def distances(points, point):
+def distances(points: np.ndarray, point: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points - point, axis=1)
 
 
-def solid_axes(ax):
+def solid_axes(ax: Axes3D | None) -> Axes3D:
     if ax is None:
         return new_figure(7, 5.5, subplot_kw={"projection": "3d"})[1]
     if not isinstance(ax, Axes3D):

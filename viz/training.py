@@ -1,21 +1,29 @@
 """The data space: points, labels, and the model over them, once or after every epoch."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colorbar import Colorbar
 from matplotlib.colors import ListedColormap, Normalize
-from matplotlib.legend import Legend
-from matplotlib.lines import Line2D
 
 from viz.colors import LINE, contrast, ink, inside, make_legible, visible
 from viz.furniture import add_colorbar, add_legend, drawing
 from viz.inputs import flat_axes, read_data, read_path, scalar
 from viz.layout import root_figure
 from viz.words import coordinate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike
+
+    from viz.results import Data, History
 
 CURVE_POINTS = 400  # about one a pixel of an Axes, so that a steep sigmoid is smooth
 
@@ -32,7 +40,7 @@ class DataPlot(NamedTuple):
     legend: Legend
 
     @property
-    def figure(self):
+    def figure(self) -> Figure:
         return root_figure(self.ax)
 
 
@@ -47,11 +55,11 @@ class EpochsPlot(NamedTuple):
     legend: Legend
 
     @property
-    def figure(self):
+    def figure(self) -> Figure:
         return root_figure(self.ax)
 
 
-def plot_data(data, w, b, *, ax=None):
+def plot_data(data: Data, w: ArrayLike, b: ArrayLike, *, ax: Axes | None = None) -> DataPlot:
     """Draws the data by class, the line w x + b, its sigmoid and the decision boundary x = -b / w if it is in view.
 
     `data[:]` gives x (n, 1) and y (n, 1); a tuple (x, y) will do. `w` and `b` are numbers or arrays of one
@@ -82,11 +90,11 @@ def plot_data(data, w, b, *, ax=None):
     return DataPlot(ax, class_0, class_1, line, curve, boundary, legend)
 
 
-def draw_boundary(ax, x, label):
+def draw_boundary(ax: Axes, x: float, label: str) -> Line2D:
     return ax.axvline(x, color=visible("0.45", inside(ax), LINE), linewidth=1.2, linestyle="--", label=label)
 
 
-def plot_epochs(history, data, *, ax=None):
+def plot_epochs(history: History, data: Data, *, ax: Axes | None = None) -> EpochsPlot:
     """Draws the model's sigmoid after each complete epoch over the data, coloured by epoch.
 
     `history` has w (steps, 1), b (steps,), its start and `steps_per_epoch`, and `every` if it holds not every step
@@ -104,7 +112,7 @@ def plot_epochs(history, data, *, ax=None):
     heights = sigmoid(np.multiply.outer(w, at) + b[:, None])
     segments = np.stack(np.broadcast_arrays(at, heights), axis=-1)
     cmap, norm = epoch_colors(inside(ax)), Normalize(1, max(len(w), 2))
-    curves = LineCollection(segments, cmap=cmap, norm=norm, linewidths=1.2)
+    curves = LineCollection(list(segments), cmap=cmap, norm=norm, linewidths=1.2)
     curves.set_array(np.arange(1, len(w) + 1))
     with drawing(ax, "epochs"):
         ax.add_collection(curves, autolim=False)
@@ -116,7 +124,7 @@ def plot_epochs(history, data, *, ax=None):
     return EpochsPlot(ax, class_0, class_1, curves, colorbar, legend)
 
 
-def epoch_colors(ground):
+def epoch_colors(ground: np.ndarray) -> ListedColormap:
     """The part of viridis that can be seen on `ground`, the clearest for the last epoch."""
     shades = colormaps["viridis"](np.linspace(0, 1, 256))[:, :3]
     seen = contrast(shades, ground)
@@ -124,7 +132,7 @@ def epoch_colors(ground):
     return ListedColormap(shades[order[seen[order] >= LINE]])
 
 
-def epoch_ends(history):
+def epoch_ends(history: History) -> tuple[np.ndarray, np.ndarray]:
     path = read_path(history)
     per_epoch = int(scalar("history.steps_per_epoch", getattr(history, "steps_per_epoch", 0)))
     if per_epoch < 1:
@@ -139,19 +147,25 @@ def epoch_ends(history):
     return w, b
 
 
-def draw_points(ax, x, y):
+def draw_points(ax: Axes, x: np.ndarray, y: np.ndarray) -> tuple[Line2D, Line2D]:
     one = y > 0.5
     ground = inside(ax)
-    style = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 1, "markersize": 7, "zorder": 5}
+    style: dict[str, Any] = {
+        "linestyle": "none",
+        "markeredgecolor": "white",
+        "markeredgewidth": 1,
+        "markersize": 7,
+        "zorder": 5,
+    }
     (class_0,) = ax.plot(x[~one], y[~one], marker="o", color=visible("#0072B2", ground, LINE), label="class 0", **style)
     (class_1,) = ax.plot(x[one], y[one], marker="s", color=visible("#D55E00", ground, LINE), label="class 1", **style)
     return class_0, class_1
 
 
-def view_of(x):
+def view_of(x: np.ndarray) -> tuple[float, float]:
     margin = 0.05 * (np.ptp(x) or 1)
     return x.min() - margin, x.max() + margin
 
 
-def sigmoid(z):
+def sigmoid(z: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * z))

@@ -1,8 +1,14 @@
 """Text as matplotlib is to be given it, and numbers in it."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMULA = re.compile(r"(\$[^$]+\$)")
 IN_TEX = {character: rf"\{character}" for character in "%&#_{}$"} | {
@@ -16,7 +22,7 @@ IN_TEX = {character: rf"\{character}" for character in "%&#_{}$"} | {
 }
 
 
-def shown(text):
+def shown(text: str) -> str:
     """`text`, in which, under `text.usetex`, what TeX would take for a command is written so that it shows.
 
     Formulas between dollar signs stay as they are.
@@ -28,12 +34,12 @@ def shown(text):
     return "".join(words)
 
 
-def percent(value, position=None):
+def percent(value: float, position: int | None = None) -> str:
     """A share in per cent; also a formatter of ticks."""
     return shown(f"{100 * value:.6g} %")
 
 
-def coordinate(value, axis):
+def coordinate(value: float, axis: np.ndarray) -> str:
     """A coordinate to three digits; 0 where it is rounding of the window's size."""
     size = max(abs(axis.min()), abs(axis.max()))
     return f"{0.0 if abs(value) < 1e-9 * size else value:.3g}"

@@ -1,0 +1,135 @@
+"""What can be drawn, as types: anything will do that has these attributes. `inputs` and `plane` check what is in them.
+
+The quantities of a plane's surface and `steps_per_epoch` of a history are read where they are wanted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+
+class Data(Protocol):
+    """A data set or a tuple, of which data[:] is (x, y)."""
+
+    def __getitem__(self, rows: slice, /) -> Iterable[ArrayLike]: ...
+
+
+class LossSurface(Protocol):
+    """A loss over (w, b): w (nw,), b (nb,), Z (nb, nw), and where it is lowest, (w, b, loss), by place or by name."""
+
+    @property
+    def w(self) -> ArrayLike: ...
+
+    @property
+    def b(self) -> ArrayLike: ...
+
+    @property
+    def Z(self) -> ArrayLike: ...
+
+    @property
+    def loss(self) -> str: ...
+
+    @property
+    def minimum(self) -> Any: ...
+
+
+class Plane(Protocol):
+    """A plane of parameter space: what its axes are in words, and the directions (d + 1,) that span it."""
+
+    @property
+    def labels(self) -> tuple[str, str]: ...
+
+    @property
+    def s_direction(self) -> np.ndarray: ...
+
+    @property
+    def t_direction(self) -> np.ndarray: ...
+
+
+class PlaneSurface(Protocol):
+    """Quantities over a plane, s (ns,), t (nt,), and where a history lies on it."""
+
+    @property
+    def s(self) -> ArrayLike: ...
+
+    @property
+    def t(self) -> ArrayLike: ...
+
+    @property
+    def plane(self) -> Plane: ...
+
+    @property
+    def l2(self) -> ArrayLike: ...
+
+    def project(self, history: Any, /) -> Any: ...
+
+
+class History(Protocol):
+    """A run of training: w (steps, d), b (steps,), its start, and the loss on all the data there and along it."""
+
+    @property
+    def w(self) -> ArrayLike: ...
+
+    @property
+    def b(self) -> np.ndarray: ...
+
+    @property
+    def start_w(self) -> ArrayLike: ...
+
+    @property
+    def start_b(self) -> ArrayLike: ...
+
+    @property
+    def start_loss(self) -> ArrayLike: ...
+
+    def full_loss(self) -> ArrayLike: ...
+
+
+class ThinHistory(History, Protocol):
+    """A run that holds a step of `every`, and not the last of its `steps`, which it has apart."""
+
+    @property
+    def every(self) -> int: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def end_w(self) -> ArrayLike: ...
+
+    @property
+    def end_b(self) -> ArrayLike: ...
+
+    @property
+    def end_loss(self) -> ArrayLike: ...
+
+
+class Study(Protocol):
+    """Starts w (k,), b (k,) in a window, and what each cost led to from them, accuracy and steps {cost: (k,)}."""
+
+    @property
+    def w(self) -> ArrayLike: ...
+
+    @property
+    def b(self) -> ArrayLike: ...
+
+    @property
+    def w_range(self) -> tuple[float, float]: ...
+
+    @property
+    def b_range(self) -> tuple[float, float]: ...
+
+    @property
+    def accuracy(self) -> Mapping[str, ArrayLike]: ...
+
+    @property
+    def steps(self) -> Mapping[str, ArrayLike]: ...
+
+    @property
+    def total_steps(self) -> int: ...
