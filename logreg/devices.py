@@ -1,9 +1,11 @@
 """Where things are computed: on the CPU or on a CUDA device, with NumPy arrays before and after."""
 
+from typing import TypeAlias
+
 import numpy as np
 import torch
 
-Device = str | torch.device | None
+Device: TypeAlias = str | torch.device | None
 
 
 def moved(card: torch.device | None, *arrays: np.ndarray) -> tuple[np.ndarray, ...] | tuple[torch.Tensor, ...]:

@@ -8,7 +8,7 @@ import math
 import os
 import re
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
@@ -18,8 +18,8 @@ from kernels.wholefile import name_of, regular_mode, whole_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-Shapes = dict[str, tuple[int, ...]]
+AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 ABOUT = "about"
 LONGEST_ABOUT = 2_500  # characters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ class LinearClassifier(Protocol):
     intercept_: ArrayLike
 
 
-Model = nn.Module | LinearClassifier
+Model: TypeAlias = nn.Module | LinearClassifier
 
 
 class LogisticRegression(nn.Module):

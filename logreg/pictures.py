@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import matplotlib.pyplot as plt
 from tqdm import tqdm
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from logreg.train import History
     from viz import ContourPlot, EpochsPlot, SurfacePlot
 
-Windows = tuple[tuple[float, float], tuple[float, float]]
+Windows: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 
 PICTURES_A_RUN = 5  # of a run's first steps to its last; chosen by eye
 DPI = 110  # pixels an inch; chosen by eye

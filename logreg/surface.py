@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 ARRAYS = ("w", "b", "Z")
-Window = float | Sequence[float]
-Resolution = int | Sequence[int]
+Window: TypeAlias = float | Sequence[float]
+Resolution: TypeAlias = int | Sequence[int]
 
 
 class Minimum(NamedTuple):

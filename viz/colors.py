@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from matplotlib.colors import to_rgb, to_rgba
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.typing import ColorType
     from numpy.typing import ArrayLike
 
-RGB = tuple[float, float, float]
+RGB: TypeAlias = tuple[float, float, float]
 
 TEXT, LINE = 4.5, 3.0  # least contrast
 BLACK_AND_WHITE = np.array([(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)])

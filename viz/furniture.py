@@ -44,7 +44,8 @@ def add_colorbar(ax: Axes, mappable: ScalarMappable, label: str, **ticks: Any) -
     """The colour bar at the right of an Axes, in an inset of it, which any layout engine can handle."""
     make_room(ax)
     figure = root_figure(ax)
-    inches = figure.dpi_scale_trans + ScaledTranslation(1, 0, ax.transAxes)  # type: ignore[arg-type]  # from its right edge
+    right_edge = ScaledTranslation(1, 0, ax.transAxes)  # type: ignore[arg-type]  # it is affine
+    inches = figure.dpi_scale_trans + right_edge
     place = ax.inset_axes((BAR[0], 0, BAR[1], 1), transform=blended_transform_factory(inches, ax.transAxes))
     colorbar = figure.colorbar(mappable, cax=place, label=shown(label), **ticks)
     make_legible(place)

@@ -83,8 +83,8 @@ class plot_error_surfaces:
 
     def __init__(
         self,
-        w_range: float,
-        b_range: float,
+        w_range: ArrayLike,
+        b_range: ArrayLike,
         X: ArrayLike,
         Y: ArrayLike,
         n_samples: int = 30,
@@ -94,14 +94,14 @@ class plot_error_surfaces:
     ) -> None:
         from kernels import LogitPlane, checks, surface_on_plane
 
-        w_range, b_range = scalar("w_range", w_range), scalar("b_range", b_range)
-        if not (w_range > 0 and b_range > 0):
-            raise ValueError(f"w_range is {w_range:g} and b_range {b_range:g}; accepted: numbers > 0")
+        w_most, b_most = scalar("w_range", w_range), scalar("b_range", b_range)
+        if not (w_most > 0 and b_most > 0):
+            raise ValueError(f"w_range is {w_most:g} and b_range {b_most:g}; accepted: numbers > 0")
         self.loss = numbers.one_of("loss", loss, numbers.COSTS)
         points = numbers.integer("n_samples", n_samples, 2)
         memory.check_fits((points, points, 3), np.float64)
         self.x, self.y = to_numpy(X), to_numpy(Y)
-        w, b = np.linspace(-w_range, w_range, points), np.linspace(-b_range, b_range, points)
+        w, b = np.linspace(-w_most, w_most, points), np.linspace(-b_most, b_most, points)
         self.w, self.b = np.meshgrid(w, b)
         x, y = read_data((self.x, self.y))
         quantity = LOSSES[loss].quantity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -20,8 +20,6 @@ from viz.losses import name_of
 from viz.words import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
@@ -39,7 +37,7 @@ EMPTY = "white"
 MARKERS = "osD^v"
 MARKER_SIZE, CLEAR = 9, 8  # points: of a mark, and from the edge, on which one may be, to the labels of its ticks
 
-Mark = tuple[str, float, float]
+Mark: TypeAlias = tuple[str, float, float]
 
 
 class StartsPlot(NamedTuple):
@@ -53,7 +51,7 @@ class StartsPlot(NamedTuple):
     legend: Legend
 
 
-def plot_starts(study: Study, *, marks: Mapping[str, Sequence[float]] | None = None) -> StartsPlot:
+def plot_starts(study: Study, *, marks: dict[str, tuple[float, float]] | None = None) -> StartsPlot:
     """Draws, side by side, which starts each cost leads to accuracy 1 from, and after how many steps.
 
     `study` has the starts w (k,), b (k,), their window w_range, b_range, and, of each cost, the final
@@ -110,14 +108,14 @@ def binned(starts: Starts, cost: str) -> tuple[np.ndarray, np.ndarray]:
     return mean.reshape(bins, bins), count.reshape(bins, bins)
 
 
-def read_marks(marks: Mapping[str, Sequence[float]]) -> list[Mark]:
+def read_marks(marks: dict[str, tuple[float, float]]) -> list[Mark]:
     """[(name, w, b)]"""
     if not isinstance(marks, dict):
         raise TypeError(f"marks is a {type(marks).__name__}; accepted: {{name: (w, b)}} or None")
     for name, point in marks.items():
         if not (hasattr(point, "__len__") and len(point) == 2):
             raise TypeError(f"marks[{name!r}] is {point!r}; accepted: (w, b)")
-    return [(name, *(scalar(f"marks[{name!r}]", value) for value in point)) for name, point in marks.items()]
+    return [(name, scalar(f"marks[{name!r}]", w), scalar(f"marks[{name!r}]", b)) for name, (w, b) in marks.items()]
 
 
 def figure_of_maps(maps: int) -> tuple[Figure, list[Axes], Axes]:

@@ -93,7 +93,7 @@ class Mutator:
 
     def inside(self, node) -> Iterator[Mutant]:
         """Mutants of a node and all that it holds."""
-        if self.left_out & set(names_of(node)):
+        if self.left_out & set(names_of(node)) or is_for_types(node):
             return
         yield from getattr(self, f"of_{type(node).__name__}", nothing)(node)
         if isinstance(node, ast.stmt):
@@ -227,6 +227,12 @@ class Mutator:
 
 def nothing(node):
     return ()
+
+
+def is_for_types(node):
+    """Whether a statement only says of what type something is: imports for type checkers, names of types."""
+    about = node.test if isinstance(node, ast.If) else node.annotation if isinstance(node, ast.AnnAssign) else None
+    return isinstance(about, ast.Name) and about.id in ("TYPE_CHECKING", "TypeAlias")
 
 
 def is_text(node):

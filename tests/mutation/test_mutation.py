@@ -57,6 +57,8 @@ def test_every_slip(source, expected):
         '"""Text of 1 + 2."""',
         "import a.b as c",
         "x: Literal[1]",
+        "X: TypeAlias = A | B",
+        "if TYPE_CHECKING: import a",
         "def f(x: Literal[1]) -> Literal[2]: return x",
         "@f(1)\ndef f(x): return x",
         "y = f'{a + 1}'",
