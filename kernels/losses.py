@@ -6,11 +6,13 @@ y' = min(y, 1 - y). By these two, with sigma(m) = 1 / (1 + e^-m) the probability
 written once for each language: here for NumPy and torch, in `numba_cpu.vector.losses` for vectors, in
 `torch_cuda.triton.losses` for Triton. The order of the rows is that of their codes there.
 
-What is here takes arrays or tensors of any shape, and imports neither.
+What is here takes arrays or tensors of any shape, and doesn't import torch.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 Array = Any  # np.ndarray or torch.Tensor
 
@@ -45,7 +47,7 @@ class Loss(NamedTuple):
     """A loss L of a sample.
 
     name             as users choose it
-    title            in words, for pictures
+    title            in words, for pictures, and the `unit` of a value
     formula, source  what it is, and where it comes from
     value            L of Parts
     slope            dL/dm
@@ -58,6 +60,7 @@ class Loss(NamedTuple):
 
     name: str
     title: str
+    unit: str
     formula: str
     source: str
     value: Callable[[Parts], Array]
@@ -152,6 +155,7 @@ ROWS = (
     Loss(
         "bce",
         "cross-entropy",
+        "nats",
         "-(y log p + (1 - y) log(1 - p)), p = sigma(z)",
         "Bishop, Pattern Recognition and Machine Learning, sec. 4.3.2",
         cross_entropy,
@@ -164,6 +168,7 @@ ROWS = (
     Loss(
         "mse",
         "squared error",
+        "",
         "(p - y)^2, p = sigma(z): of a probability the Brier score",
         "Brier, Verification of forecasts expressed in terms of probability, 1950",
         squared_error,
@@ -171,11 +176,12 @@ ROWS = (
         squared_error_curvature,
         1.0,
         squared_error_bounds,
-        lambda logit: (1.0, 0.5, 0.5),
+        lambda logit: (1.0, 0.2963, 0.15406),  # at p = 2/3 and (15 - sqrt(33)) / 24
     ),
     Loss(
         "focal",
         "focal loss",
+        "nats",
         "-(y (1 - p)^2 log p + (1 - y) p^2 log(1 - p)), p = sigma(z): samples that are right count less",
         "Lin et al., Focal loss for dense object detection, ICCV 2017, with their gamma = 2 and without their alpha",
         focal,
@@ -183,8 +189,18 @@ ROWS = (
         focal_curvature,
         0.0,
         focal_bounds,
-        lambda logit: (1 + logit, 1.5, 1.0),
+        lambda logit: (1 + logit, 1.13, 0.4963),  # found numerically
     ),
 )
 LOSSES = {row.name: row for row in ROWS}
 CODES = {row.name: code for code, row in enumerate(ROWS)}
+
+
+def parts_of(z: np.ndarray, y: np.ndarray) -> Parts:
+    """The Parts of samples with logits z and labels y, NumPy arrays."""
+    margin, smoothing = np.where(y > 0.5, z, -z), np.minimum(y, 1 - y)
+    softplus = np.logaddexp(0, -margin)
+    wrong, right = np.exp(-np.logaddexp(0, margin)), np.exp(-softplus)
+    with np.errstate(invalid="ignore"):
+        tilt = np.where(smoothing == 0, 0.0, smoothing * margin)
+    return Parts(margin, softplus, wrong, right, smoothing, tilt)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
-from kernels.arguments.grids import QUANTITIES
+from kernels.losses import LOSSES
+from kernels.quantities import QUANTITIES
 from logreg import datasets, directions
 from logreg.explore import Exploration, run_surface
 from logreg.lab import RANDOM_STARTS, Settings, run_lab, run_starts
@@ -53,7 +54,7 @@ def add_lab_options(parser: argparse.ArgumentParser) -> None:
     add = adder(parser)
     start = "{:g} {:g}".format(*values.start)
     add("--start", start, "weight and bias of the start set by hand", nargs=2, type=float, metavar=("W", "B"))
-    add("--loss", "both", "cross-entropy, mean squared error or both", choices=["bce", "mse", "both"])
+    add("--loss", "both", "cross-entropy, squared error, focal loss, or the first two", choices=[*LOSSES, "both"])
     add("--resolution", values.resolution, "points of a surface along each axis", type=int, metavar="N")
     add_training_options(add, values)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kernels import sgd_run_
+from kernels.losses import LOSSES
 from logreg.data import LabData
-from logreg.losses import LOSSES
 from logreg.train import is_correct
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def answer(trials: list[Trial], settings: Settings) -> str:
 
 
 def answer_for(cost: str, trials: list[Trial], settings: Settings) -> str:
-    name, accuracies = LOSSES[cost].name, {trial.accuracy for trial in trials}
+    name, accuracies = LOSSES[cost].title, {trial.accuracy for trial in trials}
     accurate = [trial.history for trial in trials if trial.accuracy == 1]
     ended = f"With {name} {len(accurate)} of {len(trials)} starts ended at accuracy 1"
     doubt = reason_for_doubt(cost, trials[0].history.x, settings)
@@ -63,7 +63,7 @@ def reason_for_doubt(cost: str, x: np.ndarray, settings: Settings) -> str | None
 def largest_rate(cost: str, x: np.ndarray) -> float:
     """2 / L, L being at least the curvature of the cost of any minibatch of features x (n, d): up to it each step of
     gradient descent lowers the minibatch's loss, from anywhere."""
-    return 2 / (LOSSES[cost].curvature * float(1 + np.square(x, dtype=np.float64).sum(axis=1).max()))
+    return 2 / (LOSSES[cost].largest(0.0)[2] * float(1 + np.square(x, dtype=np.float64).sum(axis=1).max()))
 
 
 def gets_there(trial: Trial) -> bool:
@@ -78,7 +78,7 @@ def shares(study: StartsStudy, settings: Settings) -> str:
     """From how many of the random starts each cost led to accuracy 1, in one sentence, and what speaks against it."""
     (w0, w1), (b0, b1) = study.w_range, study.b_range
     found = " and ".join(
-        f"{floor(10_000 * share) / 100:g} % with {LOSSES[cost].name}"
+        f"{floor(10_000 * share) / 100:g} % with {LOSSES[cost].title}"
         for cost, share in study.share_at_accuracy_1.items()
     )
     window = f"w in [{w0:g}, {w1:g}], b in [{b0:g}, {b1:g}]"
@@ -87,8 +87,8 @@ def shares(study: StartsStudy, settings: Settings) -> str:
     for cost, reached in study.accuracy.items():
         diverged = np.isnan(reached).mean()
         if diverged:
-            lines.append(f"With {LOSSES[cost].name} {100 * diverged:.3g} % diverged.")
+            lines.append(f"With {LOSSES[cost].title} {100 * diverged:.3g} % diverged.")
         doubt = reason_for_doubt(cost, LabData().x.numpy(), settings)
         if doubt:
-            lines.append(f"With {LOSSES[cost].name} this says nothing of starts: {doubt}.")
+            lines.append(f"With {LOSSES[cost].title} this says nothing of starts: {doubt}.")
     return "\n".join(lines)

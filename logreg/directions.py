@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+import torch
 
-from kernels import checks
-from kernels.weighting import unit_of, weigh_positive
+from kernels import reference
+from kernels.arguments import arrays, memory, models, numbers
+from kernels.arguments.weighting import unit_of, weigh_positive
 from logreg.model import Model, full_name, parameters
 from logreg.train import History
 
@@ -74,6 +76,8 @@ def plane_around(
     directions: str | Sequence[ArrayLike],
     l2: float,
     seed: Any,
+    *,
+    loss: str = "bce",
     sample_weight: np.ndarray | None = None,
     pos_weight: float | None = None,
 ) -> Plane:
@@ -98,7 +102,7 @@ def plane_around(
             f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
         )
         return Plane(center, s, t, (first, second), explained)
-    curvature = hessian(x, center, l2, shares(y, sample_weight, pos_weight))
+    curvature = hessian(x, center, l2, Shares(loss, *shares(y, sample_weight, pos_weight)))
     if directions == "hessian":
         (s, t), eigenvalues = top_eigenvectors(curvature)
         first, second = (f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1))
@@ -200,24 +204,31 @@ def coordinates(curvature: np.ndarray) -> list[int]:
     return np.argsort(-np.diag(curvature)[:-1], kind="stable")[:2].tolist()
 
 
-def shares(y: np.ndarray, sample_weight: np.ndarray | None, pos_weight: float | None) -> np.ndarray:
-    """What each sample (n,) has of the mean curvature p (1 - p): 1 / n without weights."""
+class Shares(NamedTuple):
+    """A loss by its name, labels (n,), and the weight that each sample has in its mean (n,)."""
+
+    loss: str
+    y: np.ndarray
+    weight: np.ndarray
+
+
+def shares(y: np.ndarray, sample_weight: np.ndarray | None, pos_weight: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (n,) and the weight that each sample has in the mean (n,): 1 / n without weights."""
     weight = np.ones(len(y)) if sample_weight is None else sample_weight / unit_of(sample_weight)
     share = weight / weight.sum()
-    return share if pos_weight is None else weigh_positive(y, share, pos_weight)[1]
+    return (y, share) if pos_weight is None else weigh_positive(y, share, pos_weight)
 
 
-def hessian(x: np.ndarray, theta: np.ndarray, l2: float, share: np.ndarray | None = None) -> np.ndarray:
-    """Second derivatives (d + 1, d + 1) of the mean cross-entropy + l2/2 |w|^2 at theta: X' diag(share p (1 - p)) X,
-    the share of each sample (n,) being 1 / n by default."""
+def hessian(x: np.ndarray, theta: np.ndarray, l2: float, samples: Shares) -> np.ndarray:
+    """Second derivatives (d + 1, d + 1) of the mean loss + l2/2 |w|^2 at theta: X' diag(weight d^2 L/dz^2) X."""
     d = x.shape[1]
-    share = np.full(len(x), 1 / len(x)) if share is None else share
     memory.check_fits((d + 1, d + 1), np.float64)
     total = np.zeros((d + 1, d + 1))
     for start in range(0, len(x), ROWS_AT_ONCE):
         rows = np.pad(x[start : start + ROWS_AT_ONCE], ((0, 0), (0, 1)), constant_values=1)
-        small = np.exp(-np.abs(rows @ theta))
-        total += (rows.T * (share[start : start + ROWS_AT_ONCE] * small / (1 + small) ** 2)) @ rows
+        some = slice(start, start + ROWS_AT_ONCE)
+        z, y = torch.from_numpy(rows @ theta), torch.from_numpy(samples.y[some])
+        total += (rows.T * (samples.weight[some] * reference.curvature(z, y, samples.loss).numpy())) @ rows
     total[np.arange(d), np.arange(d)] += l2
     return total
 

@@ -10,8 +10,7 @@ import torch
 
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments import numbers
-from kernels.arguments.samples import OF_LOSS
-from kernels.results import Surface
+from kernels.quantities import QUANTITIES, Surface
 from logreg.devices import host, moved
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from logreg.directions import Plane
 
-FAINT = 1e3  # times the error of interpolation: log contours need digits below that
+BELOW_BOUND = 1e3  # times the error of interpolation: log contours need digits below that
 BAND = 64  # rows that are evaluated at once
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -31,33 +30,36 @@ def evaluate(
     t: np.ndarray,
     quantities: Sequence[str],
     card: torch.device | None = None,
+    *,
+    loss: str = "bce",
     sample_weight: np.ndarray | None = None,
     pos_weight: float | None = None,
 ) -> Surface:
     """The kernels' Surface on a LogitPlane; values that interpolation can't resolve are evaluated directly. Arrays in,
     arrays out; `card` is the CUDA device to use, if any."""
-    own = tuple(name for name in quantities if name in OF_LOSS)
+    own = tuple(name for name in quantities if QUANTITIES[name].of_loss)
     if pos_weight is not None and len(own) < len(quantities):  # of the others, whose plan is another one
-        others = tuple(name for name in quantities if name not in OF_LOSS)
-        surfaces = [evaluate(plane, y, s, t, others, card, sample_weight)]
+        others = tuple(name for name in quantities if name not in own)
+        surfaces = [evaluate(plane, y, s, t, others, card, sample_weight=sample_weight)]
         if own:
-            surfaces.insert(0, evaluate(plane, y, s, t, own, card, sample_weight, pos_weight))
+            weights = {"sample_weight": sample_weight, "pos_weight": pos_weight}
+            surfaces.insert(0, evaluate(plane, y, s, t, own, card, loss=loss, **weights))
         return Surface(*(next((v for v in values if v is not None), None) for values in zip(*surfaces, strict=True)))
     given = (*plane, y) if sample_weight is None else (*plane, y, sample_weight)
     p, q, r, labels, *weight = moved(card, *given)
     data = LogitPlane(p, q, r), labels
-    weights = {"sample_weight": weight[0] if weight else None, "pos_weight": pos_weight}
-    surface = on_host(surface_on_plane(*data, s, t, quantities=quantities, **weights))
+    options = {"loss": loss, "sample_weight": weight[0] if weight else None, "pos_weight": pos_weight}
+    surface = on_host(surface_on_plane(*data, s, t, quantities=quantities, **options))
     assert surface.plan is not None  # only one that is made by hand has none
     if surface.plan.method == "direct":
         return surface
     p, q, r = (np.abs(field) for field in plane)
     largest_logit = (p + np.abs(s).max() * q + np.abs(t).max() * r).max()
-    for name in set(quantities) - {"accuracy"}:
+    for name in (name for name in quantities if QUANTITIES[name].smooth):
         values = getattr(surface, name)
         error = (surface.plan.bound + 4 * UNIT_ROUNDOFF * largest_logit) * max(1.0, np.abs(values).max())
-        for rows, columns in bands(magnitude(name, values) < FAINT * error):
-            part = surface_on_plane(*data, s[columns], t[rows], quantities=(name,), method="direct", **weights)
+        for rows, columns in bands(size_of_quantity(name, values) < BELOW_BOUND * error):
+            part = surface_on_plane(*data, s[columns], t[rows], quantities=(name,), method="direct", **options)
             values[..., rows, columns] = host(getattr(part, name))
     return surface
 
@@ -67,7 +69,7 @@ def on_host(surface: Surface) -> Surface:
     return surface._replace(**tensors)
 
 
-def magnitude(name: str, values: np.ndarray) -> np.ndarray:
+def size_of_quantity(name: str, values: np.ndarray) -> np.ndarray:
     """How large a quantity is at each point (nt, ns): the gradient's norm, the Hessian's smaller eigenvalue."""
     if name == "gradient":
         return np.hypot(*values)

@@ -18,11 +18,11 @@ import torch
 from tqdm import tqdm
 
 from kernels.arguments import memory, numbers
+from kernels.losses import LOSSES
 from logreg.conclusion import answer, shares
 from logreg.data import LabData
 from logreg.devices import card_of
 from logreg.eager import train_eagerly
-from logreg.losses import LOSSES
 from logreg.model import LogisticRegression, check_seed, seeded_model
 from logreg.pictures import draw_animation, draw_lab, draw_starts, new_folder
 from logreg.starts import StartsStudy, study_starts
@@ -177,7 +177,7 @@ def table_line(trial: Trial) -> tuple[str, ...]:
     history, steps = trial.history, trial.history.steps_to_accuracy_1()
     return (
         trial.start,
-        LOSSES[history.cost].name,
+        LOSSES[history.cost].title,
         f"{history.end_w[0]:.6g}",
         f"{history.end_b:.6g}",
         f"{history.end_loss:.3e}",

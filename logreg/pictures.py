@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 from tqdm import tqdm
 
 import viz
+from kernels.losses import LOSSES
 from kernels.wholefile import whole_file
 from logreg.clash import require_ours
-from logreg.losses import LOSSES
 
 require_ours(viz, "plot_contour")
 
@@ -59,7 +59,7 @@ def plans_of_cost(
     cost: str, surface: LossSurface, trial: Trial, data: LabData, window: Windows
 ) -> list[tuple[str, Callable[[], Figure]]]:
     """[(name of the file, function that draws the figure)]"""
-    history, name = trial.history, LOSSES[cost].name
+    history, name = trial.history, LOSSES[cost].title
     run = f"trained with {name}, start {trial.start}"
     plans = [
         (f"{cost}-surface", lambda: titled(plot_surface(surface), name)),
@@ -103,7 +103,7 @@ def draw_summary(trials: list[Trial], surfaces: dict[str, LossSurface], window: 
             plot_contour(surfaces[trial.history.cost], trial.history, window=window, ax=ax)
             steps = trial.history.steps_to_accuracy_1()
             reached = "" if steps is None else f", all correct first after {steps} steps"
-            title = f"{LOSSES[trial.history.cost].name}, start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}"
+            title = f"{LOSSES[trial.history.cost].title}, start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}"
             ax.set_title(shown(title), fontsize="medium")
     return figure
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kernels.arguments import grids, memory, numbers
+from kernels.arguments import arrays as array_checks
+from kernels.arguments import memory, numbers
+from kernels.losses import LOSSES
+from kernels.quantities import QUANTITIES, Surface
 from kernels.results import Plan
 from logreg import files
 from logreg.directions import Plane, Projection, Run, path_of, project
@@ -34,27 +37,22 @@ class PlaneMinimum(NamedTuple):
 class PlaneSurface:
     """Loss and what belongs to it over a plane of the parameters of a model, float64; None where not asked for.
 
-    s (ns,), t (nt,)      axes, in units of the plane's directions
-    plane                 Plane(center, s_direction, t_direction, labels, explained): theta at (s, t), and its axes
-    loss (nt, ns)         mean cross-entropy + l2/2 |w|^2, row = t
-    mse (nt, ns)          mean of (sigmoid(z) - y)^2
-    accuracy (nt, ns)     share of samples classified correctly
-    gradient (2, nt, ns)  of the loss, with respect to s and t
-    hessian (3, nt, ns)   of the loss, as ss, st, tt
-    l2                    the penalty that loss, gradient and hessian include
-    plan                  how the kernels evaluated it: method, nodes, bound, reason
+    values  the kernels' Surface, whose fields are attributes here too: axes s (ns,), t (nt,), in units of the plane's
+            directions; quantities such as `loss` (nt, ns), row = t; and `plan`, how they were evaluated
+    plane   Plane(center, s_direction, t_direction, labels, explained): theta at (s, t), and its axes
+    l2      l2/2 |w|^2 is in the loss, its gradient and its Hessian
+    cost    the name of the loss
     """
 
-    s: np.ndarray
-    t: np.ndarray
+    values: Surface
     plane: Plane
-    loss: np.ndarray | None
-    mse: np.ndarray | None
-    accuracy: np.ndarray | None
-    gradient: np.ndarray | None
-    hessian: np.ndarray | None
     l2: float
-    plan: Plan
+    cost: str = "bce"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in Surface._fields:
+            return getattr(self.values, name)
+        raise AttributeError(f"a PlaneSurface has no {name!r}; it has {', '.join(Surface._fields)}")
 
     @property
     def minimum(self) -> PlaneMinimum:
@@ -78,8 +76,8 @@ class PlaneSurface:
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it."""
         arrays = {"s": self.s, "t": self.t, **{name: getattr(self.plane, name) for name in VECTORS}}
-        arrays |= {name: getattr(self, name) for name in grids.QUANTITIES if getattr(self, name) is not None}
-        about = {"format": FORMAT, "l2": self.l2, "plan": self.plan, "labels": self.plane.labels}
+        arrays |= {name: getattr(self, name) for name in QUANTITIES if getattr(self, name) is not None}
+        about = {"format": FORMAT, "l2": self.l2, "cost": self.cost, "plan": self.plan, "labels": self.plane.labels}
         about = check_about(about | {"explained": self.plane.explained})
         check_layout(files.shapes_of(arrays))
         check_values(arrays)
@@ -99,7 +97,7 @@ def is_plane_surface(archive: ZipFile) -> bool:
 def read_plane_surface(archive: ZipFile) -> PlaneSurface:
     """The PlaneSurface of an archive; sizes are checked before arrays are read."""
     found = files.names_in(archive)
-    names = ("s", "t", *VECTORS, *(name for name in grids.QUANTITIES if name in found))
+    names = ("s", "t", *VECTORS, *(name for name in QUANTITIES if name in found))
     files.check_names(found, (*names, files.ABOUT))
     shapes, about = files.shapes_in(archive, names), check_about(files.read_about(archive))
     check_layout(shapes)
@@ -108,15 +106,14 @@ def read_plane_surface(archive: ZipFile) -> PlaneSurface:
     check_values(arrays)
     center, s_direction, t_direction = (arrays.pop(name) for name in VECTORS)
     plane = Plane(center, s_direction, t_direction, about["labels"], about["explained"])
-    values = {name: arrays.get(name) for name in grids.QUANTITIES}
-    return PlaneSurface(arrays["s"], arrays["t"], plane, **values, l2=about["l2"], plan=about["plan"])
+    return PlaneSurface(Surface(**arrays, plan=about["plan"]), plane, about["l2"], about["cost"])
 
 
 def check_layout(shapes: files.Shapes) -> None:
     """Refuses arrays that don't fit together."""
-    quantities = [name for name in grids.QUANTITIES if name in shapes]
+    quantities = [name for name in QUANTITIES if name in shapes]
     grid, size = (*shapes["t"], *shapes["s"]), shapes["center"]
-    wanted = dict.fromkeys(VECTORS, size) | {name: (*grids.QUANTITIES[name], *grid) for name in quantities}
+    wanted = dict.fromkeys(VECTORS, size) | {name: (*QUANTITIES[name].lead, *grid) for name in quantities}
     vectors = len(shapes["s"]) == len(shapes["t"]) == len(size) == 1
     if not vectors or math.prod(grid) == 0 or size[0] < 2 or not quantities:
         raise ValueError(f"its arrays have shapes {shapes}; accepted: some that fit together")
@@ -127,12 +124,11 @@ def check_layout(shapes: files.Shapes) -> None:
 def check_values(arrays: dict[str, np.ndarray]) -> None:
     """Refuses axes and vectors that are not finite, quantities that can't be. Derivatives may overflow."""
     for name in ("s", "t", *VECTORS):
-        arrays.check_finite(name, arrays[name])
-    for name in ("loss", "mse", "accuracy"):
-        if name in arrays:
-            files.check_range(name, arrays[name], 1.0 if name == "accuracy" else math.inf)
-    for name in ("gradient", "hessian"):
-        if name in arrays and np.isnan(arrays[name].min()):
+        array_checks.check_finite(name, arrays[name])
+    for name, quantity in QUANTITIES.items():
+        if name in arrays and quantity.floor == 0:
+            files.check_range(name, arrays[name], math.inf if quantity.smooth else 1.0)
+        elif name in arrays and np.isnan(arrays[name].min()):
             raise ValueError(f"{name} has a NaN; accepted: numbers")
 
 
@@ -147,7 +143,8 @@ def check_about(about: dict[str, Any]) -> dict[str, Any]:
     if explained is not None and not (len(explained) == 2 and all(0 <= share <= 1 for share in explained)):
         raise ValueError(f"its shares are {about['explained']}; accepted: two from 0 to 1, or none")
     entries = {"labels": (first, second), "explained": explained}
-    return about | entries | {"l2": check_penalty(about["l2"]), "plan": check_plan(*about["plan"])}
+    cost = numbers.one_of("cost", about.get("cost", "bce"), LOSSES)  # of files before there was another
+    return about | entries | {"l2": check_penalty(about["l2"]), "plan": check_plan(*about["plan"]), "cost": cost}
 
 
 def check_plan(method: str, nodes: Sequence[int] | None, bound: float, reason: str) -> Plan:

@@ -1,10 +1,12 @@
 """Which starting values lead to an accurate model? Training from very many of them, with both costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kernels import checks, sgd_ensemble
+from kernels import sgd_ensemble
+from kernels.arguments import dataset, memory, numbers
 from logreg.data import Data, samples
 from logreg.devices import Device, card_of, host, moved
 from logreg.surface import Window, interval
@@ -21,7 +23,7 @@ class StartsStudy:
     steps {cost: (k,)}    first step, 0 being the start, at which every sample was, or -1
     total_steps           steps of a run
 
-    The costs are "bce" and "mse". A run that diverged has NaN and -1.
+    The costs are names of losses. A run that diverged has NaN and -1.
     """
 
     w: np.ndarray
@@ -49,14 +51,15 @@ def study_starts(
     batch_size: int,
     epochs: int,
     seed: int,
+    costs: Sequence[str] = ("bce", "mse"),
     device: Device = None,
 ) -> StartsStudy:
-    """Trains one-feature models from `n` uniformly random starts of a window, with cross-entropy and with MSE.
+    """Trains one-feature models from `n` uniformly random starts of a window, with each of some costs.
 
     `data[:]` gives x (m, 1) or (m,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for (-r, r).
-    `seed` is that of `numpy.random.default_rng`, an integer >= 0; both costs have the same starts, in the dtype of the
-    data. `device` is where they are trained: None, "cpu" or a CUDA device. The other arguments are those of
-    `kernels.sgd_ensemble`. Returns a StartsStudy.
+    `seed` is that of `numpy.random.default_rng`, an integer >= 0; all `costs`, names of losses, have the same starts,
+    in the dtype of the data. `device` is where they are trained: None, "cpu" or a CUDA device. The other arguments are
+    those of `kernels.sgd_ensemble`. Returns a StartsStudy.
 
     Raises ValueError or TypeError that name a wrong argument, MemoryError before allocating what can't fit.
     """
@@ -70,7 +73,7 @@ def study_starts(
     w, b = (rng.uniform(*ends, n).astype(x.dtype) for ends in ranges)
     settings = {"lr": lr, "batch_size": batch_size, "epochs": epochs}
     arrays = moved(card, x, y, w[:, None], b)
-    ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in numbers.COSTS}
+    ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in costs}
     names = ("loss", "accuracy", "steps")
     loss, accuracy, steps = ({cost: host(getattr(one, name)) for cost, one in ends.items()} for name in names)
     return StartsStudy(w, b, *ranges, loss, accuracy, steps, epochs * -(-len(x) // min(batch_size, len(x))))

@@ -11,12 +11,12 @@ import numpy as np
 
 from kernels import LogitPlane, logit_plane
 from kernels.arguments import arrays, dataset, grids, memory, numbers
+from kernels.losses import LOSSES
 from logreg import files
 from logreg.data import Data, samples
 from logreg.devices import Device, card_of
 from logreg.directions import plane_around
 from logreg.evaluation import add_penalty, check_penalty, evaluate
-from logreg.losses import LOSSES
 from logreg.plane import PlaneSurface, is_plane_surface, lowest_point, read_plane_surface
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class LossSurface:
 
     w (nw,), b (nb,)  axes
     Z (nb, nw)        loss, row = b
-    loss              what Z is: "bce", mean cross-entropy, or "mse", mean squared error
+    loss              what Z is, a name of `kernels.losses`: "bce", mean cross-entropy, "mse", mean squared error, or
+                      "focal", mean focal loss
     """
 
     w: np.ndarray
@@ -73,15 +74,15 @@ class LossSurface:
 
         `data[:]` gives x (n, 1) or (n,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for
         (-r, r). `resolution` is the number of points of both axes, or a pair (of w, of b); a single point is the middle
-        of the window. `loss` is "bce" or "mse". `device` is where it is computed: None, "cpu" or a CUDA device.
+        of the window. `loss` is "bce", "mse" or "focal". `device` is where it is computed: None, "cpu" or a CUDA
+        device.
 
         `sample_weight` (n,), >= 0, makes the mean sum(weight * loss) / sum(weight). `pos_weight` is a number >= 0 by
         which the cross-entropy of class 1 counts, as torch.nn.BCEWithLogitsLoss has it; None with loss="mse".
         Raises ValueError or TypeError that name a wrong argument.
         """
         card = card_of(device)
-        numbers.one_of("loss", loss, numbers.COSTS)
-        check_pos_weight(pos_weight, loss)
+        numbers.pos_weight_for(numbers.one_of("loss", loss, LOSSES), pos_weight)
         x, y = samples(data)
         points = pair_of_points(resolution)
         w, b = axis("w_range", w_range, points[0]), axis("b_range", b_range, points[1])
@@ -97,6 +98,7 @@ class LossSurface:
         extent: Window | Sequence[Window],
         resolution: Resolution,
         quantities: str | Iterable[str] = ("loss",),
+        loss: str = "bce",
         l2: float = 0.0,
         sample_weight: ArrayLike | None = None,
         pos_weight: ArrayLike | None = None,
@@ -118,7 +120,9 @@ class LossSurface:
         extent      the window in units of the directions, all but the last of which have length 1: (low, high) or r for
                     (-r, r), for both axes, or a pair of these with at least one (low, high): ((-1, 2), 3)
         resolution  number of points of both axes, or a pair (of s, of t); one point is the middle of the window
-        quantities  of "loss", "mse", "accuracy", "gradient" and "hessian"
+        quantities  of "loss", "mse", "accuracy", "balanced_accuracy", "gradient" and "hessian"
+        loss        "bce", mean cross-entropy, "mse", mean squared error, or "focal", mean focal loss: what the loss is,
+                    its gradient and its Hessian, also for the directions
         l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised
         sample_weight  (n,), >= 0: means become sum(weight * value) / sum(weight), directions by the loss included
         pos_weight  a number >= 0 by which the loss of class 1 counts, with its gradient and its Hessian, as
@@ -137,15 +141,14 @@ class LossSurface:
         l2 = check_penalty(l2)
         windows: Sequence[Any] = extent if is_pair_of_windows(extent) else (extent, extent)
         s, t = (axis("extent", *ends) for ends in zip(windows, pair_of_points(resolution), strict=True))
-        sample_weight, pos_weight = dataset.weights(sample_weight, len(x)), numbers.pos_weight(pos_weight)
-        weights: dict[str, Any] = {"sample_weight": sample_weight, "pos_weight": pos_weight}
+        numbers.one_of("loss", loss, LOSSES)
+        sample_weight, pos_weight = dataset.weights(sample_weight, len(x)), numbers.pos_weight_for(loss, pos_weight)
+        weights: dict[str, Any] = {"loss": loss, "sample_weight": sample_weight, "pos_weight": pos_weight}
         plane = plane_around(model, x, y, directions, l2, seed, **weights)
         logits = logit_plane(x, plane.center, plane.s_direction, plane.t_direction)
         surface = evaluate(logits, y, s, t, names, card, **weights)
         add_penalty(surface, l2, plane)
-        values = {name: getattr(surface, name) for name in grids.QUANTITIES}
-        assert surface.plan is not None  # only one that is made by hand has none
-        return PlaneSurface(s, t, plane, **values, l2=l2, plan=surface.plan)
+        return PlaneSurface(surface._replace(s=s, t=t), plane, l2, loss)
 
     @property
     def minimum(self) -> Minimum:
@@ -196,7 +199,7 @@ def check_layout(shapes: files.Shapes, about: dict[str, Any]) -> None:
         raise ValueError(f"its arrays have shapes {shapes}; accepted: some that fit together")
     if about["format"] != FORMAT:
         raise ValueError(f"its format is {about['format']}; accepted: {FORMAT}")
-    numbers.one_of("loss", about["loss"], numbers.COSTS)
+    numbers.one_of("loss", about["loss"], LOSSES)
 
 
 def check_values(w: np.ndarray, b: np.ndarray, Z: np.ndarray) -> None:
@@ -205,19 +208,13 @@ def check_values(w: np.ndarray, b: np.ndarray, Z: np.ndarray) -> None:
     files.check_range("Z", Z)
 
 
-def check_pos_weight(value: ArrayLike | None, loss: str) -> None:
-    if loss == "mse" and value is not None:
-        raise ValueError("pos_weight is given with loss='mse'; accepted: None, as it is of the cross-entropy")
-
-
 def loss_over(
     x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray, loss: str, card: torch.device | None, **weights: Any
 ) -> np.ndarray:
     """The loss of one-feature samples over the grid (nb, nw)."""
     feature = dataset.feature("data x", x).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
-    name = LOSSES[loss].quantity
-    return getattr(evaluate(plane, y, w, b, (name,), card, **weights), name)
+    return evaluate(plane, y, w, b, ("loss",), card, loss=loss, **weights).loss
 
 
 def pair_of_points(resolution: Resolution) -> Sequence[int]:

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from kernels import sgd_run_
+from kernels import reference, sgd_run_
 from kernels.arguments import arrays, dataset, numbers, weighting
-from kernels.reference import COSTS
 from kernels.results import Run
 from logreg.data import Data, samples
 from logreg.devices import Device, card_of, host, moved
@@ -37,7 +36,7 @@ class History:
     end_w (d,), end_b      parameters after the last step, whether it was kept or not
     steps                  how many there were
     steps_per_epoch        steps that go once through the data
-    cost                   what was minimised: "bce" or "mse"; weight decay is no part of it
+    cost                   what was minimised, a name of `kernels.losses`; weight decay is no part of it
     x (n, d), y (n,)       the data, in its own order
     every                  steps from one that was kept to the next; 0 if none was
     sample_weight (n,)     by which losses were multiplied, and the factor of the positive class: losses on all the data
@@ -108,8 +107,8 @@ class History:
 def losses_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Loss of a History's model on all its data with each of the parameters w (k, d), b (k,): (k,) float64."""
     labels, weight = weighting.of_training(run.y, run.sample_weight, run.pos_weight, run.cost)
-    weight, cost = None if weight is None else torch.from_numpy(weight), COSTS[run.cost][0]
-    return mean_of(lambda z, y: weighted(cost(z, y), weight), run.x, labels, w, b)
+    weight = None if weight is None else torch.from_numpy(weight)
+    return mean_of(lambda z, y: weighted(reference.value(z, y, run.cost), weight), run.x, labels, w, b)
 
 
 def shares_correct_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:

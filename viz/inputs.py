@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from mpl_toolkits.mplot3d import Axes3D
 
+from viz import losses
 from viz.layout import new_figure
-from viz.losses import LOSSES
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -104,9 +104,9 @@ def read_surface(surface: LossSurface) -> Grid:
         raise ValueError(f"surface.Z has shape {Z.shape}; accepted: (len(b), len(w)) = ({len(b)}, {len(w)})")
     if Z.min() < 0:
         raise ValueError(f"surface.Z has values down to {Z.min():g}; accepted: a loss, >= 0")
-    if surface.loss not in LOSSES:
-        raise ValueError(f"surface.loss is {surface.loss!r}; accepted: {', '.join(map(repr, LOSSES))}")
-    return Grid(w, b, Z, LOSSES[surface.loss].label())
+    if surface.loss not in losses.names():
+        raise ValueError(f"surface.loss is {surface.loss!r}; accepted: {', '.join(map(repr, losses.names()))}")
+    return Grid(w, b, Z, losses.mean_label(surface.loss))
 
 
 def read_minimum(surface: LossSurface) -> tuple[float, float]:

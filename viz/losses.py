@@ -1,46 +1,72 @@
-"""The losses as pictures show them: what they are called, and what they are at logits."""
+"""What pictures call losses and quantities, by the tables of kernels, which are looked at when something is drawn."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+
+def names() -> tuple[str, ...]:
+    """Those of the losses that there are."""
+    from kernels.losses import LOSSES
+
+    return tuple(LOSSES)
 
 
-class Loss(NamedTuple):
-    """A loss: its name, its mean over the data and the unit of that in words, the quantity of kernels that is this mean
-    and the function that gives it of each sample."""
+def title_of(loss: str) -> str:
+    """A loss in words; an unknown one as it is."""
+    from kernels.losses import LOSSES
 
-    name: str
-    mean: str
-    unit: str
-    quantity: str
-    of_samples: Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-    def label(self, added: str = "") -> str:
-        """The mean in words, with what is added to it."""
-        return f"{self.mean}{added}{self.unit}"
+    return LOSSES[loss].title if loss in LOSSES else loss
 
 
-def cross_entropy(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The cross-entropy of logits z against labels y, from logits so that it never saturates."""
-    return y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)
+def mean_label(loss: str, added: str = "") -> str:
+    """The mean of a loss in words, with what is added to it, and its unit."""
+    from kernels.losses import LOSSES
+
+    unit = LOSSES[loss].unit
+    return f"mean {LOSSES[loss].title}{added}{f' ({unit})' if unit else ''}"
 
 
-def squared_error(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The squared error of sigmoid(z) against labels y, with all digits also where the error is tiny."""
-    return ((1 - y) * np.exp(-np.logaddexp(0, -z)) - y * np.exp(-np.logaddexp(0, z))) ** 2
+def mean_at(loss: str, z: np.ndarray, y: np.ndarray) -> float:
+    """The mean of a loss over logits z (n,) and labels y (n,)."""
+    from kernels.losses import LOSSES, parts_of
+
+    return float(np.mean(LOSSES[loss].value(parts_of(z, y))))
 
 
-LOSSES = {
-    "bce": Loss("cross-entropy", "mean cross-entropy", " (nats)", "loss", cross_entropy),
-    "mse": Loss("mean squared error", "mean squared error", "", "mse", squared_error),
-}
+def quantities() -> tuple[str, ...]:
+    """Names of the quantities of a plane's surface."""
+    from kernels.quantities import QUANTITIES
+
+    return tuple(QUANTITIES)
 
 
-def name_of(loss: str) -> str:
-    """What a loss is called; an unknown one as it is."""
-    return LOSSES[loss].name if loss in LOSSES else loss
+def heights() -> tuple[str, ...]:
+    """Those that are one number at each point."""
+    from kernels.quantities import QUANTITIES
+
+    return tuple(name for name, quantity in QUANTITIES.items() if not quantity.lead)
+
+
+def lead_of(quantity: str) -> tuple[int, ...]:
+    """The axes of a quantity before those of the grid."""
+    from kernels.quantities import QUANTITIES
+
+    return QUANTITIES[quantity].lead if quantity in QUANTITIES else ()
+
+
+def is_share(quantity: str) -> bool:
+    """Whether it is a share of samples, a step function."""
+    from kernels.quantities import QUANTITIES
+
+    return not QUANTITIES[quantity].smooth
+
+
+def quantity_label(quantity: str, loss: str, added: str) -> str:
+    """A quantity in words; that of a loss, and of what is drawn for its derivatives, with what is added to it."""
+    from kernels.losses import LOSSES
+    from kernels.quantities import QUANTITIES
+
+    if QUANTITIES[quantity].of_loss:
+        return mean_label(loss, added)
+    return mean_label(quantity) if quantity in LOSSES else QUANTITIES[quantity].title

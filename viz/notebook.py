@@ -10,7 +10,7 @@ import numpy as np
 from viz.colors import ink, inside
 from viz.display import Display
 from viz.inputs import lowest_point, read_data, scalar, to_numpy
-from viz.losses import LOSSES
+from viz.losses import mean_at, names
 from viz.surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
 from viz.training import plot_data
 
@@ -57,7 +57,7 @@ class RecordedPath(NamedTuple):
         return np.array([self.loss_at(w, b) for w, b in zip(self.w[:, 0], self.b, strict=True)])
 
     def loss_at(self, w: float, b: float) -> float:
-        return np.mean(LOSSES[self.loss].of_samples(w * self.x + b, self.y))
+        return mean_at(self.loss, w * self.x + b, self.y)
 
 
 class plot_error_surfaces:
@@ -92,21 +92,20 @@ class plot_error_surfaces:
         *,
         loss: str = "bce",
     ) -> None:
-        from kernels import LogitPlane, checks, surface_on_plane
+        from kernels import loss_surface
+        from kernels.arguments import memory, numbers
 
         w_most, b_most = scalar("w_range", w_range), scalar("b_range", b_range)
         if not (w_most > 0 and b_most > 0):
             raise ValueError(f"w_range is {w_most:g} and b_range {b_most:g}; accepted: numbers > 0")
-        self.loss = numbers.one_of("loss", loss, numbers.COSTS)
+        self.loss = numbers.one_of("loss", loss, names())
         points = numbers.integer("n_samples", n_samples, 2)
         memory.check_fits((points, points, 3), np.float64)
         self.x, self.y = to_numpy(X), to_numpy(Y)
         w, b = np.linspace(-w_most, w_most, points), np.linspace(-b_most, b_most, points)
         self.w, self.b = np.meshgrid(w, b)
         x, y = read_data((self.x, self.y))
-        quantity = LOSSES[loss].quantity
-        plane = LogitPlane(np.zeros_like(x), x, np.ones_like(x))
-        self.Z = getattr(surface_on_plane(plane, y, w, b, quantities=(quantity,)), quantity)
+        self.Z = loss_surface(x, y, w, b, loss=loss)
         self.W: list[float] = []
         self.B: list[float] = []
         self.LOSS: list[Any] = []

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from viz import losses
 from viz.inputs import Grid, Path, finite_array, monotonic_axis, require, scalar
-from viz.losses import LOSSES
 
 if TYPE_CHECKING:
     from viz.results import History, PlaneSurface
 
-QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
-LEADING = {"gradient": (2,), "hessian": (3,)}
 LARGEST_CONDITION = 1e9  # as many decades as the contours tell apart, and far from where rounding decides
 NOTICEABLE = 1e-6  # distance from the plane, relative to how far the path goes
 
@@ -39,10 +37,10 @@ def read_plane_surface(surface: PlaneSurface, quantity: str) -> Grid:
     Z = values_of(surface, name, (len(t), len(s)))
     if Z.min() < 0:
         raise ValueError(f"surface.{name} has values down to {Z.min():g}; accepted: values >= 0")
-    loss = LOSSES["bce"].label(f" + {l2:g}/2 |w|²" if l2 else "")
-    lines = f"{loss}\nlines: steepest descent"
-    label = {"loss": loss, "gradient": lines, "mse": LOSSES["mse"].label(), "accuracy": "accuracy"}[quantity]
-    return Grid(s, t, Z, label, ("s", "t"), (first, second), "share" if name == "accuracy" else "log")
+    label = losses.quantity_label(quantity, getattr(surface, "cost", "bce"), f" + {l2:g}/2 |w|²" if l2 else "")
+    if quantity == "gradient":
+        label += "\nlines: steepest descent"
+    return Grid(s, t, Z, label, ("s", "t"), (first, second), "share" if losses.is_share(name) else "log")
 
 
 def read_gradient(surface: PlaneSurface, grid: Grid) -> np.ndarray:
@@ -88,9 +86,9 @@ def condition_number(hessian: np.ndarray) -> np.ndarray:
 def values_of(surface: PlaneSurface, name: str, grid: tuple[int, ...]) -> np.ndarray:
     values = getattr(surface, name, None)
     if values is None:
-        held = [other for other in QUANTITIES if getattr(surface, other, None) is not None]
+        held = [other for other in losses.quantities() if getattr(surface, other, None) is not None]
         raise ValueError(f"surface has no {name}, only {held}; accepted: a surface whose quantities include {name!r}")
-    array, shape = finite_array(f"surface.{name}", values), (*LEADING.get(name, ()), *grid)
+    array, shape = finite_array(f"surface.{name}", values), (*losses.lead_of(name), *grid)
     if array.shape != shape:
         raise ValueError(f"surface.{name} has shape {array.shape}; accepted: {shape}")
     return array

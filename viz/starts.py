@@ -16,7 +16,7 @@ from viz.colors import make_legible
 from viz.furniture import add_colorbar, add_legend
 from viz.inputs import Starts, read_starts, scalar
 from viz.layout import YieldingLayout, scaled
-from viz.losses import name_of
+from viz.losses import title_of
 from viz.words import shown
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def plot_starts(study: Study, *, marks: dict[str, tuple[float, float]] | None = 
         keep_labels_clear(ax)
         share = np.mean(starts.succeeded[cost])
         ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
-        ax.set_title(shown(f"{name_of(cost)}: accuracy 1 from {rounded_percent(share)} of the starts"))
+        ax.set_title(shown(f"{title_of(cost)}: accuracy 1 from {rounded_percent(share)} of the starts"))
         make_legible(ax)
     next(iter(axes.values())).set_ylabel("bias b at the start")
     label = f"steps until every sample is right (of {starts.total_steps:,}; 0 drawn as 1)"

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from mpl_toolkits.mplot3d import Axes3D
 
+from viz import losses
 from viz.colors import LINE, inside, make_legible, visible
 from viz.fill import CMAP, draw_cells, draw_contours, draw_streams, log_levels
 from viz.furniture import add_legend, add_note, drawing
@@ -26,7 +27,7 @@ from viz.inputs import (
     read_surface,
 )
 from viz.layout import new_figure, points, root_figure
-from viz.plane import QUANTITIES, read_gradient, read_plane_surface, read_projection
+from viz.plane import read_gradient, read_plane_surface, read_projection
 from viz.words import coordinate, shown
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     from viz.results import History, LossSurface, PlaneSurface
 
-HEIGHTS = ("loss", "mse", "accuracy")
 SURFACE_LINES, WIREFRAME_LINES = 80, 40  # along each axis; chosen by eye: more look the same and take longer
 ARROWS = 8  # on a straight path; chosen by eye
 SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
@@ -118,7 +118,7 @@ def plot_surface(
     smaller than 2 x 2, a negative loss, values that aren't finite, shapes that disagree, more than one weight, or a
     quantity that isn't there.
     """
-    grid = read_grid(surface, quantity, HEIGHTS)
+    grid = read_grid(surface, quantity, losses.heights())
     if history is not None and is_plane(surface):
         raise ValueError(
             "history is given with a plane's surface; accepted: None, as plot_contour draws its projection"
@@ -161,7 +161,7 @@ def plot_contour(
     Returns `ContourPlot`. Raises what `plot_surface` raises, TypeError if `ax` isn't a 2-D Axes, and ValueError if
     `window` isn't two increasing pairs.
     """
-    grid = read_grid(surface, quantity, QUANTITIES)
+    grid = read_grid(surface, quantity, losses.quantities())
     gradient = read_gradient(surface, grid) if quantity == "gradient" and is_plane(surface) else None
     lowest = lowest_of(surface, grid, quantity)
     path, notes = None, []
@@ -236,7 +236,7 @@ def lowest_of(surface: LossSurface | PlaneSurface, grid: Grid, quantity: str) ->
     """Where the loss or the squared error is lowest on the grid; None for other quantities."""
     if not is_plane(surface):
         return read_minimum(surface)
-    if quantity in ("accuracy", "hessian"):
+    if quantity == "hessian" or losses.is_share(quantity):
         return None
     return lowest_point(grid.s, grid.t, grid.Z)
 

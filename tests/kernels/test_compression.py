@@ -6,9 +6,9 @@ from numpy.polynomial import chebyshev
 
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.samples import ArraySamples, summary_of
-from kernels.quantities import Asked
 from kernels.mathematics import compression
 from kernels.numba_cpu.grid import moments
+from kernels.quantities import Asked
 from tests.oracle import assert_surface_close
 from tests.problems import make_features, make_labels
 

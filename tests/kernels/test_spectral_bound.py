@@ -6,8 +6,8 @@ import pytest
 
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.samples import ArraySamples, groups_of, summary_of
-from kernels.quantities import Asked
 from kernels.mathematics import compression, planning, spectral
+from kernels.quantities import Asked
 from tests.oracle import loss_at
 
 SETS = (("loss",), ("mse",), ("gradient",), ("hessian",), ("loss", "mse"), ("gradient", "hessian", "loss"))
