@@ -54,9 +54,9 @@ def of_members(info, in_dims, X, weight, bias, y, sample_weight, pos_weight):
     shapes = w.shape[1:], b.shape[1:]
     labels, share = shared(X, *(None if value is None else value.reshape(len(value), -1) for value in samples))
     z = product(X, w.reshape(len(w), -1, 1))[..., 0] + b.reshape(len(b), 1)
-    slopes = reference.weighed(reference.residual(z, labels), share)
+    slopes = reference.weighed(reference.slope(z, labels), share)
     slopes = torch.where((labels >= 0) & (labels <= 1), slopes, torch.nan)
-    losses = reference.weighed(reference.cross_entropy(z, labels), share).sum(1)
+    losses = reference.weighed(reference.value(z, labels), share).sum(1)
     gradients = product(slopes[:, None], X), slopes.sum(1)
     gradients = (value.reshape(-1, *shape) for value, shape in zip(gradients, shapes, strict=True))
     return tuple(value.expand(info.batch_size, *value.shape[1:]) for value in (losses, *gradients)), (0, 0, 0)
@@ -148,11 +148,11 @@ class Gradient(torch.autograd.Function):
 
 def hessian_product(X, weight, bias, y, sample_weight, pos_weight, by_weight, by_bias):
     """The Hessian times a vector, whose parts may be None, in the shapes of weight and bias."""
-    _, share = shared(X, *(None if value is None else value.reshape(-1) for value in (y, sample_weight, pos_weight)))
+    labels, share = shared(X, *(None if v is None else v.reshape(-1) for v in (y, sample_weight, pos_weight)))
     along = 0.0 if by_weight is None else product(X, by_weight.reshape(-1))
     along = along if by_bias is None else along + by_bias
     z = product(X, weight.reshape(-1)) + bias
-    slopes = reference.weighed(reference.curvature(z) * along, share)
+    slopes = reference.weighed(reference.curvature(z, labels) * along, share)
     return product(slopes, X).reshape(weight.shape), slopes.sum().reshape(bias.shape)
 
 

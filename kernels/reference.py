@@ -1,8 +1,8 @@
 """Every kernel in eager PyTorch: the shortest correct form, never optimised. Start reading here.
 
 A sample with features x and label y in [0, 1] has the logit z = w.x + b and is of class 1 with probability
-p = sigmoid(z). The loss is the mean binary cross-entropy, -(y log p + (1 - y) log(1 - p)). The functions below evaluate
-it with its derivatives over a grid of parameters, and train by it.
+p = sigmoid(z). A loss is a mean over the samples, of the row of `kernels.losses` that has its name: "bce", "mse" or
+"focal". The functions below evaluate it with its derivatives over a grid of parameters, and train by it.
 
 Arguments are tensors on one device, already checked. Surfaces are evaluated in float64 and rounded once to the dtype
 of the data; training computes in the dtype that its arguments share.
@@ -14,37 +14,42 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
+from kernels.losses import LOSSES, Parts
 from kernels.results import Ensemble, LogitPlane, LossGrad, Run
 
-# With 1 - p = sigmoid(-z) small values keep their digits; log(1 - p), p - y and softplus(z) - y z would cancel.
+
+def parts_of(z, y):
+    """What losses are made of. With 1 - p = sigmoid(-z) small values keep their digits; 1 - p itself would cancel."""
+    m, smoothing = torch.where(y > 0.5, z, -z), torch.minimum(y, 1 - y)
+    tilt = torch.where(smoothing > 0, smoothing * m, 0.0)
+    return Parts(m, -logsigmoid(m), torch.sigmoid(-m), torch.sigmoid(m), smoothing, tilt)
 
 
-def cross_entropy(z, y, pos_weight=1.0):
-    """-(pos_weight y log p + (1 - y) log(1 - p)) per sample, from the logit z."""
-    return -(pos_weight * y * logsigmoid(z) + (1 - y) * logsigmoid(-z))
+def class_sign(y):
+    """dm/dz: 1 for class 1, -1 for class 0."""
+    return torch.where(y > 0.5, 1.0, -1.0).to(y.dtype)
 
 
-def residual(z, y, pos_weight=1.0):
-    """The derivative of the cross-entropy with respect to z: p - y without a weight of the positive class."""
-    return (1 - y) * torch.sigmoid(z) - pos_weight * y * torch.sigmoid(-z)
+def value(z, y, loss="bce", pos_weight=None):
+    """The loss L of each sample, from logits and labels."""
+    return weigh_positive(lambda y: LOSSES[loss].value(parts_of(z, y)), y, pos_weight)
 
 
-def curvature(z):
-    """p (1 - p), the derivative of p and the second derivative of the cross-entropy."""
-    return torch.sigmoid(z) * torch.sigmoid(-z)
+def slope(z, y, loss="bce", pos_weight=None):
+    """dL/dz"""
+    return weigh_positive(lambda y: class_sign(y) * LOSSES[loss].slope(parts_of(z, y)), y, pos_weight)
 
 
-def squared_error(z, y):
-    """(p - y)^2 per sample."""
-    return residual(z, y) ** 2
+def curvature(z, y, loss="bce", pos_weight=None):
+    """d^2 L/dz^2"""
+    return weigh_positive(lambda y: LOSSES[loss].curvature(parts_of(z, y)), y, pos_weight)
 
 
-def squared_error_slope(z, y):
-    """2 (p - y) p (1 - p), the derivative of the squared error with respect to z."""
-    return 2 * residual(z, y) * curvature(z)
-
-
-COSTS = {"bce": (cross_entropy, residual), "mse": (squared_error, squared_error_slope)}
+def weigh_positive(of_labels, y, pos_weight):
+    """of_labels(y); with a weight of the positive class (1 - y) of_labels(0) + pos_weight y of_labels(1)."""
+    if pos_weight is None:
+        return of_labels(y)
+    return weighed(of_labels(torch.zeros_like(y)), 1 - y) + weighed(of_labels(torch.ones_like(y)), pos_weight * y)
 
 
 def mean(values, weight=None, total=None):
@@ -66,13 +71,13 @@ def weighed(values, weight):
     return torch.where(weight == 0, 0.0, weight * values)
 
 
-def loss_surface(x, y, w, b):
+def loss_surface(x, y, w, b, loss="bce"):
     """Loss of the one-feature model z = w x + b over the grid, (nb, nw); x, y (n,), axes w (nw,), b (nb,) float64.
 
     Takes a row of the grid at a time: nw * n logits.
     """
     wx, labels = w[:, None] * x.double(), y.double()
-    return torch.stack([mean(cross_entropy(wx + b_j, labels)) for b_j in b]).to(x.dtype)
+    return torch.stack([mean(value(wx + b_j, labels, loss)) for b_j in b]).to(x.dtype)
 
 
 def lab_loss_surface(x, y, w, b):
@@ -98,7 +103,7 @@ def logit_plane(X, center, s_direction, t_direction):
     return LogitPlane(logits(center), logits(s_direction), logits(t_direction))
 
 
-def surface_on_plane(plane, y, s, t, *, quantities=("loss",), sample_weight=None, pos_weight=1.0):
+def surface_on_plane(plane, y, s, t, *, quantities=("loss",), loss="bce", sample_weight=None, pos_weight=None):
     """{quantity: (nt, ns)}; of the loss, gradient (2, nt, ns) in s, t and hessian (3, nt, ns) in ss, st, tt.
 
     Fields of plane and y (n,), axes s (ns,), t (nt,) float64. The predicted class is z > 0, the true one y > 0.5.
@@ -108,30 +113,46 @@ def surface_on_plane(plane, y, s, t, *, quantities=("loss",), sample_weight=None
     labels = y.double()
     weight = torch.ones_like(labels) if sample_weight is None else sample_weight.double()
     share = weight / weight.sum()  # a sum of values that it makes small doesn't overflow
+    of_loss = {"loss": loss, "pos_weight": pos_weight}
 
     def total(values, *slopes):
         return math.prod(slopes, start=share * values).sum(-1)
 
+    def correct(z):
+        return ((z > 0) == (labels > 0.5)).double()
+
+    def gradient(z):
+        slopes = slope(z, labels, **of_loss)
+        return torch.stack([total(slopes, v) for v in (q, r)])
+
+    def hessian(z):
+        curvatures = curvature(z, labels, **of_loss)
+        return torch.stack([total(curvatures, *v) for v in ((q, q), (q, r), (r, r))])
+
     evaluate = {
-        "loss": lambda z: total(cross_entropy(z, labels, pos_weight)),
-        "mse": lambda z: total(squared_error(z, labels)),
-        "accuracy": lambda z: mean(((z > 0) == (labels > 0.5)).double(), weight),
-        "gradient": lambda z: torch.stack([total(residual(z, labels, pos_weight), v) for v in (q, r)]),
-        "hessian": lambda z: torch.stack(
-            [total((1 - labels + pos_weight * labels) * curvature(z), *slopes) for slopes in ((q, q), (q, r), (r, r))]
-        ),
+        "loss": lambda z: total(value(z, labels, **of_loss)),
+        "mse": lambda z: total(value(z, labels, "mse")),
+        "accuracy": lambda z: mean(correct(z), weight),
+        "balanced_accuracy": lambda z: mean(correct(z), balanced(weight, labels > 0.5)),
+        "gradient": gradient,
+        "hessian": hessian,
     }
     along_s = offset + s[:, None] * q
     rows = {name: [evaluate[name](along_s + t_j * r) for t_j in t] for name in quantities}
     return {name: torch.stack(row, dim=-2).to(plane.offset.dtype) for name, row in rows.items()}
 
 
-def loss_grad(X, y, w, b, cost="bce", sample_weight=None, total=None):
-    """Mean cost and its gradient by the chain rule, dz/dw = x and dz/db = 1; X (n, d), y (n,), w (d,), b (1,)."""
-    value, slope = COSTS[cost]
+def balanced(weight, in_class_1):
+    """Weights (n,) whose sum over each class is 1, or 0 where that of `weight` is."""
+    of_class = torch.where(in_class_1, weight[in_class_1].sum(), weight[~in_class_1].sum())
+    return torch.where(weight > 0, weight / of_class, 0.0)
+
+
+def loss_grad(X, y, w, b, loss="bce", sample_weight=None, total=None):
+    """Mean loss and its gradient by the chain rule, dz/dw = x and dz/db = 1; X (n, d), y (n,), w (d,), b (1,)."""
     z = X @ w + b
-    costs, dz = (parts_of_mean(values, sample_weight, total) for values in (value(z, y), slope(z, y)))
-    return LossGrad(costs.sum(), (dz * X.T).sum(-1), dz.sum())
+    losses, dz = (parts_of_mean(of(z, y, loss), sample_weight, total) for of in (value, slope))
+    return LossGrad(losses.sum(), (dz * X.T).sum(-1), dz.sum())
 
 
 def bce_loss_grad(X, y, w, b, *, sample_weight=None):
@@ -195,10 +216,10 @@ def sgd_run_(
         batch_loss, grad_w, grad_b = loss_grad(X[rows], y[rows], w, b, loss, weight, len(rows))
         gradient = torch.cat([grad_w, grad_b[None]])
         velocity = (momentum * velocity + gradient + weight_decay * theta) * moving
-        moved = theta - lr * velocity
-        if not (batch_loss.isfinite() and moved.isfinite().all()):
+        new_theta = theta - lr * velocity
+        if not (batch_loss.isfinite() and new_theta.isfinite().all()):
             raise FloatingPointError(f"the loss, w or b is no longer finite at step {step} of {steps} with lr={lr}")
-        theta = moved
+        theta = new_theta
         w.copy_(theta[:-1])
         b.copy_(theta[-1:])
         if history and step % history == 0:
@@ -214,7 +235,6 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_wei
     sample was classified correctly. A run that diverges goes on as NaN. Classes, and the final loss, come from logits
     in float64: k * n of them after every step. Weights are those of the losses alone.
     """
-    value, slope = COSTS[loss]
     w, b, members = w0.clone(), b0.clone(), list(history_of)
     total = epochs * -(-len(y) // batch_size)
     history = Run(w.new_empty(len(members), total, w.shape[1]), *w.new_empty(2, len(members), total))
@@ -229,8 +249,8 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_wei
     steps = torch.where(correct().all(-1), 0, -1)
     for step, rows in enumerate(minibatches(len(y), batch_size, epochs), start=1):
         z = w @ X[rows].T + b[:, None]
-        dz = weighed(slope(z, y[rows]), weight[rows])
-        losses = mean(weighed(value(z, y[rows]), weight[rows]))
+        dz = weighed(slope(z, y[rows], loss), weight[rows])
+        losses = mean(weighed(value(z, y[rows], loss), weight[rows]))
         w -= lr * (dz @ X[rows] / len(rows))
         b -= lr * mean(dz)
         diverged = ~(w.isfinite().all(-1) & b.isfinite() & losses.isfinite())
@@ -239,7 +259,7 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_wei
         history.w[:, step - 1], history.b[:, step - 1] = w[members], b[members]
         history.loss[:, step - 1] = losses[members]
 
-    final_loss, accuracy = mean(weighed(value(logits(), y.double()), weight.double())), mean(correct().double())
+    final_loss, accuracy = mean(weighed(value(logits(), y.double(), loss), weight.double())), mean(correct().double())
     accuracy[b.isnan()], steps[b.isnan()] = torch.nan, -1
     return Ensemble(w, b, final_loss.to(w.dtype), accuracy.to(w.dtype), steps, history)
 
@@ -248,5 +268,5 @@ def linear_bce(X, weight, bias, y, *, sample_weight=None, pos_weight=None):
     """Differentiable loss of z = X weight + bias; weight (d,) or (1, d), bias () or (1,), y and sample_weight (n,) or
     (n, 1). The sum of the weighted losses is divided by n; pos_weight is the weight of their positive part."""
     z, y = X @ weight.reshape(-1) + bias, y.reshape(-1)
-    losses = cross_entropy(z, y, 1.0 if pos_weight is None else pos_weight)
+    losses = value(z, y, "bce", pos_weight)
     return mean(losses, None if sample_weight is None else sample_weight.reshape(-1), len(y))

@@ -14,6 +14,7 @@ MPMATH_SAMPLES = 100  # above it, `value_at` sums float64 terms
 UNIT_ROUNDOFF = 2.0**-53
 
 QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
+COUNTED = ("accuracy", "balanced_accuracy")
 LEADING_SHAPE = {"gradient": (2,), "hessian": (3,)}
 
 
@@ -22,15 +23,16 @@ def one_feature_plane(x):
     return np.zeros_like(x), x, np.ones_like(x)
 
 
-def value_at(plane, y, s, t, quantity="loss", weights=None):
-    """The quantity at (s, t): a float, or an array (2,), (3,) for gradient, hessian.
+def value_at(plane, y, s, t, quantity="loss", weights=None, loss="bce"):
+    """The quantity at (s, t), of the loss: a float, or an array (2,), (3,) for gradient, hessian.
 
     Its error is below 1e-15 mean(|terms|): relative 1e-15 for loss, mse and the diagonal of the hessian.
     """
-    if quantity == "accuracy":
-        return accuracy_at(plane, y, s, t, weights)
+    if quantity in COUNTED:
+        of_classes = accuracy_at if quantity == "accuracy" else balanced_accuracy_at
+        return of_classes(plane, y, s, t, weights)
     by = by_mpmath if len(y) <= MPMATH_SAMPLES else by_fsum
-    values = by(plane, y, s, t, quantity, weights)
+    values = by(plane, y, s, t, quantity, weights, loss)
     return values if quantity in LEADING_SHAPE else float(values[0])
 
 
@@ -41,18 +43,64 @@ def loss_at(plane, y, s, t, weights=None):
 
 def accuracy_at(plane, y, s, t, weights=None):
     """Share classified correctly by the contract: (p + s q) + t r > 0 in float64, in this order, equals y > 0.5."""
-    p, q, r = (np.asarray(v, np.float64) for v in plane)
-    correct = ((p + s * q) + t * r > 0) == (np.asarray(y) > 0.5)
+    correct = correct_at(plane, y, s, t)
     if weights is None:
         return int(correct.sum()) / len(correct)
     weights = np.asarray(weights, np.float64)
     return math.fsum(weights[correct]) / math.fsum(weights)
 
 
+def balanced_accuracy_at(plane, y, s, t, weights=None):
+    """Mean of the shares of each class classified correctly, of the classes that have any weight."""
+    correct, in_class_1 = correct_at(plane, y, s, t), np.asarray(y) > 0.5
+    weights = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
+    sums = [(math.fsum(weights[own & correct]), math.fsum(weights[own])) for own in (in_class_1, ~in_class_1)]
+    shares = [right / total for right, total in sums if total > 0]
+    return math.fsum(shares) / len(shares)
+
+
+def correct_at(plane, y, s, t):
+    p, q, r = (np.asarray(v, np.float64) for v in plane)
+    return ((p + s * q) + t * r > 0) == (np.asarray(y) > 0.5)
+
+
+# The losses of a sample, from its label and p = sigma(z), q = 1 - p and their logarithms, arrays or mpmath's numbers
+
+
+def derivatives(loss, y, p, q, log_p, log_q):
+    """[L, dL/dz, d^2 L/dz^2, d^3 L/dz^3]"""
+    pq = p * q
+    if loss == "bce":
+        return [-y * log_p - (1 - y) * log_q, (1 - y) * p - y * q, pq, pq * (q - p)]
+    if loss == "mse":
+        error = (1 - y) * p - y * q  # p - y
+        second = 2 * pq * (pq + error * (q - p))
+        third = 6 * pq**2 * (q - p) + 2 * error * pq * ((q - p) ** 2 - 2 * pq)
+        return [error**2, 2 * error * pq, second, third]
+    of_classes = zip(focal_of_class_1(q, p, log_q), focal_of_class_1(p, q, log_p), (1, -1, 1, -1), strict=True)
+    return [sign * (1 - y) * of_0 + y * of_1 for of_0, of_1, sign in of_classes]
+
+
+def focal_of_class_1(p, q, log_p):
+    """-(1 - p)^2 log p and its derivatives: Lin et al., eq. 4 and appendix B."""
+    second = (2 - 6 * p) * log_p + 5 * q
+    return [
+        -(q**2) * log_p,
+        q**2 * (2 * p * log_p - q),
+        p * q**2 * second,
+        p * q**2 * ((q - 2 * p) * second + q * (2 - 11 * p - 6 * p * log_p)),
+    ]
+
+
+def exponent(loss):
+    """k where a loss, and its derivatives, fall as e^-km in the margin m: an error of m counts so many times."""
+    return {"bce": 1, "mse": 2, "focal": 3}[loss]
+
+
 # Truth for few samples: every operation in BITS bits
 
 
-def by_mpmath(plane, y, s, t, quantity, weights=None):
+def by_mpmath(plane, y, s, t, quantity, weights=None, loss="bce"):
     """Components of the quantity as float64, each correct to its last digit or nearly."""
     weights = np.ones(len(y)) if weights is None else weights
     with mpmath.workprec(BITS):
@@ -60,53 +108,64 @@ def by_mpmath(plane, y, s, t, quantity, weights=None):
         sums, total = [mpmath.mpf(0)] * math.prod(LEADING_SHAPE.get(quantity, (1,))), mpmath.mpf(0)
         for sample in zip(*plane, y, weights, strict=True):
             p, q, r, label, weight = (mpmath.mpf(float(v)) for v in sample)
-            terms = mpmath_terms(p + s * q + t * r, label, q, r, quantity)
+            terms = mpmath_terms(p + s * q + t * r, label, q, r, quantity, loss)
             sums = [a + weight * term for a, term in zip(sums, terms, strict=True)]
             total += weight
         return np.array([float(a / total) for a in sums])
 
 
-def mpmath_terms(z, y, q, r, quantity):
+def mpmath_terms(z, y, q, r, quantity, loss="bce"):
     """One sample's share in each component of the quantity."""
+    value, slope, curvature, _ = mpmath_derivatives("mse" if quantity == "mse" else loss, z, y)
+    if quantity in ("loss", "mse"):
+        return [value]
+    return [slope * v for v in (q, r)] if quantity == "gradient" else [curvature * v for v in (q * q, q * r, r * r)]
+
+
+def mpmath_derivatives(loss, z, y):
     small = mpmath.exp(-abs(z))
-    if quantity == "loss":
-        log1p = mpmath.log1p(small)
-        return [y * (max(-z, 0) + log1p) + (1 - y) * (max(z, 0) + log1p)]
-    one, other = 1 / (1 + small), small / (1 + small)
-    p, not_p = (one, other) if z >= 0 else (other, one)
-    residual = (1 - y) * p - y * not_p
-    if quantity == "mse":
-        return [residual**2]
-    if quantity == "gradient":
-        return [residual * q, residual * r]
-    return [p * not_p * v for v in (q * q, q * r, r * r)]
+    log1p = mpmath.log1p(small)
+    of_p = 1 / (1 + small), small / (1 + small), -log1p, -abs(z) - log1p
+    p, q, log_p, log_q = of_p if z >= 0 else (of_p[1], of_p[0], of_p[3], of_p[2])
+    return derivatives(loss, y, p, q, log_p, log_q)
 
 
 # Truth for many samples: float64 terms of logits with their rounding errors, summed without any
 
 
-def by_fsum(plane, y, s, t, quantity, weights=None):
+def by_fsum(plane, y, s, t, quantity, weights=None, loss="bce"):
     """Components of the quantity; error below 1e-15 of the mean of |terms|, from numpy's exp and log1p (few ulp)."""
     p, q, r = (np.asarray(v, np.float64) for v in plane)
     y = np.asarray(y, np.float64)
     weights = np.ones(len(y)) if weights is None else np.asarray(weights, np.float64)
-    terms = float64_terms(*exact_logits(p, q, r, float(s), float(t)), y, q, r, quantity)
+    terms = float64_terms(*exact_logits(p, q, r, float(s), float(t)), y, q, r, quantity, loss)
     total = math.fsum(weights)
     return np.array([math.fsum(weights * term) / total for term in terms])
 
 
-def float64_terms(z, dz, y, q, r, quantity):
+def float64_terms(z, dz, y, q, r, quantity, loss="bce"):
     """Each sample's share in each component at the logit z + dz, to first order in dz, the rounding error of z."""
-    p, not_p = sigmoid(z), sigmoid(-z)
-    residual = (1 - y) * p - y * not_p
-    slope = p * not_p
-    if quantity == "loss":
-        return [y * softplus(-z) + (1 - y) * softplus(z) + residual * dz]
-    if quantity == "mse":
-        return [residual**2 + 2 * residual * slope * dz]
+    value, slope, curvature, third = float64_derivatives("mse" if quantity == "mse" else loss, z, y)
+    if quantity in ("loss", "mse"):
+        return [value + slope * dz]
     if quantity == "gradient":
-        return [(residual + slope * dz) * v for v in (q, r)]
-    return [slope * (1 + (not_p - p) * dz) * v for v in (q * q, q * r, r * r)]
+        return [(slope + curvature * dz) * v for v in (q, r)]
+    return [(curvature + third * dz) * v for v in (q * q, q * r, r * r)]
+
+
+def float64_derivatives(loss, z, y):
+    return derivatives(loss, y, sigmoid(z), sigmoid(-z), -softplus(-z), -softplus(z))
+
+
+def size_of_curvature(loss, z, y):
+    """What d^2 L/dz^2 is the sum of, each without its sign: where they cancel, errors are of their size."""
+    p, q = sigmoid(z), sigmoid(-z)
+    if loss == "bce":
+        return p * q
+    if loss == "mse":
+        return 2 * p * q * (p * q + np.abs((1 - y) * p - y * q))
+    of_1, of_0 = p * q**2 * (6 * softplus(-z) + 5 * q), q * p**2 * (6 * softplus(z) + 5 * p)
+    return y * of_1 + (1 - y) * of_0
 
 
 def exact_logits(p, q, r, s, t):
@@ -159,21 +218,27 @@ def logit_bound(plane, s, t):
     return p + abs(s) * q + abs(t) * r
 
 
-def direct_tolerance(plane, y, s, t, quantity="loss", weights=None):
+def direct_tolerance(plane, y, s, t, quantity="loss", weights=None, loss="bce"):
     """Absolute error that direct evaluation may have at (s, t), as a float or (2,), (3,).
 
-    Labels 0 and 1: 1e-12 + 4 u C of mean(|terms|), twice the C for mse, a square. Soft labels or weights: a mean of
-    1e-14 (1 + |p| + |s q| + |t r|), times the derivatives of z for gradient and hessian. Accuracy: its rounding.
+    Labels 0 and 1: 1e-12 + 4 u C of mean(|terms|), times C the `exponent` of the loss. Soft labels or weights: a mean
+    of 1e-14 (1 + |p| + |s q| + |t r|), times the derivatives of z for gradient and hessian. What is counted: its
+    rounding.
     """
-    q, r = (np.abs(np.asarray(v, np.float64)) for v in plane[1:])
+    p, q, r = (np.asarray(v, np.float64) for v in plane)
     y = np.asarray(y, np.float64)
-    bound = logit_bound(plane, s, t)
+    bound, loss = logit_bound(plane, s, t), "mse" if quantity == "mse" else loss
     factors = {"gradient": [q, r], "hessian": [q * q, q * r, r * r]}.get(quantity, [np.ones_like(q)])
-    if quantity == "accuracy":
-        allowed = [2 * UNIT_ROUNDOFF if weights is None else 1e-14]
+    factors = [np.abs(factor) for factor in factors]
+    if quantity in COUNTED:
+        allowed = [2 * UNIT_ROUNDOFF if weights is None and quantity == "accuracy" else 1e-14]
     elif weights is None and np.isin(y, (0, 1)).all():
-        relative = 1e-12 + 4 * UNIT_ROUNDOFF * bound.max() * (2 if quantity == "mse" else 1)
-        terms = float64_terms(*exact_logits(*(np.asarray(v, np.float64) for v in plane), s, t), y, q, r, quantity)
+        relative = 1e-12 + 4 * UNIT_ROUNDOFF * bound.max() * exponent(loss)
+        z, dz = exact_logits(p, q, r, s, t)
+        if quantity == "hessian":
+            terms = [size_of_curvature(loss, z, y) * factor for factor in factors]
+        else:
+            terms = float64_terms(z, dz, y, q, r, quantity, loss)
         allowed = [
             relative * np.abs(term).mean() + 1e-307 * max(1.0, factor.max())
             for term, factor in zip(terms, factors, strict=True)
@@ -190,7 +255,7 @@ def spectral_tolerance(got, plane, s, t, tol):
 
 
 def assert_surface_close(
-    got, plane, y, s, t, quantity="loss", *, weights=None, cells=64, rng=0, method="direct", tol=1e-12
+    got, plane, y, s, t, quantity="loss", *, weights=None, loss="bce", cells=64, rng=0, method="direct", tol=1e-12
 ):
     """Hold random cells of the array `got` (..., nt, ns) to the contract; returns the worst error / tolerance.
 
@@ -201,9 +266,9 @@ def assert_surface_close(
     chosen = np.random.default_rng(rng).choice(len(t) * len(s), size=min(cells, len(t) * len(s)), replace=False)
     misses, worst = [], 0.0
     for j, i in zip(*np.unravel_index(chosen, (len(t), len(s))), strict=True):
-        want = value_at(plane, y, s[i], t[j], quantity, weights)
-        if method == "direct" or quantity == "accuracy":
-            allowed = direct_tolerance(plane, y, s[i], t[j], quantity, weights)
+        want = value_at(plane, y, s[i], t[j], quantity, weights, loss)
+        if method == "direct" or quantity in COUNTED:
+            allowed = direct_tolerance(plane, y, s[i], t[j], quantity, weights, loss)
         else:
             allowed = spectral_tolerance(got, plane, s, t, tol)
         found = got[..., j, i].astype(np.float64)
@@ -265,13 +330,13 @@ def sgd_path(
 
 
 def cost_and_gradient(X1, y, theta, loss="bce", weight=1.0, pos_weight=None):
-    """Mean of weighted costs, and its gradient (d + 1,), at theta; X1 (n, d + 1) ends with a column of ones."""
-    z, g = X1 @ theta, 1.0 if pos_weight is None else pos_weight
-    if loss == "bce":
-        values, slopes = g * y * softplus(-z) + (1 - y) * softplus(z), (1 - y) * sigmoid(z) - g * y * sigmoid(-z)
+    """Mean of weighted losses, and its gradient (d + 1,), at theta; X1 (n, d + 1) ends with a column of ones."""
+    z = X1 @ theta
+    if pos_weight is not None:  # (1 - y) L_0 + pos_weight y L_1
+        of_0, of_1 = (float64_derivatives(loss, z, label)[:2] for label in (np.zeros(len(y)), np.ones(len(y))))
+        values, slopes = ((1 - y) * zero + pos_weight * y * one for zero, one in zip(of_0, of_1, strict=True))
     else:
-        residual = (1 - y) * sigmoid(z) - y * sigmoid(-z)
-        values, slopes = residual**2, 2 * residual * sigmoid(z) * sigmoid(-z)
+        values, slopes = float64_derivatives(loss, z, y)[:2]
     return (weight * values).mean(), (weight * slopes) @ X1 / len(y)
 
 

@@ -6,9 +6,12 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import balanced_accuracy_score
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from kernels import reference
+from kernels.losses import LOSSES
+from kernels.quantities import QUANTITIES
 from kernels.results import LogitPlane
 from tests import oracle, problems
 
@@ -25,32 +28,89 @@ def lab_tensors():
     return x[:, None], y
 
 
-def assert_surface_close(surfaces, problem, cells=64):
+def assert_surface_close(surfaces, problem, cells=64, loss="bce"):
+    options = {"weights": problem.sample_weight, "loss": loss, "cells": cells, "rng": 1}
     for quantity, got in surfaces.items():
-        oracle.assert_surface_close(
-            got.numpy(), *problem[1:5], quantity, weights=problem.sample_weight, cells=cells, rng=1
-        )
+        oracle.assert_surface_close(got.numpy(), *problem[1:5], quantity, **options)
 
 
 # Surfaces
 
 
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
-def test_surface_quantities(problem):
+def test_surface_quantities(problem, loss):
     plane, (y, s, t) = LogitPlane(*tensors(*problem.plane)), tensors(problem.y, problem.s, problem.t)
     weight = None if problem.sample_weight is None else tensors(problem.sample_weight)[0]
-    surfaces = reference.surface_on_plane(plane, y, s, t, quantities=oracle.QUANTITIES, sample_weight=weight)
-    assert tuple(surfaces) == oracle.QUANTITIES
+    options = {"quantities": tuple(QUANTITIES), "loss": loss, "sample_weight": weight}
+    surfaces = reference.surface_on_plane(plane, y, s, t, **options)
+    assert tuple(surfaces) == tuple(QUANTITIES)
     assert {got.dtype for got in surfaces.values()} == {y.dtype}
-    assert_surface_close(surfaces, problem, cells=5)
+    assert_surface_close(surfaces, problem, cells=5, loss=loss)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("problem", PROBLEMS[::2], ids=lambda problem: problem.name)
-def test_loss_surface(problem):
+def test_loss_surface(problem, loss):
     x, y, w, b = tensors(problem.plane[1], problem.y, problem.s, problem.t)
-    got = reference.loss_surface(x, y, w, b)
+    got = reference.loss_surface(x, y, w, b, loss)
     assert got.dtype == x.dtype
-    assert_surface_close({"loss": got}, problem, cells=8)
+    assert_surface_close({"loss": got}, problem, cells=8, loss=loss)
+
+
+@pytest.mark.parametrize("loss", [name for name, row in LOSSES.items() if row.linear_in_label])
+def test_the_positive_class_has_a_weight_of_its_own(loss):
+    """Of loss, gradient and Hessian; the sum is divided by that of the sample weights all the same."""
+    problem, pos_weight = problems.plane(30, 2.0, labels="soft"), 2.5
+    p, q, r = problem.plane
+    y, s, t, weight = tensors(problem.y, problem.s, problem.t, np.linspace(0, 1, 30))
+    names = ("loss", "gradient", "hessian", "accuracy", "balanced_accuracy", "mse")
+    options = {"quantities": names, "loss": loss}
+    got, plain = (
+        reference.surface_on_plane(LogitPlane(*tensors(p, q, r)), y, s, t, **options, sample_weight=weight, **own)
+        for own in ({"pos_weight": pos_weight}, {})
+    )
+    for name in names[3:]:
+        assert torch.equal(got[name], plain[name])
+    z = p + s[2].item() * q + t[1].item() * r
+    of_0, of_1 = (oracle.float64_derivatives(loss, z, label)[:3] for label in (np.zeros(30), np.ones(30)))
+    y, weight = problem.y, weight.numpy() / weight.sum().item()
+    value, slope, curvature = (
+        weight * ((1 - y) * zero + pos_weight * y * one) for zero, one in zip(of_0, of_1, strict=True)
+    )
+    wanted = value.sum(), (slope @ q, slope @ r), (curvature @ (q * q), curvature @ (q * r), curvature @ (r * r))
+    for name, want in zip(names, wanted, strict=False):
+        np.testing.assert_allclose(got[name][..., 1, 2], want, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("labels", ["noisy", "ones", "zeros"])
+def test_balanced_accuracy_is_that_of_scikit_learn(labels, weighted):
+    problem = problems.plane(60, 1.0, labels=labels)
+    weight = np.arange(60) % 3.0 if weighted else None
+    tensor = None if weight is None else torch.from_numpy(weight)
+    data = LogitPlane(*tensors(*problem.plane)), *tensors(problem.y, problem.s, problem.t)
+    options = {"quantities": ("balanced_accuracy",), "sample_weight": tensor}
+    got = reference.surface_on_plane(*data, **options)["balanced_accuracy"]
+    p, q, r = problem.plane
+    for j, t in enumerate(problem.t):
+        for i, s in enumerate(problem.s):
+            found, predicted = problem.y > 0.5, (p + s * q) + t * r > 0
+            if labels == "noisy":
+                want = balanced_accuracy_score(found, predicted, sample_weight=weight)
+            else:
+                want = np.average(found == predicted, weights=weight)
+            assert got[j, i].item() == pytest.approx(want, abs=1e-14)
+
+
+def test_a_class_without_weight_is_none():
+    plane = LogitPlane(*torch.tensor([[-1.0, 2.0, 3.0], [0, 0, 0], [0, 0, 0]], dtype=torch.float64))
+    y, weight = torch.tensor([1.0, 0.0, 0.0]).double(), torch.tensor([0.0, 1.0, 1.0]).double()
+    at = torch.zeros(1, dtype=torch.float64)
+    options = {"quantities": ("balanced_accuracy",), "sample_weight": weight}
+    assert reference.surface_on_plane(plane, y, at, at, **options)["balanced_accuracy"].item() == 0.0
+    plane.offset[1] = -2.0
+    assert reference.surface_on_plane(plane, y, at, at, **options)["balanced_accuracy"].item() == 0.5
 
 
 def test_tiny_losses_keep_their_digits():
@@ -63,7 +123,7 @@ def test_tiny_losses_keep_their_digits():
     for got in (
         reference.loss_surface(one, one, z.double(), zero)[0],
         reference.loss_surface(one, zero, -z.double(), zero)[0],
-        reference.cross_entropy(z.double(), one),
+        reference.value(z.double(), one),
     ):
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-14, atol=0)
 
@@ -221,6 +281,19 @@ def test_sgd_step_is_in_place_and_returns_the_loss_before():
 # Runs
 
 
+def focal_loss(z, y):
+    """The formula as published, by autograd: -alpha_t (1 - p_t)^gamma log p_t, gamma = 2, of each class."""
+    p, log_p, log_q = torch.sigmoid(z), torch.nn.functional.logsigmoid(z), torch.nn.functional.logsigmoid(-z)
+    return -(y * (1 - p) ** 2 * log_p + (1 - y) * p**2 * log_q).mean()
+
+
+TORCH_LOSSES = {
+    "bce": binary_cross_entropy_with_logits,
+    "mse": lambda z, y: mse_loss(torch.sigmoid(z), y),
+    "focal": focal_loss,
+}
+
+
 def torch_sgd(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay):
     """The run by autograd and torch.optim.SGD: parameters (steps, d + 1) and minibatch losses."""
     w, b = (torch.nn.Parameter(v.clone()) for v in (w, b))
@@ -232,10 +305,7 @@ def torch_sgd(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentu
             order = torch.from_numpy(np.random.default_rng([shuffle_seed, epoch]).permutation(len(y)))
         for start in range(0, len(y), batch_size):
             rows = order[start : start + batch_size]
-            z = X[rows] @ w + b
-            value = (
-                binary_cross_entropy_with_logits(z, y[rows]) if loss == "bce" else mse_loss(torch.sigmoid(z), y[rows])
-            )
+            value = TORCH_LOSSES[loss](X[rows] @ w + b, y[rows])
             optimiser.zero_grad()
             value.backward()
             optimiser.step()
@@ -247,7 +317,7 @@ def torch_sgd(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentu
 @pytest.mark.parametrize(
     "options", [{}, {"shuffle_seed": 3}, {"momentum": 0.9, "weight_decay": 0.1, "shuffle_seed": 0}]
 )
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("n", "d", "batch_size"), problems.SGD_SHAPES)
 def test_run_against_torch_and_numpy(n, d, batch_size, loss, options):
     problem = problems.sgd_problem(n, d, soft=n == 20)
@@ -310,7 +380,7 @@ def test_diverging_run_names_the_step_and_keeps_the_last_finite_parameters():
 # Ensembles
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("n", "d", "batch_size"), problems.SGD_SHAPES)
 def test_ensemble_members_are_runs(n, d, batch_size, loss):
     X, y = tensors(*problems.sgd_problem(n, d)[:2])
@@ -336,7 +406,7 @@ def test_ensemble_members_are_runs(n, d, batch_size, loss):
         assert ends.steps[member] == oracle.first_all_correct(X, y, w_path, b_path)
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_diverging_members_stop_nobody(loss):
     x = np.random.default_rng(0).normal(size=(20, 1))
     X, y, w0 = tensors(100 * x, (x[:, 0] > 0) * 1.0, np.linspace(-1, 1, 9)[:, None])
@@ -447,15 +517,16 @@ def test_linear_bce_traps(z, label):
 # The oracle and the problems themselves
 
 
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("quantity", ["loss", "mse", "gradient", "hessian"])
-def test_both_oracles_agree(quantity):
+def test_both_oracles_agree(quantity, loss):
     for problem in PROBLEMS:
         if len(problem.y) > oracle.MPMATH_SAMPLES:
             continue
         data, s, t = problem[1:3], problem.s[0], problem.t[-1]
-        exact = oracle.by_mpmath(*data, s, t, quantity, problem.sample_weight)
-        summed = oracle.by_fsum(*data, s, t, quantity, problem.sample_weight)
-        tolerance = np.asarray(oracle.direct_tolerance(*data, s, t, quantity, problem.sample_weight))
+        exact = oracle.by_mpmath(*data, s, t, quantity, problem.sample_weight, loss)
+        summed = oracle.by_fsum(*data, s, t, quantity, problem.sample_weight, loss)
+        tolerance = np.asarray(oracle.direct_tolerance(*data, s, t, quantity, problem.sample_weight, loss))
         assert np.all(np.abs(exact - summed) <= 0.2 * tolerance), problem.name
 
 
