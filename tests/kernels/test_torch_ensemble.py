@@ -5,11 +5,12 @@ import pytest
 import torch
 
 import kernels
+from kernels.losses import LOSSES
 from tests import problems
 from tests.training import assert_losses_are_watched, assert_members, host
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("d", [1, 3])
 def test_members_are_runs_by_what_is_compiled(d, loss, place):
     """The graphs' functions as they are: quickly, and on the CPU in PyTorch's own kernels."""
@@ -30,7 +31,7 @@ def test_members_are_runs(place, one_graph, monkeypatch):
 
 @pytest.mark.long
 @pytest.mark.parametrize("dtype", problems.DTYPES)
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_members_of_one_feature(loss, dtype, place, one_graph):
     for shape in ((20, 1, 3, 40), (10, 1, 10, 1), (1, 1, 1, 3)):
         assert_members(place, *shape, dtype=dtype, loss=loss)
@@ -41,7 +42,7 @@ def test_members_of_one_feature(loss, dtype, place, one_graph):
 def test_weighted_members_are_weighted_runs(place, one_graph):
     for weights in ({"sample_weight": True}, {"sample_weight": True, "pos_weight": 0.3}):
         for shape in ((53, 2, 5, 5), (20, 1, 3, 7)):
-            for loss in ("bce", "mse"):
+            for loss in LOSSES:
                 assert_members(place, *shape, loss=loss, **weights)
 
 

@@ -6,6 +6,7 @@ import torch
 
 import kernels
 from kernels.arguments import arrays
+from kernels.losses import LOSSES
 from tests import oracle, problems
 from tests.training import assert_run, assert_runs_go_on, host
 
@@ -119,8 +120,8 @@ def test_the_device_is_looked_at_after_few_steps_of_large_batches(place, monkeyp
 
 @pytest.mark.long
 @pytest.mark.parametrize("d", [1, 7])
-@pytest.mark.parametrize("loss", ["bce", "mse"])
-def test_runs_by_either_cost(loss, d, place, one_graph):
+@pytest.mark.parametrize("loss", LOSSES)
+def test_runs_by_any_loss(loss, d, place, one_graph):
     for n, batch_size in ((41, 3), (17, 1), (30, 30)):
         for options in OPTIONS:
             assert_run(place, n, d, batch_size, loss, options)

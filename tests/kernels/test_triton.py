@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import kernels
+from kernels.losses import CODES, LOSSES
 from tests import oracle, problems
 from tests.training import assert_losses_are_watched, assert_members, assert_run, assert_runs_go_on, host
 
@@ -31,7 +32,7 @@ def short_launches(monkeypatch):
     monkeypatch.setattr(triton_update, "VALUES", 60)
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 @pytest.mark.parametrize("shape", [(10, 1, 3, 70), (7, 3, 5, 3)])
 def test_members_are_runs(shape, dtype, loss, card):
@@ -41,7 +42,7 @@ def test_members_are_runs(shape, dtype, loss, card):
 @pytest.mark.parametrize("weights", [{"sample_weight": True, "pos_weight": 0.3}, {"pos_weight": 2.5}])
 @pytest.mark.parametrize("shape", [(10, 1, 3, 5), (7, 3, 5, 3)])
 def test_weighted_members_are_weighted_runs(shape, weights, card):
-    for loss in ("bce", "mse"):
+    for loss in LOSSES:
         assert_members(card, *shape, loss=loss, epochs=2, **weights)
 
 
@@ -108,7 +109,7 @@ def test_divergence_stops_nobody(card):
         assert np.isfinite(got[1]).all()
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("shape", [(20, 1, 3), (17, 9, 1), (30, 30, 30)])
 def test_runs_of_any_size(shape, options, loss, card):
@@ -173,7 +174,9 @@ def test_launches_are_short_whatever_the_batch():
             assert 2**14 < last - first <= triton_update.STEPS
 
 
-@pytest.mark.parametrize("operator", ["sums", "launch", "launch_run", "launch_costs", "add_products", "fill"])
+@pytest.mark.parametrize(
+    "operator", ["loss_and_gradient", "launch", "launch_run", "launch_losses", "add_products", "fill"]
+)
 def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch):
     """Also where an operator is called directly, while another device is the current one."""
     from kernels.torch_cuda.triton import (
@@ -192,7 +195,12 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
         update as triton_update,
     )
 
-    modules = {"sums": one_pass, "launch": triton_update, "add_products": triton_surface, "fill": triton_interpolate}
+    modules = {
+        "loss_and_gradient": one_pass,
+        "launch": triton_update,
+        "add_products": triton_surface,
+        "fill": triton_interpolate,
+    }
     module = modules.get(operator, triton_ensemble)
     happened = []
 
@@ -208,14 +216,12 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
     X, k = torch.zeros(4, 3), torch.zeros(2, 3, 5)
     v, whole = torch.zeros(4, dtype=torch.float64), torch.zeros(5, dtype=torch.int64)
     call = {
-        "sums": lambda: one_pass.sums(X, v, v[:3], v[:1], None),
-        "launch": lambda: triton_update.launch(
-            X, v, v[:0], whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, False
-        ),
+        "loss_and_gradient": lambda: one_pass.loss_and_gradient(X, v, None, v[:3], v[:1]),
+        "launch": lambda: triton_update.launch(X, v, v[:0], whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, 0),
         "launch_run": lambda: triton_ensemble.launch_run(
-            X, v, v[:0], X, v[:2], k, whole, k[:0], v[:0], 2, 0, 2, False, False, False
+            X, v, v[:0], X, v[:2], k, whole, k[:0], v[:0], 2, 0, 2, 0, False, False
         ),
-        "launch_costs": lambda: triton_ensemble.launch_costs(X, v, v[:0], k[0], k[1], 0, 4, False),
+        "launch_losses": lambda: triton_ensemble.launch_losses(X, v, v[:0], k[0], k[1], 0, 4, 0),
         "add_products": lambda: triton_surface.add_products(X[None], torch.zeros(8, 3), torch.zeros(8, 4)),
         "fill": lambda: triton_interpolate.fill(X, X, X.T, 4, whole, whole, True, 0.0),
     }[operator]
@@ -241,7 +247,7 @@ import torch
 from tests import hopper
 from kernels.torch_cuda.triton import update as triton_update
 
-def used(d, batch_size, dtype, squared, shuffled, weighted, offset=0):
+def used(d, batch_size, dtype, loss, shuffled, weighted, offset=0):
     n, dtype = batch_size + 5, getattr(torch, dtype)
     X, y = (torch.empty(size + offset, dtype=dtype)[offset:] for size in (n * d, n))
     weight = torch.empty(weighted * n + offset, dtype=torch.float64)[offset:]
@@ -249,23 +255,24 @@ def used(d, batch_size, dtype, squared, shuffled, weighted, offset=0):
     rates, status, path = theta.new_empty(6), torch.empty(1, dtype=torch.int64), torch.empty(4, d + 2, dtype=dtype)
     state = rates, theta, theta.clone(), status, path.view(-1)[offset * (d + 2) :].view(-1, d + 2)
     with hopper.compiling(triton_update) as found:
-        triton_update.launch(X.view(n, d), y, weight, order, *state, batch_size, 0, 8, 1, squared)
+        triton_update.launch(X.view(n, d), y, weight, order, *state, batch_size, 0, 8, 1, loss)
     return found[0]
 
 for case in {cases}:
     print(json.dumps([case, *used(*case)[1:4]]))
-print(json.dumps(len({{used(9, 3, "float32", False, True, True, offset).ptx for offset in (0, 1)}})))
+print(json.dumps(len({{used(9, 3, "float32", 0, True, True, offset).ptx for offset in (0, 1)}})))
 """
 FEW = [
-    (1, 4096, "float32", False, False, True),
-    (30, 1024, "float32", True, True, False),
-    (1024, 32, "float64", False, False, True),
+    (1, 4096, "float32", CODES["bce"], False, True),
+    (30, 1024, "float32", CODES["mse"], True, False),
+    (1024, 32, "float64", CODES["bce"], False, True),
+    (64, 512, "float64", CODES["focal"], True, True),
 ]
 ALL = [
-    (d, min(2**15 // d, 4096), dtype, squared, shuffled, weighted)
+    (d, min(2**15 // d, 4096), dtype, loss, shuffled, weighted)
     for d in (1, 2, 7, 30, 64, 128, 200, 512, 784, 1000, 1024)
     for dtype in ("float32", "float64")
-    for squared in (False, True)
+    for loss in CODES.values()
     for shuffled in (False, True)
     for weighted in (False, True)
 ]
@@ -291,16 +298,16 @@ import torch
 from tests import hopper
 from kernels.torch_cuda.triton import ensemble as triton_ensemble
 
-def used(d, dtype, squared, keep, weighted):
+def used(d, dtype, loss, keep, weighted):
     dtype, n, k = getattr(torch, dtype), 20, 100
-    rows, distance = torch.empty(n, d + 1, dtype=dtype), torch.empty(n, dtype=dtype)
-    state, reached = torch.empty(2, d + 1, k, dtype=dtype), torch.empty(k, dtype=torch.int64)
+    rows, smoothing = torch.empty(n, d + 1, dtype=dtype), torch.empty(n, dtype=dtype)
+    state, first_correct_step = torch.empty(2, d + 1, k, dtype=dtype), torch.empty(k, dtype=torch.int64)
     path, losses = torch.empty(3 * keep, d + 1, k, dtype=dtype), torch.empty(3 * keep, k, dtype=torch.float64)
-    weight = distance[: weighted * n].clone()
-    run = rows, distance, weight, rows, losses.new_empty(2), state, reached, path, losses
+    weight = smoothing[: weighted * n].clone()
+    run = rows, smoothing, weight, rows, losses.new_empty(2), state, first_correct_step, path, losses
     with hopper.compiling(triton_ensemble) as found:
-        triton_ensemble.launch_run(*run, 3, 0, 3, squared, keep, keep)
-        triton_ensemble.launch_costs(rows, distance, weight, state[0], losses.new_empty(2, k), 0, n, squared)
+        triton_ensemble.launch_run(*run, 3, 0, 3, loss, keep, keep)
+        triton_ensemble.launch_losses(rows, smoothing, weight, state[0], losses.new_empty(2, k), 0, n, loss)
     return found
 
 for case in {cases}:
@@ -308,12 +315,12 @@ for case in {cases}:
         fused = [fma in kernel.ptx for fma in ("fma.rn.f32", "fma.rn.f64")]
         print(json.dumps([case, *kernel[:4], fused]))
 """
-FEW_MEMBERS = [(1, "float32", False, False, False), (3, "float32", False, True, True)]
+FEW_MEMBERS = [(1, "float32", 0, False, False), (3, "float32", 0, True, True), (8, "float32", 2, True, True)]
 ALL_MEMBERS = [
-    (d, dtype, squared, keep, weighted)
+    (d, dtype, loss, keep, weighted)
     for d in (1, 2, 7, 8, 16)
     for dtype in ("float32", "float64")
-    for squared in (False, True)
+    for loss in CODES.values()
     for keep in (False, True)
     for weighted in (False, True)
 ]
@@ -328,8 +335,8 @@ def test_registers_of_members(cases):
     assert done.returncode == 0
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == 2 * len(cases)
-    for (d, dtype, squared, keep, weighted), name, _, stack, shared, fused in found:
-        case = name, d, dtype, squared, keep, weighted
+    for (d, dtype, loss, keep, weighted), name, _, stack, shared, fused in found:
+        case = name, d, dtype, loss, keep, weighted
         most = 48 if (d, dtype, keep) == (16, "float64", True) else 16  # bytes, by Triton 3.9 (3.6: up to 24)
         assert stack <= most, case
         assert shared <= 2**10, case

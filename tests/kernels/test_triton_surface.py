@@ -89,12 +89,12 @@ def test_samples_are_shared_where_tiles_are_few():
 
     for n in (8, 64, 128, 1000, 4096, 2**17):
         for tiles in (1, 3, 100, 1000, 5000):
-            part = body.part_of(n, tiles)
+            part = body.samples_of_part(n, tiles)
             assert part % body.FACTORS == 0
             assert part == n or part >= body.PART
             assert tiles == 5000 or -(-n // part) * tiles <= body.PROGRAMS
-    assert body.part_of(2**17, 5000) == 2**17
-    assert body.part_of(2**17, 1) == 2**17 // body.PROGRAMS
+    assert body.samples_of_part(2**17, 5000) == 2**17
+    assert body.samples_of_part(2**17, 1) == 2**17 // body.PROGRAMS
 
 
 @pytest.mark.parametrize("floor", [0.0, -math.inf])

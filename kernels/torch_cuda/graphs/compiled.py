@@ -41,8 +41,8 @@ WHOLE_SUMS = {"split_reductions": False}
 SUGGESTIONS = "hint_override" in inspect.signature(torch._dynamo.mark_dynamic).parameters  # not before torch 2.9
 
 
-def kernel(function, options=OPTIONS, likely=()):
-    """`function` of tensors, compiled at its first call for their dtypes and device, and for any sizes above 1.
+def compile_dynamic(function, options=OPTIONS, likely=()):
+    """A kernel: `function` of tensors, compiled at its first call for their dtypes and device, for any sizes above 1.
 
     `likely` are shapes of the tensors, or of the first of them, by which blocks and the parts of sums are chosen for a
     card; None is a size that is always the same. Without them the sizes of the first call choose, for all others.
@@ -115,19 +115,19 @@ def span_of(tensor):
     return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
 
 
-def inlined(function, likely=()):
+def compile_fused(function, likely=()):
     """A kernel without arrays that it doesn't return: Inductor would write to memory what takes many operations."""
-    return kernel(function, OPTIONS | INLINED | WHOLE_SUMS, likely)
+    return compile_dynamic(function, OPTIONS | INLINED | WHOLE_SUMS, likely)
 
 
-def contracted(function, likely=()):
+def compile_fused_fma(function, likely=()):
     """A kernel without such arrays, and with fused multiply-adds on the CPU."""
     known = set(torch._inductor.list_options())
     vectors = {name: value for name, value in VECTORS.items() if name in known}
-    return kernel(function, OPTIONS | INLINED | vectors, likely)
+    return compile_dynamic(function, OPTIONS | INLINED | vectors, likely)
 
 
-def whole(size):
+def round_up(size):
     """The least multiple of MULTIPLE that holds `size`, two of it at least."""
     return max(2, -(-size // MULTIPLE)) * MULTIPLE
 

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from kernels.arguments.devices import has_triton
+from kernels.losses import LOSSES
 from kernels.progress import counted
 from kernels.results import Ensemble, Run
-from kernels.torch_cuda.graphs.compiled import kernel, padded
-from kernels.torch_cuda.graphs.gradient import costs_and_slopes
-from kernels.torch_cuda.graphs.update import batches, shared_out
+from kernels.torch_cuda.graphs.compiled import compile_dynamic, padded
+from kernels.torch_cuda.graphs.losses import weighted_value_and_slope
+from kernels.torch_cuda.graphs.update import batches
 
 LOGITS = {"cpu": 2**20, "cuda": 2**26}  # of members and samples, at once
 # Members, samples in a batch and in all, features by which a graph's blocks on a card are chosen; not measured.
@@ -33,73 +34,62 @@ def product(A, B):
     return (A * B[:, 0]).sum(1, keepdim=True) if B.shape[1] == 1 else A @ B
 
 
-def taken(X, y, share, theta, rates, number, known, classes, steps, squared):
-    """Takes step `number` of every member, theta (k, d + 1), in place, on a batch X (m, d), y (m,) whose mean has the
-    shares (m,); NaN where it leaves the range.
+def take_step(X, y, weight, theta, rates, extremes, classes, steps, *, loss):
+    """Takes a step of every member, theta (k, d + 1), in place, on a batch X (m, d), y (m,) whose loss is
+    sum(weight * L); NaN where it leaves the range.
 
-    `rates` are the learning rate and the largest loss or parameter allowed. Notes in `steps` (k,) who is right for the
-    first time on the samples `known` of these `classes`. Returns the losses before the step (k,).
+    `rates` are the learning rate, the largest loss or parameter allowed and the number of the step. Notes it in `steps`
+    (k,) for who is right for the first time on the samples `extremes` of these `classes`. Returns the losses before the
+    step (k,).
     """
-    lr, largest = rates.unbind()
-    costs, slopes = shared_out(*costs_and_slopes(logits(theta, X), y, squared), share)
-    losses = costs.sum(1)
-    moved = theta - lr * torch.cat([product(slopes, X), slopes.sum(1, keepdim=True)], dim=1)
-    inside = (moved.abs() <= largest).all(1, keepdim=True) & (losses <= largest)[:, None]
-    theta.copy_(torch.where(inside, moved, torch.nan))
-    steps.copy_(torch.where((steps < 0) & all_right(theta, known, classes), number, steps))
-    return torch.where(losses <= largest, losses, torch.nan)
+    lr, largest, number = rates.unbind()
+    losses, slopes = weighted_value_and_slope(logits(theta, X), y, weight, loss)
+    batch_losses = losses.sum(1)
+    new_theta = theta - lr * torch.cat([product(slopes, X), slopes.sum(1, keepdim=True)], dim=1)
+    inside = (new_theta.abs() <= largest).all(1, keepdim=True) & (batch_losses <= largest)[:, None]
+    theta.copy_(torch.where(inside, new_theta, torch.nan))
+    steps.copy_(torch.where((steps < 0) & all_correct(theta, extremes, classes), number.to(steps.dtype), steps))
+    return torch.where(batch_losses <= largest, batch_losses, torch.nan)
 
 
-def all_right(theta, X, classes):
+def all_correct(theta, X, classes):
     return ((logits(theta, X) > 0) == classes).all(1)
 
 
-def step(function):
-    """A kernel that is `taken` with all its tensors."""
+def compile_step(loss):
+    """A kernel that is `take_step` by a loss."""
     k, m, n, d = LIKELY
-    return kernel(function, likely=((m, d), (m,), (m,), (k, d + 1), (None,), (), (n, d), (n,), (k,)))
+
+    def take(*tensors):
+        return take_step(*tensors, loss=loss)
+
+    return compile_dynamic(take, likely=((m, d), (m,), (m,), (k, d + 1), (None,), (n, d), (n,), (k,)))
 
 
-@step
-def take_cross_entropy(*step):
-    return taken(*step, squared=False)
-
-
-@step
-def take_squared_error(*step):
-    return taken(*step, squared=True)
-
-
-def add_costs(total, theta, X, y, weight, share, squared):
-    """Adds costs, times their `weight` (n,), and right classifications of samples X (n, d), y (n,), where `share` (n,)
-    is 1 and not 0, to `total` (2, k)."""
+def add_losses(total, theta, X, y, weight, counted, *, loss):
+    """Adds losses, times their `weight` (n,), and right classifications of samples X (n, d), y (n,), where `counted`
+    (n,) is 1 and not 0, to `total` (2, k)."""
     z = logits(theta, X)
-    costs, _ = shared_out(*costs_and_slopes(z, y, squared), weight)
-    right = (z > 0) == (y > 0.5)
-    total.add_(torch.stack([costs.sum(1), torch.where(right, share, 0.0).sum(1)]))
+    losses, _ = weighted_value_and_slope(z, y, weight, loss)
+    correct = (z > 0) == (y > 0.5)
+    total.add_(torch.stack([losses.sum(1), torch.where(correct, counted, 0.0).sum(1)]))
 
 
-def sums(function):
-    """A kernel that is `add_costs` with all its tensors."""
+def compile_losses(loss):
+    """A kernel that is `add_losses` of a loss."""
     k, _, n, d = LIKELY
-    return kernel(function, likely=((None, k), (k, d + 1), (n, d), (n,), (n,), (n,)))
+
+    def add(*tensors):
+        add_losses(*tensors, loss=loss)
+
+    return compile_dynamic(add, likely=((None, k), (k, d + 1), (n, d), (n,), (n,), (n,)))
 
 
-@sums
-def add_cross_entropy(*costs):
-    add_costs(*costs, squared=False)
+TAKE = {loss: compile_step(loss) for loss in LOSSES}
+ADD = {loss: compile_losses(loss) for loss in LOSSES}
 
 
-@sums
-def add_squared_error(*costs):
-    add_costs(*costs, squared=True)
-
-
-TAKE = {"bce": take_cross_entropy, "mse": take_squared_error}
-ADD = {"bce": add_cross_entropy, "mse": add_squared_error}
-
-
-def decisive(X, y):
+def extreme_samples(X, y):
     """Samples that are all right only if all samples are: of one feature, the extremes of each class."""
     if X.shape[1] > 1:
         return X, y
@@ -113,15 +103,14 @@ def train(samples, theta, settings, dtype, history, advance):
     Fills `history`, a Run of all of them, unless it is None."""
     X, y, _ = samples
     lr, batch_size, epochs, loss = settings
-    known, labels = (padded_by_copies(values) for values in decisive(X, y))
+    extremes, labels = (padded_by_copies(values) for values in extreme_samples(X, y))
     classes = labels > 0.5
-    rates = theta.new_tensor([lr, torch.finfo(dtype).max])
-    number = torch.zeros((), dtype=torch.int64, device=theta.device)
-    steps = torch.where(all_right(theta, known, classes), 0, -1)
+    rates = theta.new_tensor([lr, torch.finfo(dtype).max, 0.0])
+    steps = torch.where(all_correct(theta, extremes, classes), 0, -1)
     of_epoch = list(batches(*samples, None, batch_size))
     for step in range(epochs * len(of_epoch)):
-        number += 1
-        losses = TAKE[loss](*of_epoch[step % len(of_epoch)], theta, rates, number, known, classes, steps)
+        rates[-1] += 1
+        losses = TAKE[loss](*of_epoch[step % len(of_epoch)], theta, rates, extremes, classes, steps)
         if history is not None:
             k = len(history.b)
             history.w[:, step], history.b[:, step], history.loss[:, step] = theta[:k, :-1], theta[:k, -1], losses[:k]
@@ -136,17 +125,17 @@ def padded_by_copies(values):
     return values if len(values) > 1 else torch.cat([values, values])
 
 
-def costs(samples, theta, loss):
-    """Mean cost and share right of all samples, (2, k)."""
+def mean_loss_and_accuracy(samples, theta, loss):
+    """Mean loss and share right of all samples, (2, k)."""
     X, y, weight = samples
     n = len(y)
     total = theta.new_zeros(2, len(theta))
     rows = max(2, min(n, LOGITS[X.device.type] // len(theta)))
-    share = theta.new_ones(rows)
+    ones = theta.new_ones(rows)
     for start in range(0, n, rows):
         some = slice(start, min(start + rows, n))
-        ones = share[: some.stop - start]
-        block = (X[some], y[some], ones if weight is None else weight[some], ones)
+        counted = ones[: some.stop - start]
+        block = (X[some], y[some], counted if weight is None else weight[some], counted)
         ADD[loss](total, theta, *(padded(values, rows) for values in block))
     return total / n
 
@@ -170,7 +159,7 @@ def ensemble_by_graphs(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, hi
     samples = tuple(values if values is None else values.double() for values in (X, y, weight))
     advance = counted(progress, (k + m) * total)
     at_once = max(2, LOGITS[X.device.type] // max(batch_size, n if d > 1 else 4))
-    ends = [part_of(samples, part, settings, dtype, advance) for part in start.split(at_once)]
+    ends = [train_part(samples, part, settings, dtype, advance) for part in start.split(at_once)]
     w, b, value, accuracy, steps = (torch.cat(fields) for fields in zip(*ends, strict=True))
     kept = X.new_empty(m, total, dtype=dtype)
     history = Run(X.new_empty(m, total, d, dtype=dtype), kept, torch.empty_like(kept))
@@ -182,12 +171,12 @@ def ensemble_by_graphs(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, hi
     return Ensemble(w, b, value, accuracy, steps, history)
 
 
-def part_of(samples, start, settings, dtype, advance):
+def train_part(samples, start, settings, dtype, advance):
     """The fields of an Ensemble without its history, of some of the members."""
     k, theta = len(start), padded_by_copies(start).clone()
     steps = train(samples, theta, settings, dtype, None, advance)
     theta = theta.to(dtype)
-    value, accuracy = costs(samples, theta.double(), settings[-1]).to(dtype)
+    value, accuracy = mean_loss_and_accuracy(samples, theta.double(), settings[-1]).to(dtype)
     diverged = ~theta.isfinite().all(1)
     fields = theta[:, :-1], theta[:, -1], value, accuracy
     ended = [field.masked_fill(diverged[:, None] if field.ndim == 2 else diverged, torch.nan) for field in fields]

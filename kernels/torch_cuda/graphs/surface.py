@@ -1,20 +1,19 @@
 """Surfaces on the device of the samples, by torch.compile and, on a card, by Triton.
 
-The unweighted loss goes by products, whose factors are kept from overflow, everything else sample by sample. All but
-accuracy may be interpolated, from samples that may be compressed.
+The unweighted cross-entropy goes by products, whose factors are kept from overflow, everything else sample by sample.
+What is smooth may be interpolated, from samples that may be compressed.
 """
-
-import math
 
 import numpy as np
 import torch
 
 from kernels.arguments.devices import has_triton
-from kernels.arguments.grids import QUANTITIES
+from kernels.losses import LOSSES
 from kernels.mathematics import compression
 from kernels.progress import counted
+from kernels.quantities import QUANTITIES
 from kernels.torch_cuda.graphs import interpolate, terms
-from kernels.torch_cuda.graphs.compiled import padded, whole
+from kernels.torch_cuda.graphs.compiled import padded, round_up
 
 # By device: evaluations and samples in one launch, values in a table of the samples at the points of s, and samples of
 # which moments are taken at once. A launch is well under 0.1 s, so that Ctrl-C is answered; on the CPU a table stays in
@@ -27,20 +26,21 @@ MOMENT_PARTS = 16  # into which those are cut: each moment of a part is a sum by
 TABLE_OF_ROWS = 2**22  # values in a table at the points of t, 32 MB
 
 
-def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progress):
+def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, loss, progress):
     """Writes means over the samples to `outputs`, {quantity: tensor}, float32 or float64.
 
     samples        blocks of NumPy arrays or tensors, and their summary
     s, t           axes, float64 NumPy arrays
-    interpolation  of all quantities but accuracy, or None
+    interpolation  of all quantities that are smooth, or None
     line           to compress the samples along, or None
+    loss           by its name
     progress       called with (done, total), which count evaluations
     """
-    smooth = {name: out for name, out in outputs.items() if interpolation and name != "accuracy"}
+    smooth = {name: out for name, out in outputs.items() if interpolation and QUANTITIES[name].smooth}
     direct = {name: out for name, out in outputs.items() if name not in smooth}
     evaluations = summary.n * len(s) * len(t) * len(direct)
     if not smooth:
-        evaluate(samples, summary, s, t, samples.weighted, direct, counted(progress, evaluations))
+        evaluate(samples, summary, s, t, direct, samples.weighted, loss, counted(progress, evaluations))
         return
     device = next(iter(smooth.values())).device
     axes = [interpolate.axis_of(*axis, device) for axis in zip((s, t), interpolation[:2], strict=True)]
@@ -48,18 +48,17 @@ def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, progr
     n = summary.n if line is None else 2 * line.nodes
     evaluations += n * len(at[0]) * len(at[1]) * len(smooth) + (0 if line is None else summary.n)
     advance = counted(progress, evaluations)
-    evaluate(samples, summary, s, t, samples.weighted, direct, advance)
+    evaluate(samples, summary, s, t, direct, samples.weighted, loss, advance)
     values = {
         name: out.new_empty(*out.shape[:-2], *map(len, at[::-1]), dtype=torch.float64) for name, out in smooth.items()
     }
     if line is None:
-        evaluate(samples, summary, *at, samples.weighted, values, advance)
+        evaluate(samples, summary, *at, values, samples.weighted, loss, advance)
     else:
-        evaluate_compressed(samples, summary, *at, values, line, advance)
+        evaluate_compressed(samples, summary, *at, values, line, loss, advance)
     for name, out in smooth.items():
-        floor = 0.0 if name in ("loss", "mse") else -math.inf
         for node_values, surface in zip(surfaces(values[name]), surfaces(out), strict=True):
-            interpolate.fill(node_values, *axes, surface, floor)
+            interpolate.fill(node_values, *axes, surface, QUANTITIES[name].floor)
 
 
 def surfaces(values):
@@ -70,15 +69,15 @@ def surfaces(values):
 # Evaluation
 
 
-def evaluate(samples, summary, s, t, weighted, outputs, advance):
+def evaluate(samples, summary, s, t, outputs, weighted, loss, advance):
     """Direct evaluation."""
     for name, out in outputs.items():
         margin = largest_margin(summary, s, t)
         rows = rows_at_once(summary, s, out.device)
         if margin > terms.MOST_EXPONENT:
             rows = rows_within(largest(summary)[2] * t, rows)
-        if name != "loss" or weighted or rows is None:
-            evaluate_singly(samples, summary, s, t, name, out, advance)
+        if (name, loss) != ("loss", "bce") or weighted or rows is None:
+            evaluate_singly(samples, summary, s, t, terms.ADD[loss][name], out, advance)
         else:
             evaluate_products(samples, summary, s, t, rows, margin, out, advance)
 
@@ -96,48 +95,49 @@ def largest_margin(summary, s, t):
 
 
 def samples_at_once(summary, s, device):
-    return min(MOST_SAMPLES[device.type], whole(max(1, TABLE[device.type] // whole(len(s)))), whole(summary.n))
+    return min(MOST_SAMPLES[device.type], round_up(max(1, TABLE[device.type] // round_up(len(s)))), round_up(summary.n))
 
 
 def rows_at_once(summary, s, device):
     n = samples_at_once(summary, s, device)
-    return whole(max(1, min(EVALUATIONS[device.type] // (n * whole(len(s))), TABLE_OF_ROWS // n)))
+    return round_up(max(1, min(EVALUATIONS[device.type] // (n * round_up(len(s))), TABLE_OF_ROWS // n)))
 
 
 def rows_within(margins, rows):
     """At most so many rows, so few that `margins` (nt,) of those evaluated at once are within MOST_OFF_CENTRE of their
     middle; None for too few."""
     while any(np.ptp(margins[row : row + rows]) > 2 * terms.MOST_OFF_CENTRE for row in range(0, len(margins), rows)):
-        if rows == whole(1):
+        if rows == round_up(1):
             return None
-        rows = whole(rows // 2)
+        rows = round_up(rows // 2)
     return rows
 
 
-def evaluate_singly(samples, summary, s, t, name, out, advance):
-    """Sums in float64 over blocks of samples and bands of rows, sample by sample."""
-    axis_s, bands, totals = sums_over(s, t, rows_at_once(summary, s, out.device), QUANTITIES[name] or (1,), out.device)
-    add = terms.ADDING[name]
-    for *fields, sign, distance, share in pieces(samples, summary, s, out.device):
-        length = whole(len(sign))
+def evaluate_singly(samples, summary, s, t, add, out, advance):
+    """Sums in float64 over blocks of samples and bands of rows, sample by sample, by a kernel `add`."""
+    components = out.shape[:-2] or (1,)
+    axis_s, bands, totals = sums_over(s, t, rows_at_once(summary, s, out.device), components, out.device)
+    for *fields, class_sign, smoothing, weight in pieces(samples, summary, s, out.device):
+        length = round_up(len(class_sign))
         offset, *slopes = (padded(field, length) for field in fields)
-        sample_terms = [padded(values, length) for values in (sign, distance, share)]
+        of_samples = [padded(values, length) for values in (class_sign, smoothing, weight)]
         along_s = logits(offset, slopes[0], axis_s)
         for total, band in zip(totals, bands, strict=True):
             along_t = logits(None, slopes[1], padded(band, total.shape[1]))
-            add(total, along_s, along_t, *sample_terms, *slopes)
-            advance(len(sign) * len(s) * len(band))
+            add(total, along_s, along_t, *of_samples, *slopes)
+            advance(len(class_sign) * len(s) * len(band))
     write_means(totals, bands, summary, out)
 
 
 def evaluate_products(samples, summary, s, t, rows, margin, out, advance):
-    """The unweighted loss, by sums of log(1 + e^m) over blocks of samples and bands of `rows`, |m| at most `margin`."""
+    """The unweighted cross-entropy, by sums of log(1 + e^-m) over blocks of samples and bands of `rows`, |m| at most
+    `margin`."""
     axis_s, bands, totals = sums_over(s, t, rows, (1,), out.device)
     linear = axis_s.new_zeros(3)
-    for *fields, sign, distance, _ in pieces(samples, summary, s, out.device):
-        signed = [sign * field for field in fields]
-        linear += torch.stack([(distance * field).sum() for field in signed])
-        of_samples = len(sign), *(padded(field, whole(len(sign))) for field in signed)
+    for *fields, class_sign, smoothing, _ in pieces(samples, summary, s, out.device):
+        n, negative = len(class_sign), [-class_sign * field for field in fields]  # of margins: -m = p + s q + t r
+        linear += torch.stack([(smoothing * field).sum() for field in negative])
+        of_samples = n, *(padded(field, round_up(n)) for field in negative)
         for total, band in zip(totals, bands, strict=True):
             rest = padded(band, total.shape[1])
             if margin <= terms.MOST_MARGIN:
@@ -145,7 +145,7 @@ def evaluate_products(samples, summary, s, t, rows, margin, out, advance):
             else:
                 centre = (band.min() + band.max()) / 2 if margin > terms.MOST_EXPONENT else 0.0
                 add_hinged_products(total, of_samples, axis_s, rest, centre)
-            advance(len(sign) * len(s) * len(band))
+            advance(n * len(s) * len(band))
     for total, band in zip(totals, bands, strict=True):
         along_t = linear[0] + linear[2] * padded(band, total.shape[1])
         total -= along_t[:, None] + linear[1] * axis_s
@@ -163,7 +163,7 @@ def add_products(total, of_samples, s, t):
 
 
 def add_hinged_products(total, of_samples, s, t, centre):
-    """Margins are u = p + s q + centre r and v = (t - centre) r."""
+    """Negative margins are u + v, u = p + s q + centre r and v = (t - centre) r."""
     n, p, q, r = of_samples
     u, v = logits(p + centre * r, q, s), logits(None, r, t - centre)
     a, b, a_inverse, b_inverse = u.exp(), v.exp(), (-u).exp_(), (-v).exp_()
@@ -184,21 +184,21 @@ def triton_module():
 def sums_over(s, t, rows, components, device):
     """Both axes on the device, t in bands of rows, and zeros for the sums over each band (components, rows, ns); sizes
     are padded, but for those of the bands."""
-    axis_s, bands = padded(on(device, s), whole(len(s))), on(device, t).split(rows)
-    return axis_s, bands, [axis_s.new_zeros(*components, whole(len(band)), len(axis_s)) for band in bands]
+    axis_s, bands = padded(to_device(device, s), round_up(len(s))), to_device(device, t).split(rows)
+    return axis_s, bands, [axis_s.new_zeros(*components, round_up(len(band)), len(axis_s)) for band in bands]
 
 
 def pieces(samples, summary, s, device):
-    """p, q, r, sign, distance and weight (n,) of some samples after others, as many as are evaluated at once."""
+    """p, q, r, class_sign, smoothing and weight (n,) of some samples after others, as many as are evaluated at once."""
     at_once = samples_at_once(summary, s, device)
     for block in samples:
-        p, q, r, y, weight = (on(device, field) for field in block)
+        p, q, r, y, weight = (to_device(device, field) for field in block)
         for start in range(0, len(y), at_once):
             some = slice(start, start + at_once)
             labels = y[some]
             fields = [field[some] if len(field) == len(y) else field.expand(len(labels)) for field in (p, q, r)]
-            share = torch.ones_like(labels) if weight is None else weight[some]
-            yield *fields, torch.where(labels > 0.5, -1.0, 1.0), torch.minimum(labels, 1 - labels), share
+            own = torch.ones_like(labels) if weight is None else weight[some]
+            yield *fields, torch.where(labels > 0.5, 1.0, -1.0), torch.minimum(labels, 1 - labels), own
 
 
 def write_means(totals, bands, summary, out):
@@ -209,7 +209,7 @@ def write_means(totals, bands, summary, out):
         row += len(band)
 
 
-def on(device, values):
+def to_device(device, values):
     """Values of a block, or None, as a float64 tensor."""
     if values is None or isinstance(values, torch.Tensor):
         return values
@@ -230,33 +230,37 @@ def by_factors(values):
 # Compression
 
 
-def evaluate_compressed(samples, summary, s, t, outputs, line, advance):
-    """Evaluation of the weighted nodes that stand for all samples."""
+def evaluate_compressed(samples, summary, s, t, outputs, line, loss, advance):
+    """Evaluation of the weighted nodes that stand for all samples.
+
+    They have labels 0 and 1. A loss that isn't linear in the label, the squared error, is more for these:
+    y (p - 1)^2 + (1 - y) p^2 = (p - y)^2 + y (1 - y).
+    """
     device = next(iter(outputs.values())).device
     moments, softness = moments_of(samples, line, device, advance)
     block = compression.nodes_of_line(moments, line, by_class=True)
     summary = summary._replace(n=len(block.y), blocks=1)
-    evaluate([block], summary, s, t, True, outputs, advance)
-    if "mse" in outputs:
-        outputs["mse"] -= softness / summary.weight
+    evaluate([block], summary, s, t, outputs, True, loss, advance)
+    for name, of in (("mse", "mse"), ("loss", loss)):
+        if name in outputs and not LOSSES[of].linear_in_label:
+            outputs[name] -= softness / summary.weight
 
 
 def moments_of(samples, line, device, advance):
-    """The moments of each class (2, nodes), of which a soft label is in both, and the sum of weight y (1 - y), which
-    that adds to the squared error."""
-    degrees = torch.arange(whole(line.nodes), dtype=torch.float64, device=device)
+    """The moments of each class (2, nodes), of which a soft label is in both, and the sum of weight y (1 - y)."""
+    degrees = torch.arange(round_up(line.nodes), dtype=torch.float64, device=device)
     moments, softness = degrees.new_zeros(2, len(degrees), MOMENT_PARTS), degrees.new_zeros(())
     middle, half_width = line.middle[line.field], line.direction[line.field] or 1.0
     for block in samples:
-        field, y, weight = (on(device, values) for values in (block[line.field], block.y, block.weight))
+        field, y, weight = (to_device(device, values) for values in (block[line.field], block.y, block.weight))
         xi = ((field - middle) / half_width).clamp(-1.0, 1.0)
-        share = torch.ones_like(y) if weight is None else weight
-        angles, masses = xi.acos(), torch.stack([share * (1 - y), share * y], dim=1)
+        own = torch.ones_like(y) if weight is None else weight
+        angles, masses = xi.acos(), torch.stack([own * (1 - y), own * y], dim=1)
         softness += (masses[:, 1] * (1 - y)).sum()
         at_once = MOMENT_SAMPLES[device.type]
         for start in range(0, len(y), at_once):
             some = slice(start, min(start + at_once, len(y)))
-            length = MOMENT_PARTS * whole(-(-(some.stop - some.start) // MOMENT_PARTS))
+            length = MOMENT_PARTS * round_up(-(-(some.stop - some.start) // MOMENT_PARTS))
             parts = padded(angles[some], length), padded(masses[some], length).T.contiguous()
             terms.add_moments(moments, degrees, *(part.unflatten(-1, (MOMENT_PARTS, -1)) for part in parts))
             advance(some.stop - start)
@@ -268,7 +272,7 @@ def moments_of(samples, line, device, advance):
 
 def logit_plane(X, thetas):
     """Logits (3, n) of features X (n, d) at thetas (d + 1, 3), float64 NumPy, in float64 and rounded once."""
-    at = on(X.device, thetas)
+    at = to_device(X.device, thetas)
     rows = max(1, TABLE["cuda"] // X.shape[1])
     parts = [(some.double() @ at[:-1] + at[-1]).T.to(X.dtype) for some in X.split(rows)]
     return torch.cat(parts, dim=1)

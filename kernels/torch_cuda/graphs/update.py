@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from kernels.arguments.devices import has_triton
-from kernels.torch_cuda.graphs.compiled import kernel, padded
-from kernels.torch_cuda.graphs.gradient import costs_and_slopes
+from kernels.losses import LOSSES
+from kernels.torch_cuda.divergence import raise_if_diverged
+from kernels.torch_cuda.graphs.compiled import compile_dynamic, padded
+from kernels.torch_cuda.graphs.losses import weighted_value_and_slope
 
 # From one look at the device to the next, of which Ctrl-C waits: well under 0.1 s (an estimate, from no card).
 STEPS = 64
@@ -31,8 +33,8 @@ def sgd_step_(w, b, loss, grad_w, grad_b, lr):
     return loss
 
 
-def taken(X, y, share, theta, velocity, trained, rates, status, squared):
-    """Takes a step on a batch X (m, d), y (m,), whose mean has the shares (m,): theta and velocity (d + 1,) in place.
+def take_step(X, y, weight, theta, velocity, trained, rates, status, *, loss):
+    """Takes a step on a batch X (m, d), y (m,), whose loss is sum(weight * L): theta and velocity (d + 1,) in place.
 
     `trained` (d + 1,) is 1 for what is, else 0. `rates` are the learning rate, momentum, weight decay and the largest
     loss or parameter allowed; `status` is how many steps were tried and the number of the first that failed, or 0.
@@ -41,57 +43,46 @@ def taken(X, y, share, theta, velocity, trained, rates, status, squared):
     lr, momentum, decay, largest = rates.unbind()
     X = X.double()
     z = (X * theta[:-1]).sum(1) + theta[-1]
-    costs, slopes = shared_out(*costs_and_slopes(z, y.double(), squared), share)
-    loss = costs.sum()
+    losses, slopes = weighted_value_and_slope(z, y.double(), weight, loss)
+    batch_loss = losses.sum()
     gradient = torch.cat([(slopes[:, None] * X).sum(0), slopes.sum()[None]])
-    moving = trained * (momentum * velocity + gradient + decay * theta)
-    moved = theta - lr * moving
-    inside = (loss <= largest) & (moved.abs() <= largest).all()
+    new_velocity = trained * (momentum * velocity + gradient + decay * theta)
+    new_theta = theta - lr * new_velocity
+    inside = (batch_loss <= largest) & (new_theta.abs() <= largest).all()
     step, failed = status[0] + 1, status[1]
     failed = torch.where((failed == 0) & ~inside, step, failed)
-    after = torch.where(failed == 0, moved, theta)
-    velocity.copy_(moving)
+    after = torch.where(failed == 0, new_theta, theta)
+    velocity.copy_(new_velocity)
     theta.copy_(after)
     status.copy_(torch.stack([step, failed]))
-    return torch.cat([after, loss[None]])
+    return torch.cat([after, batch_loss[None]])
 
 
-def shared_out(costs, slopes, share):
-    """Costs and slopes (..., m) times their shares (m,), 0 where these are."""
-    return (torch.where(share > 0, values * share, 0.0) for values in (costs, slopes))
-
-
-def step(function):
-    """A kernel that is `taken` with all its tensors."""
+def compile_step(loss):
+    """A kernel that is `take_step` by a loss."""
     m, d = LIKELY_BATCH
-    return kernel(function, likely=((m, d), (m,), (m,), (d + 1,), (d + 1,), (d + 1,)))
+
+    def take(*tensors):
+        return take_step(*tensors, loss=loss)
+
+    return compile_dynamic(take, likely=((m, d), (m,), (m,), (d + 1,), (d + 1,), (d + 1,)))
 
 
-@step
-def take_cross_entropy(*step):
-    return taken(*step, squared=False)
-
-
-@step
-def take_squared_error(*step):
-    return taken(*step, squared=True)
-
-
-TAKE = {"bce": take_cross_entropy, "mse": take_squared_error}
+TAKE = {loss: compile_step(loss) for loss in LOSSES}
 
 
 def batches(X, y, weight, order, size):
-    """(X, y, share) of each batch in turn, the last filled up with rows of no share: the weights, or 1, divided by the
+    """(X, y, weight) of each batch in turn, the last filled up with rows of weight 0: weights, or 1, are divided by the
     number of samples. `order` (n,) or None: as is."""
     length = max(2, size)
     for start in range(0, len(y), size):
         rows = slice(start, start + size) if order is None else order[start : start + size]
         labels = y[rows]
         if weight is None:
-            share = X.new_full((len(labels),), 1 / len(labels), dtype=torch.float64)
+            own = X.new_full((len(labels),), 1 / len(labels), dtype=torch.float64)
         else:
-            share = weight[rows] / len(labels)
-        yield tuple(padded(values, length) for values in (X[rows], labels, share))
+            own = weight[rows] / len(labels)
+        yield tuple(padded(values, length) for values in (X[rows], labels, own))
 
 
 def batches_of_epochs(samples, size, epochs, shuffle_seed):
@@ -151,18 +142,8 @@ def run_by_graphs_(
             if history and step % history == 0:
                 path[step // history - 1] = record
             if step % at_once == 0 or step == steps:
-                check(int(status[1]), steps, X.dtype, lr)
+                raise_if_diverged(int(status[1]), steps, X.dtype, lr)
                 progress(step, steps)
     finally:
         state.copy_(torch.stack([velocity, theta]))
     return path[:, :d].contiguous(), path[:, d].contiguous(), path[:, d + 1].contiguous()
-
-
-def check(failed, steps, dtype, lr):
-    """Raises if a step, by its number from 1 on, has failed."""
-    if failed:
-        name = str(dtype).removeprefix("torch.")
-        raise FloatingPointError(
-            f"sgd_run_: step {failed} of {steps} leaves the range of {name} (lr = {lr}); "
-            "w and b hold the last finite parameters"
-        )

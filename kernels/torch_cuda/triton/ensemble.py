@@ -1,12 +1,11 @@
 """Training from many starts at once by Triton: members in the threads of a warp, parameters in registers, many steps in
 a launch.
 
-As on the CPU, a sample of class 1 has the sign 1, one of class 0 the sign -1, and y' = min(y, 1 - y) is its label's
-distance from its class. With signed rows r = sign (x, 1) and theta = (w, b) the margin is m = r.theta, and with
-s = 1 / (1 + e^m) the cost is softplus(-m) + y' m or (s - y')^2, with derivatives y' - s and -2 (s - y') s (1 - s) by m.
+With signed rows r = class_sign (x, 1) and theta = (w, b) a sample has the margin m = r.theta, by which, and by the
+smoothing of its label, the losses are written.
 
 Members compute in the dtype of the data, their parameters carried with what rounding takes from them at each step
-(Kahan). Costs are float64, and so is the margin that says whether a sample is classified correctly, every operation
+(Kahan). Losses are float64, and so is the margin that says whether a sample is classified correctly, every operation
 rounded: nothing here may be contracted to a fused multiply-add but what says so.
 """
 
@@ -16,13 +15,15 @@ import triton
 import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
+from kernels.losses import CODES
 from kernels.mathematics.divergence import losses_may_overflow
 from kernels.progress import counted
 from kernels.results import Ensemble, Run
+from kernels.torch_cuda.triton.losses import parts_of, slope, value
 
 OPERATIONS = 2**35  # multiply-adds of one launch, about 0.1 s: in between Ctrl-C is answered
 OPERATIONS_PER_SAMPLE = 25  # what a sigmoid costs, in multiply-adds
-OPERATIONS_PER_COST = 200  # what a cost in float64 does
+OPERATIONS_PER_LOSS = 200  # what a loss in float64 does
 LEAST_MEMBERS = 2**16  # fewer don't keep a card busy, and take as long
 # Of a program: two members to a thread, whose chains overlap, where their parameters leave room for that.
 MEMBERS, MEMBERS_OF_MANY_PARAMETERS = 64, 32
@@ -84,7 +85,7 @@ def wide_margin(theta, row, D: tl.constexpr):
 
 
 @triton.jit
-def is_right(theta, row, D: tl.constexpr):
+def is_correct(theta, row, D: tl.constexpr):
     """Whether class 1 has z > 0 and class 0 has z <= 0."""
     if D == 2 and theta[0].dtype == tl.float32:
         m = margin(theta, row, D)  # has the sign that it has in float64
@@ -94,16 +95,16 @@ def is_right(theta, row, D: tl.constexpr):
 
 
 @triton.jit
-def noted(steps, suspect, theta, known, rows_known, number, D: tl.constexpr):
-    """Notes step `number` for the members that are right in every known sample for the first time.
+def record_first_correct(steps, suspect, theta, extremes, n_extremes, number, D: tl.constexpr):
+    """Writes step `number` to `steps` of the members that are right in every extreme sample for the first time.
 
     The sample that ruled a member out, its `suspect`, is likely to do so after the next step too, and is tried first.
     """
     if tl.min(steps, 0) == -1:
-        right = (steps == -1) & is_right(theta, loaded_row(known, suspect, D), D)
+        right = (steps == -1) & is_correct(theta, loaded_row(extremes, suspect, D), D)
         i = 0
-        while (i < rows_known) & (tl.max(right.to(tl.int32), 0) > 0):
-            right_here = is_right(theta, loaded_row(known, i, D), D)
+        while (i < n_extremes) & (tl.max(right.to(tl.int32), 0) > 0):
+            right_here = is_correct(theta, loaded_row(extremes, i, D), D)
             suspect = tl.where(right & (right_here == 0), i, suspect)
             right = right & right_here
             i += 1
@@ -112,45 +113,18 @@ def noted(steps, suspect, theta, known, rows_known, number, D: tl.constexpr):
 
 
 @triton.jit
-def sigmoid(minus_m):
-    """1 / (1 + e^m), and what it lacks to 1."""
-    e = tl.exp(-tl.abs(minus_m))
-    larger = 1 / (1 + e)
-    smaller = e * larger
-    return tl.where(minus_m > 0, larger, smaller), tl.where(minus_m > 0, smaller, larger)
+def wide_value(theta, row, smoothing, LOSS: tl.constexpr, D: tl.constexpr):
+    """The loss of a sample, float64."""
+    return value(parts_of(wide_margin(theta, row, D), smoothing.to(tl.float64)), LOSS)
 
 
 @triton.jit
-def push(m, distance, SQUARED: tl.constexpr):
-    """Minus the derivative of a sample's cost by its margin."""
-    s, rest = sigmoid(-m)
-    error = s - distance
-    if SQUARED:
-        error = error * (s * rest * 2)
-    return error
-
-
-@triton.jit
-def cost(theta, row, distance, SQUARED: tl.constexpr, D: tl.constexpr):
-    m, distance = wide_margin(theta, row, D), distance.to(tl.float64)
-    if SQUARED:
-        s, _ = sigmoid(-m)
-        value = (s - distance) * (s - distance)
-    else:
-        e = tl.exp(-tl.abs(m))
-        u = 1 + e
-        log1p = tl.log(u) - ((u - 1) - e) / u  # with what rounding added to u
-        value = tl.where(m < 0, -m, 0.0) + log1p + tl.where(distance > 0, distance * m, 0.0)
-    return value
-
-
-@triton.jit
-def weighed(value, weight, WEIGHTED: tl.constexpr):
-    """A sample's cost times its weight, 0 if that is."""
+def weighted(loss, weight, WEIGHTED: tl.constexpr):
+    """A sample's loss times its weight, 0 if that is."""
     if WEIGHTED:
-        share = tl.load(weight).to(tl.float64)
-        value = tl.where(share > 0, value * share, 0.0)
-    return value
+        own = tl.load(weight).to(tl.float64)
+        loss = tl.where(own > 0, loss * own, 0.0)
+    return loss
 
 
 @triton.jit
@@ -171,83 +145,83 @@ def nan_where(diverged, theta, D: tl.constexpr):
 
 
 @triton.jit
-def with_gradient(gradient, force, row, D: tl.constexpr):
+def with_gradient(gradient, by_margin, row, D: tl.constexpr):
     total = ()
     for j in tl.static_range(D):
-        total = total + (tl.fma(force, row[j], gradient[j]),)
+        total = total + (tl.fma(by_margin, row[j], gradient[j]),)
     return total
 
 
 @triton.jit
-def moved(theta, lost, gradient, rate, D: tl.constexpr):
-    """theta + rate gradient, and what rounding took from it, now or before."""
+def kahan_step(theta, compensation, gradient, rate, D: tl.constexpr):
+    """theta + rate gradient, and the new compensation: what rounding took from it, now or before."""
     after = ()
-    remainder = ()
+    rest = ()
     for j in tl.static_range(D):
-        step = tl.fma(gradient[j], rate, lost[j])
+        step = tl.fma(gradient[j], rate, compensation[j])
         total = theta[j] + step
         after = after + (total,)
-        remainder = remainder + (step - (total - theta[j]),)
-    return after, remainder
+        rest = rest + (step - (total - theta[j]),)
+    return after, rest
 
 
-SIZES = ["n", "rows_known", "batch_size", "k", "first", "last"]  # compiled once for all
+SIZES = ["n", "n_extremes", "batch_size", "k", "first", "last"]  # compiled once for all
 
 
 @triton.jit(do_not_specialize=SIZES)
 def run_members(
     rows,
-    distance,
+    smoothing,
     weight,
-    known,
+    extremes,
     rates,
     state,
-    reached,
+    first_correct_step,
     path,
     losses,
     n,
-    rows_known,
+    n_extremes,
     batch_size,
     k,
     first,
     last,
     D: tl.constexpr,
-    SQUARED: tl.constexpr,
+    LOSS: tl.constexpr,
     WEIGHTED: tl.constexpr,
     WATCHED: tl.constexpr,
     KEEP: tl.constexpr,
     MEMBERS: tl.constexpr,
 ):
-    """Steps [first, last) of the members `state` (2, D, k), parameters and what rounding took from them.
+    """Steps [first, last) of the members `state` (2, D, k), parameters and their compensation.
 
-    `rows` (n, D) are signed, and those `known` (rows_known, D) are right only if all are; `reached` (k,) is the step at
-    which every sample was right first, or -1. `rates` are the learning rate and the largest loss allowed, which is
-    looked at if WATCHED, as it is if KEEP: then every step goes to `path` (last - first, D, k) and its loss to `losses`
-    (last - first, k), float64. Losses are times `weight` (n,) if WEIGHTED.
+    `rows` (n, D) are signed, and `extremes` (n_extremes, D) are right only if all are; `first_correct_step` (k,) is the
+    step at which every sample was right first, or -1. `rates` are the learning rate and the largest loss allowed, which
+    is looked at if WATCHED, as it is if KEEP: then every step goes to `path` (last - first, D, k) and its loss to
+    `losses` (last - first, k), float64. Losses, by the code of the LOSS, are times `weight` (n,) if WEIGHTED.
     """
     at = tl.program_id(0).to(tl.int64) * MEMBERS + tl.arange(0, MEMBERS)
     live, stride = at < k, k.to(tl.int64)
-    theta, lost = loaded(state, at, live, stride, D), loaded(state + D * stride, at, live, stride, D)
-    steps, suspect = tl.load(reached + at, live, 0), tl.zeros([MEMBERS], tl.int32)
+    theta, compensation = loaded(state, at, live, stride, D), loaded(state + D * stride, at, live, stride, D)
+    steps, suspect = tl.load(first_correct_step + at, live, 0), tl.zeros([MEMBERS], tl.int32)
     lr, largest = tl.load(rates), tl.load(rates + 1)
-    rate = (lr / batch_size).to(lost[0].dtype)
-    rate_at_end = (lr / ((n - 1) % batch_size + 1)).to(lost[0].dtype)
+    rate = (-lr / batch_size).to(theta[0].dtype)
+    rate_at_end = (-lr / ((n - 1) % batch_size + 1)).to(theta[0].dtype)
     begin = first % tl.cdiv(n, batch_size) * batch_size
     for step in range(first, last):
-        steps, suspect = noted(steps, suspect, theta, known, rows_known, step, D)
+        steps, suspect = record_first_correct(steps, suspect, theta, extremes, n_extremes, step, D)
         end = tl.minimum(begin + batch_size, n)
         gradient = zeros_like(theta, D)
         if WATCHED:
             loss = nothing_or_nan(theta, D).to(tl.float64)
         for i in range(begin, end):
-            row, off = loaded_row(rows, i, D), tl.load(distance + i)
-            force = push(margin(theta, row, D), off, SQUARED)
+            row, own_smoothing = loaded_row(rows, i, D), tl.load(smoothing + i)
+            by_margin = slope(parts_of(margin(theta, row, D), own_smoothing), LOSS)
             if WEIGHTED:
-                force *= tl.load(weight + i)
-            gradient = with_gradient(gradient, force, row, D)
+                by_margin *= tl.load(weight + i)
+            gradient = with_gradient(gradient, by_margin, row, D)
             if WATCHED:
-                loss += weighed(cost(theta, row, off, SQUARED, D), weight + i, WEIGHTED)
-        theta, lost = moved(theta, lost, gradient, tl.where(end < n, rate, rate_at_end), D)
+                loss += weighted(wide_value(theta, row, own_smoothing, LOSS, D), weight + i, WEIGHTED)
+        theta, compensation = kahan_step(theta, compensation, gradient, tl.where(end < n, rate, rate_at_end), D)
         if WATCHED:
             loss /= end - begin
             loss = tl.where(loss <= largest, loss, float("nan"))
@@ -257,16 +231,16 @@ def run_members(
             store(path + kept * D, at, live, stride, theta, D)
             tl.store(losses + kept + at, loss, live)
         begin = tl.where(end < n, end, 0)
-    steps, suspect = noted(steps, suspect, theta, known, rows_known, last, D)
+    steps, suspect = record_first_correct(steps, suspect, theta, extremes, n_extremes, last, D)
     store(state, at, live, stride, theta, D)
-    store(state + D * stride, at, live, stride, lost, D)
-    tl.store(reached + at, steps, live)
+    store(state + D * stride, at, live, stride, compensation, D)
+    tl.store(first_correct_step + at, steps, live)
 
 
 @triton.jit(do_not_specialize=SIZES)
-def add_costs(
+def add_losses(
     rows,
-    distance,
+    smoothing,
     weight,
     theta,
     sums,
@@ -274,11 +248,11 @@ def add_costs(
     first,
     last,
     D: tl.constexpr,
-    SQUARED: tl.constexpr,
+    LOSS: tl.constexpr,
     WEIGHTED: tl.constexpr,
     MEMBERS: tl.constexpr,
 ):
-    """Adds the costs of the samples [first, last) at `theta` (D, k), times `weight` (n,) if WEIGHTED, and the number
+    """Adds the losses of the samples [first, last) at `theta` (D, k), times `weight` (n,) if WEIGHTED, and the number
     that is right, to `sums` (2, k)."""
     at = tl.program_id(0).to(tl.int64) * MEMBERS + tl.arange(0, MEMBERS)
     live, stride = at < k, k.to(tl.int64)
@@ -286,8 +260,8 @@ def add_costs(
     total, right = tl.load(sums + at, live, 0.0), tl.load(sums + stride + at, live, 0.0)
     for i in range(first, last):
         row = loaded_row(rows, i, D)
-        total += weighed(cost(theta, row, tl.load(distance + i), SQUARED, D), weight + i, WEIGHTED)
-        right += is_right(theta, row, D).to(tl.float64)
+        total += weighted(wide_value(theta, row, tl.load(smoothing + i), LOSS, D), weight + i, WEIGHTED)
+        right += is_correct(theta, row, D).to(tl.float64)
     tl.store(sums + at, total, live)
     tl.store(sums + stride + at, right, live)
 
@@ -295,54 +269,84 @@ def add_costs(
 # Operators
 
 
-@triton_op("logreg_kernels::run_members", mutates_args=("state", "reached", "path", "losses"))
+@triton_op("logreg_kernels::run_members", mutates_args=("state", "first_correct_step", "path", "losses"))
 def launch_run(
     rows: torch.Tensor,
-    distance: torch.Tensor,
+    smoothing: torch.Tensor,
     weight: torch.Tensor,
-    known: torch.Tensor,
+    extremes: torch.Tensor,
     rates: torch.Tensor,
     state: torch.Tensor,
-    reached: torch.Tensor,
+    first_correct_step: torch.Tensor,
     path: torch.Tensor,
     losses: torch.Tensor,
     batch_size: int,
     first: int,
     last: int,
-    squared: bool,
+    loss: int,
     watched: bool,
     keep: bool,
 ) -> None:
-    """`run_members`, its sizes from the shapes; an empty `weight` is 1 for each."""
-    (n, size), k = rows.shape, len(reached)
-    tensors = rows, distance, weight, known, rates, state, reached, path, losses
-    variant = squared, weight.numel() > 0, watched or keep, keep
-    sizes = n, len(known), batch_size, k, first, last
+    """`run_members`, its sizes from the shapes; an empty `weight` is 1 for each, `loss` a code."""
+    (n, size), k = rows.shape, len(first_correct_step)
     members = members_of_program(size)
-    grid = (triton.cdiv(k, members),)
     with torch.cuda.device_of(rows):
-        wrap_triton(run_members)[grid](*tensors, *sizes, size, *variant, members, **options())
+        wrap_triton(run_members)[(triton.cdiv(k, members),)](
+            rows=rows,
+            smoothing=smoothing,
+            weight=weight,
+            extremes=extremes,
+            rates=rates,
+            state=state,
+            first_correct_step=first_correct_step,
+            path=path,
+            losses=losses,
+            n=n,
+            n_extremes=len(extremes),
+            batch_size=batch_size,
+            k=k,
+            first=first,
+            last=last,
+            D=size,
+            LOSS=loss,
+            WEIGHTED=weight.numel() > 0,
+            WATCHED=watched or keep,
+            KEEP=keep,
+            MEMBERS=members,
+            **options(),
+        )
 
 
-@triton_op("logreg_kernels::add_costs", mutates_args=("sums",))
-def launch_costs(
+@triton_op("logreg_kernels::add_losses", mutates_args=("sums",))
+def launch_losses(
     rows: torch.Tensor,
-    distance: torch.Tensor,
+    smoothing: torch.Tensor,
     weight: torch.Tensor,
     theta: torch.Tensor,
     sums: torch.Tensor,
     first: int,
     last: int,
-    squared: bool,
+    loss: int,
 ) -> None:
-    """`add_costs`, its sizes from the shapes; an empty `weight` is 1 for each."""
+    """`add_losses`, its sizes from the shapes; an empty `weight` is 1 for each, `loss` a code."""
     size, k = theta.shape
     members = members_of_program(size)
-    tensors = rows, distance, weight, theta, sums
-    grid = (triton.cdiv(k, members),)
     with torch.cuda.device_of(rows):
-        variant = squared, weight.numel() > 0
-        wrap_triton(add_costs)[grid](*tensors, k, first, last, size, *variant, members, **options())
+        wrap_triton(add_losses)[(triton.cdiv(k, members),)](
+            rows=rows,
+            smoothing=smoothing,
+            weight=weight,
+            theta=theta,
+            sums=sums,
+            k=k,
+            first=first,
+            last=last,
+            D=size,
+            LOSS=loss,
+            WEIGHTED=weight.numel() > 0,
+            MEMBERS=members,
+            **options(),
+        )
 
 
 def members_of_program(size):
@@ -360,10 +364,10 @@ def options():
 def train(samples, start, settings, history, advance):
     """Trains members from `start` (D, k); returns them, and their steps (k,). Fills `history`, a Run of them, unless it
     is None."""
-    (rows, distance, weight, known), (lr, batch_size, epochs, squared, watched) = samples, settings
-    (n, size), k = rows.shape, start.shape[1]
+    (*data, extremes), (lr, batch_size, epochs, loss, watched) = samples, settings
+    (n, size), k = data[0].shape, start.shape[1]
     state = torch.stack([start, torch.zeros_like(start)])
-    reached = torch.full((k,), -1, device=start.device)
+    first_correct_step = torch.full((k,), -1, device=start.device)
     rates = torch.tensor([lr, torch.finfo(start.dtype).max], dtype=torch.float64, device=start.device)
     steps = epochs * -(-n // batch_size)
     at_once = max(1, samples_at_once(k, 2 * size + OPERATIONS_PER_SAMPLE) // batch_size)
@@ -371,13 +375,13 @@ def train(samples, start, settings, history, advance):
         last = min(first + at_once, steps)
         kept = 0 if history is None else last - first
         path, losses = state.new_empty(kept, size, k), state.new_empty(kept, k, dtype=torch.float64)
-        tensors = rows, distance, weight, known, rates, state, reached, path, losses
-        launch_run(*tensors, batch_size, first, last, squared, watched, history is not None)
+        written = state, first_correct_step, path, losses
+        launch_run(*data, extremes, rates, *written, batch_size, first, last, CODES[loss], watched, history is not None)
         if history is not None:
             keep(path, losses, slice(first, last), history)
         finish(start.device, last < steps)
         advance(k * (last - first))
-    return state[0], reached
+    return state[0], first_correct_step
 
 
 def keep(path, losses, steps, history):
@@ -387,14 +391,14 @@ def keep(path, losses, steps, history):
     history.w[:, steps], history.b[:, steps], history.loss[:, steps] = path[..., :-1], path[..., -1], losses.T
 
 
-def costs(samples, theta, squared):
-    """Mean cost and share right of all samples at `theta` (D, k): (2, k) float64."""
+def mean_loss_and_accuracy(samples, theta, loss):
+    """Mean loss and share right of all samples at `theta` (D, k): (2, k) float64."""
     (*data, _), k = samples, theta.shape[1]
     n, size = data[0].shape
     sums = theta.new_zeros(2, k, dtype=torch.float64)
-    at_once = samples_at_once(k, 2 * size + OPERATIONS_PER_COST)
+    at_once = samples_at_once(k, 2 * size + OPERATIONS_PER_LOSS)
     for first in range(0, n, at_once):
-        launch_costs(*data, theta, sums, first, min(first + at_once, n), squared)
+        launch_losses(*data, theta, sums, first, min(first + at_once, n), CODES[loss])
         finish(theta.device, first + at_once < n)
     return sums / n
 
@@ -410,36 +414,38 @@ def finish(device, more):
 
 
 def signed_samples(X, y, weight):
-    """Signed rows (n, d + 1), distances of the labels from their classes (n,), weights (n,) or (0,), and the rows that
-    are right only if all are: of one feature, the extremes of each class."""
-    sign = torch.where(y > 0.5, 1.0, -1.0).to(X.dtype)[:, None]
-    rows = torch.cat([sign * X, sign], dim=1)
+    """Signed rows (n, d + 1), smoothings of the labels (n,), weights (n,) or (0,), and the rows that are right only if
+    all are: of one feature, the extremes of each class."""
+    class_sign = torch.where(y > 0.5, 1.0, -1.0).to(X.dtype)[:, None]
+    rows = torch.cat([class_sign * X, class_sign], dim=1)
     weight = y[:0] if weight is None else weight.contiguous()
-    return rows, torch.minimum(y, 1 - y), weight, extremes(rows) if X.shape[1] == 1 else rows
+    return rows, torch.minimum(y, 1 - y), weight, extreme_samples(rows) if X.shape[1] == 1 else rows
 
 
-def extremes(rows):
+def extreme_samples(rows):
     """Of each class the signed rows (4, 2) of lowest and highest x; of a class without samples any."""
-    x, sign = rows[:, 0] * rows[:, 1], rows[:, 1]
-    lowest = [torch.where(sign == of, x, torch.inf).argmin() for of in (1, -1)]
-    highest = [torch.where(sign == of, x, -torch.inf).argmax() for of in (1, -1)]
+    x, class_sign = rows[:, 0] * rows[:, 1], rows[:, 1]
+    lowest = [torch.where(class_sign == of, x, torch.inf).argmin() for of in (1, -1)]
+    highest = [torch.where(class_sign == of, x, -torch.inf).argmax() for of in (1, -1)]
     return rows[torch.stack(lowest + highest)]
 
 
 def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
     """`kernels.sgd_ensemble` on checked tensors of few features."""
     (n, d), k, m, dtype = X.shape, len(b0), len(history_of), X.dtype
-    steps, squared = epochs * -(-n // batch_size), loss == "mse"
+    steps = epochs * -(-n // batch_size)
     watched = losses_may_overflow(X, weight, (w0, b0), steps, lr)
-    samples, settings = signed_samples(X, y, weight), (lr, batch_size, epochs, squared, watched)
+    samples, settings = signed_samples(X, y, weight), (lr, batch_size, epochs, loss, watched)
     start = torch.cat([w0.T, b0[None]])
     advance = counted(progress, (k + m) * steps)
-    theta, reached = train(samples, start, settings, None, advance)
-    value, accuracy = costs(samples, theta, squared).to(dtype)
+    theta, first_correct_step = train(samples, start, settings, None, advance)
+    mean_loss, accuracy = mean_loss_and_accuracy(samples, theta, loss).to(dtype)
     history = Run(X.new_empty(m, steps, d), *X.new_empty(2, m, steps))
     if m:
         chosen = torch.from_numpy(np.asarray(history_of)).to(X.device)
         train(samples, start[:, chosen], settings, history, advance)
     diverged = ~theta.isfinite().all(0)
-    *w, b, value, accuracy = (field.masked_fill(diverged, torch.nan) for field in (*theta, value, accuracy))
-    return Ensemble(torch.stack(w, dim=1), b, value, accuracy, reached.masked_fill(diverged, -1), history)
+    *w, b, mean_loss, accuracy = (field.masked_fill(diverged, torch.nan) for field in (*theta, mean_loss, accuracy))
+    return Ensemble(
+        torch.stack(w, dim=1), b, mean_loss, accuracy, first_correct_step.masked_fill(diverged, -1), history
+    )

@@ -13,6 +13,8 @@ import triton
 import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
+from kernels.torch_cuda.triton.losses import BCE, hinge, log1p, of_logits, slope
+
 TILE_BYTES = 2**13  # 16 registers of a thread, and 16 for its part of the gradient
 LABELS = 16  # bytes of those of a thread, as labels, logits and what is made of them take registers too
 WARPS = 4
@@ -23,20 +25,11 @@ CHUNK = 32  # tiles: 1 + a <= 2**CHUNK, within float32
 
 
 @triton.jit
-def log1p(x):
-    """log(1 + x), x >= 0, to all digits (Kahan)."""
-    above = 1 + x
-    return tl.where(above == 1, x, tl.log(above) * (x / (above - 1)))
-
-
-@triton.jit
 def exponential_hinge_and_slope(z, y):
     """exp(-|z|), the cross-entropy less log(1 + exp(-|z|)), and its derivative by the logit z."""
-    e = tl.exp(-tl.abs(z))
-    larger = 1 / (1 + e)
-    smaller = e * larger
-    p, not_p = tl.where(z > 0, larger, smaller), tl.where(z > 0, smaller, larger)
-    return e, tl.where(z > 0, 1 - y, y) * tl.abs(z), (1 - y) * p - y * not_p
+    of, in_class_1 = of_logits(z, y)
+    by_margin = slope(of, BCE)
+    return of[1], hinge(of), tl.where(in_class_1, by_margin, -by_margin)
 
 
 # A tile is a tuple of GROUPS tiles (ROWS, WIDTH), next to each other: each has two dimensions, so that every Triton
@@ -113,7 +106,7 @@ def with_rows(gradient, products, GROUPS: tl.constexpr):
 
 @triton.jit
 def no_sums(dtype: tl.constexpr, ROWS: tl.constexpr, GROUPS: tl.constexpr, WIDTH: tl.constexpr):
-    """Sums of a chunk: each row's products with its slopes, 1 + what the logarithm is taken of, costs, slopes."""
+    """Sums of a chunk: each row's products with its slopes, 1 + what the logarithm is taken of, losses, slopes."""
     none = tl.zeros([ROWS], dtype)
     return tile_of_zeros(ROWS, dtype, GROUPS, WIDTH), none, none, none
 
@@ -123,7 +116,7 @@ def with_tile(
     sums,
     X,
     y,
-    share,
+    weight,
     weights,
     bias,
     rows,
@@ -136,42 +129,42 @@ def with_tile(
     WIDTH: tl.constexpr,
 ):
     """Adds the tile of these rows (ROWS,), of which those below n exist, to the sums of a chunk."""
-    products, above, costs, slopes = sums
+    products, above, losses, slopes = sums
     inside = rows < n
     x = tile_at(X + rows * stride, inside, d, WHOLE, GROUPS, WIDTH)
     label = column_at(y + rows, inside, WHOLE)
     z = dot(x, weights, GROUPS) + bias
     if WEIGHTED:
-        own = column_at(share + rows, inside, WHOLE)
+        own = column_at(weight + rows, inside, WHOLE)
         z = tl.where(own > 0, z, 0.0)  # which may be infinite
-    e, hinge, slope = exponential_hinge_and_slope(z, label)
-    slope = tl.where((label >= 0) & (label <= 1), slope, float("nan"))
+    e, linear, by_logit = exponential_hinge_and_slope(z, label)
+    by_logit = tl.where((label >= 0) & (label <= 1), by_logit, float("nan"))
     if not WHOLE:
-        e, hinge, slope = tl.where(inside, e, 0.0), tl.where(inside, hinge, 0.0), tl.where(inside, slope, 0.0)
+        e, linear, by_logit = tl.where(inside, e, 0.0), tl.where(inside, linear, 0.0), tl.where(inside, by_logit, 0.0)
     if WEIGHTED:
-        costs += own * (log1p(e) + hinge)
-        slope *= own
+        losses += own * (log1p(e) + linear)
+        by_logit *= own
     else:
         above += e * (1 + above)
-        costs += hinge
-    return with_products(products, slope, x, GROUPS), above, costs, slopes + slope
+        losses += linear
+    return with_products(products, by_logit, x, GROUPS), above, losses, slopes + by_logit
 
 
 @triton.jit
 def with_chunk(totals, sums, GROUPS: tl.constexpr):
     """Adds the sums of a chunk to those of a program, float64: of the rows their losses and slopes."""
     gradient, loss, slope = totals
-    products, above, costs, slopes = sums
-    loss += (costs + log1p(above)).to(tl.float64)
+    products, above, losses, slopes = sums
+    loss += (losses + log1p(above)).to(tl.float64)
     return with_rows(gradient, products, GROUPS), loss, slope + slopes.to(tl.float64)
 
 
-@triton.jit(do_not_specialize=["n"], do_not_specialize_on_alignment=["totals", "y", "share", "w", "b"])
+@triton.jit(do_not_specialize=["n"], do_not_specialize_on_alignment=["totals", "y", "weight", "w", "b"])
 def add_tiles(
     totals,
     X,
     y,
-    share,
+    weight,
     w,
     b,
     n,
@@ -187,7 +180,7 @@ def add_tiles(
     """Writes loss and gradient by w (d,) and by b, summed over the tiles of a program, to its row of `totals`
     (programs, d + 2), float64.
 
-    Rows of X (n, d) are contiguous, one every `stride`; y and share (n,) too, which is read if WEIGHTED. A tile has
+    Rows of X (n, d) are contiguous, one every `stride`; y and weight (n,) too, which is read if WEIGHTED. A tile has
     ROWS of them, in GROUPS of WIDTH columns; the last one, if rows are missing, is loaded apart.
     """
     dtype: tl.constexpr = X.dtype.element_ty
@@ -201,11 +194,11 @@ def add_tiles(
         sums = no_sums(dtype, ROWS, GROUPS, WIDTH)
         for tile in tl.range(start, tl.minimum(start + CHUNK * programs, tiles), programs, num_stages=STAGES):
             at = tile * ROWS + rows
-            sums = with_tile(sums, X, y, share, weights, bias, at, n, d, stride, WEIGHTED, True, GROUPS, WIDTH)
+            sums = with_tile(sums, X, y, weight, weights, bias, at, n, d, stride, WEIGHTED, True, GROUPS, WIDTH)
         found = with_chunk(found, sums, GROUPS)
     if (tiles * ROWS < n) & (tiles % programs == program):
         at, sums = tiles * ROWS + rows, no_sums(dtype, ROWS, GROUPS, WIDTH)
-        sums = with_tile(sums, X, y, share, weights, bias, at, n, d, stride, WEIGHTED, False, GROUPS, WIDTH)
+        sums = with_tile(sums, X, y, weight, weights, bias, at, n, d, stride, WEIGHTED, False, GROUPS, WIDTH)
         found = with_chunk(found, sums, GROUPS)
     gradient, loss, slope = found
     total = totals + program * (d + 2)
@@ -216,7 +209,7 @@ def add_tiles(
     tl.store(total + 1 + d, tl.sum(slope))
 
 
-def takes(X):
+def supports(X):
     """Whether the kernel takes features (n, d): rows that are contiguous, and no longer than a tile."""
     d = X.shape[1]
     return d * X.itemsize <= TILE_BYTES and (d == 1 or X.stride(1) == 1)
@@ -241,19 +234,34 @@ def tile_of(d, stride, offset, itemsize):
 
 
 @triton_op("logreg_kernels::loss_and_gradient_sums", mutates_args=())
-def sums(
-    X: torch.Tensor, y: torch.Tensor, w: torch.Tensor, b: torch.Tensor, share: torch.Tensor | None
+def loss_and_gradient(
+    X: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None, w: torch.Tensor, b: torch.Tensor
 ) -> torch.Tensor:
-    """Loss and gradient by w (d,) and by b (1,), each times `share` (n,), summed over the samples: (d + 2,) float64."""
+    """Loss, gradient by w (d,) and by b (1,), each times `weight` (n,) or 1, summed over samples: (d + 2,) float64."""
     n, d = X.shape
     rows, groups, width, stages = tile_of(d, X.stride(0), X.storage_offset(), X.itemsize)
     programs = max(1, min(triton.cdiv(n, rows), PROGRAMS * multiprocessors(X.device)))
     totals = X.new_empty(programs, d + 2, dtype=torch.float64)
     labels = y.contiguous()
-    arrays = totals, X, labels, labels if share is None else share.contiguous(), w.contiguous(), b
-    sizes = n, d, X.stride(0), share is not None, rows, groups, width, stages, CHUNK
     with torch.cuda.device_of(X):
-        wrap_triton(add_tiles)[(programs,)](*arrays, *sizes, num_warps=WARPS)
+        wrap_triton(add_tiles)[(programs,)](
+            totals=totals,
+            X=X,
+            y=labels,
+            weight=labels if weight is None else weight.contiguous(),
+            w=w.contiguous(),
+            b=b,
+            n=n,
+            d=d,
+            stride=X.stride(0),
+            WEIGHTED=weight is not None,
+            ROWS=rows,
+            GROUPS=groups,
+            WIDTH=width,
+            STAGES=stages,
+            CHUNK=CHUNK,
+            num_warps=WARPS,
+        )
     return totals.sum(0)
 
 

@@ -1,4 +1,4 @@
-"""The unweighted loss of a surface by Triton: a program multiplies up the factors 1 + e^m of a tile of the grid.
+"""The unweighted cross-entropy of a surface by Triton: a program multiplies up factors 1 + e^-m of a tile of the grid.
 
 Arithmetic is that of `terms`, whose graphs Inductor compiles to kernels that spill. How samples are shared among
 programs follows from sizes alone, so that bits are the same on any card, whatever was evaluated before.
@@ -10,7 +10,7 @@ import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
 from kernels.torch_cuda.graphs.terms import FACTORS
-from kernels.torch_cuda.triton.gradient import log1p
+from kernels.torch_cuda.triton.losses import log1p
 
 # Rows and columns of a tile, and warps of a program. By Triton 3.6 for compute capability 9.0 a thread has 126 and 96
 # registers, so that a multiprocessor runs 4 and 5 programs at once, and no stack.
@@ -77,19 +77,19 @@ def hinged_products(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """The same of larger margins m = u + v, as the sum of max(m, 0) + log(1 + e^-|m|), and e^-|m| is the lesser of a b
+    """The same of larger margins, -m = u + v, as the sum of max(-m, 0) + log(1 + e^-|m|); e^-|m| is the lesser of a b
     and its inverse. u, a and a_inverse are (n, ns), the others (n, nt)."""
     rows, columns, first, last = place(n, nt, ns, part, ROWS, COLUMNS)
     in_rows, in_columns = rows < nt, columns < ns
     along_s, along_t = first.to(tl.int64) * ns + columns, first.to(tl.int64) * nt + rows
     sums, h = tl.zeros([ROWS, COLUMNS], tl.float64), tl.zeros([ROWS, COLUMNS], tl.float64)
     for k in range(first, last):
-        margin = tl.load(v + along_t, in_rows, 0.0)[:, None] + tl.load(u + along_s, in_columns, 0.0)[None, :]
+        negative_margin = tl.load(v + along_t, in_rows, 0.0)[:, None] + tl.load(u + along_s, in_columns, 0.0)[None, :]
         above = tl.load(b + along_t, in_rows, 0.0)[:, None] * tl.load(a + along_s, in_columns, 0.0)[None, :]
         below = tl.load(b_inverse + along_t, in_rows, 0.0)[:, None]
         g = tl.minimum(above, below * tl.load(a_inverse + along_s, in_columns, 0.0)[None, :])
         h = h + (g + h * g)
-        sums += tl.maximum(margin, 0.0)
+        sums += tl.maximum(negative_margin, 0.0)
         along_s += ns
         along_t += nt
         if k % FACTORS == FACTORS - 1:
@@ -100,7 +100,7 @@ def hinged_products(
 
 @triton_op("logreg_kernels::add_products", mutates_args=("total",))
 def add_products(total: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
-    """Adds sum_n log(1 + e^m_n) to `total` (1, nt, ns), with e^m = a b from a (n, ns) and b (n, nt), all float64."""
+    """Adds sum_n log(1 + e^-m_n) to `total` (1, nt, ns), with e^-m = a b from a (n, ns) and b (n, nt), all float64."""
     launch(products, TILE, total, a, b)
 
 
@@ -114,7 +114,7 @@ def add_hinged_products(
     a_inverse: torch.Tensor,
     b_inverse: torch.Tensor,
 ) -> None:
-    """The same of margins m = u + v of any size: u (n, ns), v (n, nt), e^u, e^v, e^-u, e^-v."""
+    """The same of margins of any size, -m = u + v: u (n, ns), v (n, nt), e^u, e^v, e^-u, e^-v."""
     launch(hinged_products, HINGED_TILE, total, u, v, a, b, a_inverse, b_inverse)
 
 
@@ -122,7 +122,7 @@ def launch(kernel, tile, total, *tables):
     """One of the kernels above on tables of samples, whose number is a multiple of FACTORS."""
     (_, nt, ns), n = total.shape, len(tables[0])
     tiles = triton.cdiv(nt, tile[0]) * triton.cdiv(ns, tile[1])
-    part = part_of(n, tiles)
+    part = samples_of_part(n, tiles)
     parts = triton.cdiv(n, part)
     totals = total if parts == 1 else total.new_zeros(parts, nt, ns)
     with torch.cuda.device_of(total):
@@ -131,7 +131,7 @@ def launch(kernel, tile, total, *tables):
         total += totals.sum(0)
 
 
-def part_of(n, tiles):
+def samples_of_part(n, tiles):
     """How many of n samples a program takes: all, but for a grid of few tiles."""
     parts = max(1, min(PROGRAMS // tiles, n // PART))
     return triton.cdiv(triton.cdiv(n, parts), FACTORS) * FACTORS

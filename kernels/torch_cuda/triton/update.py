@@ -9,8 +9,10 @@ import triton
 import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
-from kernels.torch_cuda.graphs.update import check
+from kernels.losses import CODES
+from kernels.torch_cuda.divergence import raise_if_diverged
 from kernels.torch_cuda.triton.looks import Look, one_behind
+from kernels.torch_cuda.triton.losses import value_and_slope
 
 # Values of X at once: of twice as many, 568 bytes of a thread's registers are spilled, of these at most 40 (Triton 3.6
 # and 3.9, compute capability 9.0).
@@ -18,25 +20,6 @@ TILE = 2**11
 # Of one launch, so that it takes well under 0.1 s (an estimate, from no card): in between Ctrl-C is answered.
 VALUES = 2**22  # of X
 STEPS = 2**15
-
-
-@triton.jit
-def costs_and_slopes(z, y, SQUARED: tl.constexpr):
-    """Cross-entropy, or squared error of the sigmoid, of each sample, and its derivative by the logit z."""
-    e = tl.exp(-tl.abs(z))
-    larger = 1 / (1 + e)
-    smaller = e * larger
-    p, not_p = tl.where(z > 0, larger, smaller), tl.where(z > 0, smaller, larger)
-    slope = (1 - y) * p - y * not_p
-    if SQUARED:
-        cost = slope * slope
-        slope = 2 * slope * (larger * smaller)
-    else:
-        u = 1 + e
-        log1p = tl.log(u) - ((u - 1) - e) / u  # with what rounding added to u
-        hinge = tl.where(z > 0, 1 - y, y)
-        cost = log1p + tl.where(hinge > 0, hinge * tl.abs(z), 0.0)
-    return cost, slope
 
 
 SIZES = ["n", "d", "batch_size", "first", "last", "every"]  # compiled once for all
@@ -61,7 +44,7 @@ def run_steps(
     first,
     last,
     every,
-    SQUARED: tl.constexpr,
+    LOSS: tl.constexpr,
     WEIGHTED: tl.constexpr,
     SHUFFLED: tl.constexpr,
     ROWS: tl.constexpr,
@@ -70,10 +53,10 @@ def run_steps(
     """Steps [first, last) of a run from `theta` (d + 1,), the bias last, in place, as is `velocity`, both float64.
 
     X (n, d) and y (n,) are taken in the `order` (epochs, n) of the epochs from that of `first` on, if SHUFFLED, and
-    their losses times `weight` (n,), if WEIGHTED. `rates` are the learning rate, momentum, weight decay, the largest
-    loss or parameter allowed, and whether the weights and the bias are trained, 1 or 0; `status` becomes the number of
-    the first step that failed: neither it nor those after it are taken. Every so many steps parameters and loss go to
-    `path` (kept, d + 2), from the first kept on, unless `every` is 0.
+    their losses, by the code of the LOSS, times `weight` (n,), if WEIGHTED. `rates` are the learning rate, momentum,
+    weight decay, the largest loss or parameter allowed, and whether the weights and the bias are trained, 1 or 0;
+    `status` becomes the number of the first step that failed: neither it nor those after it are taken. Every so many
+    steps parameters and loss go to `path` (kept, d + 2), from the first kept on, unless `every` is 0.
     """
     column = tl.arange(0, COLUMNS)
     real = column < d
@@ -96,13 +79,13 @@ def run_steps(
             label = tl.load(y + row, live, 0.0).to(tl.float64)
             inside = live[:, None] & real[None, :]
             x = tl.load(X + row[:, None] * d + column[None, :], inside, 0.0).to(tl.float64)
-            cost, slope = costs_and_slopes(tl.sum(x * w[None, :], 1) + b, label, SQUARED)
+            value, slope = value_and_slope(tl.sum(x * w[None, :], 1) + b, label, LOSS)
             if WEIGHTED:
-                share = tl.load(weight + row, live, 0.0)
-                live = share > 0  # a sample of no weight counts for nothing, whatever its logit
-                cost, slope = cost * share, slope * share
+                own = tl.load(weight + row, live, 0.0)
+                live = own > 0  # a sample of no weight counts for nothing, whatever its logit
+                value, slope = value * own, slope * own
             slope = tl.where(live, slope, 0.0)
-            loss += tl.sum(tl.where(live, cost, 0.0), 0)
+            loss += tl.sum(tl.where(live, value, 0.0), 0)
             by_w += tl.sum(x * slope[:, None], 0)
             by_b += tl.sum(slope, 0)
         part = 1.0 / (end - begin).to(tl.float64)
@@ -145,18 +128,38 @@ def launch(
     first: int,
     last: int,
     every: int,
-    squared: bool,
+    loss: int,
 ) -> None:
-    """`run_steps`, its sizes from the shapes; an empty `order` is that of the data, an empty `weight` 1 for each."""
+    """`run_steps`, its sizes from the shapes; an empty `order` is that of the data, an empty `weight` 1 for each.
+    `loss` is a code."""
     n, d = X.shape
     columns = triton.next_power_of_2(d)
     rows = max(1, min(triton.next_power_of_2(batch_size), TILE // columns))
-    tensors = X, y, weight, order, rates, theta, velocity, status, path
-    variant = squared, weight.numel() > 0, order.numel() > 0
-    sizes = n, d, batch_size, first, last, every
     warps = max(1, min(8, rows * columns // 128))
     with torch.cuda.device_of(X):
-        wrap_triton(run_steps)[(1,)](*tensors, *sizes, *variant, rows, columns, num_warps=warps)
+        wrap_triton(run_steps)[(1,)](
+            X=X,
+            y=y,
+            weight=weight,
+            order=order,
+            rates=rates,
+            theta=theta,
+            velocity=velocity,
+            status=status,
+            path=path,
+            n=n,
+            d=d,
+            batch_size=batch_size,
+            first=first,
+            last=last,
+            every=every,
+            LOSS=loss,
+            WEIGHTED=weight.numel() > 0,
+            SHUFFLED=order.numel() > 0,
+            ROWS=rows,
+            COLUMNS=columns,
+            num_warps=warps,
+        )
 
 
 def sgd_run_(
@@ -190,12 +193,12 @@ def sgd_run_(
     def queued():
         for order, first, last in launches(X, batch_size, epochs, shuffle_seed, first_epoch):
             kept = path[first // history :] if history else path
-            launch(*data, order, rates, theta, velocity, status, kept, batch_size, first, last, history, loss == "mse")
+            launch(*data, order, rates, theta, velocity, status, kept, batch_size, first, last, history, CODES[loss])
             yield Look(status), last
 
     try:
         for look, last in one_behind(queued()):
-            check(*look.tolist(), steps, X.dtype, lr)
+            raise_if_diverged(*look.tolist(), steps, X.dtype, lr)
             progress(last, steps)
     finally:
         state.copy_(torch.stack([velocity, theta]))
