@@ -35,7 +35,7 @@ def loss_and_gradient(X, weight, bias, y, sample_weight, pos_weight):
     dtype = arrays.dtype_of(X_array)
     w = models.coefficients("weight", weight, (weight.shape,), dtype)
     b = models.coefficients("bias", bias, (bias.shape,), dtype)
-    found = mean_loss_grad(body, X_array, y_array, w, b, weights, total)
+    found = mean_loss_grad(body, X_array, y_array, weights, w, b, total)
     loss, grad_w, grad_b = (torch.as_tensor(value, device=X.device).to(X.dtype, copy=True) for value in found)
     return loss, grad_w.reshape(weight.shape), grad_b.reshape(bias.shape)
 

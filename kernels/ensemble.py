@@ -75,6 +75,6 @@ def sgd_ensemble(
     y_array, weight = weighting.in_dtype(*weighting.of_training(y_array, sample_weight, pos_weight, loss), dtype)
     taken = backends.arguments_of(body, X_array, y_array, weight, *starts)
     with reporter(progress) as report:
-        *ends, history = body.ensemble().sgd_ensemble(*taken, **settings, progress=report)
+        *ends, history = body.ensembles().sgd_ensemble(*taken, **settings, progress=report)
     history = Run(*(arrays.as_kind_of(X, field) for field in history))
     return Ensemble(*(arrays.as_kind_of(X, field) for field in ends), history)

@@ -9,7 +9,7 @@ def evaluate(backend, group, axes, outputs, choice, report):
 
     `report` is called with (done, total), which count evaluations, points times samples.
     """
-    body = backend.surface()
+    body = backend.surfaces()
     samples, summary, asked, _ = group
     smooth, direct = {}, {}
     for name in asked.names:
@@ -38,7 +38,7 @@ def evaluate(backend, group, axes, outputs, choice, report):
 def evaluations_at_nodes(backend, group, names, s, t, line):
     """How many there are of the nodes of both axes, with samples that may be compressed along a line."""
     samples, summary, asked, _ = group
-    points, body = len(s.nodes) * len(t.nodes), backend.surface()
+    points, body = len(s.nodes) * len(t.nodes), backend.surfaces()
     if line is None:
         return summary.n * points * len(body.passes(names, asked.loss, samples.weighted))
     compressed = backend.interpolation().compressed_samples(line, asked)

@@ -8,23 +8,23 @@ from kernels import backends
 from kernels.arguments import arrays, dataset
 
 
-def mean_loss_grad(backend, X, y, w, b, weight, total):
+def mean_loss_grad(backend, X, y, weight, w, b, total):
     """Sums over the samples, divided by `total`: loss, gradient by w (d,) and by b. Raises what is wrong with X or y if
     they are not finite. Of CUDA tensors the means are tensors too."""
-    result = means_of(backend, X, y, w, b, weight, total)
+    result = means_of(backend, X, y, weight, w, b, total)
     if arrays.is_tensor(X) or all_finite(*result):
         return result
     dataset.check_values(X, y)
     share = 0.5 ** len(y).bit_length()  # of it the sums are below the means, which may be in range where they aren't
     weight = np.full_like(y, share) if weight is None else weight * y.dtype.type(share)
     with np.errstate(over="ignore", invalid="ignore"):
-        return means_of(backend, X, y, w, b, weight, total * share)
+        return means_of(backend, X, y, weight, w, b, total * share)
 
 
-def means_of(backend, X, y, w, b, weight, total):
+def means_of(backend, X, y, weight, w, b, total):
     """The same, whether in range or not: NumPy's unless X is a tensor."""
-    taken = backends.arguments_of(backend, X, y, w, b, weight)
-    means = backend.gradient().loss_and_gradient(*taken, total)
+    taken = backends.arguments_of(backend, X, y, weight, w, b)
+    means = backend.gradients().loss_and_gradient(*taken, total)
     return means if arrays.is_tensor(X) or not backend.TENSORS else tuple(value.numpy() for value in means)
 
 

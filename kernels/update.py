@@ -32,11 +32,11 @@ def bce_loss_grad(X, y, w, b, *, sample_weight=None, pos_weight=None, backend=No
     that isn't finite, and of CUDA tensors never: the result says it.
     """
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
-    X_array, y_array, *weights = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight)
+    X_array, y_array, weight, total = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight)
     dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
     w_array = models.coefficients("w", w, [(d,)], dtype)
     b_array = models.bias_beside(X_array, models.coefficients("b", b, [(), (1,)], dtype))
-    result = means.mean_loss_grad(body, X_array, y_array, w_array, b_array, *weights)
+    result = means.mean_loss_grad(body, X_array, y_array, weight, w_array, b_array, total)
     if arrays.is_tensor(X_array):
         return LossGrad(*(arrays.cast(value, dtype) for value in result))
     if dtype == np.float32:
@@ -62,12 +62,12 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, pos_weight=None, backend=No
     all the same, as nothing waits for the card.
     """
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
-    X_array, y_array, *weights = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight)
+    X_array, y_array, weight, total = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight)
     dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
     w_array, b_array = models.parameter("w", w, (d,), dtype), models.parameter("b", b, (1,), dtype)
     models.check_no_aliasing(w_array, b_array, X_array, y_array)
     lr = numbers.nonnegative("lr", lr)
-    loss, grad_w, grad_b = found = means.mean_loss_grad(body, X_array, y_array, w_array, b_array, *weights)
+    loss, grad_w, grad_b = found = means.mean_loss_grad(body, X_array, y_array, weight, w_array, b_array, total)
     if arrays.is_tensor(X_array):
         return means.step_on_card_(w_array, b_array, found, lr)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -186,7 +186,7 @@ def run_on(backend, X, y, weight, state, settings, report):
     start = arrays.copied(state)
     taken = backends.arguments_of(backend, X, y, weight, state)
     try:
-        path = backend.run().sgd_run_(*taken, **settings, progress=report)
+        path = backend.runs().sgd_run_(*taken, **settings, progress=report)
     except FloatingPointError:
         end = arrays.copied(state)
         state[:] = start

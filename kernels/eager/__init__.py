@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 TENSORS = True
 
 
-def surface() -> "SurfaceBody":
+def surfaces() -> "SurfaceBody":
     from kernels.eager import surface
 
     return surface
@@ -18,19 +18,19 @@ def interpolation() -> None:
     return None
 
 
-def gradient() -> "GradientBody":
+def gradients() -> "GradientBody":
     from kernels.eager import training
 
     return training
 
 
-def run() -> "RunBody":
+def runs() -> "RunBody":
     from kernels.eager import training
 
     return training
 
 
-def ensemble() -> "EnsembleBody":
+def ensembles() -> "EnsembleBody":
     from kernels.eager import training
 
     return training

@@ -5,7 +5,7 @@ from kernels.arguments import dataset, weighting
 from kernels.arguments.arrays import dtype_of, tensor_of
 
 
-def loss_and_gradient(X, y, w, b, weight, total):
+def loss_and_gradient(X, y, weight, w, b, total):
     """Sums over the samples, divided by `total`: loss, gradient by w (d,) and by b."""
     dataset.check_values(X.numpy(), y.numpy())
     return reference.loss_grad(X, y, w, b, "bce", weight, total)

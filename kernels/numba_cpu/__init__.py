@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 TENSORS = False
 
 
-def surface() -> "SurfaceBody":
+def surfaces() -> "SurfaceBody":
     from kernels.numba_cpu.grid import surface
 
     return surface
@@ -24,19 +24,19 @@ def interpolation() -> "InterpolationBody":
     return surface
 
 
-def gradient() -> "GradientBody":
+def gradients() -> "GradientBody":
     from kernels.numba_cpu.training import gradient
 
     return gradient
 
 
-def run() -> "RunBody":
+def runs() -> "RunBody":
     from kernels.numba_cpu.training import update
 
     return update
 
 
-def ensemble() -> "EnsembleBody":
+def ensembles() -> "EnsembleBody":
     from kernels.numba_cpu.training import ensemble
 
     return ensemble

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 TENSORS = True
 
 
-def surface() -> "SurfaceBody":
+def surfaces() -> "SurfaceBody":
     from kernels.torch_cuda.graphs import surface
 
     return surface
@@ -24,19 +24,19 @@ def interpolation() -> "InterpolationBody":
     return surface
 
 
-def gradient() -> "GradientBody":
+def gradients() -> "GradientBody":
     from kernels.torch_cuda.graphs import gradient
 
     return gradient
 
 
-def run() -> "RunBody":
+def runs() -> "RunBody":
     from kernels.torch_cuda.graphs import update
 
     return update
 
 
-def ensemble() -> "EnsembleBody":
+def ensembles() -> "EnsembleBody":
     from kernels.torch_cuda.graphs import ensemble
 
     return ensemble

@@ -68,10 +68,9 @@ def take_step(models_type, rate, state):
 
 
 @njit(forceinline=True)
-def run_features(kind, samples, order, training, group):
-    """The run of one group; `kind` are the vector types of models, of their steps, and of as many float64. `order` is
-    that in which samples are looked at for being correct."""
-    models_type, steps_type, wide_type = kind
+def run_features(models_type, steps_type, wide_type, samples, order, training, group):
+    """The run of one group; `wide_type` is that of as many float64. `order` is that in which samples are looked at for
+    being correct."""
     (batch_size, lr, first, last), (state, first_correct_step, path) = training, group
     n, size = samples.rows.shape
     lanes = first_correct_step.size
@@ -111,12 +110,10 @@ def group_of(groups, g):
 @parallel_kernel
 def features_f32(samples, order, training, groups):
     for g in prange(groups.state.shape[0]):
-        kind = F32_MODELS, F32_STEPS, F32_MODELS_WIDE
-        run_features(kind, samples, order[g], training, group_of(groups, g))
+        run_features(F32_MODELS, F32_STEPS, F32_MODELS_WIDE, samples, order[g], training, group_of(groups, g))
 
 
 @parallel_kernel
 def features_f64(samples, order, training, groups):
     for g in prange(groups.state.shape[0]):
-        kind = F64_MODELS, F64_STEPS, F64_MODELS
-        run_features(kind, samples, order[g], training, group_of(groups, g))
+        run_features(F64_MODELS, F64_STEPS, F64_MODELS, samples, order[g], training, group_of(groups, g))

@@ -46,10 +46,10 @@ def all_correct(logit, w, b, extremes, waiting):
 
 
 @njit(forceinline=True)
-def any_waiting(kind, extremes, first_correct_step, at, theta, step):
+def any_waiting(steps_type, logit, extremes, first_correct_step, at, theta, step):
     """Writes `step` to `first_correct_step` for models, from `at` on, that classify every sample correctly for the
     first time; returns whether any of the group has not yet."""
-    (_, steps_type, logit), (w, b) = kind, theta
+    w, b = theta
     waiting = load(steps_type, first_correct_step, at) == -1
     correct = all_correct(logit, w, b, extremes, waiting)
     if count_true(correct) > 0:
@@ -58,10 +58,8 @@ def any_waiting(kind, extremes, first_correct_step, at, theta, step):
 
 
 @njit(forceinline=True)
-def run_one_feature(kind, samples, extremes, training, groups):
-    """The runs of some groups with one feature, side by side. `kind` are the vector types of models and of their steps,
-    and what computes a logit of w, x, b with the sign that it has in float64."""
-    models_type, _, _ = kind
+def run_one_feature(models_type, steps_type, logit, samples, extremes, training, groups):
+    """The runs of some groups with one feature, side by side; `logit`, of w, x, b, has the sign that it has in float64."""
     weighted_rows, rows_log2e, smoothing, loss = (
         samples.weighted_rows,
         samples.rows_log2e,
@@ -77,7 +75,7 @@ def run_one_feature(kind, samples, extremes, training, groups):
     if row == begin:
         for g in range(state.shape[0]):
             theta = load(models_type, state, 6 * g * lanes), load(models_type, state, (6 * g + 1) * lanes)
-            waiting[g] = any_waiting(kind, extremes, first_correct_step, g * lanes, theta, step)
+            waiting[g] = any_waiting(steps_type, logit, extremes, first_correct_step, g * lanes, theta, step)
     entry = 1
     while first < last:
         end = min(begin + batch_size, n)
@@ -102,7 +100,7 @@ def run_one_feature(kind, samples, extremes, training, groups):
                 store(state, at + 2 * lanes, w_compensation)
                 store(state, at + 3 * lanes, b_compensation)
                 if waiting[g]:
-                    waiting[g] = any_waiting(kind, extremes, first_correct_step, g * lanes, (w, b), step)
+                    waiting[g] = any_waiting(steps_type, logit, extremes, first_correct_step, g * lanes, (w, b), step)
                 if entry < room:
                     store(path, 2 * (g * room + entry) * lanes, w)
                     store(path, (2 * (g * room + entry) + 1) * lanes, b)
@@ -124,15 +122,14 @@ def groups_of_job(groups, job):
 @parallel_kernel
 def one_feature_f32(samples, extremes, training, groups):
     for job in prange((groups.state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
-        kind = F32_MODELS, F32_STEPS, fma
-        run_one_feature(kind, samples, extremes, training, groups_of_job(groups, job))
+        run_one_feature(F32_MODELS, F32_STEPS, fma, samples, extremes, training, groups_of_job(groups, job))
 
 
 @parallel_kernel
 def one_feature_f64(samples, extremes, training, groups):
     for job in prange((groups.state.shape[0] + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE):
-        kind = F64_MODELS, F64_STEPS, multiply_add_unfused
-        run_one_feature(kind, samples, extremes, training, groups_of_job(groups, job))
+        some = groups_of_job(groups, job)
+        run_one_feature(F64_MODELS, F64_STEPS, multiply_add_unfused, samples, extremes, training, some)
 
 
 def extreme_samples(rows):

@@ -91,14 +91,21 @@ def with_gradient(X, loss, slopes, slope):
     return torch.cat([loss, slopes @ X, slope])
 
 
-def loss_and_gradient(X, y, weight, w, b):
+def loss_and_gradient(X, y, weight, w, b, total):
+    """Sums of the cross-entropies and gradients, divided by `total`: loss (), gradient by w (d,) and by b (),
+    float64."""
+    means = sums(X, y, weight, w, b) / total
+    return means[0], means[1:-1], means[-1]
+
+
+def sums(X, y, weight, w, b):
     """Loss, gradient by w (d,) and by b, each times `weight` (n,) or 1, summed over the samples: (d + 2,) float64; X
     (n, d), y (n,), w (d,), b (1,) of one dtype, weight (n,) of it or None."""
     if has_triton(X):
         from kernels.torch_cuda.triton import gradient as one_pass
 
         if one_pass.supports(X):
-            return one_pass.loss_and_gradient(X, y, weight, w, b)
+            return one_pass.sums(X, y, weight, w, b)
     return sums_of_blocks(X, y, weight, w, b)
 
 

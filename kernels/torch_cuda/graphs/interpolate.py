@@ -53,7 +53,7 @@ def made_axis(data, tiling, device, stream):
     values = np.frombuffer(data)
     order = np.argsort(values, kind="stable")
     ascending = values[order]
-    nodes = spectral.evaluated_at(ascending, tiling)
+    nodes = spectral.node_positions(ascending, tiling)
     nodes.flags.writeable = False
     bases = spectral.steps_along(ascending, tiling)
     steps = tuple(Weights(torch.from_numpy(basis.values).to(device), basis.points) for basis in bases)

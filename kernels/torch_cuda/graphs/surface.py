@@ -8,12 +8,11 @@ import numpy as np
 import torch
 
 from kernels.arguments.devices import has_triton
-from kernels.losses import LOSSES
 from kernels.mathematics import compression
-from kernels.progress import counted
-from kernels.quantities import QUANTITIES
+from kernels.quantities import Asked
 from kernels.torch_cuda.graphs import interpolate, terms
 from kernels.torch_cuda.graphs.compiled import padded, round_up
+from kernels.torch_cuda.graphs.interpolate import axis_of as axis_of
 
 # By device: evaluations and samples in one launch, values in a table of the samples at the points of s, and samples of
 # which moments are taken at once. A launch is well under 0.1 s, so that Ctrl-C is answered; on the CPU a table stays in
@@ -26,57 +25,25 @@ MOMENT_PARTS = 16  # into which those are cut: each moment of a part is a sum by
 TABLE_OF_ROWS = 2**22  # values in a table at the points of t, 32 MB
 
 
-def surface_on_plane(samples, summary, s, t, outputs, interpolation, line, loss, progress):
-    """Writes means over the samples to `outputs`, {quantity: tensor}, float32 or float64.
+def passes(names, loss, weighted):
+    """The quantities that are evaluated in a pass over the samples each."""
+    return names
 
-    samples        blocks of NumPy arrays or tensors, and their summary
-    s, t           axes, float64 NumPy arrays
-    interpolation  of all quantities that are smooth, or None
-    line           to compress the samples along, or None
-    loss           by its name
-    progress       called with (done, total), which count evaluations
+
+def evaluate(samples, summary, s, t, outputs, loss, advance):
+    """Writes means over the samples to `outputs`, {quantity: tensor}, float32 or float64, every sample at every point.
+
+    samples  blocks of NumPy arrays or tensors, and their summary
+    s, t     axes, float64 NumPy arrays
+    loss     its name
+    advance  told of evaluations, points times samples, of each quantity
     """
-    smooth = {name: out for name, out in outputs.items() if interpolation and QUANTITIES[name].smooth}
-    direct = {name: out for name, out in outputs.items() if name not in smooth}
-    evaluations = summary.n * len(s) * len(t) * len(direct)
-    if not smooth:
-        evaluate(samples, summary, s, t, direct, samples.weighted, loss, counted(progress, evaluations))
-        return
-    device = next(iter(smooth.values())).device
-    axes = [interpolate.axis_of(*axis, device) for axis in zip((s, t), interpolation[:2], strict=True)]
-    at = [axis.nodes for axis in axes]
-    n = summary.n if line is None else 2 * line.nodes
-    evaluations += n * len(at[0]) * len(at[1]) * len(smooth) + (0 if line is None else summary.n)
-    advance = counted(progress, evaluations)
-    evaluate(samples, summary, s, t, direct, samples.weighted, loss, advance)
-    values = {
-        name: out.new_empty(*out.shape[:-2], *map(len, at[::-1]), dtype=torch.float64) for name, out in smooth.items()
-    }
-    if line is None:
-        evaluate(samples, summary, *at, values, samples.weighted, loss, advance)
-    else:
-        evaluate_compressed(samples, summary, *at, values, line, loss, advance)
-    for name, out in smooth.items():
-        for node_values, surface in zip(surfaces(values[name]), surfaces(out), strict=True):
-            interpolate.fill(node_values, *axes, surface, QUANTITIES[name].floor)
-
-
-def surfaces(values):
-    """Each (nt, ns) of (nt, ns) or (k, nt, ns)."""
-    return values.reshape(-1, *values.shape[-2:]) if values.ndim == 2 else values
-
-
-# Evaluation
-
-
-def evaluate(samples, summary, s, t, outputs, weighted, loss, advance):
-    """Direct evaluation."""
     for name, out in outputs.items():
         margin = largest_margin(summary, s, t)
         rows = rows_at_once(summary, s, out.device)
         if margin > terms.MOST_EXPONENT:
             rows = rows_within(largest(summary)[2] * t, rows)
-        if (name, loss) != ("loss", "bce") or weighted or rows is None:
+        if (name, loss) != ("loss", "bce") or samples.weighted or rows is None:
             evaluate_singly(samples, summary, s, t, terms.ADD[loss][name], out, advance)
         else:
             evaluate_products(samples, summary, s, t, rows, margin, out, advance)
@@ -227,23 +194,50 @@ def by_factors(values):
     return values.view(-1, terms.FACTORS, values.shape[1])
 
 
-# Compression
+# Interpolation
 
 
-def evaluate_compressed(samples, summary, s, t, outputs, line, loss, advance):
-    """Evaluation of the weighted nodes that stand for all samples.
+def empty_values(like, s, t):
+    """A tensor (..., nodes of t, nodes of s) for an output (..., nt, ns)."""
+    return like.new_empty(*like.shape[:-2], len(t.nodes), len(s.nodes), dtype=torch.float64)
 
-    They have labels 0 and 1. A loss that isn't linear in the label, the squared error, is more for these:
-    y (p - 1)^2 + (1 - y) p^2 = (p - y)^2 + y (1 - y).
-    """
+
+def fill(values, s, t, out, floor):
+    """Interpolates values at the nodes of both axes to `out` (..., nt, ns), not below `floor`."""
+    for node_values, surface in zip(in_three(values), in_three(out), strict=True):
+        interpolate.fill(node_values, s, t, surface, floor)
+
+
+def in_three(values):
+    """(k, nt, ns) of (nt, ns) or (k, nt, ns), without a copy."""
+    return values[None] if values.ndim == 2 else values
+
+
+def compressed_samples(line, asked):
+    """How many nodes are evaluated in place of all samples: each class has its own."""
+    return 2 * line.nodes
+
+
+def evaluate_compressed(samples, summary, s, t, outputs, loss, line, advance):
+    """`evaluate` with the samples compressed along a line to weighted nodes of each class."""
     device = next(iter(outputs.values())).device
     moments, softness = moments_of(samples, line, device, advance)
-    block = compression.nodes_of_line(moments, line, by_class=True)
-    summary = summary._replace(n=len(block.y), blocks=1)
-    evaluate([block], summary, s, t, outputs, True, loss, advance)
-    for name, of in (("mse", "mse"), ("loss", loss)):
-        if name in outputs and not LOSSES[of].linear_in_label:
-            outputs[name] -= softness / summary.weight
+    nodes = Nodes(compression.nodes_of_line(moments, line, True))
+    summary = summary._replace(n=len(nodes.block.y), blocks=1)
+    evaluate(nodes, summary, s, t, outputs, loss, advance)
+    compression.subtract_softness(outputs, Asked(tuple(outputs), loss), softness, summary.weight)
+
+
+class Nodes:
+    """One Block of weighted samples, as samples."""
+
+    weighted = True
+
+    def __init__(self, block):
+        self.block = block
+
+    def __iter__(self):
+        return iter([self.block])
 
 
 def moments_of(samples, line, device, advance):
@@ -265,14 +259,3 @@ def moments_of(samples, line, device, advance):
             terms.add_moments(moments, degrees, *(part.unflatten(-1, (MOMENT_PARTS, -1)) for part in parts))
             advance(some.stop - start)
     return moments.sum(-1)[:, : line.nodes].cpu().numpy(), float(softness)
-
-
-# Planes
-
-
-def logit_plane(X, thetas):
-    """Logits (3, n) of features X (n, d) at thetas (d + 1, 3), float64 NumPy, in float64 and rounded once."""
-    at = to_device(X.device, thetas)
-    rows = max(1, TABLE["cuda"] // X.shape[1])
-    parts = [(some.double() @ at[:-1] + at[-1]).T.to(X.dtype) for some in X.split(rows)]
-    return torch.cat(parts, dim=1)

@@ -23,16 +23,6 @@ FEW_COLUMNS = 2**10
 LIKELY_BATCH = 2**16, 2**6  # the shape of one by which a graph's blocks on a card are chosen; not measured
 
 
-def sgd_step_(w, b, loss, grad_w, grad_b, lr):
-    """Subtracts lr times the gradient from w (d,) and b (1,), in place, if loss and parameters stay finite in the dtype
-    of w; returns the loss in it."""
-    loss, new_w, new_b = (value.to(w.dtype) for value in (loss, w - lr * grad_w, b - lr * grad_b))
-    inside = loss.isfinite() & new_w.isfinite().all() & new_b.isfinite().all()
-    w.copy_(torch.where(inside, new_w, w))
-    b.copy_(torch.where(inside, new_b, b))
-    return loss
-
-
 def take_step(X, y, weight, theta, velocity, trained, rates, status, *, loss):
     """Takes a step on a batch X (m, d), y (m,), whose loss is sum(weight * L): theta and velocity (d + 1,) in place.
 

@@ -234,7 +234,7 @@ def tile_of(d, stride, offset, itemsize):
 
 
 @triton_op("logreg_kernels::loss_and_gradient_sums", mutates_args=())
-def loss_and_gradient(
+def sums(
     X: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None, w: torch.Tensor, b: torch.Tensor
 ) -> torch.Tensor:
     """Loss, gradient by w (d,) and by b (1,), each times `weight` (n,) or 1, summed over samples: (d + 2,) float64."""
