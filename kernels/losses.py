@@ -167,7 +167,7 @@ ROWS = (
     ),
     Loss(
         "mse",
-        "squared error",
+        "mean squared error",
         "",
         "(p - y)^2, p = sigma(z): of a probability the Brier score",
         "Brier, Verification of forecasts expressed in terms of probability, 1950",

@@ -40,7 +40,7 @@ class Quantity(NamedTuple):
 
 ROWS = (
     Quantity("loss", "loss", (), True, 0, 0.0),
-    Quantity("mse", "squared error", (), True, None, 0.0),
+    Quantity("mse", "mean squared error", (), True, None, 0.0),
     Quantity("accuracy", "accuracy", (), False, None, 0.0),
     Quantity("balanced_accuracy", "balanced accuracy", (), False, None, 0.0, True),
     Quantity("gradient", "gradient", (2,), True, 1, -math.inf),

@@ -23,8 +23,9 @@ def mean_label(loss: str, added: str = "") -> str:
     """The mean of a loss in words, with what is added to it, and its unit."""
     from kernels.losses import LOSSES
 
-    unit = LOSSES[loss].unit
-    return f"mean {LOSSES[loss].title}{added}{f' ({unit})' if unit else ''}"
+    title, unit = LOSSES[loss].title, LOSSES[loss].unit
+    mean = title if title.startswith("mean ") else f"mean {title}"
+    return f"{mean}{added}{f' ({unit})' if unit else ''}"
 
 
 def mean_at(loss: str, z: np.ndarray, y: np.ndarray) -> float:

@@ -59,7 +59,8 @@ def any_waiting(steps_type, logit, extremes, first_correct_step, at, theta, step
 
 @njit(forceinline=True)
 def run_one_feature(models_type, steps_type, logit, samples, extremes, training, groups):
-    """The runs of some groups with one feature, side by side; `logit`, of w, x, b, has the sign that it has in float64."""
+    """The runs of some groups with one feature, side by side; `logit`, of w, x, b, has the sign that it has in
+    float64."""
     weighted_rows, rows_log2e, smoothing, loss = (
         samples.weighted_rows,
         samples.rows_log2e,
