@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 
+from kernels.losses import LOSSES
 from tests import problems
 
 pytestmark = [
@@ -38,11 +39,11 @@ def rows(n, dtype):
     return [((n,), dtype)] * 2
 
 
-def of_products(n, dtype):
+def products(n, dtype):
     return [((n,), dtype), ((1,), dtype), ((), boolean), *rows(n, dtype)]
 
 
-def of_rows(n, d, strides=None, *, dtype):
+def rows_of(n, d, strides=None, *, dtype):
     return [((n, d), dtype, strides), ((d,), dtype), ((1,), dtype), ((), boolean), *rows(n, dtype)]
 
 
@@ -51,15 +52,15 @@ def step(m, d, dtype):
 
 
 def member_step(k, m, n, d, dtype):
-    batch, members = [((m, d), dtype), *rows(m, dtype)], [((k, d + 1), dtype), ((2,), dtype), ((), integer)]
+    batch, members = [((m, d), dtype), *rows(m, dtype)], [((k, d + 1), dtype), ((3,), dtype)]
     return [*batch, *members, ((n, d), dtype), ((n,), boolean), ((k,), integer)]
 
 
-def member_costs(k, n, d, dtype):
+def member_losses(k, n, d, dtype):
     return [((2, k), dtype), ((k, d + 1), dtype), ((n, d), dtype), *[((n,), dtype)] * 3]
 
 
-def of_grid(components):
+def grid(components):
     return lambda n, nt, ns, dtype: [
         *[(shape, dtype) for shape in ((components, nt, ns), (n, ns), (n, nt))],
         *[((n,), dtype)] * 5,
@@ -70,25 +71,25 @@ def moments(n, nodes, dtype):
     return [(shape, dtype) for shape in ((2, nodes, 16), (nodes,), (16, n), (2, 16, n))]
 
 
-GRAPHS = {  # with sizes of a small first call, and of a large one
-    **{f"gradient.sums_of_{d}": (sums_of(d), (24,), (4_000_000,)) for d in (1, 2, 3, 4)},
-    "gradient.of_products": (of_products, (24,), (250_000,)),
-    "gradient.of_rows": (of_rows, (24, 30), (4000, 3000)),
-    "update.take_cross_entropy": (step, (24, 10), (1_000_000, 100)),
-    "update.take_squared_error": (step, (24, 10), (1_000_000, 100)),
-    "ensemble.take_cross_entropy": (member_step, (5, 5, 53, 2), (1000, 32, 569, 30)),
-    "ensemble.take_squared_error": (member_step, (5, 5, 53, 2), (1000, 32, 569, 30)),
-    "ensemble.add_cross_entropy": (member_costs, (5, 53, 2), (1000, 569, 30)),
-    "ensemble.add_squared_error": (member_costs, (5, 53, 2), (1000, 569, 30)),
-    "terms.add_losses": (of_grid(1), (16, 16, 16), (1024, 1024, 1024)),
-    "terms.add_squared_errors": (of_grid(1), (16, 16, 16), (1024, 1024, 1024)),
-    "terms.add_correct": (of_grid(1), (16, 16, 16), (1024, 1024, 1024)),
-    "terms.add_gradients": (of_grid(2), (16, 16, 16), (1024, 1024, 1024)),
-    "terms.add_hessians": (of_grid(3), (16, 16, 16), (1024, 1024, 1024)),
+SMALL_GRID, LARGE_GRID = (16, 16, 16), (1024, 1024, 1024)
+OF_LOSS = {"loss": 1, "gradient": 2, "hessian": 3}  # with their components
+GRAPHS = {  # by module, name and keys, with sizes of a small first call, and of a large one
+    **{f"gradient.COLUMN_SUMS.{d}": (sums_of(d), (24,), (4_000_000,)) for d in (1, 2, 3, 4)},
+    "gradient.reduce_products": (products, (24,), (250_000,)),
+    "gradient.reduce_rows": (rows_of, (24, 30), (4000, 3000)),
+    **{f"update.TAKE.{loss}": (step, (24, 10), (1_000_000, 100)) for loss in LOSSES},
+    **{f"ensemble.TAKE.{loss}": (member_step, (5, 5, 53, 2), (1000, 32, 569, 30)) for loss in LOSSES},
+    **{f"ensemble.ADD.{loss}": (member_losses, (5, 53, 2), (1000, 569, 30)) for loss in LOSSES},
+    **{
+        f"terms.ADD.{loss}.{name}": (grid(components), SMALL_GRID, LARGE_GRID)
+        for loss in LOSSES
+        for name, components in OF_LOSS.items()
+    },
+    "terms.add_correct": (grid(1), SMALL_GRID, LARGE_GRID),
     "terms.add_moments": (moments, (16, 16), (16384, 512)),
 }
 DTYPES = {name: (f32, f64) if name.startswith(("gradient", "update")) else (f64,) for name in GRAPHS}
-QUICK = ("gradient.of_products", f32)
+QUICK = ("gradient.reduce_products", f32)
 CASES = [
     pytest.param(name, dtype, marks=[] if (name, dtype) == QUICK else [pytest.mark.long], id=f"{name}-{dtype}")
     for name in GRAPHS
@@ -96,15 +97,21 @@ CASES = [
 ]
 
 
+def graph_of(name):
+    module, graph, *keys = name.split(".")
+    graph = getattr(import_module(f"kernels.torch_cuda.graphs.{module}"), graph)
+    for key in keys:
+        graph = graph[int(key) if key.isdigit() else key]
+    return graph
+
+
 def print_kernels(name, dtype, calls):
     """Prints the kernels of a first call by each of some sizes, a line of JSON each; those of the last one compiled."""
     from tests import inductor
 
-    module, graph = name.split(".")
-    graph = getattr(import_module(f"kernels.torch_cuda.{module}"), graph)
     for sizes in calls:
         arguments = GRAPHS[name][0](*sizes, dtype=getattr(torch, dtype))
-        print(json.dumps(inductor.first_call(graph, arguments, compiled=sizes is calls[-1])))
+        print(json.dumps(inductor.first_call(graph_of(name), arguments, compiled=sizes is calls[-1])))
 
 
 def kernels_of(name, dtype, *calls):
@@ -140,7 +147,7 @@ def print_copied():
     from kernels.torch_cuda.graphs import gradient
     from tests import inductor
 
-    print(json.dumps(inductor.copied_arguments(gradient.of_products, of_products(1000, torch.float32), 1)))
+    print(json.dumps(inductor.copied_arguments(gradient.reduce_products, products(1000, torch.float32), 1)))
 
 
 def test_what_is_not_aligned_has_a_variant_that_copies_nothing():
@@ -154,9 +161,7 @@ def test_what_is_not_aligned_has_a_variant_that_copies_nothing():
 @pytest.mark.long
 def test_indices_have_64_bits_where_they_need_them():
     n, d = 2**21 + 1, 2**10  # the last row is beyond 2**31 elements
-    for kernels, wide in zip(
-        kernels_of("update.take_cross_entropy", f32, (n, d), (1000, d)), (True, False), strict=True
-    ):
+    for kernels, wide in zip(kernels_of("update.TAKE.bce", f32, (n, d), (1000, d)), (True, False), strict=True):
         assert any(WIDE in code for _, code, *_ in kernels) == wide
 
 
@@ -164,6 +169,6 @@ def test_indices_have_64_bits_where_they_need_them():
 @pytest.mark.parametrize(("strides", "wide"), [((1, 2**22), True), ((3001, 1), False)], ids=["columns", "padded"])
 def test_what_is_far_apart_has_indices_of_64_bits(strides, wide):
     """A few rows of a large matrix in columns; not rows with something between them."""
-    (kernels,) = kernels_of("gradient.of_rows", f32, (8160, 1024, strides))
+    (kernels,) = kernels_of("gradient.reduce_rows", f32, (8160, 1024, strides))
     assert kernels
     assert any(WIDE in code for _, code, *_ in kernels) == wide

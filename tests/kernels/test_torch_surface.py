@@ -8,7 +8,9 @@ import torch
 
 from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, surface_on_plane
 from kernels.arguments import arrays
-from kernels.mathematics import spectral
+from kernels.arguments.samples import ArraySamples, Group, summary_of
+from kernels.losses import LOSSES
+from kernels.mathematics import planning, spectral
 from kernels.torch_cuda.graphs import interpolate, terms
 from kernels.torch_cuda.graphs import surface as body
 from tests.oracle import QUANTITIES, assert_surface_close
@@ -44,6 +46,57 @@ def test_one_graph_evaluates_any_problem(place, one_graph):
 def test_every_quantity_of_many_problems(place, one_graph):
     for problem in surface_problems(200, seed=6):
         assert_close(evaluate(problem, place, quantities=QUANTITIES, method="direct"), problem, QUANTITIES, cells=16)
+
+
+def evaluate_body(problem, names, s, t, loss, method="direct"):
+    """{quantity: array} by the body alone; those that are interpolated as it would be for `mse`."""
+    fields = [np.asarray(field, np.float64) for field in (*problem.plane, problem.y)]
+    samples = ArraySamples(fields[:3], fields[3], problem.sample_weight, like=fields[0])
+    summary = summary_of(samples)
+    chosen = planning.choose(Group(samples, summary, ("mse",)), s, t, method, 1e-12)
+    lead = {"gradient": (2,), "hessian": (3,)}
+    outputs = {name: torch.empty(*lead.get(name, ()), len(t), len(s), dtype=torch.float64) for name in names}
+    body.surface_on_plane(samples, summary, s, t, outputs, *chosen[1:], loss, lambda *_: None)
+    return {name: out.numpy() for name, out in outputs.items()}
+
+
+@pytest.mark.parametrize("stance", ["force_eager", pytest.param("default", marks=pytest.mark.long)])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_quantities_of_any_loss(loss, stance):
+    with torch.compiler.set_stance(stance):
+        for problem in surface_problems(12, seed=7):
+            found = evaluate_body(problem, QUANTITIES, problem.s, problem.t, loss)
+            for name, got in found.items():
+                data = problem.plane, problem.y, problem.s, problem.t, name
+                assert_surface_close(got, *data, weights=problem.sample_weight, loss=loss, cells=8)
+
+
+def test_a_small_graph_of_the_focal_loss():
+    problem = plane(30, 3.0, labels="soft")
+    (got,) = evaluate_body(problem, ("loss",), problem.s, problem.t, "focal").values()
+    assert_surface_close(got, problem.plane, problem.y, problem.s, problem.t, loss="focal")
+
+
+def test_balanced_accuracy_is_accuracy_by_weights_of_the_classes():
+    problem = plane(100, 2.0, labels="noisy")
+    in_class_1 = problem.y > 0.5
+    weight = np.where(in_class_1, 1 / in_class_1.sum(), 1 / (~in_class_1).sum())
+    names, data = ("balanced_accuracy", "accuracy"), problem._replace(sample_weight=weight)
+    found = evaluate_body(data, names, problem.s, problem.t, "bce")
+    for got in found.values():
+        assert_surface_close(got, problem.plane, problem.y, problem.s, problem.t, "balanced_accuracy")
+
+
+def test_squared_errors_of_compressed_samples():
+    """As the loss that was chosen and as the quantity: soft labels are taken off both."""
+    s, t = np.linspace(-3, 3, 300), np.linspace(-2, 2, 200)
+    with torch.compiler.set_stance("force_eager"):
+        for loss in LOSSES:
+            found = evaluate_body(LINE, ("loss", "mse"), s, t, loss, method="spectral")
+            for name, got in found.items():
+                data = LINE.plane, LINE.y, s, t, name
+                assert_surface_close(got, *data, loss=loss, cells=8, method="spectral")
+            assert loss != "mse" or (found["loss"] == found["mse"]).all()
 
 
 @pytest.mark.parametrize("labels", ["noisy", "soft"])
