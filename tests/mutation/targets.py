@@ -79,6 +79,9 @@ TESTS = {
         "inductor",
     ),
     "kernels/torch_cuda/graphs/interpolate.py": ("torch_surface", "triton_surface", "plane", "cuda_manners"),
+    "kernels/torch_cuda/divergence.py": ("torch_update", "triton"),
+    "kernels/torch_cuda/graphs/losses.py": ("torch_update", "torch_ensemble", "torch_surface"),
+    "kernels/torch_cuda/triton/losses.py": TRITON,
     "kernels/torch_cuda/triton/looks.py": ("cuda_manners", "torch_update", "triton"),
     "kernels/torch_cuda/triton/gradient.py": ("one_pass", "cuda_manners", "triton"),
     "kernels/torch_cuda/graphs/surface.py": ("torch_surface", "triton_surface", *SURFACE, "samples", "cuda_manners"),
@@ -134,7 +137,7 @@ SPEED = {
     "kernels/numba_cpu/grid/accuracy.py": "JOBS_PER_THREAD SEARCHES_PER_THREAD work",
     "kernels/numba_cpu/grid/elementwise.py": "ROWS_PER_THREAD WIDEST EVALUATIONS_PER_THREAD work",
     "kernels/numba_cpu/ensemble.py": (
-        "OPERATIONS_PER_THREAD OPERATIONS_PER_SAMPLE OPERATIONS_PER_COST PATH_BYTES SIDE_BY_SIDE at_once"
+        "OPERATIONS_PER_THREAD OPERATIONS_PER_SAMPLE OPERATIONS_PER_LOSS PATH_BYTES SIDE_BY_SIDE at_once"
     ),
     "kernels/numba_cpu/runtime/prefault.py": "LARGE PAGE JOB JOBS write_to_pages find_memory write_to_all",
     "kernels/numba_cpu/grid/general_plane.py": "CHUNK",
@@ -158,7 +161,7 @@ SPEED = {
     ),
     "kernels/torch_cuda/graphs/terms.py": "LIKELY_GRID LIKELY_MOMENTS",
     "kernels/torch_cuda/triton/ensemble.py": (
-        "OPERATIONS OPERATIONS_PER_SAMPLE OPERATIONS_PER_COST LEAST_MEMBERS FEW_PARAMETERS WARPS at_once"
+        "OPERATIONS OPERATIONS_PER_SAMPLE OPERATIONS_PER_LOSS LEAST_MEMBERS FEW_PARAMETERS WARPS at_once"
     ),
     "kernels/torch_cuda/triton/surface.py": "WARPS PROGRAMS PART",
     "kernels/torch_cuda/triton/update.py": "TILE VALUES STEPS non_blocking",
