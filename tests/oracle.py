@@ -13,7 +13,7 @@ BITS = 128  # of mpmath
 MPMATH_SAMPLES = 100  # above it, `value_at` sums float64 terms
 UNIT_ROUNDOFF = 2.0**-53
 
-QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
+QUANTITIES = ("loss", "mse", "accuracy", "balanced_accuracy", "gradient", "hessian")
 COUNTED = ("accuracy", "balanced_accuracy")
 LEADING_SHAPE = {"gradient": (2,), "hessian": (3,)}
 

@@ -139,7 +139,7 @@ def is_finite(array):
 
 
 def check_finite(name, array):
-    if type(array) is np.ndarray and array.ndim == 1 and array.size < MANY and math.isfinite(array.dot(array)):
+    if type(array) is np.ndarray and array.ndim == 1 and array.size < MANY and math.isfinite(np.vdot(array, array)):
         return
     if not (is_cuda(array) or is_finite(array)):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

@@ -68,7 +68,7 @@ def line_through(summary, s, t, asked, target):
 def largest_term(reach, asked, sizes):
     """How large a quantity may be at a node and yet cancel: where logits have one sign all along the line, turned
     margins of the cross-entropy have nothing that does."""
-    logit, slope = sizes.logit if by_class(asked) else reach, max(sizes.q, sizes.r)
+    logit, slope = reach if asked.loss == "bce" else sizes.logit, max(sizes.q, sizes.r)
     of_loss, of_mse = LOSSES[asked.loss].largest(logit), LOSSES["mse"].largest(logit)
     terms = {"loss": of_loss[0], "mse": of_mse[0], "gradient": slope * of_loss[1], "hessian": slope**2 * of_loss[2]}
     return max(terms[name] for name in asked.names)

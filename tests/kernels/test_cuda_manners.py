@@ -263,7 +263,7 @@ def test_what_triton_cannot_take_goes_by_graphs(pretended, monkeypatch):
         (gradient, "sums_of_blocks", "graph"),
         (update, "run_by_graphs_", "graph"),
         (ensemble, "ensemble_by_graphs", "graph"),
-        (one_pass, "loss_and_gradient", "Triton"),
+        (one_pass, "sums", "Triton"),
         (triton_update, "sgd_run_", "Triton"),
         (triton_ensemble, "sgd_ensemble", "Triton"),
     )
@@ -272,7 +272,7 @@ def test_what_triton_cannot_take_goes_by_graphs(pretended, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_of", lambda tensor: nullcontext())
     for triton, way in (((3, 3), "graph"), ((3, 4), "Triton")):
         X = pretended(triton=triton)((6, 3))
-        assert gradient.loss_and_gradient(X, None, None, None, None) == way
+        assert gradient.sums(X, None, None, None, None) == way
         assert update.sgd_run_(X, None, None, None, batch_size=2) == way
         assert ensemble.sgd_ensemble(X, None, None, None, None) == way
 

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 import kernels
+from kernels.losses import LOSSES
 from kernels.numba_cpu.runtime import launch
 from kernels.numba_cpu.training import ensemble, members
 from kernels.results import Ensemble
 from tests import oracle, problems
 
 BACKENDS = ("numba", "reference")
-COSTS = ("bce", "mse")
+COSTS = tuple(LOSSES)
 SHAPES = ((20, 1, 1), (20, 1, 3), (20, 1, 20), (1, 1, 1), (53, 2, 5), (10, 2, 64), (31, 7, 1), (97, 30, 13))
 LAB = {"lr": 2.0, "batch_size": 3, "epochs": 100}
 FIELDS = ("w", "b", "loss", "accuracy", "steps")

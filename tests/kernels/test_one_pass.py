@@ -55,7 +55,7 @@ def problem_of(n, d, dtype, scale=2.0):
 
 def sums(device, *arrays):
     X, y, w, b, weight = (None if v is None else torch.as_tensor(v, device=device) for v in arrays)
-    return one_pass.loss_and_gradient(X, y, weight, w, b).cpu().numpy()
+    return one_pass.sums(X, y, weight, w, b).cpu().numpy()
 
 
 def means(device, X, y, w, b, weight=None):
@@ -174,14 +174,14 @@ def test_rows_beyond_32_bits(n, device, tmp_path, monkeypatch):
     x, y = (torch.from_file(str(tmp_path / name), shared=True, size=n) for name in ("x", "y"))
     x[-1] = 1.0
     monkeypatch.setattr(one_pass, "PROGRAMS", tiles % programs + 1)  # the last of those that run has the last tile
-    assert one_pass.loss_and_gradient(x[:, None], y, None, torch.zeros(1), torch.zeros(1))[1] == 0.5
+    assert one_pass.sums(x[:, None], y, None, torch.zeros(1), torch.zeros(1))[1] == 0.5
 
 
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 def test_public_functions(dtype, device, monkeypatch):
     if device == "cpu":
         monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
-        monkeypatch.setattr(gradient, "loss_and_gradient", one_pass.loss_and_gradient)
+        monkeypatch.setattr(gradient, "sums", one_pass.sums)
     (X, y, w, b), weight = problem_of(1500, 12, dtype)
     loss, *gradient_of_w, gradient_of_b = oracle.mean_loss_grad(X, y, w, b)[0]
     data = [torch.as_tensor(v, device=device) for v in (X, y)]
@@ -221,7 +221,7 @@ def test_columns_that_are_contiguous_go_by_blocks_on_a_card():
 def test_about_two_to_the_31_rows_on_a_card(n):
     x, y, w, b = (torch.zeros(size, device="cuda") for size in (n, n, 1, 1))
     x[-1] = 1.0
-    assert one_pass.loss_and_gradient(x[:, None], y, None, w, b)[1:].tolist() == [0.5, n / 2]
+    assert one_pass.sums(x[:, None], y, None, w, b)[1:].tolist() == [0.5, n / 2]
 
 
 @pytest.mark.cuda
@@ -252,7 +252,7 @@ def test_more_than_two_to_the_31_elements_on_a_card():
     X = torch.zeros(n, d, device="cuda")
     X[-1] = 1.0
     y, w, b = torch.zeros(n, device="cuda"), torch.zeros(d, device="cuda"), torch.zeros(1, device="cuda")
-    total = one_pass.loss_and_gradient(X, y, None, w, b)
+    total = one_pass.sums(X, y, None, w, b)
     assert total[1:-1].tolist() == [0.5] * d
     assert total[-1].item() == n / 2
 
@@ -261,9 +261,9 @@ def test_more_than_two_to_the_31_elements_on_a_card():
 def test_composes_with_torch_compile_on_a_card():
     arrays, _ = problem_of(300, 5, np.float64)
     tensors = [torch.as_tensor(v, device="cuda") for v in arrays]
-    compiled = torch.compile(lambda X, y, w, b: one_pass.loss_and_gradient(X, y, None, w, b) / 300, fullgraph=True)
+    compiled = torch.compile(lambda X, y, w, b: one_pass.sums(X, y, None, w, b) / 300, fullgraph=True)
     X, y, w, b = tensors
-    torch.testing.assert_close(compiled(*tensors), one_pass.loss_and_gradient(X, y, None, w, b) / 300)
+    torch.testing.assert_close(compiled(*tensors), one_pass.sums(X, y, None, w, b) / 300)
 
 
 # What it is compiled to
@@ -292,7 +292,7 @@ def compiled_for(d, stride, offset, dtype, weighted, n=5000):
     X = torch.empty(n * stride + offset, dtype=dtype).as_strided((n, d), (stride, 1), offset)
     y, w, b = (torch.empty(size, dtype=dtype) for size in (n, d, 1))
     with hopper.compiling(one_pass) as found:
-        one_pass.loss_and_gradient(X, y, y if weighted else None, w, b)
+        one_pass.sums(X, y, y if weighted else None, w, b)
     return found[0]
 
 

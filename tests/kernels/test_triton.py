@@ -174,9 +174,7 @@ def test_launches_are_short_whatever_the_batch():
             assert 2**14 < last - first <= triton_update.STEPS
 
 
-@pytest.mark.parametrize(
-    "operator", ["loss_and_gradient", "launch", "launch_run", "launch_losses", "add_products", "fill"]
-)
+@pytest.mark.parametrize("operator", ["sums", "launch", "launch_run", "launch_losses", "add_products", "fill"])
 def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch):
     """Also where an operator is called directly, while another device is the current one."""
     from kernels.torch_cuda.triton import (
@@ -196,7 +194,7 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
     )
 
     modules = {
-        "loss_and_gradient": one_pass,
+        "sums": one_pass,
         "launch": triton_update,
         "add_products": triton_surface,
         "fill": triton_interpolate,
@@ -216,7 +214,7 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
     X, k = torch.zeros(4, 3), torch.zeros(2, 3, 5)
     v, whole = torch.zeros(4, dtype=torch.float64), torch.zeros(5, dtype=torch.int64)
     call = {
-        "loss_and_gradient": lambda: one_pass.loss_and_gradient(X, v, None, v[:3], v[:1]),
+        "sums": lambda: one_pass.sums(X, v, None, v[:3], v[:1]),
         "launch": lambda: triton_update.launch(X, v, v[:0], whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, 0),
         "launch_run": lambda: triton_ensemble.launch_run(
             X, v, v[:0], X, v[:2], k, whole, k[:0], v[:0], 2, 0, 2, 0, False, False

@@ -96,7 +96,7 @@ def test_help(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for part in (
         "--start W B",
-        "--loss {bce,mse,both}",
+        "--loss {bce,mse,focal,both}",
         "--epochs",
         "--lr",
         "--batch-size",

@@ -9,7 +9,17 @@ from sklearn.decomposition import PCA
 
 from kernels import reference
 from logreg import History, train
-from logreg.directions import KINDS, Plane, hessian, oriented, path_of, plane_around, principal_components, project
+from logreg.directions import (
+    KINDS,
+    Plane,
+    Shares,
+    hessian,
+    oriented,
+    path_of,
+    plane_around,
+    principal_components,
+    project,
+)
 from tests import problems
 
 
@@ -25,6 +35,11 @@ def history(wide, model):
 
 def directions_of(model, problem, kind, l2=0.0, seed=0):
     return plane_around(model, problem.X.astype(np.float64), problem.y.astype(np.float64), kind, l2, seed)
+
+
+def shares_of(problem):
+    n = len(problem.y)
+    return Shares("bce", problem.y.astype(np.float64), np.full(n, 1 / n))
 
 
 def autograd_hessian(problem, theta, l2=0.0):
@@ -71,13 +86,17 @@ def test_center_of_no_steps_is_the_start(wide, model):
 @pytest.mark.parametrize("scale", [1.0, 30.0])
 def test_hessian_against_autograd(l2, scale, wide):
     theta = scale * np.append(wide.w, wide.b)
-    np.testing.assert_allclose(hessian(wide.X, theta, l2), autograd_hessian(wide, theta, l2), rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(
+        hessian(wide.X, theta, l2, shares_of(wide)), autograd_hessian(wide, theta, l2), rtol=1e-10, atol=1e-14
+    )
 
 
 def test_hessian_of_more_rows_than_are_taken_at_once():
     problem = problems.sgd_problem(10_000, 3)
     theta = np.append(problem.w, problem.b)
-    np.testing.assert_allclose(hessian(problem.X, theta, 0.0), autograd_hessian(problem, theta), rtol=1e-10)
+    np.testing.assert_allclose(
+        hessian(problem.X, theta, 0.0, shares_of(problem)), autograd_hessian(problem, theta), rtol=1e-10
+    )
 
 
 @pytest.mark.parametrize("l2", [0.0, 5.0])

@@ -7,7 +7,7 @@ import torch
 from kernels import LogitPlane, logit_plane, reference, surface_on_plane
 from logreg import evaluation
 from logreg.directions import Plane
-from logreg.evaluation import add_penalty, bands, evaluate, magnitude
+from logreg.evaluation import add_penalty, bands, evaluate, size_of_quantity
 from tests import oracle
 
 
@@ -30,7 +30,7 @@ def test_faint_cells_are_direct(quantity, valley):
     assert surface.plan == interpolated.plan
     values = getattr(surface, quantity)
     direct = getattr(surface_on_plane(*valley, quantities=(quantity,), method="direct"), quantity)
-    size = magnitude(quantity, direct)
+    size = size_of_quantity(quantity, direct)
     largest = max(1.0, np.abs(direct).max())
     faint = size < 1e-10 * largest
     assert 0.1 < faint.mean() < 0.9
@@ -74,7 +74,7 @@ def test_what_is_direct_is_left_alone(monkeypatch):
     monkeypatch.setattr(evaluation, "surface_on_plane", counted)
     x = np.linspace(-1, 1, 9)
     evaluate(LogitPlane(np.zeros(9), x, np.ones(9)), x > 0, np.arange(5.0), np.arange(3.0), ("loss",))
-    assert calls == [{"quantities": ("loss",), "sample_weight": None, "pos_weight": None}]
+    assert calls == [{"quantities": ("loss",), "loss": "bce", "sample_weight": None, "pos_weight": None}]
 
 
 @pytest.mark.parametrize("rows", [1, 64, 65, 200])

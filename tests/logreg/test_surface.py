@@ -17,13 +17,13 @@ import torch
 
 from kernels import LogitPlane, plan_surface, surface_on_plane
 from kernels.arguments import memory
+from kernels.losses import LOSSES
 
 # unused checks
 from logreg import LabData, LossSurface
 from tests import oracle, problems
 
-COSTS = pytest.mark.parametrize("loss", ["bce", "mse"])
-QUANTITY = {"bce": "loss", "mse": "mse"}
+COSTS = pytest.mark.parametrize("loss", list(LOSSES))
 
 
 def compute(data=None, w_range=15, b_range=13, *, resolution=4, **options):
@@ -42,7 +42,7 @@ def test_surface_of_the_lab(loss):
     assert surface.loss == loss
     assert surface.w.dtype == surface.b.dtype == surface.Z.dtype == np.float64
     x, y = problems.lab_data()
-    oracle.assert_surface_close(surface.Z, oracle.one_feature_plane(x), y, w, b, QUANTITY[loss], cells=100)
+    oracle.assert_surface_close(surface.Z, oracle.one_feature_plane(x), y, w, b, loss=loss, cells=100)
 
 
 @COSTS
@@ -52,7 +52,7 @@ def test_other_data(loss, dtype, labels):
     problem = problems.one_feature(100, 10, dtype, labels=labels)
     surface = compute((problem.plane[1], problem.y), (-3, 1), (-20, 50), resolution=(7, 5), loss=loss)
     want = np.linspace(-3, 1, 7), np.linspace(-20, 50, 5)
-    oracle.assert_surface_close(surface.Z, problem.plane, problem.y, *want, QUANTITY[loss], cells=12)
+    oracle.assert_surface_close(surface.Z, problem.plane, problem.y, *want, loss=loss, cells=12)
 
 
 @pytest.mark.parametrize("window", [(-2, 2), [-2, 2], np.array([-2.0, 2.0]), 2, 2.0, np.float64(2)], ids=repr)
@@ -377,8 +377,8 @@ WRONG = {
     "NaN": (lambda s: {"Z": with_cell(s.Z, np.nan)}, r"Z\[4, 5\] is nan; accepted: finite values >= 0"),
     "negative": (lambda s: {"Z": with_cell(s.Z, -1e-300)}, r"Z\[4, 5\] is -1e-300; accepted: finite values >= 0"),
     "infinite": (lambda s: {"Z": with_cell(s.Z, np.inf)}, r"Z\[4, 5\] is inf; accepted: finite values >= 0"),
-    "unknown loss": (lambda s: {"loss": "nll"}, r"loss is 'nll'; accepted: 'bce', 'mse'"),
-    "no name": (lambda s: {"loss": None}, r"loss is None; accepted: 'bce', 'mse'"),
+    "unknown loss": (lambda s: {"loss": "nll"}, r"loss is 'nll'; accepted: 'bce', 'mse', 'focal'"),
+    "no name": (lambda s: {"loss": None}, r"loss is None; accepted: 'bce', 'mse', 'focal'"),
     "long name": (lambda s: {"loss": "x" * 10_000}, r"loss is 'xxx|its description"),
 }
 

@@ -6,7 +6,7 @@ import pytest
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.grids import QUANTITIES
 from logreg import LogisticRegression, LossSurface
-from logreg.directions import hessian, shares, top_eigenvectors
+from logreg.directions import Shares, hessian, shares, top_eigenvectors
 
 RNG = np.random.default_rng(8)
 X, WEIGHT = RNG.normal(size=(60, 2)), RNG.exponential(size=60)
@@ -23,7 +23,7 @@ def test_compute():
     np.testing.assert_array_equal(got.Z, want.loss)
     squared = LossSurface.compute((x, Y), **options, loss="mse", sample_weight=WEIGHT)
     np.testing.assert_allclose(squared.Z, want.mse, rtol=1e-14)
-    with pytest.raises(ValueError, match="pos_weight is given with loss='mse'; accepted: None"):
+    with pytest.raises(ValueError, match=r"pos_weight is 3\.0; accepted: None, as loss 'mse' has no positive part"):
         LossSurface.compute((x, Y), **options, loss="mse", pos_weight=3.0)
 
 
@@ -38,7 +38,7 @@ def test_around():
     rows = np.column_stack([X, np.ones(60)])
     p = 1 / (1 + np.exp(-rows @ theta))
     curvature = (rows.T * (share * p * (1 - p))) @ rows + 0.1 * np.diag([1, 1, 0])
-    np.testing.assert_allclose(hessian(X, theta, 0.1, share), curvature, rtol=1e-13)
+    np.testing.assert_allclose(hessian(X, theta, 0.1, Shares("bce", Y, share)), curvature, rtol=1e-13)
     (s_direction, t_direction), _ = top_eigenvectors(curvature)
     np.testing.assert_allclose(np.abs(got.plane.s_direction), np.abs(s_direction), rtol=1e-9)
     np.testing.assert_allclose(np.abs(got.plane.t_direction), np.abs(t_direction), rtol=1e-9)
@@ -51,7 +51,9 @@ def test_around():
 
 
 def test_shares_where_products_of_weights_overflow():
-    np.testing.assert_allclose(shares(np.array([1.0, 0.0]), np.full(2, 1.9), 1e308), [0.5e308, 0.5], rtol=1e-15)
+    labels, share = shares(np.array([1.0, 0.0]), np.full(2, 1.9), 1e308)
+    assert labels.tolist() == [1, 0]
+    np.testing.assert_allclose(share, [0.5e308, 0.5], rtol=1e-15)
 
 
 def test_faint_losses():

@@ -266,7 +266,11 @@ def test_no_path_in_three_dimensions(plane_surface):
             r"surface\.s is uneven; accepted: evenly spaced values where the gradient is drawn",
         ),
         ({"t": np.zeros(41)}, "loss", r"surface\.t is not monotonic; accepted: strictly increasing or"),
-        ({}, "margin", r"quantity is 'margin'; accepted: 'loss', 'mse', 'accuracy', 'balanced_accuracy', 'gradient', 'hessian'$"),
+        (
+            {},
+            "margin",
+            r"quantity is 'margin'; accepted: 'loss', 'mse', 'accuracy', 'balanced_accuracy', 'gradient', 'hessian'$",
+        ),
     ],
 )
 def test_bad_planes_are_refused(attributes, quantity, message, plane_surface):
@@ -276,7 +280,9 @@ def test_bad_planes_are_refused(attributes, quantity, message, plane_surface):
 
 
 def test_other_quantities_are_refused(plane_surface, surface):
-    with pytest.raises(ValueError, match=r"quantity is 'hessian'; accepted: 'loss', 'mse', 'accuracy', 'balanced_accuracy'$"):
+    with pytest.raises(
+        ValueError, match=r"quantity is 'hessian'; accepted: 'loss', 'mse', 'accuracy', 'balanced_accuracy'$"
+    ):
         plot_surface(plane_surface, quantity="hessian")
     for plot in plot_surface, plot_contour:
         with pytest.raises(ValueError, match=r"quantity is 'mse'; accepted: 'loss'$"):
