@@ -9,6 +9,8 @@ import warnings
 import torch
 import torch.fx.experimental._config as symbolic
 
+from kernels.torch_cuda.sizes import MULTIPLE
+
 
 def cache_error(error):
     remedy = "set TORCHINDUCTOR_CACHE_DIR to a folder that can be written to"
@@ -31,7 +33,6 @@ with warnings.catch_warnings():  # torch deprecates parts of itself that it uses
     from torch._inductor.codecache import cache_dir
     from torch._inductor.exc import InvalidCxxCompiler
 
-MULTIPLE = 8  # sizes that vary are padded to two or more of it, as torch.compile takes sizes 0 and 1 for constants
 OPTIONS = {"cpp.dynamic_threads": True}  # as many as torch has when it runs
 INLINED = dict.fromkeys(("realize_reads_threshold", "realize_acc_reads_threshold", "realize_opcount_threshold"), 10**6)
 # Fused multiply-adds, and vectors even where loads have strides: for speed alone, and left out where torch lacks them.

@@ -11,11 +11,11 @@ import torch
 
 from kernels.losses import LOSSES
 from kernels.quantities import ROWS
-from kernels.torch_cuda.graphs.compiled import MULTIPLE, compile_fused
+from kernels.torch_cuda.graphs.compiled import compile_fused
 from kernels.torch_cuda.graphs.losses import parts_of
+from kernels.torch_cuda.sizes import FACTORS
 
 LOG2_E = math.log2(math.e)
-FACTORS = MULTIPLE  # of a product of 1 + e^-m
 MOST_MARGIN = 80.0  # so many factors 1 + e^-m of it are far from overflow
 MOST_EXPONENT = 700.0  # e to it, or to minus it, neither overflows nor underflows
 # Samples, rows and columns, and samples and nodes, by which a graph's blocks on a card are chosen; not measured. Above

@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
-from kernels.torch_cuda.graphs.terms import FACTORS
+from kernels.torch_cuda.sizes import FACTORS
 from kernels.torch_cuda.triton.losses import log1p
 
 # Rows and columns of a tile, and warps of a program. By Triton 3.6 for compute capability 9.0 a thread has 126 and 96
