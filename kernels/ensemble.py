@@ -35,7 +35,7 @@ def sgd_ensemble(
     loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid; "focal": mean focal loss
     sample_weight  (n,) >= 0, not all 0, as `sgd_run_` takes them: the loss of samples is sum(weight * loss) divided by
                    their number
-    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0, for loss="bce" alone
+    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0; not with loss="mse"
     history_of     members, from 0 to k - 1, whose every step is returned too
     backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
                    else "numba"

@@ -1,6 +1,6 @@
 """Surfaces as every backend evaluates them: what directly, what at nodes to be interpolated, and in which order."""
 
-from kernels.progress import counted
+from kernels.progress import counted, silent
 from kernels.quantities import QUANTITIES
 
 
@@ -14,8 +14,9 @@ def evaluate(backend, group, axes, outputs, choice, report):
     smooth, direct = {}, {}
     for name in asked.names:
         (smooth if choice.interpolation and QUANTITIES[name].smooth else direct)[name] = outputs[name]
-    at_points = summary.n * axes[0].size * axes[1].size
-    evaluations = at_points * len(body.passes(direct, asked.loss, samples.weighted))
+    evaluations = 0
+    if report is not silent:
+        evaluations = summary.n * axes[0].size * axes[1].size * len(body.passes(direct, asked.loss, samples.weighted))
     if not smooth:
         body.evaluate(samples, summary, *axes, direct, asked.loss, counted(report, evaluations))
         return

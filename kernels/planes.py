@@ -37,7 +37,7 @@ def logit_plane(X, center, s_direction, t_direction, *, backend=None):
 def logits_of(features, thetas, at_once):
     """Logits (3, n), in the dtype of the features and where they are, at thetas (d + 1, 3), float64."""
     n, d = features.shape
-    logits = arrays.empty((3, n), arrays.dtype_of(features), [features])
+    (logits,) = arrays.all_empty([(3, n)], arrays.dtype_of(features), [features])
     at = arrays.as_kind_of(features, thetas) if arrays.is_tensor(features) else thetas
     rows = n if at_once else max(1, FEATURES_AT_ONCE // d)
     for start in range(0, n, rows):

@@ -7,6 +7,10 @@ def silent(done, total):
     pass
 
 
+def nothing(more):
+    pass
+
+
 SILENT = nullcontext(silent)
 
 
@@ -23,6 +27,8 @@ def reporter(progress):
 
 def counted(progress, total):
     """A function that takes what was done since its last call, for a `progress` that takes the sum and the total."""
+    if progress is silent:
+        return nothing
     done = 0
 
     def advance(more):

@@ -58,7 +58,7 @@ class Asked(NamedTuple):
     @property
     def smooth(self) -> "Asked":
         """Those of them that can be interpolated."""
-        return Asked(tuple(name for name in self.names if QUANTITIES[name].smooth), self.loss)
+        return Asked(tuple([name for name in self.names if QUANTITIES[name].smooth]), self.loss)
 
 
 class Surface(NamedTuple):

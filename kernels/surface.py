@@ -67,18 +67,20 @@ def surface_on_plane(
     backend=None,
     progress=None,
 ):
-    """Loss and what belongs to it at every point (s, t) of a plane of parameter space.
+    """Surface of a loss, and of what belongs to it, over points (s, t) of a plane of parameter space.
 
     plane          LogitPlane: offset, s_slope, t_slope (n,), float32 or float64; np.memmap fields are read in blocks.
                    Or, for more data than memory, blocks (LogitPlane, y) that can be iterated over again, with y=None
     y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
     s, t           grid axes, 1-D, any order and spacing, used in float64
-    quantities     of "loss", mean cross-entropy; "mse", mean of (sigmoid(z) - y)^2; "accuracy", share of samples where
-                   z > 0 and y > 0.5 agree; "gradient" and "hessian" of the loss in s and t
+    quantities     of "loss", the mean of the loss; "gradient" and "hessian" of it in s and t; "mse", mean of
+                   (sigmoid(z) - y)^2; "accuracy", share of samples where z > 0 and y > 0.5 agree; "balanced_accuracy",
+                   mean over the classes that occur of the share of their samples where these agree
+    loss           "bce", cross-entropy; "mse", squared error; "focal", focal loss with gamma = 2 (`kernels.losses`)
     sample_weight  (n,), >= 0: means become weighted means, sum(weight * value) / sum(weight)
     pos_weight     a number >= 0 by which the loss of class 1 counts, as torch.nn.BCEWithLogitsLoss has it: label times
                    pos_weight times -log p; of loss, gradient and Hessian, divided by the same sum of sample weights.
-                   Squared error and accuracy stay what they are
+                   The other quantities stay what they are. None with loss="mse", which has no positive part
     method         "direct" evaluates every sample at every point; "spectral" interpolates between Chebyshev nodes;
                    "auto" takes the cheaper one, by shapes and data alone
     tol            error allowed to interpolation, relative to max(1, max|quantity|); 0 for direct, or 1e-13 <= tol < 1
@@ -87,12 +89,13 @@ def surface_on_plane(
                    else "numba"
     progress       True for a tqdm bar, or a callable (done, total) that counts evaluations, points * samples
 
-    Returns a Surface in the dtype of the plane: loss, mse, accuracy (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns)
-    as ss, st, tt, None where not asked for; row = t. Data on one CUDA device gives tensors there; only the extremes of
+    Returns a Surface in the dtype of the plane: fields (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns) as ss, st,
+    tt, None where not asked for; row = t. Data on one CUDA device gives tensors there; only the extremes of
     its logits' terms come to the host.
 
     With u = 2^-53 and C = max_n(|p| + |s q| + |t r|), direct: for labels 0 and 1 and no weights the relative error of a
-    loss is at most 1e-12 + 4 u C, however small it is (plus 1e-307); with other labels or with weights its absolute
+    loss is at most 1e-12 + 4 k u C, however small it is (plus 1e-307), k being 1 for the cross-entropy, 2 for the
+    squared error and 3 for the focal loss, which falls as e^-3m; with other labels or with weights its absolute
     error is at most 1e-14 (1 + mean_n(|p| + |s q| + |t r|)). Spectral: the absolute error is at most (tol + 4 u C)
     max(1, max|quantity|), by a bound computed beforehand; where no interpolation keeps it, evaluation is direct.
     A `pos_weight` above 1 multiplies 1e-14 and u, as it does the terms that are rounded. `plan` says which, and why;
@@ -174,14 +177,18 @@ def evaluated(problem, backend, out, progress):
     with reporter(progress) as report:
         outputs = grids.outputs_of(out, problem.asked.names, (len(t), len(s)), samples.dtype, samples.arrays)
         parts = planned(problem, backend.interpolation() is not None)
-        points = len(s) * len(t)
-        reports = in_parts(report, [group.summary.n * points * len(group.asked.names) for group, _ in parts])
+        reports = [report] if len(parts) == 1 else in_parts(report, [size_of_part(group, s, t) for group, _ in parts])
         written = outputs if not backend.TENSORS else {name: arrays.tensor_of(out) for name, out in outputs.items()}
         for (group, choice), of_part in zip(parts, reports, strict=True):
             evaluation.evaluate(backend, group, problem.axes, written, choice, of_part)
         if backend.TENSORS:
             copy_back(written, outputs)
     return outputs, parts[0][1].plan
+
+
+def size_of_part(group, s, t):
+    """Evaluations of a Group at every point."""
+    return group.summary.n * len(s) * len(t) * len(group.asked.names)
 
 
 def copy_back(tensors, outputs):

@@ -30,11 +30,16 @@ def is_cuda(value):
 
 def cuda_tensor_of(sources):
     """The first tensor on a card, or None."""
-    return next(filter(is_cuda, sources), None)
+    for source in sources:
+        if type(source) is not np.ndarray and is_cuda(source):
+            return source
+    return None
 
 
 def as_kind_of(value, array):
     """An array or tensor as the kind of thing that `value` is: a tensor, on its device, or a NumPy array."""
+    if type(value) is np.ndarray and type(array) is np.ndarray:
+        return array
     if is_tensor(array):
         return array if is_tensor(value) else array.numpy()
     return sys.modules["torch"].from_numpy(array).to(value.device) if is_tensor(value) else array
@@ -155,10 +160,12 @@ def sum_of(array):
         return array.sum()
 
 
-def empty(shape, dtype, sources):
-    """A new array, or a tensor on the card where the sources are."""
+def all_empty(shapes, dtype, sources):
+    """New arrays, or tensors on the card where the sources are."""
     card = cuda_tensor_of(sources)
-    return np.empty(shape, dtype) if card is None else card.new_empty(shape, dtype=cast(card[:0], dtype).dtype)
+    if card is None:
+        return [np.empty(shape, dtype) for shape in shapes]
+    return [card.new_empty(shape, dtype=cast(card[:0], dtype).dtype) for shape in shapes]
 
 
 def tensor_of(array):

@@ -59,14 +59,15 @@ def unchecked_labels(value, n, dtype):
 
 
 def label_column(value, n):
-    array = arrays.values_of("y", value)
+    known = type(value) is np.ndarray and value.dtype in arrays.FLOATS
+    array = value if known else arrays.values_of("y", value)
     if array.shape not in ((n,), (n, 1)):
         raise ValueError(f"y has shape {tuple(array.shape)}; accepted: ({n},) or ({n}, 1), one label for each sample")
     return array.reshape(n)
 
 
 def check_labels(array):
-    if arrays.is_cuda(array):
+    if type(array) is not np.ndarray and arrays.is_cuda(array):
         return
     for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
         if not 0 <= array.item(index) <= 1:

@@ -44,9 +44,10 @@ def plane_field(name, value, n, dtype):
 
 def bias_plane(feature):
     """The fields (0, x, 1) of the plane whose t is the bias of a one-feature model: (1,), (n,), (1,)."""
-    zero, one = np.array([0, 1], arrays.dtype_of(feature)).reshape(2, 1)
-    if arrays.is_tensor(feature):
-        zero, one = (arrays.as_kind_of(feature, value) for value in (zero, one))
+    if type(feature) is np.ndarray:
+        zero, one = np.array([[0], [1]], feature.dtype)
+    else:
+        zero, one = feature.new_tensor([[0], [1]])
     return zero, feature, one
 
 
@@ -75,12 +76,13 @@ def reach_of_logits(low, high, s, t):
 
 def outputs_of(value, quantities, grid, dtype, sources):
     """{quantity: the array that it is written to}, the caller's or, if there is memory for them, new ones."""
-    shapes = {name: (*QUANTITIES[name].lead, *grid) for name in quantities}
+    shapes = {}
+    for name in quantities:
+        shapes[name] = (*QUANTITIES[name].lead, *grid)
     if value is None:
-        memory.check_fits(
-            (sum(map(math.prod, shapes.values())),) if len(shapes) > 1 else shapes[quantities[0]], dtype, sources
-        )
-        return {name: arrays.empty(shape, dtype, sources) for name, shape in shapes.items()}
+        whole = shapes[quantities[0]] if len(shapes) == 1 else (sum(map(math.prod, shapes.values())),)
+        memory.check_fits(whole, dtype, sources)
+        return dict(zip(shapes, arrays.all_empty(shapes.values(), dtype, sources), strict=True))
     given = value if isinstance(value, dict) else dict.fromkeys(quantities[:1], value)
     if set(given) != set(quantities):
         raise ValueError(

@@ -85,7 +85,8 @@ def one_of(name, value, accepted):
 
 def way(method, tol):
     """The method and the tolerance of a surface."""
-    one_of("method", method, METHODS)
+    if not (type(method) is str and method in METHODS):
+        one_of("method", method, METHODS)
     if not (type(tol) is float and 1e-13 <= tol < 1):
         tolerance(tol)
     return method, tol

@@ -177,6 +177,8 @@ def groups_of(samples, summary, reach, asked, pos_weight):
     derivatives alone, and where sums of these would overflow, the samples' weights are made less; balanced quantities
     have weights of their own. `reach` is how large a logit and a slope may be."""
     exponent = 0 if sums_fit(summary, reach, pos_weight) else max(0, math.frexp(summary.weight)[1])
+    if pos_weight is None and exponent == 0 and not QUANTITIES[asked.names[0]].balanced and len(asked.names) == 1:
+        return [Group(samples, summary, asked)]
     of_loss, balanced, others = [], [], []
     for name in asked.names:
         reweighed = QUANTITIES[name].of_loss and not (pos_weight is None and exponent == 0)
@@ -228,8 +230,11 @@ def check_passes(n, again):
 
 def broadcast(block):
     """The block with every field (n,)."""
-    n = len(block.y)
-    return Block(*[field if field is None or len(field) == n else field.repeat(n) for field in block])
+    n, fields = len(block.y), list(block)
+    for k, field in enumerate(fields):
+        if field is not None and len(field) != n:
+            fields[k] = field.repeat(n)
+    return Block(*fields)
 
 
 def concatenated(samples):

@@ -9,9 +9,9 @@ TENSORS = True
 
 
 def surfaces() -> "SurfaceBody":
-    from kernels.eager import surface
+    import kernels.eager.surface as body
 
-    return surface
+    return body
 
 
 def interpolation() -> None:
@@ -19,18 +19,18 @@ def interpolation() -> None:
 
 
 def gradients() -> "GradientBody":
-    from kernels.eager import training
+    import kernels.eager.training as body
 
-    return training
+    return body
 
 
 def runs() -> "RunBody":
-    from kernels.eager import training
+    import kernels.eager.training as body
 
-    return training
+    return body
 
 
 def ensembles() -> "EnsembleBody":
-    from kernels.eager import training
+    import kernels.eager.training as body
 
-    return training
+    return body

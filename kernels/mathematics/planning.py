@@ -39,7 +39,7 @@ class Choice(NamedTuple):
 def choose(group, s, t, method, tol):
     """The method for a Group of quantities and samples, on checked axes in any order."""
     samples, summary, asked, grown = group
-    if method != "direct":
+    if len(asked.names) > 1 or not QUANTITIES[asked.names[0]].smooth:
         asked = asked.smooth
     if method == "direct" or tol == 0 or not asked.names:
         return direct("every sample is evaluated at every point, as asked")

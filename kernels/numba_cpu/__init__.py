@@ -13,30 +13,30 @@ TENSORS = False
 
 
 def surfaces() -> "SurfaceBody":
-    from kernels.numba_cpu.grid import surface
+    import kernels.numba_cpu.grid.surface as body
 
-    return surface
+    return body
 
 
 def interpolation() -> "InterpolationBody":
-    from kernels.numba_cpu.grid import surface
+    import kernels.numba_cpu.grid.surface as body
 
-    return surface
+    return body
 
 
 def gradients() -> "GradientBody":
-    from kernels.numba_cpu.training import gradient
+    import kernels.numba_cpu.training.gradient as body
 
-    return gradient
+    return body
 
 
 def runs() -> "RunBody":
-    from kernels.numba_cpu.training import update
+    import kernels.numba_cpu.training.update as body
 
-    return update
+    return body
 
 
 def ensembles() -> "EnsembleBody":
-    from kernels.numba_cpu.training import ensemble
+    import kernels.numba_cpu.training.ensemble as body
 
-    return ensemble
+    return body

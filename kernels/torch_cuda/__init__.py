@@ -13,30 +13,30 @@ TENSORS = True
 
 
 def surfaces() -> "SurfaceBody":
-    from kernels.torch_cuda.graphs import surface
+    import kernels.torch_cuda.graphs.surface as body
 
-    return surface
+    return body
 
 
 def interpolation() -> "InterpolationBody":
-    from kernels.torch_cuda.graphs import surface
+    import kernels.torch_cuda.graphs.surface as body
 
-    return surface
+    return body
 
 
 def gradients() -> "GradientBody":
-    from kernels.torch_cuda.graphs import gradient
+    import kernels.torch_cuda.graphs.gradient as body
 
-    return gradient
+    return body
 
 
 def runs() -> "RunBody":
-    from kernels.torch_cuda.graphs import update
+    import kernels.torch_cuda.graphs.update as body
 
-    return update
+    return body
 
 
 def ensembles() -> "EnsembleBody":
-    from kernels.torch_cuda.graphs import ensemble
+    import kernels.torch_cuda.graphs.ensemble as body
 
-    return ensemble
+    return body
