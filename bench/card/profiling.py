@@ -4,25 +4,11 @@ import torch
 from triton.runtime.jit import JITFunction
 
 from bench.card import report, speed
-from kernels.torch_cuda.triton import (
-    ensemble as triton_ensemble,
-)
-from kernels.torch_cuda.triton import (
-    gradient as one_pass,
-)
-from kernels.torch_cuda.triton import (
-    interpolate as triton_interpolate,
-)
-from kernels.torch_cuda.triton import (
-    surface as triton_surface,
-)
-from kernels.torch_cuda.triton import (
-    update as triton_update,
-)
+from kernels.torch_cuda.triton import ensemble, gradient, interpolate, surface, update
 
 CALLS = 3
 KERNELS = 12  # listed of each
-MODULES = (one_pass, triton_ensemble, triton_interpolate, triton_surface, triton_update)
+MODULES = (gradient, ensemble, interpolate, surface, update)
 
 
 def items(place, sizes, lines):

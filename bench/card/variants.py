@@ -38,25 +38,25 @@ def sweeps(place, sizes):
         n = sizes.pass_bytes // (4 * d)
         case = speed.loss_and_gradient(place, n, d)["kernels.bce_loss_grad"]
         constants = {"TILE_BYTES": (2**12, 2**13, 2**14), "WARPS": (4, 8), "PROGRAMS": (2, 3, 4)}
-        yield Sweep("one_pass", constants, f"{n:,} x {d}", case)
+        yield Sweep("triton.gradient", constants, f"{n:,} x {d}", case)
     points = sizes.points[0]
     case = speed.direct_surface(place, few, points)["kernels.loss_surface"]
     constants = {"TILE": ((16, 32), (16, 64), (32, 32)), "WARPS": (4, 8)}
-    yield Sweep("triton_surface", constants, f"direct, {points}² points, {few} samples", case)
+    yield Sweep("triton.surface", constants, f"direct, {points}² points, {few} samples", case)
     case = speed.direct_surface(place, few, points, speed.LARGE)["kernels.loss_surface"]
     constants = {"HINGED_TILE": ((8, 32), (16, 32), (16, 64)), "WARPS": (4, 8)}
-    yield Sweep("triton_surface", constants, f"direct, {points}² points, {few} samples, large margins", case)
+    yield Sweep("triton.surface", constants, f"direct, {points}² points, {few} samples, large margins", case)
     case = speed.surface(place, sizes, few, points)["kernels.loss_surface"]
     constants = {"ROWS": (4, 8, 16), "COLUMNS": (128, 256), "WARPS": (4, 8)}
-    yield Sweep("triton_interpolate", constants, f"{points}² points", case)
+    yield Sweep("triton.interpolate", constants, f"{points}² points", case)
     case = speed.starts(place, sizes)["kernels.sgd_ensemble"]
     constants = {"MEMBERS": (32, 64, 128), "WARPS": (1, 2, 4)}
-    yield Sweep("triton_ensemble", constants, f"{sizes.starts:,} starts", case)
+    yield Sweep("triton.ensemble", constants, f"{sizes.starts:,} starts", case)
     for n, d, batch_size in sizes.runs:
         case = speed.run(place, sizes, n, d, batch_size)["kernels.sgd_run_"]
         batches = f"batches of {batch_size} x {d}"
-        yield Sweep("triton_update", {"TILE": (2**10, 2**11, 2**12)}, batches, case)
-        yield Sweep("update", {"SMALL_BATCH": (0,)}, f"a graph a step, {batches}", case)
+        yield Sweep("triton.update", {"TILE": (2**10, 2**11, 2**12)}, batches, case)
+        yield Sweep("graphs.update", {"SMALL_BATCH": (0,)}, f"a graph a step, {batches}", case)
 
 
 def items(place, sizes):
