@@ -1,7 +1,7 @@
 """What each backend must have: a function for each job that gives the module which does it.
 
-That the modules of all backends have the same functions with the same arguments is checked by type, as they stand for
-these protocols.
+That the modules of all backends have these functions is checked by type, and that their arguments have the same names
+in the same order by `tests/kernels/test_house.py`.
 """
 
 from collections.abc import Callable

@@ -111,12 +111,12 @@ def sgd_run_(
     lr             learning rate, finite, >= 0
     batch_size     samples a step, at most all; the last batch of an epoch is averaged over its own length
     epochs         passes over the data
-    loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid; "focal": mean focal loss, gamma = 2
+    loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid; "focal": mean focal loss
     sample_weight  (n,) >= 0, not all 0: a batch's loss is sum(weight * loss) / len(batch), as
                    torch.nn.functional.binary_cross_entropy_with_logits(weight=) has it: the weighted mean of
                    `bce_loss_grad` where the batch's weights have the mean 1
-    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0: multiplies the loss of the positive class; not with
-                   loss="mse"
+    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0: multiplies the loss of the positive class; None
+                   with loss="mse"
     shuffle_seed   None: samples in order; an integer >= 0: epoch e takes them in the order of
                    numpy.random.default_rng([shuffle_seed, e]).permutation(n)
     first_epoch    number of the first epoch, e = first_epoch, first_epoch + 1, ...: how many there were before

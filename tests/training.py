@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import kernels
+from kernels.losses import LOSSES
 from tests import oracle, problems
 
 
@@ -13,11 +14,12 @@ def host(values):
 
 
 def with_weights(settings, n, loss):
-    """Settings whose sample_weight, if there is one, is (n,), some of it 0; squared errors have no pos_weight."""
+    """Settings whose sample_weight, if there is one, is (n,), some of it 0; a loss that has no positive part has no
+    pos_weight."""
     weight = np.random.default_rng(n).exponential(size=n)
     weight[::3] = 0.0
     chosen = settings | ({"sample_weight": weight} if "sample_weight" in settings else {})
-    return {name: value for name, value in chosen.items() if name != "pos_weight" or loss == "bce"}
+    return {name: value for name, value in chosen.items() if name != "pos_weight" or LOSSES[loss].linear_in_label}
 
 
 def placed(place, settings):

@@ -169,7 +169,7 @@ class Group(NamedTuple):
     samples: object
     summary: Summary
     asked: Asked
-    grown: float = 1.0
+    amplified: float = 1.0
 
 
 def groups_of(samples, summary, reach, asked, pos_weight):
@@ -187,10 +187,10 @@ def groups_of(samples, summary, reach, asked, pos_weight):
     if of_loss:
         reweighed = Reweighed(samples, pos_weight, exponent)
         own = summary._replace(weight=math.ldexp(summary.weight, -exponent))
-        grown = 1.0
+        amplified = 1.0
         if pos_weight is not None:
-            grown = max(1.0, sum(float(block.weight.sum()) for block in reweighed) / own.weight)
-        groups.append(Group(reweighed, own, Asked(tuple(of_loss), asked.loss), grown))
+            amplified = max(1.0, sum(float(block.weight.sum()) for block in reweighed) / own.weight)
+        groups.append(Group(reweighed, own, Asked(tuple(of_loss), asked.loss), amplified))
     if others:
         groups.append(Group(samples, summary, Asked(tuple(others), asked.loss)))
     if balanced:

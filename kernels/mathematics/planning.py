@@ -12,17 +12,18 @@ from kernels.mathematics import compression, spectral
 from kernels.quantities import QUANTITIES
 from kernels.results import Plan
 
-# Costs in multiply-adds, measured: one evaluation by polynomials, by products, and sample by sample; the logarithm of a
-# product; the sums of what goes sample by sample; writing a value; adding a sample to a moment; what interpolation
-# takes at least.
-POLYNOMIAL, PRODUCT, ELEMENTWISE = 1, 2, 40
-LOGARITHM = 60
-SUMS = 1000
-WRITE = 15
-MOMENT = 2
-SPECTRAL_AT_LEAST = 60_000_000
-WORTH_TWO_STEPS = 200  # cost of a node: interpolating it takes about as much
-CLEARLY = 2  # direct evaluation is exact: interpolation has to be this much cheaper
+# Costs in multiply-adds, by times of the kernels on two threads of AVX2 and AVX-512 processors, whose ratios are alike;
+# `python -m pytest bench/test_surface.py` and `bench/test_plane.py` show what a plan costs and what it saves.
+POLYNOMIAL = 1  # an evaluation where t moves all logits alike: a step of Horner's rule
+PRODUCT = 2  # one on a general plane: a factor of two tables, and a step of the product
+ELEMENTWISE = 40  # one by itself: an exponential and what is made of it
+LOGARITHM = 60  # of a product, with storing what it gives
+SUMS = 1000  # of what goes sample by sample: reading and writing compensated sums for each chunk
+WRITE = 15  # a value of a surface
+MOMENT = 2  # a sample to a Chebyshev moment
+SPECTRAL_FIXED_COST = 60_000_000  # what interpolation takes at least: making nodes and bases, and more launches
+NESTED_FROM_COST = 200  # of a node: interpolating it takes about as much
+DIRECT_BIAS = 2  # direct evaluation is exact: interpolation has to be so many times cheaper
 BAND = 256  # rows that are interpolated along s at once, at the most
 KEPT = 16  # lists of ways to interpolate, each of which takes about a millisecond
 MOST_KEPT = 2**15  # points of both axes of such a list, which are kept and compared
@@ -38,29 +39,29 @@ class Choice(NamedTuple):
 
 def choose(group, s, t, method, tol):
     """The method for a Group of quantities and samples, on checked axes in any order."""
-    samples, summary, asked, grown = group
+    samples, summary, asked, amplified = group
     if len(asked.names) > 1 or not QUANTITIES[asked.names[0]].smooth:
         asked = asked.smooth
     if method == "direct" or tol == 0 or not asked.names:
         return direct("every sample is evaluated at every point, as asked")
     evaluation = cost_of_point(summary, samples.weighted, asked)
-    by_hand = len(s) * len(t) * evaluation
-    if method == "auto" and by_hand < CLEARLY * SPECTRAL_AT_LEAST:
-        return direct(f"about {by_hand:.1e} multiply-adds are quickly done")
+    direct_cost = len(s) * len(t) * evaluation
+    if method == "auto" and direct_cost < DIRECT_BIAS * SPECTRAL_FIXED_COST:
+        return direct(f"about {direct_cost:.1e} multiply-adds are quickly done")
     s, t = np.sort(s), np.sort(t)
-    target = tol / grown  # for weights whose sum is what sums are divided by
+    target = tol / amplified  # for weights whose sum is what sums are divided by
     candidates = compressed(samples, summary, s, t, asked, target, evaluation)
     candidates = candidates or interpolated(summary, s, t, asked, target, evaluation)
     if not candidates:
         return direct("an axis has fewer points than the nodes that it needs: logits change too fast over the window")
     cost, interpolation, line = min(candidates, key=lambda candidate: candidate[0])
-    costs = f"about {by_hand:.1e} multiply-adds direct, {cost:.1e} by interpolation"
-    if method == "auto" and CLEARLY * cost > by_hand:
+    costs = f"about {direct_cost:.1e} multiply-adds direct, {cost:.1e} by interpolation"
+    if method == "auto" and DIRECT_BIAS * cost > direct_cost:
         return direct(costs)
     if line is not None:
         costs += f" of the samples compressed to {compression.count(line, asked)}"
     nodes = interpolation.s.nodes, interpolation.t.nodes
-    return Choice(Plan("spectral", nodes, grown * interpolation.bound, costs), interpolation, line)
+    return Choice(Plan("spectral", nodes, amplified * interpolation.bound, costs), interpolation, line)
 
 
 def direct(reason):
@@ -78,7 +79,7 @@ def ways_of(s, t, asked, sizes, tol, evaluation):
     """The same of axes in bytes."""
     s, t = np.frombuffer(s), np.frombuffer(t)
     ways = [spectral.interpolations]
-    if evaluation > WORTH_TWO_STEPS:
+    if evaluation > NESTED_FROM_COST:
         ways.append(spectral.nested_interpolations)
     found = [interpolation for way in ways for interpolation in way(s, t, asked, sizes, tol)]
     return tuple((cost_of(interpolation, s, t, asked, evaluation), interpolation, None) for interpolation in found)
@@ -93,15 +94,15 @@ def compressed(samples, summary, s, t, asked, tol, evaluation):
     What is interpolated then are sums over nodes, whose weights are up to `lebesgue` times those of the samples.
     """
     line = compression.line_through(summary, s, t, asked, tol / 2)
-    if line is None or (cheaper := compression.count(line, asked) * ELEMENTWISE + LOGARITHM) > evaluation:
+    if line is None or (compressed_cost := compression.count(line, asked) * ELEMENTWISE + LOGARITHM) > evaluation:
         return []
     if not compression.is_on(samples, line, summary, s, t):
         return []
-    grown = spectral.lebesgue(line.nodes)
+    amplified = spectral.lebesgue(line.nodes)
     compressing = MOMENT * compression.count(line, asked) * summary.n
     return [
-        (cost + compressing, found._replace(bound=grown * found.bound + line.bound), line)
-        for cost, found, _ in interpolated(summary, s, t, asked, tol / 2 / grown, cheaper)
+        (cost + compressing, found._replace(bound=amplified * found.bound + line.bound), line)
+        for cost, found, _ in interpolated(summary, s, t, asked, tol / 2 / amplified, compressed_cost)
     ]
 
 
@@ -115,7 +116,7 @@ def cost_of(interpolation, s, t, asked, evaluation):
         filling += cost_of_fill(nodes_s, nodes_t, along_s.across, along_t.across, nodes_t)
         evaluations = along_s.across * along_t.across
     components = sum(QUANTITIES[name].components for name in asked.names)
-    return SPECTRAL_AT_LEAST + evaluations * evaluation + components * filling
+    return SPECTRAL_FIXED_COST + evaluations * evaluation + components * filling
 
 
 def tiles(axis, tiling):

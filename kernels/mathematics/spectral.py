@@ -24,7 +24,7 @@ import numpy as np
 from kernels.losses import LOSSES, Strip
 from kernels.quantities import QUANTITIES
 
-STRIPS = tuple(share * math.pi for share in (0.5, 0.8, 0.9, 0.95, 0.98))  # at pi are the singularities
+STRIP_HALF_WIDTHS = tuple(share * math.pi for share in (0.5, 0.8, 0.9, 0.95, 0.98))  # at pi are the singularities
 TILE_POINTS = (32, 64, 128, 256)
 MOST_NODES = 512
 TINY = 1e-50  # reaches and sizes below it count as this: their logarithms and squares are numbers
@@ -101,7 +101,7 @@ def nodes_for(reach, asked, sizes, target):
     known = target > 0 and math.isfinite(sizes.logit) and max(sizes.q, sizes.r) < STEEPEST
     if not (known and reach < 1e3 * math.pi):
         return MOST_NODES + 1, math.inf
-    return min(nodes_by_strip(max(reach, TINY), asked, sizes, target, strip) for strip in STRIPS)
+    return min(nodes_by_strip(max(reach, TINY), asked, sizes, target, strip) for strip in STRIP_HALF_WIDTHS)
 
 
 def nodes_by_strip(reach, asked, sizes, target, strip):

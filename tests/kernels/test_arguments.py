@@ -376,7 +376,7 @@ WRONG_RUNS = {
     "batch_size": [*WRONG_WHOLES["batch_size", 1], (None, TypeError, r"batch_size is None")],
     "epochs": [*WRONG_WHOLES["epochs", 0], (None, TypeError, r"epochs is None")],
     "loss": [
-        ("hinge", ValueError, r"loss is 'hinge'; accepted: 'bce', 'mse'"),
+        ("hinge", ValueError, r"loss is 'hinge'; accepted: 'bce', 'mse', 'focal'"),
         ("BCE", ValueError, r"loss is 'BCE'"),
         (None, ValueError, r"loss is None"),
         (["bce"], ValueError, r"loss is \['bce'\]"),

@@ -484,7 +484,7 @@ WRONG = {
     "lr": [(-1, ValueError, "lr is -1; accepted"), ("fast", TypeError, "lr is 'fast'; accepted")],
     "batch_size": [(0, ValueError, "batch_size is 0; accepted"), (1.5, TypeError, "batch_size is 1.5; accepted")],
     "epochs": [(-1, ValueError, "epochs is -1; accepted"), (None, TypeError, "epochs is None; accepted")],
-    "loss": [("hinge", ValueError, "loss is 'hinge'; accepted: 'bce', 'mse'")],
+    "loss": [("hinge", ValueError, "loss is 'hinge'; accepted: 'bce', 'mse', 'focal'")],
     "history_of": [
         ([4], ValueError, "history_of has 4; accepted: integers from 0 to 3"),
         ([-1], ValueError, "history_of has -1; accepted"),

@@ -89,7 +89,7 @@ def test_bounds_hold_in_the_strip(row):
         for smoothing in SMOOTHINGS:
             of = parts_of(m, smoothing)
             strip = Strip(max(abs(of.right), abs(of.wrong)), max(abs(of.softplus), abs(of.softplus + m)))
-            *low, third = row.bounds(strip)
+            *low, third = row.bounds(strip, 1.0)
             value = row.value(of) - constant_and_linear(row, of)
             for got, most in zip((value, row.slope(of), row.curvature(of)), low, strict=True):
                 assert abs(got) <= most * (1 + mpmath.mpf(2) ** -100)
@@ -110,7 +110,10 @@ def constant_and_linear(row, of):
 def test_losses_are_at_most_what_logits_allow(row):
     for m in MARGINS:
         for smoothing in SMOOTHINGS:
-            assert 0 <= row.value(parts_of(m, smoothing)) <= row.largest(abs(m))
+            parts, (value, slope, curvature) = parts_of(m, smoothing), row.largest(abs(m))
+            assert 0 <= row.value(parts) <= value
+            assert abs(row.slope(parts)) <= slope
+            assert abs(row.curvature(parts)) <= curvature
 
 
 def test_parts_of_tensors_and_arrays():

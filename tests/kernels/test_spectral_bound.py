@@ -51,7 +51,7 @@ def error(nodes, reach, names, *sizes):
     if reach == 0:
         return mpmath.mpf(0)
     k, bounds = nodes - 1, []
-    for theta in map(mpmath.mpf, spectral.STRIPS):
+    for theta in map(mpmath.mpf, spectral.STRIP_HALF_WIDTHS):
         eta = mpmath.asinh(theta / reach)
         rho = mpmath.exp(eta)
         tail = 4 * rho**-k / (rho - 1)
@@ -108,7 +108,7 @@ def test_problems_are_of_every_kind():
     assert sum(way.line is not None for way in ways) >= 10
 
 
-@pytest.mark.parametrize("theta", spectral.STRIPS)
+@pytest.mark.parametrize("theta", spectral.STRIP_HALF_WIDTHS)
 def test_magnitudes_hold_all_along_the_strip(theta):
     """Of what is not linear: softplus itself, and the error for a label."""
     x = np.linspace(-8, 8, 4001)

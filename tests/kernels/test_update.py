@@ -9,12 +9,13 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 import kernels
+from kernels.losses import LOSSES
 from kernels.numba_cpu.training import gradient, update
 from tests import oracle, problems
 from tests.training import run
 
 BACKENDS = ("numba", "reference")
-COSTS = ("bce", "mse")
+COSTS = tuple(LOSSES)
 DIMENSIONS = (1, 2, 7, 8, 9, 16, 30)
 LAB = {"lr": 2.0, "batch_size": 3, "epochs": 100}
 
@@ -810,10 +811,8 @@ def test_one_step_at_every_logit(label, d, loss):
         w, b = np.zeros(d), np.array([z])
         history = kernels.sgd_run_(x, np.array([label]), w, b, lr=1.0, batch_size=1, epochs=1, loss=loss)
         plane = oracle.one_feature_plane([1.0])
-        slope = oracle.value_at(plane, [label], 0.0, z, "gradient")[0]
-        if loss == "mse":
-            slope *= 2 * oracle.value_at(plane, [label], 0.0, z, "hessian")[0]
-        value = oracle.value_at(plane, [label], 0.0, z, "loss" if loss == "bce" else "mse")
+        slope = oracle.value_at(plane, [label], 0.0, z, "gradient", loss=loss)[0]
+        value = oracle.value_at(plane, [label], 0.0, z, loss=loss)
         relative = 2e-15 * (1 if label in (0, 1) else max(1, abs(z)))
         assert history.loss[0] == pytest.approx(value, rel=relative, abs=1e-307)
         assert -w.sum() == pytest.approx(slope, rel=relative, abs=1e-307)
@@ -826,7 +825,9 @@ def test_features_whose_products_overflow(loss, backend):
     X, y, w, b = np.full((6, 1), 1e160), np.array([0.0, 1.0] * 3), np.zeros(1), np.zeros(1)
     history = kernels.sgd_run_(X, y, w, b, lr=1.0, batch_size=2, epochs=2, loss=loss, backend=backend)
     assert (w.tolist(), b.tolist()) == ([0.0], [0.0])
-    np.testing.assert_array_almost_equal_nulp(history.loss, np.full(6, np.log(2) if loss == "bce" else 0.25))
+    np.testing.assert_array_almost_equal_nulp(
+        history.loss, np.full(6, {"bce": np.log(2), "mse": 0.25, "focal": np.log(2) / 4}[loss])
+    )
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

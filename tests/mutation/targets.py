@@ -171,8 +171,8 @@ SPEED = {
     "kernels/arguments/samples.py": "AT_ONCE",
     "kernels/mathematics/compression.py": "PIECE",
     "kernels/mathematics/planning.py": (
-        "POLYNOMIAL PRODUCT ELEMENTWISE LOGARITHM SUMS WRITE MOMENT SPECTRAL_AT_LEAST CLEARLY WORTH_TWO_STEPS "
-        "BAND KEPT MOST_KEPT cost_of cost_of_fill cost_of_point cheaper compressing"
+        "POLYNOMIAL PRODUCT ELEMENTWISE LOGARITHM SUMS WRITE MOMENT SPECTRAL_FIXED_COST DIRECT_BIAS NESTED_FROM_COST "
+        "BAND KEPT MOST_KEPT cost_of cost_of_fill cost_of_point compressed_cost compressing"
     ),
     "kernels/mathematics/spectral.py": "TILE_POINTS",
     "kernels/planes.py": "FEATURES_AT_ONCE",

@@ -9,6 +9,7 @@ samples that may be compressed (`moments`).
 import numpy as np
 
 from kernels.mathematics import compression
+from kernels.mathematics.planning import LOGARITHM
 from kernels.numba_cpu.grid import accuracy, bias_axis, elementwise, general_plane, moments
 from kernels.numba_cpu.grid.interpolate import axis_of as axis_of
 from kernels.numba_cpu.grid.interpolate import empty_values as empty_values
@@ -21,7 +22,6 @@ from kernels.quantities import QUANTITIES, Asked
 
 JOBS_PER_THREAD = 16  # in one launch, at least: enough for a thread that is late to leave some to others
 EVALUATIONS_PER_THREAD = 50_000_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
-LOGARITHM = 60  # what finishing and writing a point costs, in evaluations
 COPIED = 2**20  # values that are copied between two looks for Ctrl-C
 
 

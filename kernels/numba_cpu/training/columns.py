@@ -13,17 +13,17 @@ SUM_BLOCK = 64  # of a logit by columns in one sum, so that rounding hardly grow
 @njit(forceinline=True)
 def logits_of_columns(X, first, stride, rows, theta, d, z):
     """As `logits_of_block`."""
-    samples = registers_of(theta, UNROLL)
-    lanes = lanes_of(samples)
+    samples_type = registers_of(theta, UNROLL)
+    lanes = lanes_of(samples_type)
     for row in range(0, rows, lanes):
-        live = lane_numbers(samples) < rows - row
-        sums = splat(samples, theta[d])
+        live = lane_numbers(samples_type) < rows - row
+        sums = splat(samples_type, theta[d])
         for j in range(min(d, SUM_BLOCK)):
-            sums = fma(load_where(samples, X, first + j * stride + row, live), theta[j], sums)
+            sums = fma(load_where(samples_type, X, first + j * stride + row, live), theta[j], sums)
         for start in range(SUM_BLOCK, d, SUM_BLOCK):
-            near = splat(samples, 0.0)
+            near = splat(samples_type, 0.0)
             for j in range(start, min(start + SUM_BLOCK, d)):
-                near = fma(load_where(samples, X, first + j * stride + row, live), theta[j], near)
+                near = fma(load_where(samples_type, X, first + j * stride + row, live), theta[j], near)
             sums = sums + near
         store(z, row, sums)
 
@@ -31,11 +31,13 @@ def logits_of_columns(X, first, stride, rows, theta, d, z):
 @njit(forceinline=True)
 def add_columns(X, first, stride, rows, slopes, d, gradient):
     """As `add_block`."""
-    samples = registers_of(slopes, UNROLL)
-    lanes = lanes_of(samples)
+    samples_type = registers_of(slopes, UNROLL)
+    lanes = lanes_of(samples_type)
     for j in range(d):
-        sums = splat(samples, 0.0)
+        sums = splat(samples_type, 0.0)
         for row in range(0, rows, lanes):
-            live = lane_numbers(samples) < rows - row
-            sums = fma(load_where(samples, X, first + j * stride + row, live), load(samples, slopes, row), sums)
+            live = lane_numbers(samples_type) < rows - row
+            sums = fma(
+                load_where(samples_type, X, first + j * stride + row, live), load(samples_type, slopes, row), sums
+            )
         gradient[j] += total(sums)

@@ -67,8 +67,7 @@ class Groups(NamedTuple):
                         (groups, 3, d + 1, lanes)
     first_correct_step  the step at which every sample was classified correctly first, or -1 (groups, lanes)
     path                parameters after each step (groups, 1 + steps, d + 1, lanes), from the second entry on, as far
-    as
-                        it has room
+                        as it has room
     """
 
     state: np.ndarray

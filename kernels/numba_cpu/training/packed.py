@@ -10,29 +10,29 @@ from kernels.numba_cpu.vector.vector_type import lanes_of, line_of, registers_of
 
 
 @njit(forceinline=True)
-def logits_of_packed(features, X, first, rows, theta, d, z):
+def logits_of_packed(features_type, X, first, rows, theta, d, z):
     """As `logits_of_block`, and the prefetching."""
-    samples = registers_of(theta, 1)
-    lanes = lanes_of(samples)
-    w = in_every_row(samples, load(features, theta, 0))
+    samples_type = registers_of(theta, 1)
+    lanes = lanes_of(samples_type)
+    w = in_every_row(samples_type, load(features_type, theta, 0))
     for row in range(0, rows - lanes + 1, lanes):
         start = (first + row) * d
-        x = load_packed_rows(samples, features, X, start)
-        store(z, row, row_totals(samples, x * w) + theta[d])
+        x = load_packed_rows(samples_type, features_type, X, start)
+        store(z, row, row_totals(samples_type, x * w) + theta[d])
         prefetch(X, start + PREFETCH_LINES * line_of(X), 8)
     logits_of_last(lanes, X, first, d, rows, theta, d, z)
 
 
 @njit(forceinline=True)
-def add_packed(features, X, first, rows, slopes, d, gradient):
+def add_packed(features_type, X, first, rows, slopes, d, gradient):
     """As `add_block`."""
-    samples = registers_of(gradient, 1)
-    lanes = lanes_of(samples)
-    sums = in_every_row(samples, splat(features, 0.0))
+    samples_type = registers_of(gradient, 1)
+    lanes = lanes_of(samples_type)
+    sums = in_every_row(samples_type, splat(features_type, 0.0))
     for row in range(0, rows - lanes + 1, lanes):
-        slope = in_every_column(features, load(samples, slopes, row))
-        sums = fma(load_packed_rows(samples, features, X, (first + row) * d), slope, sums)
-    sum_of_rows = load(features, gradient, 0) + column_totals(features, sums)
+        slope = in_every_column(features_type, load(samples_type, slopes, row))
+        sums = fma(load_packed_rows(samples_type, features_type, X, (first + row) * d), slope, sums)
+    sum_of_rows = load(features_type, gradient, 0) + column_totals(features_type, sums)
     for row in range(rows // lanes * lanes, rows):
-        sum_of_rows = fma(load(features, X, (first + row) * d), slopes[row], sum_of_rows)
+        sum_of_rows = fma(load(features_type, X, (first + row) * d), slopes[row], sum_of_rows)
     store(gradient, 0, sum_of_rows)

@@ -53,20 +53,20 @@ def rows_per_stage(layout, theta):
     return Vector(theta.dtype, lanes if packed_row(layout, theta) else max(4, min(LOADED_ROWS, lanes)))
 
 
-def pipelined_pass(samples, data, layout, rows, steps, theta, loss, pipeline):
+def pipelined_pass(samples_type, data, layout, rows, steps, theta, loss, pipeline):
     """The LaneSums of the steps [first, last) over the `rows` [first, last), for the vector type `samples` of rows at a
     time; the gradient is added to that of the pipeline."""
 
 
 @overload(pipelined_pass, jit_options={"forceinline": True})
-def pipelined_pass_by_layout(samples, data, layout, rows, steps, theta, loss, pipeline):
-    if features := packed_row(layout, theta):
-        return lambda samples, data, layout, rows, steps, theta, loss, pipeline: pass_of_packed(
-            samples, features, data, rows, steps, theta, loss, pipeline
+def pipelined_pass_by_layout(samples_type, data, layout, rows, steps, theta, loss, pipeline):
+    if features_type := packed_row(layout, theta):
+        return lambda samples_type, data, layout, rows, steps, theta, loss, pipeline: pass_of_packed(
+            samples_type, features_type, data, rows, steps, theta, loss, pipeline
         )
-    features = Vector(theta.dtype, REGISTER * 8 // theta.dtype.bitwidth)
-    return lambda samples, data, layout, rows, steps, theta, loss, pipeline: pass_of_rows(
-        samples, features, data, rows, steps, theta, loss, pipeline
+    features_type = Vector(theta.dtype, REGISTER * 8 // theta.dtype.bitwidth)
+    return lambda samples_type, data, layout, rows, steps, theta, loss, pipeline: pass_of_rows(
+        samples_type, features_type, data, rows, steps, theta, loss, pipeline
     )
 
 
@@ -75,85 +75,88 @@ def pipelined_pass_by_layout(samples, data, layout, rows, steps, theta, loss, pi
 
 
 @njit(forceinline=True)
-def pass_of_packed(samples, features, data, rows, steps, theta, loss, pipeline):
+def pass_of_packed(samples_type, features_type, data, rows, steps, theta, loss, pipeline):
     X, y, weight, (first, last) = data.X, data.y, data.weight, rows
     in_flight, partial_gradient = pipeline
-    size, width, line = lanes_of(samples), lanes_of(features), line_of(X)
-    weighted, sums = weight.size > 0, no_sums(samples)
-    w, products = in_every_row(samples, load(features, theta, 0)), in_every_row(samples, splat(features, 0.0))
-    logits = load(samples, in_flight, 2 * size)
+    size, width, line = lanes_of(samples_type), lanes_of(features_type), line_of(X)
+    weighted, sums = weight.size > 0, no_sums(samples_type)
+    w, products = (
+        in_every_row(samples_type, load(features_type, theta, 0)),
+        in_every_row(samples_type, splat(features_type, 0.0)),
+    )
+    logits = load(samples_type, in_flight, 2 * size)
     for g in range(steps[0], steps[1]):
         row = first + (g - 1) * size
         if g > 0 and row < last:
             at = min(row, last - size)
-            label, own = load(samples, y, at), splat(samples, 1.0)
+            label, own = load(samples_type, y, at), splat(samples_type, 1.0)
             prefetch(y, at + LABELS_AHEAD, 1)
             if weighted:
-                own = load(samples, weight, at)
-            live = lane_numbers(samples) >= row - at
+                own = load(samples_type, weight, at)
+            live = lane_numbers(samples_type) >= row - at
             slope, sums = slopes_of(loss, logits, label, own, weighted, live, sums)
             store(in_flight, g % 2 * size, slope)
         behind = min(first + max(0, g - 2) * size, last - size) * width  # slopes are 0 until there is such a group
-        slope = in_every_column(features, load(samples, in_flight, (g + 1) % 2 * size))
-        products = fma(load_packed_rows(samples, features, X, behind), slope, products)
+        slope = in_every_column(features_type, load(samples_type, in_flight, (g + 1) % 2 * size))
+        products = fma(load_packed_rows(samples_type, features_type, X, behind), slope, products)
         ahead = min(first + g * size, last - size) * width
         for k in range(0, size * width, line):
             prefetch(X, ahead + FETCHED * line + k, 1)
-        logits = row_totals(samples, load_packed_rows(samples, features, X, ahead) * w) + theta[width]
+        logits = row_totals(samples_type, load_packed_rows(samples_type, features_type, X, ahead) * w) + theta[width]
     store(in_flight, 2 * size, logits)
-    store(partial_gradient, 0, column_totals(features, products))
+    store(partial_gradient, 0, column_totals(features_type, products))
     return sums
 
 
 @njit(forceinline=True)
-def pass_of_rows(samples, features, data, rows, steps, theta, loss, pipeline):
+def pass_of_rows(samples_type, features_type, data, rows, steps, theta, loss, pipeline):
     X, y, weight, stride, d, (first, last) = data.X, data.y, data.weight, data.stride, data.d, rows
     in_flight, partial_gradient = pipeline
-    size, width, line, four = lanes_of(samples), lanes_of(features), line_of(X), resized(features, 4)
-    weighted, sums = weight.size > 0, no_sums(samples)
+    size, width, line, four = lanes_of(samples_type), lanes_of(features_type), line_of(X), resized(features_type, 4)
+    weighted, sums = weight.size > 0, no_sums(samples_type)
     whole = d // width * width
-    inside = lane_numbers(features) < d - whole
-    logits = load(samples, in_flight, 2 * size)
+    inside = lane_numbers(features_type) < d - whole
+    logits = load(samples_type, in_flight, 2 * size)
     for g in range(steps[0], steps[1]):
         row = first + (g - 1) * size
         if g > 0 and row < last:
             at = min(row, last - size)
-            label, own = load(samples, y, at), splat(samples, 1.0)
+            label, own = load(samples_type, y, at), splat(samples_type, 1.0)
             prefetch(y, at + LABELS_AHEAD, 1)
             if weighted:
-                own = load(samples, weight, at)
-            live = lane_numbers(samples) >= row - at
+                own = load(samples_type, weight, at)
+            live = lane_numbers(samples_type) >= row - at
             slope, sums = slopes_of(loss, logits, label, own, weighted, live, sums)
             store(in_flight, g % 2 * size, slope)
         other = (g + 1) % 2 * size
         behind = min(first + max(0, g - 2) * size, last - size) * stride
         ahead = min(first + g * size, last - size) * stride
         fetched = ahead + FETCHED * line
-        products = in_every_row(samples, splat(features, 0.0))
+        products = in_every_row(samples_type, splat(features_type, 0.0))
         for j in range(0, whole, width):
-            w = in_every_row(samples, load(features, theta, j))
-            products = fma(load_rows(samples, features, X, ahead + j, stride), w, products)
+            w = in_every_row(samples_type, load(features_type, theta, j))
+            products = fma(load_rows(samples_type, features_type, X, ahead + j, stride), w, products)
             for k in range(0, size * width, line):
                 prefetch(X, fetched + k, 1)
             fetched += size * width
-            part = in_every_row(four, splat(features, 0.0))
+            part = in_every_row(four, splat(features_type, 0.0))
             for r in range(0, size, 4):
-                slope = in_every_column(features, load(four, in_flight, other + r))
-                part = fma(load_rows(four, features, X, behind + r * stride + j, stride), slope, part)
-            store(partial_gradient, j, load(features, partial_gradient, j) + column_totals(features, part))
+                slope = in_every_column(features_type, load(four, in_flight, other + r))
+                part = fma(load_rows(four, features_type, X, behind + r * stride + j, stride), slope, part)
+            store(partial_gradient, j, load(features_type, partial_gradient, j) + column_totals(features_type, part))
         if whole < d:
-            w = in_every_row(samples, load(features, theta, whole))
-            products = fma(load_rows_where(samples, features, X, ahead + whole, stride, inside), w, products)
+            w = in_every_row(samples_type, load(features_type, theta, whole))
+            products = fma(load_rows_where(samples_type, features_type, X, ahead + whole, stride, inside), w, products)
             for k in range(0, size * (d - whole), line):
                 prefetch(X, fetched + k, 1)
-            part = in_every_row(four, splat(features, 0.0))
+            part = in_every_row(four, splat(features_type, 0.0))
             for r in range(0, size, 4):
-                slope = in_every_column(features, load(four, in_flight, other + r))
-                x = load_rows_where(four, features, X, behind + r * stride + whole, stride, inside)
+                slope = in_every_column(features_type, load(four, in_flight, other + r))
+                x = load_rows_where(four, features_type, X, behind + r * stride + whole, stride, inside)
                 part = fma(x, slope, part)
-            last_gradient = load(features, partial_gradient, whole) + column_totals(features, part)
+            last_gradient = load(features_type, partial_gradient, whole) + column_totals(features_type, part)
             store(partial_gradient, whole, last_gradient)
-        logits = row_totals(samples, products) + theta[d]
+        logits = row_totals(samples_type, products) + theta[d]
     store(in_flight, 2 * size, logits)
     return sums
 
