@@ -416,7 +416,7 @@ WRONG_RUNS = {
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("value", [0, 2.5])
 def test_squared_errors_have_no_weight_of_the_positive_class(value, backend):
-    message = rf"^pos_weight is {value}; accepted: None, as loss 'mse' isn't the cross-entropy$"
+    message = rf"^pos_weight is {value}; accepted: None, as loss 'mse' has no positive part to be weighted$"
     with pytest.raises(ValueError, match=message):
         run(backend, loss="mse", pos_weight=value)
     starts = np.zeros((2, 3)), np.zeros(2)
