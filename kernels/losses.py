@@ -10,11 +10,11 @@ What is here takes arrays or tensors of any shape, and doesn't import torch.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-Array = Any  # np.ndarray or torch.Tensor
+from kernels.kinds import Array
 
 
 class Parts(NamedTuple):

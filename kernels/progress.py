@@ -1,9 +1,12 @@
 """Progress of long calls: a callable `done, total`, or a tqdm bar."""
 
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from kernels.kinds import Advance, Progress, Report
 
 
-def silent(done, total):
+def silent(done: int, total: int) -> None:
     pass
 
 
@@ -14,7 +17,7 @@ def nothing(more):
 SILENT = nullcontext(silent)
 
 
-def reporter(progress):
+def reporter(progress: Progress) -> AbstractContextManager[Report]:
     """A context that gives the callable to report to, for the argument `progress` of a public function."""
     if progress is None or progress is False:
         return SILENT
@@ -25,13 +28,13 @@ def reporter(progress):
     raise TypeError(f"progress is {progress!r}; accepted: None, True or a callable (done, total)")
 
 
-def counted(progress, total):
+def counted(progress: Report, total: int) -> Advance:
     """A function that takes what was done since its last call, for a `progress` that takes the sum and the total."""
     if progress is silent:
         return nothing
     done = 0
 
-    def advance(more):
+    def advance(more: int) -> None:
         nonlocal done
         done += more
         progress(done, total)
@@ -39,25 +42,35 @@ def counted(progress, total):
     return advance
 
 
-def in_parts(progress, sizes):
+def in_parts(progress: Report, sizes: Sequence[int]) -> list[Report]:
     """Callables for the parts of a call, one after the other, for a `progress` of the whole; each counts to a total of
     its own, which stands for its size."""
     if len(sizes) == 1:
         return [progress]
-    whole, before, parts = sum(sizes), 0, []
+    parts: list[Report] = []
+    whole, before = sum(sizes), 0
     for size in sizes:
-        parts.append(lambda done, total, size=size, before=before: progress(before + size * done // total, whole))
+        parts.append(part_of(progress, size, before, whole))
         before += size
     return parts
 
 
+def part_of(progress: Report, size: int, before: int, whole: int) -> Report:
+    """A callable for a part that stands for `size`, with as much as `before` ahead of it."""
+
+    def report(done: int, total: int) -> None:
+        progress(before + size * done // total, whole)
+
+    return report
+
+
 @contextmanager
-def tqdm_bar():
+def tqdm_bar() -> Iterator[Report]:
     from tqdm.auto import tqdm
 
     with tqdm(unit_scale=True) as bar:
 
-        def update(done, total):
+        def update(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 

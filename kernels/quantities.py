@@ -1,11 +1,10 @@
 """The quantities of a surface, a row each, and the Surface that holds them."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from kernels.kinds import Array
 from kernels.results import Plan
-
-Array = Any  # np.ndarray or torch.Tensor
 
 
 class Quantity(NamedTuple):

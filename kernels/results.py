@@ -1,8 +1,8 @@
 """What the kernels return: plain named tuples, with NumPy arrays for NumPy input and tensors for tensors."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Array = Any  # np.ndarray or torch.Tensor: this module imports neither
+from kernels.kinds import Array
 
 
 class LogitPlane(NamedTuple):
@@ -53,7 +53,7 @@ class Run(Path):
 
     velocity: Array | None = None
 
-    def __new__(cls, w, b, loss, velocity=None):
+    def __new__(cls, w: Array, b: Array, loss: Array, velocity: Array | None = None) -> "Run":
         run = super().__new__(cls, w, b, loss)
         run.velocity = velocity
         return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from logreg.lab import Settings, Trial
     from logreg.starts import StartsStudy
 
-LONGER = {"lr": 2.0, "batch_size": 3, "epochs": 1000}  # the lab's training, ten times
+LONGER: dict[str, Any] = {"lr": 2.0, "batch_size": 3, "epochs": 1000}  # the lab's training, ten times
 
 
 def answer(trials: list[Trial], settings: Settings) -> str:

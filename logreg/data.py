@@ -60,8 +60,8 @@ def samples(data: Data) -> tuple[np.ndarray, np.ndarray]:
     except (TypeError, ValueError, LookupError, NotImplementedError):
         kind = type(data).__name__
         raise TypeError(f"data is a {kind}; accepted: a data set or a tuple, of which data[:] is (x, y)") from None
-    x, y = arrays.float_array("data x", x), arrays.array_of("data y", y)
-    x = x[:, None] if x.ndim == 1 else x
+    given: Any = arrays.float_array("data x", x)
+    x, y = given[:, None] if given.ndim == 1 else given, arrays.array_of("data y", y)
     if y.shape not in (x.shape[:1], (len(x), 1) if x.ndim else ()):
         raise ValueError(f"data y has shape {y.shape}; accepted: one label for each of the {x.shape} samples of x")
     return x, y.reshape(-1)

@@ -1,6 +1,6 @@
 """Where things are computed: on the CPU or on a CUDA device, with NumPy arrays before and after."""
 
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 import numpy as np
 import torch
@@ -15,9 +15,17 @@ def moved(card: torch.device | None, *arrays: np.ndarray) -> tuple[np.ndarray, .
     )
 
 
-def host(values: np.ndarray | torch.Tensor) -> np.ndarray:
-    """The NumPy array of an array, or of a tensor on any device."""
-    return values if isinstance(values, np.ndarray) else values.cpu().numpy()
+@overload
+def host(values: np.ndarray | torch.Tensor) -> np.ndarray: ...
+
+
+@overload
+def host(values: None) -> None: ...
+
+
+def host(values: np.ndarray | torch.Tensor | None) -> np.ndarray | None:
+    """The NumPy array of an array, or of a tensor on any device; or None."""
+    return values if values is None or isinstance(values, np.ndarray) else values.cpu().numpy()
 
 
 def card_of(device: Device) -> torch.device | None:

@@ -10,6 +10,7 @@ import torch
 from kernels import reference
 from kernels.arguments import arrays, memory, models, numbers
 from kernels.arguments.weighting import unit_of, weigh_positive
+from logreg.devices import host
 from logreg.model import Model, full_name, parameters
 from logreg.train import History
 
@@ -216,7 +217,10 @@ def shares(y: np.ndarray, sample_weight: np.ndarray | None, pos_weight: float | 
     """Labels (n,) and the weight that each sample has in the mean (n,): 1 / n without weights."""
     weight = np.ones(len(y)) if sample_weight is None else sample_weight / unit_of(sample_weight)
     share = weight / weight.sum()
-    return (y, share) if pos_weight is None else weigh_positive(y, share, pos_weight)
+    if pos_weight is None:
+        return y, share
+    labels, own = weigh_positive(y, share, pos_weight)
+    return host(labels), host(own)
 
 
 def hessian(x: np.ndarray, theta: np.ndarray, l2: float, samples: Shares) -> np.ndarray:

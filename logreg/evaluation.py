@@ -42,13 +42,14 @@ def evaluate(
         others = tuple(name for name in quantities if name not in own)
         surfaces = [evaluate(plane, y, s, t, others, card, sample_weight=sample_weight)]
         if own:
-            weights = {"sample_weight": sample_weight, "pos_weight": pos_weight}
+            weights: dict[str, Any] = {"sample_weight": sample_weight, "pos_weight": pos_weight}
             surfaces.insert(0, evaluate(plane, y, s, t, own, card, loss=loss, **weights))
-        return Surface(*(next((v for v in values if v is not None), None) for values in zip(*surfaces, strict=True)))
+        fields: Any = (next((v for v in values if v is not None), None) for values in zip(*surfaces, strict=True))
+        return Surface(*fields)
     given = (*plane, y) if sample_weight is None else (*plane, y, sample_weight)
     p, q, r, labels, *weight = moved(card, *given)
     data = LogitPlane(p, q, r), labels
-    options = {"loss": loss, "sample_weight": weight[0] if weight else None, "pos_weight": pos_weight}
+    options: dict[str, Any] = {"loss": loss, "sample_weight": weight[0] if weight else None, "pos_weight": pos_weight}
     surface = on_host(surface_on_plane(*data, s, t, quantities=quantities, **options))
     assert surface.plan is not None  # only one that is made by hand has none
     if surface.plan.method == "direct":

@@ -1,5 +1,7 @@
 """Training with a penalty on the weights, as the surfaces have it: the bias is free."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -26,7 +28,8 @@ def train_penalised(
     X, labels, w, b = (torch.as_tensor(values, device=card) for values in (x, y, weight.clone(), bias.clone()))
     path = []
     for _ in range(steps):
-        loss, grad_w, grad_b = bce_loss_grad(X, labels, w, b)
+        gradient: Any = bce_loss_grad(X, labels, w, b)  # of tensors, as these are
+        loss, grad_w, grad_b = gradient
         w, b = (w - lr * grad_w) / (1 + lr * l2), b - lr * grad_b
         path.append((w, b[0], loss))
     weight.copy_(w)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,13 +66,13 @@ def study_starts(
     """
     card = card_of(device)
     x, y = samples(data)
-    x = dataset.feature("data x", x)[:, None]
+    x = host(dataset.feature("data x", x))[:, None]
     numbers.integer("n", n, 1)
     memory.check_fits((n, 12), x.dtype)
     rng = np.random.default_rng(numbers.integer("seed", seed, 0))
     ranges = interval("w_range", w_range), interval("b_range", b_range)
     w, b = (rng.uniform(*ends, n).astype(x.dtype) for ends in ranges)
-    settings = {"lr": lr, "batch_size": batch_size, "epochs": epochs}
+    settings: dict[str, Any] = {"lr": lr, "batch_size": batch_size, "epochs": epochs}
     arrays = moved(card, x, y, w[:, None], b)
     ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in costs}
     names = ("loss", "accuracy", "steps")

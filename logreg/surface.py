@@ -14,7 +14,7 @@ from kernels.arguments import arrays, dataset, grids, memory, numbers
 from kernels.losses import LOSSES
 from logreg import files
 from logreg.data import Data, samples
-from logreg.devices import Device, card_of
+from logreg.devices import Device, card_of, host
 from logreg.directions import plane_around
 from logreg.evaluation import add_penalty, check_penalty, evaluate
 from logreg.plane import PlaneSurface, is_plane_surface, lowest_point, read_plane_surface
@@ -135,8 +135,8 @@ class LossSurface:
         """
         card = card_of(device)
         x, y = samples(data)
-        x = dataset.features("data x", x).astype(np.float64, copy=False)
-        y = dataset.labels(y, len(x), np.float64)
+        x = host(dataset.features("data x", x)).astype(np.float64, copy=False)
+        y = host(dataset.labels(y, len(x), np.float64))
         names = grids.quantities_of(quantities)
         l2 = check_penalty(l2)
         windows: Sequence[Any] = extent if is_pair_of_windows(extent) else (extent, extent)
@@ -212,9 +212,11 @@ def loss_over(
     x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray, loss: str, card: torch.device | None, **weights: Any
 ) -> np.ndarray:
     """The loss of one-feature samples over the grid (nb, nw)."""
-    feature = dataset.feature("data x", x).astype(np.float64)
+    feature = host(dataset.feature("data x", x)).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
-    return evaluate(plane, y, w, b, ("loss",), card, loss=loss, **weights).loss
+    values = evaluate(plane, y, w, b, ("loss",), card, loss=loss, **weights).loss
+    assert values is not None  # as it was asked for
+    return host(values)
 
 
 def pair_of_points(resolution: Resolution) -> Sequence[int]:

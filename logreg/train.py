@@ -107,8 +107,8 @@ class History:
 def losses_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Loss of a History's model on all its data with each of the parameters w (k, d), b (k,): (k,) float64."""
     labels, weight = weighting.of_training(run.y, run.sample_weight, run.pos_weight, run.cost)
-    weight = None if weight is None else torch.from_numpy(weight)
-    return mean_of(lambda z, y: weighted(reference.value(z, y, run.cost), weight), run.x, labels, w, b)
+    weight = None if weight is None else torch.from_numpy(host(weight))
+    return mean_of(lambda z, y: weighted(reference.value(z, y, run.cost), weight), run.x, host(labels), w, b)
 
 
 def shares_correct_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
@@ -183,9 +183,9 @@ def train(
     run = sgd_run_(x, y, w, b, **settings) if card is None else run_on(card, x, y, w, b, settings)
     per_epoch = -(-len(y) // int(batch_size))
     return History(
-        run.w,
-        run.b,
-        run.loss,
+        host(run.w),
+        host(run.b),
+        host(run.loss),
         start_w,
         start_b,
         *copies_of(w, b),
@@ -197,7 +197,7 @@ def train(
         every=int(history),
         sample_weight=weights_of(sample_weight),
         pos_weight=numbers.pos_weight(pos_weight),
-        velocity=run.velocity,
+        velocity=host(run.velocity),
     )
 
 
@@ -233,7 +233,7 @@ def accuracy(model: Model, data: Data) -> float:
     """
     w, b = np.split(parameters(model), [-1])
     x, y = samples(data)
-    x, y = dataset.features("data x", x), dataset.labels(y, len(x), np.float64)
+    x, y = host(dataset.features("data x", x)), host(dataset.labels(y, len(x), np.float64))
     check_features(x, len(w))
     return float(np.mean(is_correct(x.astype(np.float64) @ w + b, y)))
 

@@ -105,7 +105,7 @@ class plot_error_surfaces:
         w, b = np.linspace(-w_most, w_most, points), np.linspace(-b_most, b_most, points)
         self.w, self.b = np.meshgrid(w, b)
         x, y = read_data((self.x, self.y))
-        self.Z = loss_surface(x, y, w, b, loss=loss)
+        self.Z = np.asarray(loss_surface(x, y, w, b, loss=loss))
         self.W: list[float] = []
         self.B: list[float] = []
         self.LOSS: list[Any] = []

@@ -6,10 +6,16 @@ detached. Values of CUDA tensors aren't looked at: that would wait for the card.
 
 import math
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 import numpy as np
 
 from kernels.arguments.tables import is_table, table_array
+from kernels.kinds import Array, ArrayLike, DTypeLike, Sparse, Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 TENSOR_DTYPES = {f"torch.{name}" for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")}
 NUMBERS = "float32, float64, integers or booleans"
@@ -17,18 +23,18 @@ FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}  # of this machine's byte 
 MANY = 10_000
 
 
-def is_tensor(value):
+def is_tensor(value: object) -> "TypeIs[Tensor]":
     if isinstance(value, np.ndarray):  # quicker to see than that something is no tensor
         return False
     torch = sys.modules.get("torch")  # a tensor's module is loaded: no need to load it for NumPy users
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def is_cuda(value):
+def is_cuda(value: object) -> TypeGuard[Tensor]:
     return type(value) is not np.ndarray and is_tensor(value) and value.device.type == "cuda"
 
 
-def cuda_tensor_of(sources):
+def cuda_tensor_of(sources: Iterable[object]) -> Tensor | None:
     """The first tensor on a card, or None."""
     for source in sources:
         if type(source) is not np.ndarray and is_cuda(source):
@@ -36,7 +42,7 @@ def cuda_tensor_of(sources):
     return None
 
 
-def as_kind_of(value, array):
+def as_kind_of(value: object, array: Array) -> Array:
     """An array or tensor as the kind of thing that `value` is: a tensor, on its device, or a NumPy array."""
     if type(value) is np.ndarray and type(array) is np.ndarray:
         return array
@@ -45,26 +51,34 @@ def as_kind_of(value, array):
     return sys.modules["torch"].from_numpy(array).to(value.device) if is_tensor(value) else array
 
 
-def dtype_of(array):
+def dtype_of(array: Array) -> np.dtype:
     """The NumPy dtype of an array or tensor."""
     if type(array) is np.ndarray or not is_tensor(array):
         return array.dtype
     return np.dtype(str(array.dtype).removeprefix("torch."))
 
 
-def largest_of(array):
+def largest_of(array: Array) -> float:
     """The largest number of the dtype of an array or tensor."""
     return float(np.finfo(dtype_of(array)).max)
 
 
-def cast(array, dtype):
+@overload
+def cast(array: np.ndarray, dtype: DTypeLike) -> np.ndarray: ...
+
+
+@overload
+def cast(array: Tensor, dtype: DTypeLike) -> Tensor: ...
+
+
+def cast(array: Array, dtype: DTypeLike) -> Array:
     """An array or tensor in a NumPy dtype, itself where it has that already."""
     if is_tensor(array):
         return array.to(getattr(sys.modules["torch"], np.dtype(dtype).name))
     return array.astype(dtype, copy=False)
 
 
-def values_of(name, value, accepted=NUMBERS):
+def values_of(name: str, value: ArrayLike, accepted: object = NUMBERS) -> Array:
     """The NumPy array of `array_of`, or a CUDA tensor itself."""
     if type(value) is np.ndarray and value.dtype in FLOATS:
         return value
@@ -74,14 +88,14 @@ def values_of(name, value, accepted=NUMBERS):
     return value.detach().resolve_neg()
 
 
-def check_tensor(name, value, accepted):
+def check_tensor(name: str, value: Tensor, accepted: object) -> None:
     if str(value.layout) != "torch.strided":
         raise TypeError(f"{name} has layout {value.layout}; accepted: torch.strided, not sparse")
     if str(value.dtype) not in TENSOR_DTYPES:
         raise TypeError(f"{name} has dtype {value.dtype}; accepted: {accepted}")
 
 
-def array_of(name, value, accepted=NUMBERS):
+def array_of(name: str, value: ArrayLike, accepted: object = NUMBERS) -> np.ndarray:
     """The NumPy array that holds the values of an array, a CPU tensor, a table or a sequence of numbers. `accepted` is
     what an error says of dtypes."""
     if type(value) is np.ndarray and value.dtype in FLOATS:
@@ -106,7 +120,7 @@ def array_of(name, value, accepted=NUMBERS):
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def array_of_tensor(name, value):
+def array_of_tensor(name: str, value: Tensor) -> np.ndarray:
     try:
         return value.detach().resolve_neg().numpy()
     except RuntimeError as error:
@@ -116,18 +130,18 @@ def array_of_tensor(name, value):
         ) from None
 
 
-def is_sparse(value):
+def is_sparse(value: object) -> TypeGuard[Sparse]:
     scipy_sparse = sys.modules.get("scipy.sparse")  # as with tensors
     return scipy_sparse is not None and scipy_sparse.issparse(value)
 
 
-def check_dense(name, value):
+def check_dense(name: str, value: object) -> None:
     if is_sparse(value):
         kind = type(value).__name__
         raise TypeError(f"{name} is a scipy.sparse {kind}; accepted: a dense array, as {name}.toarray() gives")
 
 
-def float_array(name, value):
+def float_array(name: str, value: ArrayLike) -> Array:
     if type(value) is np.ndarray and value.dtype in FLOATS:
         return value
     accepted = "float32 or float64"
@@ -137,21 +151,21 @@ def float_array(name, value):
     return array
 
 
-def is_finite(array):
+def is_finite(array: np.ndarray) -> bool:
     if array.size == 1:  # the bias of every call
         return math.isfinite(array.item())
     return math.isfinite(sum_of(array)) or bool(np.isfinite(array).all())
 
 
-def check_finite(name, array):
+def check_finite(name: str, array: Array) -> None:
     if type(array) is np.ndarray and array.ndim == 1 and array.size < MANY and math.isfinite(np.vdot(array, array)):
         return
-    if not (is_cuda(array) or is_finite(array)):
+    if not (is_tensor(array) or is_finite(array)):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}{list(index)} is {array[index]}; accepted: finite values")
 
 
-def sum_of(array):
+def sum_of(array: np.ndarray) -> Any:
     """A sum whose being finite proves all values finite, without a temporary: of squares, or for many values of these
     themselves, as the threads of a long product would be in the way of ours."""
     if array.size < MANY:
@@ -160,7 +174,7 @@ def sum_of(array):
         return array.sum()
 
 
-def all_empty(shapes, dtype, sources):
+def all_empty(shapes: Iterable[tuple[int, ...]], dtype: DTypeLike, sources: Iterable[object]) -> list[Array]:
     """New arrays, or tensors on the card where the sources are."""
     card = cuda_tensor_of(sources)
     if card is None:
@@ -168,7 +182,15 @@ def all_empty(shapes, dtype, sources):
     return [card.new_empty(shape, dtype=cast(card[:0], dtype).dtype) for shape in shapes]
 
 
-def tensor_of(array):
+@overload
+def tensor_of(array: Array) -> Tensor: ...
+
+
+@overload
+def tensor_of(array: Array | None) -> Tensor | None: ...
+
+
+def tensor_of(array: Array | None) -> Tensor | None:
     """A tensor, or None, as it is; a NumPy array as a tensor, a view where torch can view it."""
     import torch
 
@@ -177,17 +199,17 @@ def tensor_of(array):
     return torch.from_numpy(array if is_viewable(array) else array.copy())
 
 
-def is_viewable(array):
+def is_viewable(array: np.ndarray) -> bool:
     """Whether torch has tensors of an array's memory."""
     strided = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
     return array.flags.writeable and strided
 
 
-def copied(array):
+def copied(array: Array) -> Array:
     """A copy of an array or tensor."""
     return array.clone() if is_tensor(array) else array.copy()
 
 
-def on_host(value):
+def on_host(value: ArrayLike) -> ArrayLike:
     """The same on the CPU, if it is a CUDA tensor."""
     return value.cpu() if is_cuda(value) else value

@@ -1,11 +1,14 @@
 """Features, labels and weights of samples, checked."""
 
+from typing import Any
+
 import numpy as np
 
 from kernels.arguments import arrays
+from kernels.kinds import Array, ArrayLike, DTypeLike, Sparse
 
 
-def sparse_features(name, value):
+def sparse_features(name: str, value: Sparse) -> Any:
     """Sparse features (n, d), finite, n >= 1, d >= 1, as a matrix whose rows are compressed."""
     if value.dtype not in arrays.FLOATS:
         raise TypeError(f"{name} has dtype {value.dtype}; accepted: float32 or float64")
@@ -19,7 +22,7 @@ def sparse_features(name, value):
     return rows
 
 
-def feature(name, value):
+def feature(name: str, value: ArrayLike) -> Array:
     """One feature (n,), finite, n >= 1, from (n,) or (n, 1)."""
     array = arrays.float_array(name, value)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -30,14 +33,14 @@ def feature(name, value):
     return array
 
 
-def features(name, value):
+def features(name: str, value: Any) -> Array:
     """Features (n, d), finite, n >= 1, d >= 1."""
     array = matrix(name, value)
     arrays.check_finite(name, array)
     return array
 
 
-def matrix(name, value):
+def matrix(name: str, value: Any) -> Array:
     """Features (n, d), n >= 1, d >= 1, whose values are still to be checked."""
     array = arrays.float_array(name, value)
     if array.ndim != 2 or 0 in array.shape:
@@ -45,20 +48,20 @@ def matrix(name, value):
     return array
 
 
-def labels(value, n, dtype=None):
+def labels(value: Any, n: int, dtype: DTypeLike | None = None) -> Array:
     """Labels (n,) in [0, 1] from numbers or booleans (n,) or (n, 1), in their own dtype or another one."""
     array = label_column(value, n)
     check_labels(array)
     return array if dtype is None else arrays.cast(array, dtype)
 
 
-def unchecked_labels(value, n, dtype):
+def unchecked_labels(value: Any, n: int, dtype: np.dtype) -> Array:
     """The same, but values that have that dtype already are still to be checked."""
     array = label_column(value, n)
     return array if arrays.dtype_of(array) == dtype else labels(array, n, dtype)
 
 
-def label_column(value, n):
+def label_column(value: Any, n: int) -> Array:
     known = type(value) is np.ndarray and value.dtype in arrays.FLOATS
     array = value if known else arrays.values_of("y", value)
     if array.shape not in ((n,), (n, 1)):
@@ -66,7 +69,7 @@ def label_column(value, n):
     return array.reshape(n)
 
 
-def check_labels(array):
+def check_labels(array: Array) -> None:
     if type(array) is not np.ndarray and arrays.is_cuda(array):
         return
     for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
@@ -74,7 +77,7 @@ def check_labels(array):
             raise ValueError(f"y[{index}] is {array[index]}; accepted: labels in [0, 1]")
 
 
-def weights(value, n, zeros=False):
+def weights(value: ArrayLike | None, n: int, zeros: bool = False) -> Array | None:
     """Weights of the samples (n,), finite, >= 0 and, unless `zeros`, not all 0; or None."""
     if value is None:
         return None
@@ -88,12 +91,12 @@ def weights(value, n, zeros=False):
     return array
 
 
-def samples(X, y):
+def samples(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Features (n, d) and labels (n,) of one dtype; values of X, and of y in its dtype, are still to be checked."""
     X_array = matrix("X", X)
     return X_array, unchecked_labels(y, len(X_array), arrays.dtype_of(X_array))
 
 
-def check_values(X, y):
+def check_values(X: Array, y: Array) -> None:
     check_labels(y)
     arrays.check_finite("X", X)

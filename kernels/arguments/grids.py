@@ -2,15 +2,18 @@
 
 import itertools
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from kernels.arguments import arrays, dataset, memory, models
+from kernels.kinds import Array, ArrayLike, DTypeLike
 from kernels.quantities import QUANTITIES
 from kernels.results import LogitPlane
 
 
-def axis(name, value):
+def axis(name: str, value: ArrayLike) -> np.ndarray:
     """A grid axis: 1-D, at least one point, finite, float64, on the host."""
     array = value if type(value) is np.ndarray else arrays.array_of(name, arrays.on_host(value))
     if array.dtype != np.float64:
@@ -22,7 +25,7 @@ def axis(name, value):
     return array
 
 
-def quantities_of(value):
+def quantities_of(value: Any) -> tuple[str, ...]:
     """Names of quantities, at least one, each once."""
     names = (value,) if isinstance(value, str) else tuple(value) if hasattr(value, "__iter__") else ()
     known = all(isinstance(name, str) and name in QUANTITIES for name in names)
@@ -31,7 +34,7 @@ def quantities_of(value):
     return names
 
 
-def plane_field(name, value, n, dtype):
+def plane_field(name: str, value: ArrayLike, n: int, dtype: np.dtype) -> Array:
     """One field (n,) of a plane, finite, of a given dtype."""
     array = arrays.float_array(name, value)
     if array.shape != (n,) or arrays.dtype_of(array) != dtype:
@@ -42,7 +45,7 @@ def plane_field(name, value, n, dtype):
     return array
 
 
-def bias_plane(feature):
+def bias_plane(feature: Array) -> tuple[Array, Array, Array]:
     """The fields (0, x, 1) of the plane whose t is the bias of a one-feature model: (1,), (n,), (1,)."""
     if type(feature) is np.ndarray:
         zero, one = np.array([[0], [1]], feature.dtype)
@@ -51,19 +54,19 @@ def bias_plane(feature):
     return zero, feature, one
 
 
-def plane_of(value):
+def plane_of(value: Any) -> tuple[Array, Array, Array]:
     """The three fields (n,) of a LogitPlane, finite, of one dtype, n >= 1."""
     if not isinstance(value, LogitPlane):
         raise TypeError(f"plane is a {type(value).__name__}; accepted: a LogitPlane, as logit_plane makes it")
     offset = dataset.feature("plane.offset", value.offset)
-    slopes = (
+    s_slope, t_slope = (
         plane_field(f"plane.{name}", getattr(value, name), len(offset), arrays.dtype_of(offset))
         for name in ("s_slope", "t_slope")
     )
-    return offset, *slopes
+    return offset, s_slope, t_slope
 
 
-def reach_of_logits(low, high, s, t):
+def reach_of_logits(low: np.ndarray, high: np.ndarray, s: np.ndarray, t: np.ndarray) -> tuple[float, float]:
     """How large a logit and a slope of samples, (p, q, r) between `low` and `high` (3,), may be on the grid; refuses
     those whose logits overflow."""
     most_s, most_t = float(np.maximum.reduce(np.abs(s))), float(np.maximum.reduce(np.abs(t)))
@@ -74,7 +77,9 @@ def reach_of_logits(low, high, s, t):
     return largest, max(q, r)
 
 
-def outputs_of(value, quantities, grid, dtype, sources):
+def outputs_of(
+    value: Any, quantities: Sequence[str], grid: tuple[int, int], dtype: DTypeLike, sources: Sequence[Array]
+) -> dict[str, Array]:
     """{quantity: the array that it is written to}, the caller's or, if there is memory for them, new ones."""
     shapes = {}
     for name in quantities:
@@ -96,7 +101,7 @@ def outputs_of(value, quantities, grid, dtype, sources):
     return found
 
 
-def output(name, value, shape, dtype, sources):
+def output(name: str, value: Any, shape: tuple[int, ...], dtype: DTypeLike, sources: Iterable[Array]) -> Array:
     """The caller's array to write to."""
     if not (arrays.is_tensor(value) or isinstance(value, np.ndarray)):
         raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor")
@@ -104,7 +109,7 @@ def output(name, value, shape, dtype, sources):
     if array.shape != shape or arrays.dtype_of(array) != dtype:
         raise ValueError(f"{name} is {array.dtype} {tuple(array.shape)}; accepted: {np.dtype(dtype)} {shape}")
     models.check_own_values(name, value)
-    if not (arrays.is_cuda(array) or array.flags.writeable):
+    if not (arrays.is_tensor(array) or array.flags.writeable):
         raise ValueError(f"{name} is read-only; accepted: a writable array")
     if arrays.is_cuda(array) and not any(map(arrays.is_cuda, sources)):
         raise ValueError(f"{name} is on device {value.device}; accepted: where the data is")
@@ -113,7 +118,7 @@ def output(name, value, shape, dtype, sources):
     return array
 
 
-def share_memory(array, source):
+def share_memory(array: Array, source: Array) -> bool:
     if arrays.is_cuda(array):
         return arrays.is_cuda(source) and array.untyped_storage().data_ptr() == source.untyped_storage().data_ptr()
     return np.may_share_memory(array, source)

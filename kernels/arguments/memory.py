@@ -2,16 +2,18 @@
 
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from kernels.arguments import arrays
+from kernels.kinds import Device, DTypeLike
 
 SURELY_FREE = 2**24  # bytes for which the system isn't asked
 
 
-def check_fits(shape, dtype, sources=()):
+def check_fits(shape: tuple[int, ...], dtype: DTypeLike, sources: Iterable[object] = ()) -> None:
     """Fails before anything is allocated where an array doesn't fit into the memory that is free: the card's if sources
     are on one, else the system's."""
     wanted = math.prod(shape) * np.dtype(dtype).itemsize
@@ -25,13 +27,13 @@ def check_fits(shape, dtype, sources=()):
         )
 
 
-def free_on_card(device):
+def free_on_card(device: Device) -> int:
     """Bytes that torch can allocate on a CUDA device: what is free there, and what torch has and doesn't use."""
     cuda = sys.modules["torch"].cuda
     return cuda.mem_get_info(device)[0] + cuda.memory_reserved(device) - cuda.memory_allocated(device)
 
 
-def free_memory():
+def free_memory() -> float:
     """Bytes that can be allocated without swapping; infinite where the system doesn't say."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()

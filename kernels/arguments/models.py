@@ -2,13 +2,16 @@
 
 import functools
 import sys
+from collections.abc import Callable, Collection
+from typing import Any
 
 import numpy as np
 
 from kernels.arguments import arrays
+from kernels.kinds import Array, ArrayLike
 
 
-def parameter(name, value, shape, dtype):
+def parameter(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """Parameters that are updated in place: a writable array or tensor of exactly this shape and dtype."""
     if not (isinstance(value, np.ndarray) or arrays.is_tensor(value)):
         raise TypeError(f"{name} is a {type(value).__name__}; accepted: an array or tensor, as it is updated in place")
@@ -19,18 +22,18 @@ def parameter(name, value, shape, dtype):
     if arrays.dtype_of(array) != dtype:
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
     check_own_values(name, value)
-    if not (arrays.is_cuda(array) or array.flags.writeable):
+    if not (arrays.is_tensor(array) or array.flags.writeable):
         raise ValueError(f"{name} is read-only; accepted: a writable array, as it is updated in place")
     arrays.check_finite(name, array)
     return array
 
 
 @functools.cache  # str(dtype) takes long
-def accepted_dtype(dtype):
+def accepted_dtype(dtype: np.dtype) -> str:
     return f"{np.dtype(dtype)}, the dtype of X"
 
 
-def check_no_aliasing(w, b, X, y):
+def check_no_aliasing(w: Array, b: Array, X: Array, y: Array) -> None:
     """Refuses parameters that share memory with the data or with one another, where that can be seen: on the host."""
     if arrays.is_cuda(w):
         return
@@ -40,11 +43,11 @@ def check_no_aliasing(w, b, X, y):
             raise ValueError(f"{name} shares memory with {other}; accepted: an array of its own, as it is updated")
 
 
-def nothing():
+def nothing() -> None:
     pass
 
 
-def version_bumper(w, b):
+def version_bumper(w: Array, b: Array) -> Callable[[], None]:
     """A function that tells autograd which of these have changed since, which it can't see where NumPy writes."""
     if isinstance(w, np.ndarray) and isinstance(b, np.ndarray):
         return nothing
@@ -52,7 +55,7 @@ def version_bumper(w, b):
         (value, value.detach().clone()) for value in (w, b) if arrays.is_tensor(value) and not arrays.is_cuda(value)
     ]
 
-    def tell():
+    def tell() -> None:
         for value, values in before:
             if not values.equal(value):
                 sys.modules["torch"].autograd.graph.increment_version(value)
@@ -60,7 +63,7 @@ def version_bumper(w, b):
     return tell
 
 
-def starts(w0, b0, d, dtype):
+def starts(w0: ArrayLike, b0: ArrayLike, d: int, dtype: np.dtype) -> tuple[Array, Array]:
     """Starts of k >= 1 runs, w0 (k, d) and b0 (k,), finite, of a given dtype."""
     accepted = accepted_dtype(dtype)
     w, b = arrays.values_of("w0", w0, accepted), arrays.values_of("b0", b0, accepted)
@@ -75,7 +78,7 @@ def starts(w0, b0, d, dtype):
     return w, b
 
 
-def coefficients(name, value, shapes, dtype):
+def coefficients(name: str, value: ArrayLike, shapes: Collection[tuple[int, ...]], dtype: np.dtype) -> Array:
     """Parameters that are read: finite numbers of one of some shapes, as an array (k,) of `dtype`."""
     array = arrays.values_of(name, value)
     if array.shape not in shapes:
@@ -90,7 +93,7 @@ def coefficients(name, value, shapes, dtype):
     return array
 
 
-def check_own_values(name, value):
+def check_own_values(name: str, value: Array) -> None:
     """Refuses what is to be written to where its memory holds something else than its values, each by itself."""
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
         raise ValueError(f"{name} is in the byte order of another machine; accepted: this machine's")
@@ -101,7 +104,7 @@ def check_own_values(name, value):
         raise ValueError(f"{name} repeats its elements; accepted: an array that is not broadcast, as it is written to")
 
 
-def velocity_and_parameters(value, d):
+def velocity_and_parameters(value: ArrayLike, d: int) -> np.ndarray:
     """A velocity (1, d + 1), or with the parameters that it belongs to (2, d + 1): finite, float64, on the host."""
     array = arrays.array_of("velocity", value.cpu() if arrays.is_cuda(value) else value).astype(np.float64)
     if array.shape not in ((d + 1,), (2, d + 1)):
@@ -110,7 +113,7 @@ def velocity_and_parameters(value, d):
     return array.reshape(-1, d + 1)
 
 
-def theta(name, value, d):
+def theta(name: str, value: ArrayLike, d: int) -> np.ndarray:
     """A point or direction (d + 1,) of parameter space, the bias last; finite, float64."""
     array = arrays.array_of(name, value).astype(np.float64)
     if array.shape != (d + 1,):
@@ -119,7 +122,7 @@ def theta(name, value, d):
     return array
 
 
-def trained_beside(frozen, d):
+def trained_beside(frozen: Any, d: int) -> np.ndarray | None:
     """1 for each parameter, the bias last, that is trained where "w" or "b" is frozen, else 0 (d + 1,); or None."""
     if frozen is None:
         return None
@@ -129,7 +132,7 @@ def trained_beside(frozen, d):
     return np.append(np.full(d, of_w), of_b)
 
 
-def state_of(velocity, w, b, trained):
+def state_of(velocity: ArrayLike | None, w: Array, b: Array, trained: np.ndarray | None) -> Array:
     """Velocity and parameters (2, d + 1), float64, of a run from w (d,) and b (1,), where these are. What isn't trained
     has the velocity 0. Parameters that come with the velocity are taken as those that w and b are rounded from."""
     d, state = len(w), np.zeros((2, len(w) + 1))
@@ -144,6 +147,6 @@ def state_of(velocity, w, b, trained):
     return arrays.as_kind_of(w, state) if arrays.is_cuda(w) else state
 
 
-def bias_beside(X, b):
+def bias_beside(X: Array, b: Array) -> Array:
     """A bias (1,) where X is. A number is filled in there: no CUDA graph could capture a copy of it."""
     return X.new_full((1,), b.item()) if arrays.is_tensor(X) and not arrays.is_tensor(b) else b

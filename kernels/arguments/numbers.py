@@ -2,7 +2,9 @@
 
 import math
 import operator
+from collections.abc import Collection
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,7 @@ METHODS = ("auto", "direct", "spectral")
 MOST_STEPS = 2**50  # of a run: years
 
 
-def members(name, value, k):
+def members(name: str, value: Any, k: int) -> np.ndarray:
     """Numbers of members from 0 to k - 1 as an array (m,)."""
     try:
         numbers = [operator.index(number) for number in value]
@@ -24,7 +26,7 @@ def members(name, value, k):
     return np.array(numbers, np.intp)
 
 
-def integer(name, value, least):
+def integer(name: str, value: Any, least: int) -> int:
     if type(value) is int and value >= least:
         return value
     number = python_scalar(value)
@@ -35,7 +37,7 @@ def integer(name, value, least):
     return int(number)
 
 
-def nonnegative(name, value):
+def nonnegative(name: str, value: Any) -> float:
     """A finite number >= 0."""
     if type(value) is float and 0 <= value < math.inf:
         return value
@@ -51,12 +53,12 @@ def nonnegative(name, value):
     return number
 
 
-def python_scalar(value):
+def python_scalar(value: Any) -> Any:
     """The Python number of a NumPy or torch scalar; anything else as it is."""
     return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
-def number_of_steps(epochs, n, batch_size):
+def number_of_steps(epochs: int, n: int, batch_size: int) -> int:
     """The number of steps of a run."""
     steps = epochs * -(-n // batch_size)
     if steps > MOST_STEPS:
@@ -64,26 +66,26 @@ def number_of_steps(epochs, n, batch_size):
     return steps
 
 
-def tolerance(value):
+def tolerance(value: Any) -> None:
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not (number and (value == 0 or 1e-13 <= value < 1)):
         raise ValueError(f"tol is {value!r}; accepted: 0, or 1e-13 <= tol < 1")
 
 
-def pos_weight(value):
+def pos_weight(value: Any) -> float | None:
     """The weight of the positive class, a float, finite, >= 0, from a number or an array of one; or None."""
     if getattr(value, "shape", None) == (1,):  # as torch.nn.BCEWithLogitsLoss takes it
         value = value[0]
     return None if value is None else nonnegative("pos_weight", value)
 
 
-def one_of(name, value, accepted):
+def one_of(name: str, value: Any, accepted: Collection[str]) -> str:
     if not (isinstance(value, str) and value in accepted):
         raise ValueError(f"{name} is {value!r}; accepted: {', '.join(map(repr, accepted))}")
     return value
 
 
-def way(method, tol):
+def way(method: Any, tol: Any) -> tuple[str, float]:
     """The method and the tolerance of a surface."""
     if not (type(method) is str and method in METHODS):
         one_of("method", method, METHODS)
@@ -92,7 +94,7 @@ def way(method, tol):
     return method, tol
 
 
-def pos_weight_for(loss, value):
+def pos_weight_for(loss: str, value: Any) -> float | None:
     """The weight of the positive class for a loss by its name, or None."""
     weight = None if value is None else pos_weight(value)
     if weight is not None and not LOSSES[loss].linear_in_label:

@@ -5,13 +5,14 @@ A field of a block is (n,) or, where all its samples share a value, (1,).
 
 import math
 import sys
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from kernels.arguments import arrays, dataset, grids
 from kernels.arguments.weighting import unit_of, weigh_positive
+from kernels.kinds import Array, ArrayLike
 from kernels.quantities import QUANTITIES, Asked
 from kernels.results import LogitPlane
 
@@ -23,11 +24,11 @@ LARGEST_SUM = 2.0**1000
 class Block(NamedTuple):
     """Some samples: logits p + s q + t r, labels y in [0, 1], and weights or None; float64 arrays or CUDA tensors."""
 
-    p: np.ndarray
-    q: np.ndarray
-    r: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray | None = None
+    p: Array
+    q: Array
+    r: Array
+    y: Array
+    weight: Array | None = None
 
 
 class Summary(NamedTuple):
@@ -62,39 +63,39 @@ class ArraySamples:
     the weights, so these are taken in such that no sum overflows or vanishes.
     """
 
-    def __init__(self, plane, y, weight, like):
+    def __init__(self, plane: tuple[Array, Array, Array], y: Array, weight: Array | None, like: ArrayLike) -> None:
         self.plane, self.y, self.weight, self.like = plane, y, weight, like
         self.unit = None if weight is None else unit_of(weight)
         if isinstance(self.unit, float) and ORDINARY[0] < self.unit < ORDINARY[1]:
             self.unit = None
         self.dtype, self.weighted = arrays.dtype_of(plane[0]), weight is not None
-        self.arrays = (*plane, y, weight) if self.weighted else (*plane, y)
+        self.arrays: tuple[Array, ...] = (*plane, y) if weight is None else (*plane, y, weight)
         self.only = [self.block(slice(None))] if len(y) <= AT_ONCE else None  # made once for all passes
 
     @property
-    def named(self):
+    def named(self) -> dict[str, Array | None]:
         """{name: array}, as arguments are called."""
         names = "plane.offset", "plane.s_slope", "plane.t_slope", "y", "sample_weight"
         return dict(zip(names, (*self.plane, self.y, self.weight), strict=True))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Block]:
         return iter(self.only or map(self.block, self.slices()))
 
-    def slices(self):
+    def slices(self) -> Iterator[slice]:
         return (slice(start, start + AT_ONCE) for start in range(0, len(self.y), AT_ONCE))
 
-    def block(self, some):
-        n, fields = len(self.y), []
-        for field in (*self.plane, self.y, self.weight):
-            if field is not None and len(field) == n:
-                field = field[some]
-            if isinstance(field, np.ndarray):
-                fields.append(np.ascontiguousarray(field, np.float64))
-            else:
-                fields.append(None if field is None else field.double().contiguous())
-        if self.unit is not None:
-            fields[-1] = fields[-1] / self.unit
-        return Block(*fields)
+    def block(self, some: slice) -> Block:
+        n = len(self.y)
+        p, q, r = (wide(field[some] if len(field) == n else field) for field in self.plane)
+        weight = None if self.weight is None else wide(self.weight[some])
+        if weight is not None and self.unit is not None:
+            weight = weight / self.unit
+        return Block(p, q, r, wide(self.y[some]), weight)
+
+
+def wide(field: Array) -> Array:
+    """An array or tensor as float64, contiguous."""
+    return field.double().contiguous() if arrays.is_tensor(field) else np.ascontiguousarray(field, np.float64)
 
 
 class StreamedSamples:
@@ -102,7 +103,7 @@ class StreamedSamples:
 
     weighted = False
 
-    def __init__(self, pairs):
+    def __init__(self, pairs: Iterable[Any]) -> None:
         check_reiterable("plane", pairs)
         self.pairs = pairs
         first = next(iter(pairs), None)
@@ -113,7 +114,7 @@ class StreamedSamples:
         self.arrays = [plane[0][:0]]  # none is kept, but this says where they are
         self.named = {"plane": self.arrays[0]}
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Block]:
         for pair in self.pairs:
             yield from ArraySamples(*checked(pair), None, self.like)
 
@@ -124,10 +125,10 @@ class Reweighed:
 
     weighted = True
 
-    def __init__(self, samples, pos_weight, exponent):
+    def __init__(self, samples: Samples, pos_weight: float | None, exponent: int) -> None:
         self.samples, self.pos_weight, self.exponent = samples, pos_weight, exponent
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Block]:
         for block in self.samples:
             y, weight = block.y, block.weight
             if weight is None:
@@ -143,19 +144,19 @@ class Balanced:
 
     weighted = True
 
-    def __init__(self, samples):
+    def __init__(self, samples: Samples) -> None:
         self.samples = samples
         sums = sum(class_sums(block) for block in samples)
         self.factors = 1.0 / (np.where(sums > 0, sums, 1.0) * np.count_nonzero(sums))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Block]:
         for block in self.samples:
             class_1, one = block.y > 0.5, 1.0 + 0.0 * block.y
             factor = class_1 * (one * self.factors[1]) + ~class_1 * (one * self.factors[0])
             yield block._replace(weight=factor if block.weight is None else block.weight * factor)
 
 
-def class_sums(block):
+def class_sums(block: Block) -> np.ndarray:
     """The weight of each class (2,)."""
     class_1 = block.y > 0.5
     weight = 1.0 + 0.0 * block.y if block.weight is None else block.weight
@@ -166,31 +167,35 @@ class Group(NamedTuple):
     """Samples, their Summary with the weight by which sums are divided, what is asked of means over them, and by how
     much their weights may be more than that."""
 
-    samples: object
+    samples: Samples
     summary: Summary
     asked: Asked
     amplified: float = 1.0
 
 
-def groups_of(samples, summary, reach, asked, pos_weight):
+def groups_of(
+    samples: Samples, summary: Summary, reach: tuple[float, float], asked: Asked, pos_weight: float | None
+) -> list[Group]:
     """Groups of all the quantities, that of the loss first: the weight of the positive class is of the loss and its
     derivatives alone, and where sums of these would overflow, the samples' weights are made less; balanced quantities
     have weights of their own. `reach` is how large a logit and a slope may be."""
     exponent = 0 if sums_fit(summary, reach, pos_weight) else max(0, math.frexp(summary.weight)[1])
     if pos_weight is None and exponent == 0 and not QUANTITIES[asked.names[0]].balanced and len(asked.names) == 1:
         return [Group(samples, summary, asked)]
-    of_loss, balanced, others = [], [], []
+    of_loss: list[str] = []
+    balanced: list[str] = []
+    others: list[str] = []
     for name in asked.names:
         reweighed = QUANTITIES[name].of_loss and not (pos_weight is None and exponent == 0)
         (of_loss if reweighed else balanced if QUANTITIES[name].balanced else others).append(name)
     groups = []
     if of_loss:
-        reweighed = Reweighed(samples, pos_weight, exponent)
+        of_class = Reweighed(samples, pos_weight, exponent)
         own = summary._replace(weight=math.ldexp(summary.weight, -exponent))
         amplified = 1.0
         if pos_weight is not None:
-            amplified = max(1.0, sum(float(block.weight.sum()) for block in reweighed) / own.weight)
-        groups.append(Group(reweighed, own, Asked(tuple(of_loss), asked.loss), amplified))
+            amplified = max(1.0, weight_of(of_class) / own.weight)
+        groups.append(Group(of_class, own, Asked(tuple(of_loss), asked.loss), amplified))
     if others:
         groups.append(Group(samples, summary, Asked(tuple(others), asked.loss)))
     if balanced:
@@ -198,13 +203,18 @@ def groups_of(samples, summary, reach, asked, pos_weight):
     return groups
 
 
-def sums_fit(summary, reach, pos_weight):
+def weight_of(samples: Samples) -> float:
+    """The sum of the weights of samples that have them."""
+    return sum(float(block.weight.sum()) for block in samples if block.weight is not None)
+
+
+def sums_fit(summary: Summary, reach: tuple[float, float], pos_weight: float | None) -> bool:
     """Whether no sum of logits, slopes or their products over all samples can overflow."""
     logit, slope = reach
     return not summary.weight * max(1.0, pos_weight or 0.0) * max(logit, slope, slope * slope) >= LARGEST_SUM
 
 
-def check_reiterable(name, iterable):
+def check_reiterable(name: str, iterable: Iterable[Any]) -> None:
     if iter(iterable) is iterable:
         raise TypeError(
             f"{name} is a {type(iterable).__name__}, which can be read only once; accepted: what can be iterated over "
@@ -212,7 +222,7 @@ def check_reiterable(name, iterable):
         )
 
 
-def checked(item):
+def checked(item: Any) -> tuple[tuple[Array, Array, Array], Array]:
     """Fields and labels of one pair of a stream."""
     if not (isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], LogitPlane)):
         raise TypeError(
@@ -222,13 +232,13 @@ def checked(item):
     return plane, dataset.labels(item[1], len(plane[0]))
 
 
-def check_passes(n, again):
+def check_passes(n: int, again: int) -> None:
     """Raises a ValueError if one pass over the samples gave n of them, and another a different number."""
     if n != again:
         raise ValueError(f"plane gave {n} samples in one pass and {again} in another; accepted: the same in every pass")
 
 
-def broadcast(block):
+def broadcast(block: Block) -> Block:
     """The block with every field (n,)."""
     n, fields = len(block.y), list(block)
     for k, field in enumerate(fields):
@@ -237,13 +247,15 @@ def broadcast(block):
     return Block(*fields)
 
 
-def concatenated(samples):
+def concatenated(samples: Samples) -> Block:
     """All samples in one block, every field (n,)."""
     blocks = [broadcast(block) for block in samples]
-    return Block(*(None if fields[0] is None else np.concatenate(fields) for fields in zip(*blocks, strict=True)))
+    *fields, weights = zip(*blocks, strict=True)
+    p, q, r, y = map(np.concatenate, fields)
+    return Block(p, q, r, y, None if weights[0] is None else np.concatenate(weights))
 
 
-def summary_of(samples):
+def summary_of(samples: Samples) -> Summary:
     parts = list(map(summary_of_block, samples))
     if len(parts) == 1:
         return parts[0]
@@ -255,29 +267,28 @@ def summary_of(samples):
     return Summary(n, len(parts), weight, lows.min(axis=0), highs.max(axis=0), np.stack([lowest, highest], axis=1))
 
 
-def summary_of_block(block):
+def summary_of_block(block: Block) -> Summary:
     if not isinstance(block.y, np.ndarray):
-        return summary_of_tensors(block)
-    n, ends = len(block.y), np.empty((3, 2, 3))
-    for along in range(3):
-        for end, k in enumerate((block[along].argmin(), block[along].argmax())):
-            for field in range(3):
-                values = block[field]
+        return summary_of_tensors(*block)
+    n, fields, ends = len(block.y), block[:3], np.empty((3, 2, 3))
+    for along, measured in enumerate(fields):
+        for end, k in enumerate((measured.argmin(), measured.argmax())):
+            for field, values in enumerate(fields):
                 ends[along, end, field] = values[k] if len(values) > 1 else values[0]
     low, high = ends.diagonal(axis1=0, axis2=2)
     return Summary(n, 1, float(n if block.weight is None else block.weight.sum()), low, high, ends)
 
 
-def summary_of_tensors(block):
+def summary_of_tensors(p: Any, q: Any, r: Any, y: Any, weight: Any) -> Summary:
     """The same of tensors, in one transfer to the host."""
-    ends = [
+    extremes = [
         field.take(k.clamp(max=len(field) - 1))  # an index that is a tensor would be read by the host
-        for along in block[:3]
+        for along in (p, q, r)
         for k in (along.argmin(), along.argmax())
-        for field in block[:3]
+        for field in (p, q, r)
     ]
-    weight = block.y.new_tensor(len(block.y)) if block.weight is None else block.weight.sum()
-    weight, *ends = sys.modules["torch"].stack([weight, *ends]).tolist()
-    ends = np.array(ends).reshape(3, 2, 3)
+    total = y.new_tensor(len(y)) if weight is None else weight.sum()
+    total, *extremes = sys.modules["torch"].stack([total, *extremes]).tolist()
+    ends = np.array(extremes).reshape(3, 2, 3)
     low, high = np.diagonal(ends, axis1=0, axis2=2)
-    return Summary(len(block.y), 1, weight, low, high, ends)
+    return Summary(len(y), 1, total, low, high, ends)

@@ -1,14 +1,16 @@
 """Tables, by what pandas' DataFrames, Series and their kin have in common: nullable and Arrow's columns are none of
 NumPy's."""
 
+from typing import Any
+
 import numpy as np
 
 
-def is_table(value):
+def is_table(value: object) -> bool:
     return hasattr(value, "isna") and hasattr(value, "to_numpy")
 
 
-def table_array(name, value, accepted):
+def table_array(name: str, value: Any, accepted: object) -> np.ndarray:
     """The values of numeric and boolean columns as float32, where all of them are, or float64.
 
     TypeError for a column of another dtype. ValueError for a missing value.
@@ -27,15 +29,15 @@ def table_array(name, value, accepted):
     return array
 
 
-def is_number(dtype):
+def is_number(dtype: Any) -> bool:
     return dtype.kind in "biu" or (dtype.kind == "f" and size_of(dtype) in (4, 8))
 
 
-def size_of(dtype):
+def size_of(dtype: Any) -> int:
     return getattr(dtype, "itemsize", 8)
 
 
-def check_missing(name, value):
+def check_missing(name: str, value: Any) -> None:
     """ValueError that names the first missing value, if there is one."""
     missing = np.argwhere(np.asarray(value.isna()))
     if len(missing):

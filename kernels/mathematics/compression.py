@@ -12,13 +12,16 @@ of one sign, softplus is small, and what is large belongs to samples that are wr
 """
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from kernels.arguments.samples import Block
+from kernels.arguments.samples import Block, Samples, Summary
+from kernels.kinds import Array
 from kernels.losses import LOSSES
 from kernels.mathematics import spectral
+from kernels.quantities import Asked
 
 ROUNDING = 4 * 2.0**-53
 INSIDE = 0.98  # |xi| of samples at the most: near 1 rounding errors of T_j grow with j^2, here they stay below 5 j
@@ -42,7 +45,7 @@ class Line(NamedTuple):
     bound: float
 
 
-def line_through(summary, s, t, asked, target):
+def line_through(summary: Summary, s: np.ndarray, t: np.ndarray, asked: Asked, target: float) -> Line | None:
     """The Line through the two samples furthest apart in a field; None if it would take too many nodes, if sums over
     these would be rounded too much, or if samples differ and their logits don't: the slopes can't be read from these.
 
@@ -65,7 +68,7 @@ def line_through(summary, s, t, asked, target):
     return Line(middle, direction, field, nodes, bound) if nodes <= spectral.MOST_NODES else None
 
 
-def largest_term(reach, asked, sizes):
+def largest_term(reach: float, asked: Asked, sizes: spectral.Sizes) -> float:
     """How large a quantity may be at a node and yet cancel: where logits have one sign all along the line, turned
     margins of the cross-entropy have nothing that does."""
     logit, slope = reach if asked.loss == "bce" else sizes.logit, max(sizes.q, sizes.r)
@@ -74,18 +77,18 @@ def largest_term(reach, asked, sizes):
     return max(terms[name] for name in asked.names)
 
 
-def by_class(asked):
+def by_class(asked: Asked) -> bool:
     """Whether each class has nodes of its own: the values of the cross-entropy and its derivatives for one class tell
     those for the other."""
     return "mse" in asked.names or asked.loss != "bce"
 
 
-def count(line, asked):
+def count(line: Line, asked: Asked) -> int:
     """How many samples replace all others."""
     return 2 * line.nodes if by_class(asked) else line.nodes
 
 
-def is_on(samples, line, summary, s, t):
+def is_on(samples: Samples, line: Line, summary: Summary, s: np.ndarray, t: np.ndarray) -> bool:
     """Whether all samples are on the line up to rounding: their logits over the window of ascending axes, and their
     slopes, which gradient and Hessian have as factors however narrow the window is."""
     others = [k for k in range(3) if k != line.field and summary.low[k] < summary.high[k]]
@@ -99,20 +102,20 @@ def is_on(samples, line, summary, s, t):
     )
 
 
-def pieces(block):
+def pieces(block: Block) -> Iterator[list[Array]]:
     """Parts of a block's (p, q, r) that stay in the cache."""
     n = len(block.y)
     for start in range(0, n, PIECE):
         yield [field[start : start + PIECE] if len(field) == n else field for field in block[:3]]
 
 
-def distance(fields, k, line):
+def distance(fields: Sequence[Array], k: int, line: Line) -> float:
     """The most by which field k of arrays, or tensors wherever they are, differs from that of the line."""
     along = (fields[line.field] - line.middle[line.field]) * (line.direction[k] / line.direction[line.field])
     return float(abs(fields[k] - line.middle[k] - along).max())
 
 
-def nodes_of_line(moments, line, of_classes):
+def nodes_of_line(moments: np.ndarray, line: Line, of_classes: bool) -> Block:
     """The Block that replaces samples of moments (2, nodes), those of class 0 and of class 1: nodes for each of them if
     `of_classes`, else one set for all samples, as if of class 0."""
     j = np.arange(line.nodes, dtype=np.int32)  # whose remainders are quicker
@@ -126,12 +129,14 @@ def nodes_of_line(moments, line, of_classes):
     return Block(p, q, r, y, weights)
 
 
-def fields_at(line, xi):
+def fields_at(line: Line, xi: np.ndarray) -> np.ndarray:
     """p, q, r (k,) at xi (k,)."""
     return line.middle[:, None] + xi * line.direction[:, None]
 
 
-def add_linear_part(moments, line, s, t, outputs, weight):
+def add_linear_part(
+    moments: np.ndarray, line: Line, s: np.ndarray, t: np.ndarray, outputs: dict[str, np.ndarray], weight: float
+) -> None:
     """Adds what means by one set of nodes lack in loss and gradient: where margins are turned, as the logit in the
     middle of the line is positive, sum (1 - y) z, elsewhere sum -y z, over the `weight` of all samples."""
     masses = moments[:, 0]
@@ -146,7 +151,7 @@ def add_linear_part(moments, line, s, t, outputs, weight):
         outputs["gradient"] += np.array([np.where(turned, *q), np.where(turned, *r)])
 
 
-def subtract_softness(outputs, asked, softness, weight):
+def subtract_softness(outputs: Mapping[str, Array], asked: Asked, softness: float, weight: float) -> None:
     """Takes from means by nodes of each class what soft labels are too much in both, `softness` being the sum of
     weight y (1 - y) over samples of this weight."""
     for name, out in outputs.items():
@@ -155,7 +160,7 @@ def subtract_softness(outputs, asked, softness, weight):
             out -= LOSSES[loss].excess * softness / weight
 
 
-def is_positive(sample, s, t):
+def is_positive(sample: np.ndarray, s: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Whether the logit of a sample (p, q, r) is, rounded as kernels round it."""
     p, q, r = sample
     return (p + s * q) + t * r > 0

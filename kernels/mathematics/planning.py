@@ -4,12 +4,14 @@ Costs are those of the CPU wherever the samples are, or a plan on a card would b
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from kernels.arguments.samples import Group, Samples, Summary
 from kernels.mathematics import compression, spectral
-from kernels.quantities import QUANTITIES
+from kernels.quantities import QUANTITIES, Asked
 from kernels.results import Plan
 
 # Costs in multiply-adds, by times of the kernels on two threads of AVX2 and AVX-512 processors, whose ratios are alike;
@@ -37,7 +39,10 @@ class Choice(NamedTuple):
     line: compression.Line | None = None
 
 
-def choose(group, s, t, method, tol):
+Candidate: TypeAlias = tuple[int, spectral.Interpolation, compression.Line | None]  # and its cost
+
+
+def choose(group: Group, s: np.ndarray, t: np.ndarray, method: str, tol: float) -> Choice:
     """The method for a Group of quantities and samples, on checked axes in any order."""
     samples, summary, asked, amplified = group
     if len(asked.names) > 1 or not QUANTITIES[asked.names[0]].smooth:
@@ -50,7 +55,7 @@ def choose(group, s, t, method, tol):
         return direct(f"about {direct_cost:.1e} multiply-adds are quickly done")
     s, t = np.sort(s), np.sort(t)
     target = tol / amplified  # for weights whose sum is what sums are divided by
-    candidates = compressed(samples, summary, s, t, asked, target, evaluation)
+    candidates: Sequence[Candidate] = compressed(samples, summary, s, t, asked, target, evaluation)
     candidates = candidates or interpolated(summary, s, t, asked, target, evaluation)
     if not candidates:
         return direct("an axis has fewer points than the nodes that it needs: logits change too fast over the window")
@@ -64,20 +69,24 @@ def choose(group, s, t, method, tol):
     return Choice(Plan("spectral", nodes, amplified * interpolation.bound, costs), interpolation, line)
 
 
-def direct(reason):
+def direct(reason: str) -> Choice:
     return Choice(Plan("direct", None, 0.0, reason))
 
 
-def interpolated(summary, s, t, asked, tol, evaluation):
+def interpolated(
+    summary: Summary, s: np.ndarray, t: np.ndarray, asked: Asked, tol: float, evaluation: int
+) -> Sequence[Candidate]:
     """((cost, interpolation, None), ...) of every way to interpolate what costs `evaluation` at a node."""
     sizes = spectral.sizes_of(summary.low, summary.high, s, t)
     ways = kept_ways if len(s) + len(t) <= MOST_KEPT else ways_of
     return ways(s.tobytes(), t.tobytes(), asked, sizes, tol, evaluation)
 
 
-def ways_of(s, t, asked, sizes, tol, evaluation):
+def ways_of(
+    s_bytes: bytes, t_bytes: bytes, asked: Asked, sizes: spectral.Sizes, tol: float, evaluation: int
+) -> tuple[Candidate, ...]:
     """The same of axes in bytes."""
-    s, t = np.frombuffer(s), np.frombuffer(t)
+    s, t = np.frombuffer(s_bytes), np.frombuffer(t_bytes)
     ways = [spectral.interpolations]
     if evaluation > NESTED_FROM_COST:
         ways.append(spectral.nested_interpolations)
@@ -88,7 +97,9 @@ def ways_of(s, t, asked, sizes, tol, evaluation):
 kept_ways = functools.lru_cache(KEPT)(ways_of)
 
 
-def compressed(samples, summary, s, t, asked, tol, evaluation):
+def compressed(
+    samples: Samples, summary: Summary, s: np.ndarray, t: np.ndarray, asked: Asked, tol: float, evaluation: int
+) -> list[Candidate]:
     """The same with the samples compressed along a line; nothing if they aren't on one, or that isn't cheaper.
 
     What is interpolated then are sums over nodes, whose weights are up to `lebesgue` times those of the samples.
@@ -106,7 +117,7 @@ def compressed(samples, summary, s, t, asked, tol, evaluation):
     ]
 
 
-def cost_of(interpolation, s, t, asked, evaluation):
+def cost_of(interpolation: spectral.Interpolation, s: np.ndarray, t: np.ndarray, asked: Asked, evaluation: int) -> int:
     """Multiply-adds of evaluating at the nodes and interpolating."""
     along_s, along_t, _ = interpolation
     nodes_s, nodes_t = tiles(s, along_s) * along_s.nodes, tiles(t, along_t) * along_t.nodes
@@ -119,17 +130,17 @@ def cost_of(interpolation, s, t, asked, evaluation):
     return SPECTRAL_FIXED_COST + evaluations * evaluation + components * filling
 
 
-def tiles(axis, tiling):
+def tiles(axis: np.ndarray, tiling: spectral.Tiling) -> int:
     return -(-len(axis) // tiling.points)
 
 
-def cost_of_fill(ns, nt, nodes_s, nodes_t, rows):
+def cost_of_fill(ns: int, nt: int, nodes_s: int, nodes_t: int, rows: int) -> int:
     """Multiply-adds of interpolating one value at nt x ns points, in tiles of `rows`."""
     bands = -(-nt // min(rows, BAND))
     return bands * nodes_t * nodes_s * ns + nt * ns * max(nodes_t, WRITE)
 
 
-def cost_of_point(summary, weighted, asked):
+def cost_of_point(summary: Summary, weighted: bool, asked: Asked) -> int:
     """Multiply-adds of all samples at one point, for all the quantities."""
     by_products = POLYNOMIAL if summary.low[2] == summary.high[2] else PRODUCT
     in_products = asked.loss == "bce" and not weighted

@@ -17,12 +17,13 @@ Chebyshev nodes in that feature.
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from kernels.losses import LOSSES, Strip
-from kernels.quantities import QUANTITIES
+from kernels.quantities import QUANTITIES, Asked
 
 STRIP_HALF_WIDTHS = tuple(share * math.pi for share in (0.5, 0.8, 0.9, 0.95, 0.98))  # at pi are the singularities
 TILE_POINTS = (32, 64, 128, 256)
@@ -62,7 +63,7 @@ class Interpolation(NamedTuple):
     bound: float
 
 
-def sizes_of(low, high, s, t):
+def sizes_of(low: np.ndarray, high: np.ndarray, s: np.ndarray, t: np.ndarray) -> Sizes:
     """`Sizes` of samples whose (p, q, r) are between `low` and `high`, over ascending axes."""
     p, q, r = (float(size) for size in np.maximum(np.abs(low), np.abs(high)))
     with np.errstate(over="ignore"):
@@ -76,7 +77,7 @@ class Basis(NamedTuple):
     points: int
 
 
-def bounds_in_strip(quantity, loss, sizes, strip):
+def bounds_in_strip(quantity: str, loss: str, sizes: Sizes, strip: float) -> tuple[float, float]:
     """The largest |f| and |df/dz| of a quantity, of a loss by its name, for |Im z| <= strip.
 
     There |sigmoid| is at most 1 / sin(strip), or 1 up to pi / 2. What is constant or linear in z doesn't count: it is
@@ -88,10 +89,11 @@ def bounds_in_strip(quantity, loss, sizes, strip):
     order = QUANTITIES[quantity].derivative
     row = LOSSES[loss if order is not None else quantity]
     order = order or 0
-    return row.bounds(Strip(sigmoid, softplus), slope**order)[order : order + 2]
+    bounds = row.bounds(Strip(sigmoid, softplus), slope**order)
+    return bounds[order], bounds[order + 1]
 
 
-def nodes_for(reach, asked, sizes, target):
+def nodes_for(reach: float, asked: Asked, sizes: Sizes, target: float) -> tuple[int, float]:
     """Chebyshev points that an interval needs for errors of at most `target`, and the bound that they give.
 
     `reach` is the most by which a logit differs from that in the middle. More than MOST_NODES if no so many will do.
@@ -104,7 +106,7 @@ def nodes_for(reach, asked, sizes, target):
     return min(nodes_by_strip(max(reach, TINY), asked, sizes, target, strip) for strip in STRIP_HALF_WIDTHS)
 
 
-def nodes_by_strip(reach, asked, sizes, target, strip):
+def nodes_by_strip(reach: float, asked: Asked, sizes: Sizes, target: float, strip: float) -> tuple[int, float]:
     eta, allowed = math.asinh(strip / reach), math.log(target)
     degree, bounds = 1, []
     for quantity in asked.names:
@@ -118,7 +120,7 @@ def nodes_by_strip(reach, asked, sizes, target, strip):
     return degree + 1, max(min(value, slope / (degree + 1)) for value, slope in bounds) * math.exp(-degree * eta)
 
 
-def interpolations(s, t, asked, sizes, target):
+def interpolations(s: np.ndarray, t: np.ndarray, asked: Asked, sizes: Sizes, target: float) -> Iterator[Interpolation]:
     """Every Interpolation of ascending axes, with its bound within an absolute error of `target`."""
     by_t = list(tilings(t, sizes.r, asked, sizes, target / 2 / LEBESGUE))
     for s_tiling, bound_s in tilings(s, sizes.q, asked, sizes, target / 2):
@@ -126,7 +128,9 @@ def interpolations(s, t, asked, sizes, target):
             yield Interpolation(s_tiling, t_tiling, bound_s + lebesgue(s_tiling.nodes) * bound_t)
 
 
-def nested_interpolations(s, t, asked, sizes, target):
+def nested_interpolations(
+    s: np.ndarray, t: np.ndarray, asked: Asked, sizes: Sizes, target: float
+) -> Iterator[Interpolation]:
     """The same with the nodes of the tiles interpolated from fewer ones of the whole axes, where that can be."""
     share = target / 4 / LEBESGUE**2
     across_s, bound_s = nodes_for(sizes.q * (s[-1] - s[0]) / 2, asked, sizes, share)
@@ -140,7 +144,9 @@ def nested_interpolations(s, t, asked, sizes, target):
         yield Interpolation(s_tiling, t_tiling, found.bound + amplified)
 
 
-def tilings(axis, steepest, asked, sizes, target):
+def tilings(
+    axis: np.ndarray, steepest: float, asked: Asked, sizes: Sizes, target: float
+) -> Iterator[tuple[Tiling, float]]:
     """(Tiling, bound) of the tilings of an ascending axis that reach the target, the whole axis last."""
     for points in (*(points for points in TILE_POINTS if points < len(axis)), len(axis)):
         nodes, bound = nodes_for(steepest * widest(axis, points) / 2, asked, sizes, target)
@@ -148,48 +154,48 @@ def tilings(axis, steepest, asked, sizes, target):
             yield Tiling(points, nodes, 0), bound
 
 
-def widest(axis, points):
+def widest(axis: np.ndarray, points: int) -> float:
     """The width of the widest tile of an ascending axis."""
     whole = len(axis) // points * points
     rest = axis[-1] - axis[min(whole, len(axis) - 1)]
     return float(max((axis[points - 1 : whole : points] - axis[:whole:points]).max(), rest))
 
 
-def lebesgue(nodes):
+def lebesgue(nodes: int) -> float:
     """The most by which interpolation amplifies an error at its nodes."""
     return 1 + 2 / math.pi * math.log(nodes)
 
 
-def chebyshev_points(low, high, nodes):
+def chebyshev_points(low: np.ndarray | float, high: np.ndarray | float, nodes: int) -> np.ndarray:
     """Chebyshev points of intervals (k, 1) or of one, descending."""
     angles = (2 * np.arange(nodes) + 1) * (np.pi / (2 * nodes))
     return (low + high) / 2 + (high - low) / 2 * np.cos(angles)
 
 
-def tile_ends(axis, points):
+def tile_ends(axis: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
     """First and last point of every tile, each (tiles, 1)."""
     first = np.arange(0, len(axis), points)
     return axis[first, None], axis[np.minimum(first + points, len(axis)) - 1, None]
 
 
-def node_positions(axis, tiling):
+def node_positions(axis: np.ndarray, tiling: Tiling) -> np.ndarray:
     """Where along an ascending axis samples are evaluated: nodes of the whole axis if it has any, else of the tiles."""
     return chebyshev_points(axis[0], axis[-1], tiling.across) if tiling.across else nodes_of_tiles(axis, tiling)
 
 
-def nodes_of_tiles(axis, tiling):
+def nodes_of_tiles(axis: np.ndarray, tiling: Tiling) -> np.ndarray:
     """Chebyshev points of all tiles of an ascending axis, (tiles * nodes,), descending within each tile."""
     return chebyshev_points(*tile_ends(axis, tiling.points), tiling.nodes).ravel()
 
 
-def basis_of_nodes(axis, tiling):
+def basis_of_nodes(axis: np.ndarray, tiling: Tiling) -> Basis:
     """The Basis in which values at nodes of the whole axis are interpolated at the nodes of its tiles."""
     nodes = nodes_of_tiles(axis, tiling)
     weights = lagrange(nodes[None], axis[:1, None], axis[-1:, None], tiling.across)
     return Basis(weights.reshape(tiling.across, -1), len(nodes))
 
 
-def basis_of_points(axis, tiling):
+def basis_of_points(axis: np.ndarray, tiling: Tiling) -> Basis:
     """The Basis in which values at the nodes of its tiles are interpolated at the points of an ascending axis."""
     tiles = -(-len(axis) // tiling.points)
     padded = np.pad(axis, (0, tiles * tiling.points - len(axis)), mode="edge").reshape(tiles, tiling.points)
@@ -197,7 +203,7 @@ def basis_of_points(axis, tiling):
     return Basis(weights.reshape(tiling.nodes, -1)[:, : len(axis)], tiling.points)
 
 
-def steps_along(axis, tiling):
+def steps_along(axis: np.ndarray, tiling: Tiling) -> list[Basis]:
     """[Basis] by which values at the nodes are interpolated along an ascending axis, one after the other."""
     found = [basis_of_points(axis, tiling)]
     if tiling.across:
@@ -205,7 +211,7 @@ def steps_along(axis, tiling):
     return found
 
 
-def lagrange(x, low, high, nodes):
+def lagrange(x: np.ndarray, low: np.ndarray, high: np.ndarray, nodes: int) -> np.ndarray:
     """Values (nodes, k, points) at x (k, points) of the Lagrange polynomials of Chebyshev points of intervals (k, 1).
 
     By the barycentric formula of the second kind (Trefethen, ch. 5), which is stable where a point is near a node; in

@@ -4,6 +4,8 @@ With e = exp(-|m|) the probabilities sigma(|m|) and sigma(-|m|) are 1 / (1 + e) 
 max(-m, 0) + log(1 + e): nothing cancels. What a loss doesn't need of it the compiler leaves out.
 """
 
+from typing import Any
+
 import torch
 
 from kernels.losses import LOSSES, Parts
@@ -35,7 +37,7 @@ def value_and_slope(z, y, loss):
     in_class_1 = y > 0.5
     m, smoothing = torch.where(in_class_1, z, -z), torch.where(in_class_1, 1 - y, y)
     of = parts_of(m, torch.exp(-z.abs()), smoothing)
-    slope = LOSSES[loss].slope(of)
+    slope: Any = LOSSES[loss].slope(of)  # a tensor, as all of it is
     return LOSSES[loss].value(of), torch.where(in_class_1, slope, -slope)
 
 
