@@ -6,6 +6,7 @@ torch.func.vmap there is one pass for all members: matrix products.
 """
 
 import contextlib
+from typing import Any
 
 import torch
 from torch._C import _functorch as functorch
@@ -47,10 +48,11 @@ def shapes_alone(X, weight, bias, y, sample_weight, pos_weight):
 def of_members(info, in_dims, X, weight, bias, y, sample_weight, pos_weight):
     """Losses (k,) and gradients (k, ...) of k members, of which some arguments are the same."""
     arguments = X, weight, bias, y, sample_weight, pos_weight
-    X, w, b, *samples = (
+    of_all: list[Any] = [
         None if value is None else value[None] if dim is None else value.movedim(dim, 0)
         for value, dim in zip(arguments, in_dims, strict=True)
-    )
+    ]
+    X, w, b, *samples = of_all
     shapes = w.shape[1:], b.shape[1:]
     labels, share = shared(X, *(None if value is None else value.reshape(len(value), -1) for value in samples))
     z = product(X, w.reshape(len(w), -1, 1))[..., 0] + b.reshape(len(b), 1)
@@ -58,8 +60,8 @@ def of_members(info, in_dims, X, weight, bias, y, sample_weight, pos_weight):
     slopes = torch.where((labels >= 0) & (labels <= 1), slopes, torch.nan)
     losses = reference.weighed(reference.value(z, labels), share).sum(1)
     gradients = product(slopes[:, None], X), slopes.sum(1)
-    gradients = (value.reshape(-1, *shape) for value, shape in zip(gradients, shapes, strict=True))
-    return tuple(value.expand(info.batch_size, *value.shape[1:]) for value in (losses, *gradients)), (0, 0, 0)
+    shaped = (value.reshape(-1, *shape) for value, shape in zip(gradients, shapes, strict=True))
+    return tuple(value.expand(info.batch_size, *value.shape[1:]) for value in (losses, *shaped)), (0, 0, 0)
 
 
 def shared(X, y, sample_weight, pos_weight):
@@ -100,7 +102,7 @@ class MeanLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, by_loss, *_):
-        refuse_constants(*ctx.needs_input_grad, "requires a gradient")
+        refuse_constants("requires a gradient", *ctx.needs_input_grad)
         if by_loss is None:
             return (None,) * 6
         grad_weight, grad_bias, *inputs = ctx.saved_tensors
@@ -110,7 +112,7 @@ class MeanLoss(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx, *tangents):
-        refuse_constants(*(tangent is not None for tangent in tangents), "has a tangent")
+        refuse_constants("has a tangent", *(tangent is not None for tangent in tangents))
         with derivatives_of(ctx) as saved:
             gradient = Gradient.apply(*saved)
             along = [
@@ -136,12 +138,12 @@ class Gradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *by_gradient):
-        refuse_constants(*ctx.needs_input_grad[2:], "requires a gradient")
+        refuse_constants("requires a gradient", *ctx.needs_input_grad[2:])
         return None, None, None, *hessian_product(*ctx.saved_tensors, *by_gradient), None, None, None
 
     @staticmethod
     def jvp(ctx, _, __, *tangents):
-        refuse_constants(*(tangent is not None for tangent in tangents), "has a tangent")
+        refuse_constants("has a tangent", *(tangent is not None for tangent in tangents))
         with derivatives_of(ctx) as saved:
             return hessian_product(*saved, *tangents[1:3])
 
@@ -178,7 +180,7 @@ def primal_of(value):
     return functorch._add_batch_dim(primal_of(functorch.get_unwrapped(value)), dim, level)
 
 
-def refuse_constants(X, weight, bias, y, sample_weight, pos_weight, what):
+def refuse_constants(what, X, weight, bias, y, sample_weight, pos_weight):
     """Raises what is said of the first of the arguments, but for weight and bias, whose flag is set."""
     for name, flag in (("X", X), ("y", y), ("sample_weight", sample_weight), ("pos_weight", pos_weight)):
         if flag:

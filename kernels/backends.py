@@ -11,14 +11,14 @@ from kernels import eager, numba_cpu, torch_cuda
 from kernels.arguments import arrays, devices, numbers
 from kernels.bodies import Backend
 
-BACKENDS: dict[str, Backend] = {
+BACKENDS: dict[str, Backend[Any]] = {
     "numba": numba_cpu,
     "torch": torch_cuda,
     "reference": eager,
 }
 
 
-def chosen(value: Any, **values: Any) -> Backend:
+def chosen(value: Any, **values: Any) -> Backend[Any]:
     """The backend asked for by its name, or the one for where arrays are: all on one card or none."""
     cards = {}
     for name, array in values.items():
@@ -31,6 +31,6 @@ def chosen(value: Any, **values: Any) -> Backend:
     return BACKENDS[chosen_name]
 
 
-def arguments_of(body: Backend, *values: Any) -> list[Any]:
+def arguments_of(body: Backend[Any], *values: Any) -> list[Any]:
     """Arrays or None as the backend takes them: as tensors, if it does."""
     return [arrays.tensor_of(value) for value in values] if body.TENSORS else list(values)

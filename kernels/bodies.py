@@ -1,29 +1,29 @@
 """What each backend must have: a function for each job that gives the module which does it.
 
 That the modules of all backends have these functions is checked by type, and that their arguments have the same names
-in the same order by `tests/kernels/test_house.py`.
+in the same order by `tests/kernels/test_house.py`. `Kind` is what their arrays are, np.ndarray or torch.Tensor.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Collection
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
 from kernels.arguments.samples import Samples, Summary
+from kernels.kinds import Advance, Report
 from kernels.mathematics.compression import Line
 from kernels.mathematics.spectral import Tiling
 from kernels.quantities import Asked
 from kernels.results import Ensemble
 
-Array = Any  # np.ndarray or torch.Tensor
-Advance = Callable[[int], None]
-Report = Callable[[int, int], None]
+Kind = TypeVar("Kind")
+Taken = TypeVar("Taken", contravariant=True)  # the same where nothing of it is returned
 
 
-class SurfaceBody(Protocol):
+class SurfaceBody(Protocol[Kind]):
     """Surfaces: what is written to `outputs`, {quantity: array}, and in how many passes over the samples."""
 
-    def passes(self, names: Any, loss: str, weighted: bool) -> Any: ...
+    def passes(self, names: Collection[str], loss: str, weighted: bool) -> Collection[str]: ...
 
     def evaluate(
         self,
@@ -31,14 +31,15 @@ class SurfaceBody(Protocol):
         summary: Summary,
         s: np.ndarray,
         t: np.ndarray,
-        outputs: dict[str, Array],
+        outputs: dict[str, Kind],
         loss: str,
         advance: Advance,
     ) -> None: ...
 
 
-class InterpolationBody(Protocol):
-    """Values at Chebyshev nodes, of samples that may be compressed, and surfaces filled from them."""
+class InterpolationBody(Protocol[Kind]):
+    """Values at Chebyshev nodes, of samples that may be compressed, and surfaces filled from them. What an axis is made
+    of is the backend's own, but for its `nodes`."""
 
     def evaluate_compressed(
         self,
@@ -46,7 +47,7 @@ class InterpolationBody(Protocol):
         summary: Summary,
         s: np.ndarray,
         t: np.ndarray,
-        outputs: dict[str, Array],
+        outputs: dict[str, Kind],
         loss: str,
         line: Line,
         advance: Advance,
@@ -56,75 +57,87 @@ class InterpolationBody(Protocol):
 
     def axis_of(self, values: np.ndarray, tiling: Tiling, device: Any) -> Any: ...
 
-    def empty_values(self, like: Array, s: Any, t: Any) -> Array: ...
+    def empty_values(self, like: Kind, s: Any, t: Any) -> Kind: ...
 
-    def fill(self, values: Array, s: Any, t: Any, out: Array, floor: float) -> None: ...
+    def fill(self, values: Kind, s: Any, t: Any, out: Kind, floor: float) -> None: ...
 
 
-class GradientBody(Protocol):
-    """Means over all samples: loss and its gradient by w (d,) and by b."""
+class GradientBody(Protocol[Kind]):
+    """Means over all samples: loss, a number or an array (), and its gradient by w (d,) and by b, likewise."""
 
     def loss_and_gradient(
-        self, X: Array, y: Array, weight: Array | None, w: Array, b: Array, total: Array | float
-    ) -> tuple[Array, Array, Array]: ...
+        self, X: Kind, y: Kind, weight: Kind | None, w: Kind, b: Kind, total: Kind | float
+    ) -> tuple[Any, Kind, Any]: ...
 
 
-class RunBody(Protocol):
+class RunSettings(TypedDict):
+    """What `kernels.sgd_run_` is asked to do, checked; `trained` (d + 1,) is 1 for the parameters that are, else 0."""
+
+    lr: float
+    batch_size: int
+    epochs: int
+    loss: str
+    shuffle_seed: int | None
+    first_epoch: int
+    momentum: float
+    weight_decay: float
+    trained: np.ndarray | None
+    history: int
+
+
+class RunBody(Protocol[Kind]):
     """A run of gradient descent from `state`, in place; its path."""
 
     def sgd_run_(
         self,
-        X: Array,
-        y: Array,
-        weight: Array | None,
-        state: Array,
+        X: Kind,
+        y: Kind,
+        weight: Kind | None,
+        state: Kind,
         *,
-        lr: float,
-        batch_size: int,
-        epochs: int,
-        loss: str,
-        shuffle_seed: int | None,
-        first_epoch: int,
-        momentum: float,
-        weight_decay: float,
-        trained: np.ndarray | None,
-        history: int,
         progress: Report,
-    ) -> tuple[Array, Array, Array]: ...
+        **settings: Unpack[RunSettings],
+    ) -> tuple[Kind, Kind, Kind]: ...
 
 
-class EnsembleBody(Protocol):
+class EnsembleSettings(TypedDict):
+    """What `kernels.sgd_ensemble` is asked to do, checked."""
+
+    lr: float
+    batch_size: int
+    epochs: int
+    loss: str
+    history_of: np.ndarray
+
+
+class EnsembleBody(Protocol[Taken]):
     """Many runs at once."""
 
     def sgd_ensemble(
         self,
-        X: Array,
-        y: Array,
-        weight: Array | None,
-        w0: Array,
-        b0: Array,
+        X: Taken,
+        y: Taken,
+        weight: Taken | None,
+        w0: Taken,
+        b0: Taken,
         *,
-        lr: float,
-        batch_size: int,
-        epochs: int,
-        loss: str,
-        history_of: np.ndarray,
         progress: Report,
+        **settings: Unpack[EnsembleSettings],
     ) -> Ensemble: ...
 
 
-class Backend(Protocol):
+class Backend(Protocol[Kind]):
     """TENSORS says whether the modules take tensors, else NumPy arrays. Without interpolation, surfaces are evaluated
     at every point."""
 
     TENSORS: bool
 
-    def surfaces(self) -> SurfaceBody: ...
+    def surfaces(self) -> SurfaceBody[Kind]: ...
 
-    def interpolation(self) -> InterpolationBody | None: ...
+    def interpolation(self) -> InterpolationBody[Kind] | None: ...
 
-    def gradients(self) -> GradientBody: ...
+    def gradients(self) -> GradientBody[Kind]: ...
 
-    def runs(self) -> RunBody: ...
+    def runs(self) -> RunBody[Kind]: ...
 
-    def ensembles(self) -> EnsembleBody: ...
+    def ensembles(self) -> EnsembleBody[Kind]: ...

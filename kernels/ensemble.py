@@ -1,28 +1,32 @@
 """Training from many starts at once: the public function, check and run."""
 
+from collections.abc import Iterable
+
 from kernels import backends
 from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
+from kernels.bodies import EnsembleSettings
+from kernels.kinds import ArrayLike, Progress
 from kernels.losses import LOSSES
 from kernels.progress import reporter
 from kernels.results import Ensemble, Run
 
 
 def sgd_ensemble(
-    X,
-    y,
-    w0,
-    b0,
+    X: ArrayLike,
+    y: ArrayLike,
+    w0: ArrayLike,
+    b0: ArrayLike,
     *,
-    lr,
-    batch_size,
-    epochs,
-    loss="bce",
-    sample_weight=None,
-    pos_weight=None,
-    history_of=(),
-    backend=None,
-    progress=None,
-):
+    lr: float,
+    batch_size: int,
+    epochs: int,
+    loss: str = "bce",
+    sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    history_of: Iterable[int] = (),
+    backend: str | None = None,
+    progress: Progress = None,
+) -> Ensemble:
     """k runs of minibatch gradient descent on the same data, each from a start of its own, all at once.
 
     X              features (n, d), float32 or float64
@@ -63,7 +67,7 @@ def sgd_ensemble(
     y_array = dataset.labels(y, n, dtype)
     starts = models.starts(w0, b0, d, dtype)
     k = len(starts[1])
-    settings = {
+    settings: EnsembleSettings = {
         "lr": numbers.nonnegative("lr", lr),
         "batch_size": min(numbers.integer("batch_size", batch_size, 1), n),
         "epochs": numbers.integer("epochs", epochs, 0),
@@ -75,6 +79,7 @@ def sgd_ensemble(
     y_array, weight = weighting.in_dtype(*weighting.of_training(y_array, sample_weight, pos_weight, loss), dtype)
     taken = backends.arguments_of(body, X_array, y_array, weight, *starts)
     with reporter(progress) as report:
-        *ends, history = body.ensembles().sgd_ensemble(*taken, **settings, progress=report)
-    history = Run(*(arrays.as_kind_of(X, field) for field in history))
-    return Ensemble(*(arrays.as_kind_of(X, field) for field in ends), history)
+        found = body.ensembles().sgd_ensemble(*taken, **settings, progress=report)
+    w, b, of_loss, accuracy, first_correct = (arrays.as_kind_of(X, field) for field in found[:-1])
+    history = Run(*(arrays.as_kind_of(X, field) for field in found.history))
+    return Ensemble(w, b, of_loss, accuracy, first_correct, history)

@@ -1,17 +1,35 @@
 """Surfaces as every backend evaluates them: what directly, what at nodes to be interpolated, and in which order."""
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from kernels.arguments.samples import Group
+from kernels.bodies import Backend
+from kernels.kinds import Array, Report
+from kernels.mathematics.compression import Line
+from kernels.mathematics.planning import Choice
 from kernels.progress import counted, silent
 from kernels.quantities import QUANTITIES
 
 
-def evaluate(backend, group, axes, outputs, choice, report):
+def evaluate(
+    backend: Backend[Any],
+    group: Group,
+    axes: tuple[np.ndarray, np.ndarray],
+    outputs: Mapping[str, Array],
+    choice: Choice,
+    report: Report,
+) -> None:
     """Writes the quantities of a Group over axes (s, t) to `outputs`, {quantity: array}, as `choice` says.
 
     `report` is called with (done, total), which count evaluations, points times samples.
     """
     body = backend.surfaces()
     samples, summary, asked, _ = group
-    smooth, direct = {}, {}
+    smooth: dict[str, Array] = {}
+    direct: dict[str, Array] = {}
     for name in asked.names:
         (smooth if choice.interpolation and QUANTITIES[name].smooth else direct)[name] = outputs[name]
     evaluations = 0
@@ -21,6 +39,8 @@ def evaluate(backend, group, axes, outputs, choice, report):
         body.evaluate(samples, summary, *axes, direct, asked.loss, counted(report, evaluations))
         return
     nodes = backend.interpolation()
+    assert nodes is not None  # as something is smooth
+    assert choice.interpolation is not None
     device = getattr(outputs[asked.names[0]], "device", None)
     s, t = (nodes.axis_of(*axis, device) for axis in zip(axes, choice.interpolation[:2], strict=True))
     advance = counted(report, evaluations + evaluations_at_nodes(backend, group, smooth, s, t, choice.line))
@@ -36,11 +56,15 @@ def evaluate(backend, group, axes, outputs, choice, report):
         nodes.fill(values[name], s, t, out, QUANTITIES[name].floor)
 
 
-def evaluations_at_nodes(backend, group, names, s, t, line):
+def evaluations_at_nodes(
+    backend: Backend[Any], group: Group, names: Collection[str], s: Any, t: Any, line: Line | None
+) -> int:
     """How many there are of the nodes of both axes, with samples that may be compressed along a line."""
     samples, summary, asked, _ = group
     points, body = len(s.nodes) * len(t.nodes), backend.surfaces()
     if line is None:
         return summary.n * points * len(body.passes(names, asked.loss, samples.weighted))
-    compressed = backend.interpolation().compressed_samples(line, asked)
+    nodes = backend.interpolation()
+    assert nodes is not None  # as there are some
+    compressed = nodes.compressed_samples(line, asked)
     return summary.n + compressed * points * len(body.passes(names, asked.loss, True))

@@ -1,7 +1,17 @@
 """The fused loss of a linear layer: the public function."""
 
+from kernels.kinds import Tensor
 
-def linear_bce(X, weight, bias, y, *, sample_weight=None, pos_weight=None):
+
+def linear_bce(
+    X: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    y: Tensor,
+    *,
+    sample_weight: Tensor | None = None,
+    pos_weight: Tensor | float | None = None,
+) -> Tensor:
     """Mean cross-entropy of the logits X weight + bias: a torch scalar, differentiable by weight and bias.
 
     The same as binary_cross_entropy_with_logits after a linear layer, but forward and backward together read X once and

@@ -1,16 +1,51 @@
 """Planes of parameter space: the public function."""
 
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias, TypeGuard, overload
+
 import numpy as np
 
 from kernels import backends
 from kernels.arguments import arrays, dataset, models
 from kernels.arguments.samples import check_reiterable
+from kernels.kinds import Array, ArrayLike, Sparse
 from kernels.results import LogitPlane
 
+Batches: TypeAlias = Iterable[tuple[ArrayLike, ArrayLike]]  # (X, y)
 FEATURES_AT_ONCE = 2**22  # values of X that are widened: 32 MB of float64, small beside any memory
 
 
-def logit_plane(X, center, s_direction, t_direction, *, backend=None):
+@overload
+def logit_plane(
+    X: Array | Sparse,
+    center: ArrayLike,
+    s_direction: ArrayLike,
+    t_direction: ArrayLike,
+    *,
+    backend: str | None = None,
+) -> LogitPlane: ...
+
+
+@overload
+def logit_plane(
+    X: Batches, center: ArrayLike, s_direction: ArrayLike, t_direction: ArrayLike, *, backend: str | None = None
+) -> "PlaneBlocks": ...
+
+
+@overload
+def logit_plane(
+    X: ArrayLike, center: ArrayLike, s_direction: ArrayLike, t_direction: ArrayLike, *, backend: str | None = None
+) -> LogitPlane: ...
+
+
+def logit_plane(
+    X: ArrayLike | Sparse | Batches,
+    center: ArrayLike,
+    s_direction: ArrayLike,
+    t_direction: ArrayLike,
+    *,
+    backend: str | None = None,
+) -> "LogitPlane | PlaneBlocks":
     """Logits of a d-dimensional model on a plane of its parameters, theta = center + s s_direction + t t_direction.
 
     X  features (n, d), float32 or float64, a scipy.sparse matrix or array among them; or batches (X, y) that can be
@@ -27,18 +62,19 @@ def logit_plane(X, center, s_direction, t_direction, *, backend=None):
         backends.chosen(backend)
         return PlaneBlocks(X, (center, s_direction, t_direction))
     backends.chosen(backend, X=X)
-    sparse = arrays.is_sparse(X)
-    features = dataset.sparse_features("X", X) if sparse else dataset.features("X", X)
+    features = dataset.sparse_features("X", X) if arrays.is_sparse(X) else dataset.features("X", X)
     given = {"center": center, "s_direction": s_direction, "t_direction": t_direction}
     thetas = np.stack([models.theta(name, value, features.shape[1]) for name, value in given.items()], axis=1)
-    return LogitPlane(*(arrays.as_kind_of(X, field) for field in logits_of(features, thetas, at_once=sparse)))
+    return LogitPlane(
+        *(arrays.as_kind_of(X, field) for field in logits_of(features, thetas, at_once=arrays.is_sparse(X)))
+    )
 
 
-def logits_of(features, thetas, at_once):
+def logits_of(features: Any, thetas: np.ndarray, at_once: bool) -> Array:
     """Logits (3, n), in the dtype of the features and where they are, at thetas (d + 1, 3), float64."""
     n, d = features.shape
     (logits,) = arrays.all_empty([(3, n)], arrays.dtype_of(features), [features])
-    at = arrays.as_kind_of(features, thetas) if arrays.is_tensor(features) else thetas
+    at: Any = arrays.as_kind_of(features, thetas) if arrays.is_tensor(features) else thetas
     rows = n if at_once else max(1, FEATURES_AT_ONCE // d)
     for start in range(0, n, rows):
         some = features[start : start + rows]
@@ -47,7 +83,7 @@ def logits_of(features, thetas, at_once):
     return logits
 
 
-def is_batches(X):
+def is_batches(X: Any) -> TypeGuard[Batches]:
     """Whether X is batches (X, y) and not features: no array of any kind, no nested list of numbers."""
     if arrays.is_tensor(X) or arrays.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
         return False
@@ -60,11 +96,11 @@ def is_batches(X):
 class PlaneBlocks:
     """The blocks (LogitPlane, y) of batches (X, y), made as they are iterated over."""
 
-    def __init__(self, batches, thetas):
+    def __init__(self, batches: Batches, thetas: tuple[ArrayLike, ArrayLike, ArrayLike]) -> None:
         check_reiterable("X", batches)
         self.batches, self.thetas = batches, thetas
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[LogitPlane, ArrayLike]]:
         for batch in self.batches:
             if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
                 accepted = "features (n, d), or batches (X, y)"

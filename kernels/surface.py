@@ -1,34 +1,40 @@
 """Loss surfaces: the public functions, check, plan and run."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from kernels import backends, evaluation
 from kernels.arguments import arrays, dataset, grids, numbers
-from kernels.arguments.samples import ArraySamples, Samples, StreamedSamples, groups_of, summary_of
+from kernels.arguments.samples import ArraySamples, Group, StreamedSamples, groups_of, summary_of
+from kernels.bodies import Backend
+from kernels.kinds import Array, ArrayLike, Progress, Tensor
 from kernels.losses import LOSSES
 from kernels.mathematics import planning
+from kernels.mathematics.planning import Choice
 from kernels.progress import in_parts, reporter
 from kernels.quantities import Asked, Surface
-from kernels.results import LogitPlane
+from kernels.results import LogitPlane, Plan
+
+Blocks: TypeAlias = Iterable[tuple[LogitPlane, ArrayLike]]
 
 
 def loss_surface(
-    x,
-    y,
-    w,
-    b,
+    x: ArrayLike,
+    y: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike,
     *,
-    loss="bce",
-    sample_weight=None,
-    pos_weight=None,
-    method="auto",
-    tol=1e-12,
-    out=None,
-    backend=None,
-    progress=None,
-):
+    loss: str = "bce",
+    sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    method: str = "auto",
+    tol: float = 1e-12,
+    out: Array | None = None,
+    backend: str | None = None,
+    progress: Progress = None,
+) -> Array:
     """Mean loss of the one-feature model z = w x + b at every point of a grid.
 
     x     feature, (n,) or (n, 1), float32 or float64
@@ -52,21 +58,21 @@ def loss_surface(
 
 
 def surface_on_plane(
-    plane,
-    y,
-    s,
-    t,
+    plane: LogitPlane | Blocks,
+    y: ArrayLike | None,
+    s: ArrayLike,
+    t: ArrayLike,
     *,
-    quantities=("loss",),
-    loss="bce",
-    sample_weight=None,
-    pos_weight=None,
-    method="auto",
-    tol=1e-12,
-    out=None,
-    backend=None,
-    progress=None,
-):
+    quantities: str | Iterable[str] = ("loss",),
+    loss: str = "bce",
+    sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    method: str = "auto",
+    tol: float = 1e-12,
+    out: Array | dict[str, Array] | None = None,
+    backend: str | None = None,
+    progress: Progress = None,
+) -> Surface:
     """Surface of a loss, and of what belongs to it, over points (s, t) of a plane of parameter space.
 
     plane          LogitPlane: offset, s_slope, t_slope (n,), float32 or float64; np.memmap fields are read in blocks.
@@ -112,14 +118,24 @@ def surface_on_plane(
     body = backends.chosen(backend, **samples.named, out=out)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
     surfaces, plan = evaluated(problem, body, out, progress)
-    found = {name: arrays.as_kind_of(samples.like, surfaces[name]) for name in problem.asked.names}
-    grid = (arrays.as_kind_of(samples.like, axis) for axis in problem.axes)
-    return Surface(*grid, **found, plan=plan)
+    found: dict[str, Any] = {name: arrays.as_kind_of(samples.like, surfaces[name]) for name in problem.asked.names}
+    at_s, at_t = (arrays.as_kind_of(samples.like, axis) for axis in problem.axes)
+    return Surface(at_s, at_t, **found, plan=plan)
 
 
 def plan_surface(
-    plane, y, s, t, *, quantities=("loss",), loss="bce", sample_weight=None, pos_weight=None, method="auto", tol=1e-12
-):
+    plane: LogitPlane | Blocks,
+    y: ArrayLike | None,
+    s: ArrayLike,
+    t: ArrayLike,
+    *,
+    quantities: str | Iterable[str] = ("loss",),
+    loss: str = "bce",
+    sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    method: str = "auto",
+    tol: float = 1e-12,
+) -> Plan:
     """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it."""
     samples = samples_of(plane, y, sample_weight)
     backends.chosen(None, **samples.named)
@@ -131,7 +147,7 @@ class Problem(NamedTuple):
     """What is to be evaluated, checked: samples, axes (s, t), quantities and their loss, the method and its tolerance,
     and the weight of the positive class, or None."""
 
-    samples: Samples
+    samples: ArraySamples | StreamedSamples
     axes: tuple[np.ndarray, np.ndarray]
     asked: Asked
     method: str
@@ -139,13 +155,24 @@ class Problem(NamedTuple):
     pos_weight: float | None
 
 
-def problem_of(samples, s, t, quantities, loss, pos_weight, method, tol):
+def problem_of(
+    samples: ArraySamples | StreamedSamples,
+    s: ArrayLike,
+    t: ArrayLike,
+    quantities: str | Iterable[str],
+    loss: str,
+    pos_weight: ArrayLike | None,
+    method: str,
+    tol: float,
+) -> Problem:
     asked = Asked(grids.quantities_of(quantities), numbers.one_of("loss", loss, LOSSES))
     axes = grids.axis("s", s), grids.axis("t", t)
     return Problem(samples, axes, asked, *numbers.way(method, tol), numbers.pos_weight_for(loss, pos_weight))
 
 
-def samples_of(plane, y, sample_weight):
+def samples_of(
+    plane: LogitPlane | Blocks, y: ArrayLike | None, sample_weight: ArrayLike | None
+) -> ArraySamples | StreamedSamples:
     if isinstance(plane, LogitPlane):
         fields = grids.plane_of(plane)
         n = len(fields[0])
@@ -160,7 +187,7 @@ def samples_of(plane, y, sample_weight):
     return samples
 
 
-def planned(problem, interpolates=True):
+def planned(problem: Problem, interpolates: bool = True) -> list[tuple[Group, Choice]]:
     """[(Group, Choice)]: samples with what is asked of them, and how it is evaluated; that of the loss first."""
     samples, (s, t), asked, method, tol, pos_weight = problem
     summary = summary_of(samples)
@@ -171,28 +198,30 @@ def planned(problem, interpolates=True):
     return [(group, planning.choose(group, s, t, method, tol)) for group in groups]
 
 
-def evaluated(problem, backend, out, progress):
+def evaluated(
+    problem: Problem, backend: Backend[Any], out: Array | dict[str, Array] | None, progress: Progress
+) -> tuple[dict[str, Array], Plan]:
     """{quantity: array} and the Plan."""
     (s, t), samples = problem.axes, problem.samples
     with reporter(progress) as report:
         outputs = grids.outputs_of(out, problem.asked.names, (len(t), len(s)), samples.dtype, samples.arrays)
         parts = planned(problem, backend.interpolation() is not None)
         reports = [report] if len(parts) == 1 else in_parts(report, [size_of_part(group, s, t) for group, _ in parts])
-        written = outputs if not backend.TENSORS else {name: arrays.tensor_of(out) for name, out in outputs.items()}
+        tensors = {name: arrays.tensor_of(out) for name, out in outputs.items()} if backend.TENSORS else {}
         for (group, choice), of_part in zip(parts, reports, strict=True):
-            evaluation.evaluate(backend, group, problem.axes, written, choice, of_part)
-        if backend.TENSORS:
-            copy_back(written, outputs)
+            evaluation.evaluate(backend, group, problem.axes, tensors or outputs, choice, of_part)
+        copy_back(tensors, outputs)
     return outputs, parts[0][1].plan
 
 
-def size_of_part(group, s, t):
+def size_of_part(group: Group, s: np.ndarray, t: np.ndarray) -> int:
     """Evaluations of a Group at every point."""
     return group.summary.n * len(s) * len(t) * len(group.asked.names)
 
 
-def copy_back(tensors, outputs):
+def copy_back(tensors: dict[str, Tensor], outputs: dict[str, Array]) -> None:
     """Copies what was written to tensors that are no views of their outputs."""
-    for name, out in outputs.items():
+    for name, tensor in tensors.items():
+        out = outputs[name]
         if not arrays.is_tensor(out) and not arrays.is_viewable(out):
-            out[:] = tensors[name].numpy()
+            out[:] = tensor.numpy()

@@ -1,15 +1,29 @@
 """Training: the public functions, check and run."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from kernels import backends, means
 from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
+from kernels.bodies import Backend, RunSettings
+from kernels.kinds import Array, ArrayLike, Progress, Report
 from kernels.losses import LOSSES
 from kernels.progress import reporter
 from kernels.results import LossGrad, Run
 
 
-def bce_loss_grad(X, y, w, b, *, sample_weight=None, pos_weight=None, backend=None):
+def bce_loss_grad(
+    X: ArrayLike,
+    y: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    backend: str | None = None,
+) -> LossGrad:
     """Mean cross-entropy and its gradient at one point, in one pass over `X`.
 
     X              features (n, d), float32 or float64; one in which neither rows nor columns are contiguous is copied,
@@ -36,19 +50,28 @@ def bce_loss_grad(X, y, w, b, *, sample_weight=None, pos_weight=None, backend=No
     dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
     w_array = models.coefficients("w", w, [(d,)], dtype)
     b_array = models.bias_beside(X_array, models.coefficients("b", b, [(), (1,)], dtype))
-    result = means.mean_loss_grad(body, X_array, y_array, weight, w_array, b_array, total)
+    loss, grad_w, grad_b = means.mean_loss_grad(body, X_array, y_array, weight, w_array, b_array, total)
     if arrays.is_tensor(X_array):
-        return LossGrad(*(arrays.cast(value, dtype) for value in result))
+        return LossGrad(*(arrays.cast(value, dtype) for value in (loss, grad_w, grad_b)))
     if dtype == np.float32:
         with np.errstate(over="ignore"):
-            result = [np.asarray(value, dtype) for value in result]
-    loss, grad_w, grad_b = result
+            loss, grad_w, grad_b = (np.asarray(value, dtype) for value in (loss, grad_w, grad_b))
     if arrays.is_tensor(X):
         return LossGrad(*(arrays.as_kind_of(X, np.asarray(value)) for value in (loss, grad_w, grad_b)))
     return LossGrad(loss[()], grad_w, grad_b[()])
 
 
-def sgd_step_(X, y, w, b, *, lr, sample_weight=None, pos_weight=None, backend=None):
+def sgd_step_(
+    X: ArrayLike,
+    y: ArrayLike,
+    w: Array,
+    b: Array,
+    *,
+    lr: float,
+    sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    backend: str | None = None,
+) -> Array:
     """One step of gradient descent on `w` and `b`, in place, in one pass over `X`: w -= lr * grad_w, b -= lr * grad_b.
 
     w (d,), b (1,)  parameters of the dtype of X
@@ -68,11 +91,12 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, pos_weight=None, backend=No
     models.check_no_aliasing(w_array, b_array, X_array, y_array)
     lr = numbers.nonnegative("lr", lr)
     loss, grad_w, grad_b = found = means.mean_loss_grad(body, X_array, y_array, weight, w_array, b_array, total)
-    if arrays.is_tensor(X_array):
+    if arrays.is_tensor(w_array) and arrays.is_tensor(b_array):
         return means.step_on_card_(w_array, b_array, found, lr)
     with np.errstate(over="ignore", invalid="ignore"):
         moved = w_array - lr * grad_w, b_array - lr * grad_b
-        loss, new_w, new_b = (np.asarray(value, dtype) for value in (loss, *moved))
+        rounded: list[Any] = [np.asarray(value, dtype) for value in (loss, *moved)]
+    loss, new_w, new_b = rounded
     if not all(map(arrays.is_finite, (loss, new_w, new_b))):
         raise FloatingPointError(f"sgd_step_: the loss or the step leaves the range of {dtype} (lr = {lr})")
     tell = models.version_bumper(w, b)
@@ -82,27 +106,27 @@ def sgd_step_(X, y, w, b, *, lr, sample_weight=None, pos_weight=None, backend=No
 
 
 def sgd_run_(
-    X,
-    y,
-    w,
-    b,
+    X: ArrayLike,
+    y: ArrayLike,
+    w: Array,
+    b: Array,
     *,
-    lr,
-    batch_size,
-    epochs,
-    loss="bce",
-    sample_weight=None,
-    pos_weight=None,
-    shuffle_seed=None,
-    first_epoch=0,
-    momentum=0.0,
-    weight_decay=0.0,
-    velocity=None,
-    frozen=None,
-    history=1,
-    backend=None,
-    progress=None,
-):
+    lr: float,
+    batch_size: int,
+    epochs: int,
+    loss: str = "bce",
+    sample_weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    shuffle_seed: int | None = None,
+    first_epoch: int = 0,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    velocity: ArrayLike | None = None,
+    frozen: str | None = None,
+    history: int = 1,
+    backend: str | None = None,
+    progress: Progress = None,
+) -> Run:
     """A whole run of minibatch gradient descent on `w` and `b`, in place, with its history.
 
     X              features (n, d), float32 or float64
@@ -150,7 +174,7 @@ def sgd_run_(
     dtype = arrays.dtype_of(X_array)
     start = models.parameter("w", w, (d,), dtype), models.parameter("b", b, (1,), dtype)
     models.check_no_aliasing(*start, X_array, y_array)
-    settings = {
+    settings: RunSettings = {
         "lr": numbers.nonnegative("lr", lr),
         "batch_size": min(numbers.integer("batch_size", batch_size, 1), n),
         "epochs": numbers.integer("epochs", epochs, 0),
@@ -160,6 +184,7 @@ def sgd_run_(
         "momentum": numbers.nonnegative("momentum", momentum),
         "weight_decay": numbers.nonnegative("weight_decay", weight_decay),
         "trained": models.trained_beside(frozen, d),
+        "history": history,
     }
     steps = numbers.number_of_steps(settings["epochs"], n, settings["batch_size"])
     settings["history"] = min(numbers.integer("history", history, 0), steps + 1)
@@ -172,23 +197,26 @@ def sgd_run_(
         try:
             path = run_on(body, X_array, y_array, weight, state, settings, report)
         finally:
-            start[0][:], start[1][:] = state[1, :d], state[1, d:]
+            end: Any = state[1]
+            start[0][:], start[1][:] = end[:d], end[d:]
             tell()
     run = *path, state if dtype == np.float32 else state[0]
     return Run(*(arrays.as_kind_of(X, array) for array in run)) if arrays.is_tensor(X) else Run(*run)
 
 
-def run_on(backend, X, y, weight, state, settings, report):
+def run_on(
+    backend: Backend[Any], X: Array, y: Array, weight: Array | None, state: Array, settings: RunSettings, report: Report
+) -> Sequence[Array]:
     """The path of a run by a backend, of the kind of X. A backend of arrays looks at values of X and y only if the run
     fails, as it does where one of them isn't finite, or if they are not read."""
     if backend.TENSORS or settings["epochs"] == 0:
         dataset.check_values(X, y)
-    start = arrays.copied(state)
+    start: Any = arrays.copied(state)
     taken = backends.arguments_of(backend, X, y, weight, state)
     try:
         path = backend.runs().sgd_run_(*taken, **settings, progress=report)
     except FloatingPointError:
-        end = arrays.copied(state)
+        end: Any = arrays.copied(state)
         state[:] = start
         dataset.check_values(X, y)
         state[:] = end

@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
     from kernels.bodies import EnsembleBody, GradientBody, RunBody, SurfaceBody
 
 TENSORS = True
 
 
-def surfaces() -> "SurfaceBody":
+def surfaces() -> "SurfaceBody[torch.Tensor]":
     import kernels.eager.surface as body
 
     return body
@@ -18,19 +20,19 @@ def interpolation() -> None:
     return None
 
 
-def gradients() -> "GradientBody":
+def gradients() -> "GradientBody[torch.Tensor]":
     import kernels.eager.training as body
 
     return body
 
 
-def runs() -> "RunBody":
+def runs() -> "RunBody[torch.Tensor]":
     import kernels.eager.training as body
 
     return body
 
 
-def ensembles() -> "EnsembleBody":
+def ensembles() -> "EnsembleBody[torch.Tensor]":
     import kernels.eager.training as body
 
     return body

@@ -1,19 +1,33 @@
 """Surfaces by the reference."""
 
+from collections.abc import Collection
+
+import numpy as np
+
 from kernels import reference
 from kernels.arguments.arrays import tensor_of
-from kernels.arguments.samples import concatenated
+from kernels.arguments.samples import Samples, Summary, concatenated
+from kernels.kinds import Advance, Tensor
 from kernels.results import LogitPlane
 
 
-def passes(names, loss, weighted):
+def passes(names: Collection[str], loss: str, weighted: bool) -> Collection[str]:
     return names
 
 
-def evaluate(samples, summary, s, t, outputs, loss, advance):
+def evaluate(
+    samples: Samples,
+    summary: Summary,
+    s: np.ndarray,
+    t: np.ndarray,
+    outputs: dict[str, Tensor],
+    loss: str,
+    advance: Advance,
+) -> None:
     """Writes means over the samples to `outputs`, {quantity: tensor}."""
-    p, q, r, y, weight = map(tensor_of, concatenated(samples))
-    options = {"quantities": tuple(outputs), "loss": loss, "sample_weight": weight}
+    block = concatenated(samples)
+    p, q, r, y = (tensor_of(field) for field in block[:4])
+    options = {"quantities": tuple(outputs), "loss": loss, "sample_weight": tensor_of(block.weight)}
     surfaces = reference.surface_on_plane(LogitPlane(p, q, r), y, tensor_of(s), tensor_of(t), **options)
     for name, values in surfaces.items():
         outputs[name].copy_(values)

@@ -7,36 +7,38 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from kernels.bodies import EnsembleBody, GradientBody, InterpolationBody, RunBody, SurfaceBody
 
 TENSORS = False
 
 
-def surfaces() -> "SurfaceBody":
+def surfaces() -> "SurfaceBody[np.ndarray]":
     import kernels.numba_cpu.grid.surface as body
 
     return body
 
 
-def interpolation() -> "InterpolationBody":
+def interpolation() -> "InterpolationBody[np.ndarray]":
     import kernels.numba_cpu.grid.surface as body
 
     return body
 
 
-def gradients() -> "GradientBody":
+def gradients() -> "GradientBody[np.ndarray]":
     import kernels.numba_cpu.training.gradient as body
 
     return body
 
 
-def runs() -> "RunBody":
+def runs() -> "RunBody[np.ndarray]":
     import kernels.numba_cpu.training.update as body
 
     return body
 
 
-def ensembles() -> "EnsembleBody":
+def ensembles() -> "EnsembleBody[np.ndarray]":
     import kernels.numba_cpu.training.ensemble as body
 
     return body

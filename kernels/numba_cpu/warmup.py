@@ -7,6 +7,7 @@ import numpy as np
 
 from kernels import evaluation, numba_cpu
 from kernels.arguments.samples import ArraySamples, Group, summary_of
+from kernels.bodies import EnsembleSettings, RunSettings
 from kernels.mathematics.compression import Line
 from kernels.mathematics.planning import Choice
 from kernels.mathematics.spectral import Interpolation, Tiling
@@ -65,16 +66,26 @@ def compile_run(X):
     """A run of one step."""
     n, d = X.shape
     y, state = np.zeros(n, X.dtype), np.zeros((2, d + 1))
-    settings = {"shuffle_seed": None, "first_epoch": 0, "momentum": 0.0, "weight_decay": 0.0, "trained": None}
-    settings |= {"lr": 0.0, "batch_size": n, "epochs": 1, "loss": "bce", "history": 1, "progress": silent}
-    update.sgd_run_(X, y, None, state, **settings)
+    settings = RunSettings(
+        lr=0.0,
+        batch_size=n,
+        epochs=1,
+        loss="bce",
+        shuffle_seed=None,
+        first_epoch=0,
+        momentum=0.0,
+        weight_decay=0.0,
+        trained=None,
+        history=1,
+    )
+    update.sgd_run_(X, y, None, state, progress=silent, **settings)
 
 
 def compile_ensemble(dtype, d):
     """Two runs of one step, one with its history."""
     X, y, w0, b0 = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros((2, d), dtype), np.zeros(2, dtype)
-    settings = {"lr": 0.0, "batch_size": 1, "epochs": 1, "loss": "bce", "history_of": [0]}
-    ensemble.sgd_ensemble(X, y, None, w0, b0, **settings, progress=silent)
+    settings = EnsembleSettings(lr=0.0, batch_size=1, epochs=1, loss="bce", history_of=np.zeros(1, np.intp))
+    ensemble.sgd_ensemble(X, y, None, w0, b0, progress=silent, **settings)
 
 
 def compile_gradient(dtype, d):

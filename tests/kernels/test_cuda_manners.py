@@ -273,8 +273,8 @@ def test_what_triton_cannot_take_goes_by_graphs(pretended, monkeypatch):
     for triton, way in (((3, 3), "graph"), ((3, 4), "Triton")):
         X = pretended(triton=triton)((6, 3))
         assert gradient.sums(X, None, None, None, None) == way
-        assert update.sgd_run_(X, None, None, None, batch_size=2) == way
-        assert ensemble.sgd_ensemble(X, None, None, None, None) == way
+        assert update.sgd_run_(X, None, None, None, batch_size=2, progress=None) == way
+        assert ensemble.sgd_ensemble(X, None, None, None, None, progress=None) == way
 
 
 def test_a_graph_has_any_number_of_variants(monkeypatch):

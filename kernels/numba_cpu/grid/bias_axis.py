@@ -289,7 +289,8 @@ def plain_losses(samples, s, b):
     middle = (b[0] + b[-1]) / 2
     sums = np.zeros((len(b), len(s)))
     for i, at_s in enumerate(s):
-        factors, linear, slope, elementwise = {1: [], -1: []}, 0.0, 0.0, []
+        factors: dict[int, list[float]] = {1: [], -1: []}
+        linear, slope, elementwise = 0.0, 0.0, []
         for p, q, c, smoothing, _ in zip(*samples[:2], *samples[3:], strict=True):
             m = c * (p + at_s * q + middle)
             reflected = m < -HALF_WIDTH
@@ -303,7 +304,7 @@ def plain_losses(samples, s, b):
             for sign, group in factors.items():
                 for block in range(0, len(group), DEGREE):
                     tau = math.exp(sign * (at_b - middle))
-                    g = np.polyval(plain_coefficients(group[block : block + DEGREE]), tau)
+                    g = float(np.polyval(plain_coefficients(group[block : block + DEGREE]), tau))
                     h = h + g + h * g
                     power = math.frexp(1 + h)[1] - 1
                     h, exponent = h * 2.0**-power + (2.0**-power - 1), exponent + power

@@ -6,7 +6,7 @@ costs one multiply-add a node of t.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange, types
@@ -156,14 +156,14 @@ class Axis(NamedTuple):
     order: np.ndarray | slice
 
 
-def axis_of(values, tiling, device=None):
+def axis_of(values: np.ndarray, tiling: spectral.Tiling, device: Any = None) -> Axis:
     """The Axis of an axis in any order, for a Tiling; on the host."""
     order = EVERY if (values[1:] >= values[:-1]).all() else np.argsort(values, kind="stable")
     ascending = values[order]
     return Axis(spectral.node_positions(ascending, tiling), spectral.steps_along(ascending, tiling), order)
 
 
-def empty_values(like, s, t):
+def empty_values(like: np.ndarray, s: Axis, t: Axis) -> np.ndarray:
     """An array (..., nodes of t, nodes of s) for an output (..., nt, ns), with room behind it, as rows are read in
     whole groups."""
     shape = *like.shape[:-2], len(t.nodes), len(s.nodes)
@@ -176,7 +176,7 @@ def values_with_room(shape):
     return np.empty((rows + ROWS, width))[:rows].reshape(shape)
 
 
-def fill(values, s, t, out, floor):
+def fill(values: np.ndarray, s: Axis, t: Axis, out: np.ndarray, floor: float) -> None:
     """Interpolates values of `empty_values` at the nodes of both axes to `out` (..., nt, ns), not below `floor`."""
     if out.ndim == 3:
         for component, surface in zip(values, out, strict=True):

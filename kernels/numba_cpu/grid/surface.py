@@ -6,9 +6,14 @@ rest, sample by sample. All but accuracy may be evaluated at Chebyshev nodes and
 samples that may be compressed (`moments`).
 """
 
+from collections.abc import Collection
+
 import numpy as np
 
+from kernels.arguments.samples import Samples, Summary
+from kernels.kinds import Advance
 from kernels.mathematics import compression
+from kernels.mathematics.compression import Line
 from kernels.mathematics.planning import LOGARITHM
 from kernels.numba_cpu.grid import accuracy, bias_axis, elementwise, general_plane, moments
 from kernels.numba_cpu.grid.interpolate import axis_of as axis_of
@@ -25,9 +30,9 @@ EVALUATIONS_PER_THREAD = 50_000_000  # in one launch: well under 0.1 s, so that 
 COPIED = 2**20  # values that are copied between two looks for Ctrl-C
 
 
-def passes(names, loss, weighted):
+def passes(names: Collection[str], loss: str, weighted: bool) -> dict[str, list[str]]:
     """{kernel: the quantities that it evaluates in one pass over the samples}, "products" standing for two of them."""
-    kernels = {}
+    kernels: dict[str, list[str]] = {}
     for name in names:
         by_products = name == "loss" and loss == "bce" and not weighted
         kernel = "products" if by_products else "elementwise" if QUANTITIES[name].smooth else "accuracy"
@@ -35,7 +40,15 @@ def passes(names, loss, weighted):
     return kernels
 
 
-def evaluate(samples, summary, s, t, outputs, loss, advance):
+def evaluate(
+    samples: Samples,
+    summary: Summary,
+    s: np.ndarray,
+    t: np.ndarray,
+    outputs: dict[str, np.ndarray],
+    loss: str,
+    advance: Advance,
+) -> None:
     """Writes means over the samples to `outputs`, {quantity: array}, float32 or float64, every sample at every point.
 
     samples  blocks, and their summary
@@ -53,12 +66,21 @@ def evaluate(samples, summary, s, t, outputs, loss, advance):
             elementwise.evaluate(samples, summary, s, t, {name: outputs[name] for name in names}, loss, advance)
 
 
-def compressed_samples(line, asked):
+def compressed_samples(line: Line, asked: Asked) -> int:
     """How many nodes are evaluated in place of all samples."""
     return compression.count(line, asked)
 
 
-def evaluate_compressed(samples, summary, s, t, outputs, loss, line, advance):
+def evaluate_compressed(
+    samples: Samples,
+    summary: Summary,
+    s: np.ndarray,
+    t: np.ndarray,
+    outputs: dict[str, np.ndarray],
+    loss: str,
+    line: Line,
+    advance: Advance,
+) -> None:
     """The same with the samples compressed along a line to a few weighted nodes."""
     asked = Asked(tuple(outputs), loss)
     by_class = compression.by_class(asked)
@@ -83,9 +105,9 @@ def evaluate_products(samples, summary, s, t, out, advance):
         if out.strides[0] * bias_axis.TILE_ROWS >= LARGE:  # what a row of tiles is written to
             prefault(out)
         s, b, places = sorted_axes(s, t * summary.low[2])
-        axes = bias_axis.Axes(s, b, bias_axis.tiles_of_axis(b))
-        jobs = -(-len(s) // bias_axis.COLUMNS) * len(axes.tiles)
-        add_products(bias_axis, samples, summary, axes, jobs, out, places, advance)
+        tiles = bias_axis.tiles_of_axis(b)
+        jobs = -(-len(s) // bias_axis.COLUMNS) * len(tiles)
+        add_products(bias_axis, samples, summary, bias_axis.Axes(s, b, tiles), jobs, out, places, advance)
     else:
         s, t, places = sorted_axes(s, t)
         axes = general_plane.Axes(*(np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t)))

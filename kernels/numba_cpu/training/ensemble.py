@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kernels.kinds import Report
 from kernels.mathematics.divergence import losses_may_overflow
 from kernels.numba_cpu.runtime.launch import launch, threads
 from kernels.numba_cpu.training.member_costs import costs, losses_along
@@ -98,20 +99,33 @@ def keep(losses, steps, path, history):
 
 
 @np.errstate(over="ignore")
-def write_ends(samples, theta, first_correct, ends):
-    """Writes what models have come to, from their lanes, which it may change, to `ends`, an Ensemble of them."""
+def write_ends(samples, theta, first_correct, ends, part):
+    """Writes what models have come to, from their lanes, which it may change, to a part of `ends`, an Ensemble."""
     means = costs(samples, theta)
     diverged = ~np.isfinite(theta).all(axis=1)
     if diverged.any():
         theta.swapaxes(1, 2)[diverged], means.swapaxes(1, 2)[diverged], first_correct[diverged] = np.nan, np.nan, -1
-    models = len(ends.b)
-    ends.b[:], ends.loss[:], ends.accuracy[:], ends.steps[:] = (
+    models = part.stop - part.start
+    ends.b[part], ends.loss[part], ends.accuracy[part], ends.steps[part] = (
         values.reshape(-1)[:models] for values in (theta[:, -1], means[:, 0], means[:, 1], first_correct)
     )
-    ends.w[:] = from_lanes(theta[:, :-1], models)
+    ends.w[part] = from_lanes(theta[:, :-1], models)
 
 
-def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+def sgd_ensemble(
+    X: np.ndarray,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    w0: np.ndarray,
+    b0: np.ndarray,
+    *,
+    progress: Report,
+    lr: float,
+    batch_size: int,
+    epochs: int,
+    loss: str,
+    history_of: np.ndarray,
+) -> Ensemble:
     """`kernels.sgd_ensemble` on checked arrays: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one
     dtype, history_of (m,); at most n samples a batch. Members with a history are trained again, so that the others
     needn't keep theirs."""
@@ -119,16 +133,17 @@ def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_
     steps = epochs * -(-len(y) // batch_size)
     samples, start = signed_samples(X, y, weight, loss), np.column_stack([w0, b0])
     settings, watched = (batch_size, lr, epochs), losses_may_overflow(X, weight, (w0, b0), steps, lr)
-    ends = Ensemble(np.empty((k, d), dtype), *np.empty((3, k), dtype), np.empty(k, np.int64), None)
     history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
+    of_loss, accuracy = np.empty((2, k), dtype)
+    ends = Ensemble(np.empty((k, d), dtype), np.empty(k, dtype), of_loss, accuracy, np.empty(k, np.int64), history)
     advance = counted(progress, (k + m) * steps)
     at_once = models_at_once(samples, epochs)
     for part in parts(k, at_once):
-        trained = train(samples, start[part], settings, watched, None, advance)
-        write_ends(samples, *trained, Ensemble(*(field[part] for field in ends[:-1]), None))
+        theta, first_correct = train(samples, start[part], settings, watched, None, advance)
+        write_ends(samples, theta, first_correct, ends, part)
     for part in parts(m, at_once):
         train(samples, start[history_of[part]], settings, watched, Run(*(field[part] for field in history)), advance)
-    return ends._replace(history=history)
+    return ends
 
 
 def parts(count, size):

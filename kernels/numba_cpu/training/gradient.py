@@ -130,7 +130,9 @@ def add_jobs(data, layout, theta, loss, rows_in_job, values, gradients):
         values[job] = add_job(data, layout, first, last, theta, loss, gradients[job])
 
 
-def loss_and_gradient(X, y, weight, w, b, total):
+def loss_and_gradient(
+    X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, w: np.ndarray, b: np.ndarray, total: np.ndarray | float
+) -> tuple[np.ndarray | float, np.ndarray, np.ndarray | float]:
     """Sums of the cross-entropies and gradients, divided by `total`: loss, gradient by w (d,) and by b; X (n, d), y
     (n,) and weight (n,), or None, of one dtype, which the arithmetic has too; float64."""
     value, gradient = sums(X, y, np.concatenate((w, b.reshape(1))), weight)

@@ -166,7 +166,9 @@ def plain_pass(X, y, theta, size):
     first."""
     n, d = X.shape
     groups = -(-n // size)
-    value, gradient, logits, slopes = 0.0, np.zeros(d + 1), {}, {}
+    logits: dict[int, np.ndarray] = {}
+    slopes: dict[int, np.ndarray] = {}
+    value, gradient = 0.0, np.zeros(d + 1)
     for g in range(groups + 2):
         if g - 2 >= 0:
             rows = X[(g - 2) * size : (g - 1) * size]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from kernels.kinds import Report
 from kernels.losses import CODES
 from kernels.numba_cpu.runtime.launch import read_only, serial_kernel
 from kernels.numba_cpu.training.gradient import SPAN, Scratch, add_by_blocks, add_span, operations
@@ -32,11 +33,11 @@ GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 
 
 class Run(NamedTuple):
-    """What stays the same in all steps: samples X (n, d), y and weights (n,) or None, the code of their loss, rates,
+    """What stays the same in all steps: samples X (n, d), y and weights (n,) or None, the name of their loss, rates,
     and which parameters are trained (d + 1,), 1 or 0, or None for all."""
 
     samples: tuple
-    loss: int
+    loss: str
     rates: Rates
     trained: np.ndarray | None
 
@@ -188,23 +189,23 @@ def launches(n, batch_size, epochs, shuffle_seed, first_epoch, at_once):
 
 
 def sgd_run_(
-    X,
-    y,
-    weight,
-    state,
+    X: np.ndarray,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    state: np.ndarray,
     *,
-    lr,
-    batch_size,
-    epochs,
-    loss,
-    shuffle_seed,
-    first_epoch,
-    momentum,
-    weight_decay,
-    trained,
-    history,
-    progress,
-):
+    progress: Report,
+    lr: float,
+    batch_size: int,
+    epochs: int,
+    loss: str,
+    shuffle_seed: int | None,
+    first_epoch: int,
+    momentum: float,
+    weight_decay: float,
+    trained: np.ndarray | None,
+    history: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The path of `kernels.sgd_run_` on checked arrays: X (n, d), y (n,), weights (n,) or None; batch_size <= n.
 
     `state` (2, d + 1) is the velocity and the parameters, float64, both in place; `trained` (d + 1,) is 1 for those

@@ -5,6 +5,7 @@ import inspect
 import os
 import types
 import warnings
+from collections.abc import Callable
 
 import torch
 import torch.fx.experimental._config as symbolic
@@ -48,7 +49,7 @@ def compile_dynamic(function, options=OPTIONS, likely=()):
     `likely` are shapes of the tensors, or of the first of them, by which blocks and the parts of sums are chosen for a
     card; None is a size that is always the same. Without them the sizes of the first call choose, for all others.
     """
-    variants = {}
+    variants: dict[tuple, Callable] = {}
 
     @functools.wraps(function)
     def run(*tensors):

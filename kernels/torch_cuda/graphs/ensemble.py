@@ -5,10 +5,14 @@ In a graph members are computed in float64; after every step they are classified
 data.
 """
 
+from typing import Unpack
+
 import numpy as np
 import torch
 
 from kernels.arguments.devices import has_triton
+from kernels.bodies import EnsembleSettings
+from kernels.kinds import Report
 from kernels.losses import LOSSES
 from kernels.progress import counted
 from kernels.results import Ensemble, Run
@@ -101,13 +105,13 @@ def extreme_samples(X, y):
 def train(samples, theta, settings, dtype, history, advance):
     """Trains members theta (k, d + 1), in place, on float64 X, y and weights, which may be None; returns their steps.
     Fills `history`, a Run of all of them, unless it is None."""
-    X, y, _ = samples
+    X, y, weight = samples
     lr, batch_size, epochs, loss = settings
     extremes, labels = (padded_by_copies(values) for values in extreme_samples(X, y))
     classes = labels > 0.5
     rates = theta.new_tensor([lr, torch.finfo(dtype).max, 0.0])
     steps = torch.where(all_correct(theta, extremes, classes), 0, -1)
-    of_epoch = list(batches(*samples, None, batch_size))
+    of_epoch = list(batches(X, y, weight, None, batch_size))
     for step in range(epochs * len(of_epoch)):
         rates[-1] += 1
         losses = TAKE[loss](*of_epoch[step % len(of_epoch)], theta, rates, extremes, classes, steps)
@@ -140,15 +144,24 @@ def mean_loss_and_accuracy(samples, theta, loss):
     return total / n
 
 
-def sgd_ensemble(X, y, weight, w0, b0, **settings):
+def sgd_ensemble(
+    X: torch.Tensor,
+    y: torch.Tensor,
+    weight: torch.Tensor | None,
+    w0: torch.Tensor,
+    b0: torch.Tensor,
+    *,
+    progress: Report,
+    **settings: Unpack[EnsembleSettings],
+) -> Ensemble:
     """`kernels.sgd_ensemble` on checked tensors: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one
     dtype, history_of (m,) NumPy; at most n samples a batch. Members with a history are trained again: the others
     needn't keep theirs."""
     if has_triton(X) and X.shape[1] <= FEW_FEATURES and X.numel() < 2**30:
         from kernels.torch_cuda.triton import ensemble as triton_ensemble
 
-        return triton_ensemble.sgd_ensemble(X, y, weight, w0, b0, **settings)
-    return ensemble_by_graphs(X, y, weight, w0, b0, **settings)
+        return triton_ensemble.sgd_ensemble(X, y, weight, w0, b0, progress=progress, **settings)
+    return ensemble_by_graphs(X, y, weight, w0, b0, progress=progress, **settings)
 
 
 def ensemble_by_graphs(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):

@@ -91,7 +91,14 @@ def with_gradient(X, loss, slopes, slope):
     return torch.cat([loss, slopes @ X, slope])
 
 
-def loss_and_gradient(X, y, weight, w, b, total):
+def loss_and_gradient(
+    X: torch.Tensor,
+    y: torch.Tensor,
+    weight: torch.Tensor | None,
+    w: torch.Tensor,
+    b: torch.Tensor,
+    total: torch.Tensor | float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Sums of the cross-entropies and gradients, divided by `total`: loss (), gradient by w (d,) and by b (),
     float64."""
     means = sums(X, y, weight, w, b) / total
@@ -112,8 +119,8 @@ def sums(X, y, weight, w, b):
 def sums_of_blocks(X, y, weight, w, b):
     weighted = X.new_full((), weight is not None, dtype=torch.bool)
     rows, add = choose_pass(X)
-    blocks = X, y, y if weight is None else weight
-    blocks = [blocks] if len(y) <= rows else zip(*(values.split(rows) for values in blocks), strict=True)
+    data = X, y, y if weight is None else weight
+    blocks = [data] if len(y) <= rows else zip(*(values.split(rows) for values in data), strict=True)
     total = None
     for block in blocks:
         if len(block[1]) == 1:  # which torch.compile would take for a constant

@@ -12,6 +12,7 @@ import torch
 
 from kernels.arguments.devices import has_triton
 from kernels.mathematics import spectral
+from kernels.mathematics.spectral import Tiling
 
 KEPT = 8  # axes
 MOST_KEPT = 2**20  # values of an axis that is kept and of its bases, 8 MB: 62 nodes of 16,384 points
@@ -39,7 +40,7 @@ class Axis(NamedTuple):
     in_order: bool
 
 
-def axis_of(values, tiling, device):
+def axis_of(values: np.ndarray, tiling: Tiling, device: torch.device) -> Axis:
     """The Axis of an axis in any order, float64 NumPy, for a Tiling."""
     # a tensor that is dropped goes back to the stream that it was made on: that has to be the one that reads it
     stream = torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else None

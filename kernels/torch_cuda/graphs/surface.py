@@ -4,11 +4,16 @@ The unweighted cross-entropy goes by products, whose factors are kept from overf
 What is smooth may be interpolated, from samples that may be compressed.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 
 from kernels.arguments.devices import has_triton
+from kernels.arguments.samples import Samples, Summary
+from kernels.kinds import Advance
 from kernels.mathematics import compression
+from kernels.mathematics.compression import Line
 from kernels.quantities import Asked
 from kernels.torch_cuda.graphs import interpolate, terms
 from kernels.torch_cuda.graphs.compiled import padded, round_up
@@ -25,12 +30,20 @@ MOMENT_PARTS = 16  # into which those are cut: each moment of a part is a sum by
 TABLE_OF_ROWS = 2**22  # values in a table at the points of t, 32 MB
 
 
-def passes(names, loss, weighted):
+def passes(names: Collection[str], loss: str, weighted: bool) -> Collection[str]:
     """The quantities that are evaluated in a pass over the samples each."""
     return names
 
 
-def evaluate(samples, summary, s, t, outputs, loss, advance):
+def evaluate(
+    samples: Samples,
+    summary: Summary,
+    s: np.ndarray,
+    t: np.ndarray,
+    outputs: dict[str, torch.Tensor],
+    loss: str,
+    advance: Advance,
+) -> None:
     """Writes means over the samples to `outputs`, {quantity: tensor}, float32 or float64, every sample at every point.
 
     samples  blocks of NumPy arrays or tensors, and their summary
@@ -197,12 +210,12 @@ def by_factors(values):
 # Interpolation
 
 
-def empty_values(like, s, t):
+def empty_values(like: torch.Tensor, s: interpolate.Axis, t: interpolate.Axis) -> torch.Tensor:
     """A tensor (..., nodes of t, nodes of s) for an output (..., nt, ns)."""
     return like.new_empty(*like.shape[:-2], len(t.nodes), len(s.nodes), dtype=torch.float64)
 
 
-def fill(values, s, t, out, floor):
+def fill(values: torch.Tensor, s: interpolate.Axis, t: interpolate.Axis, out: torch.Tensor, floor: float) -> None:
     """Interpolates values at the nodes of both axes to `out` (..., nt, ns), not below `floor`."""
     for node_values, surface in zip(in_three(values), in_three(out), strict=True):
         interpolate.fill(node_values, s, t, surface, floor)
@@ -213,12 +226,21 @@ def in_three(values):
     return values[None] if values.ndim == 2 else values
 
 
-def compressed_samples(line, asked):
+def compressed_samples(line: Line, asked: Asked) -> int:
     """How many nodes are evaluated in place of all samples: each class has its own."""
     return 2 * line.nodes
 
 
-def evaluate_compressed(samples, summary, s, t, outputs, loss, line, advance):
+def evaluate_compressed(
+    samples: Samples,
+    summary: Summary,
+    s: np.ndarray,
+    t: np.ndarray,
+    outputs: dict[str, torch.Tensor],
+    loss: str,
+    line: Line,
+    advance: Advance,
+) -> None:
     """`evaluate` with the samples compressed along a line to weighted nodes of each class."""
     device = next(iter(outputs.values())).device
     moments, softness = moments_of(samples, line, device, advance)

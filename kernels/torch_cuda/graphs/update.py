@@ -5,10 +5,14 @@ Parameters and sums are float64 whatever the dtype of the data. A step that woul
 taken, nor are those after it; its number is looked at from time to time.
 """
 
+from typing import Unpack
+
 import numpy as np
 import torch
 
 from kernels.arguments.devices import has_triton
+from kernels.bodies import RunSettings
+from kernels.kinds import Report
 from kernels.losses import LOSSES
 from kernels.torch_cuda.divergence import raise_if_diverged
 from kernels.torch_cuda.graphs.compiled import compile_dynamic, padded
@@ -77,27 +81,35 @@ def batches(X, y, weight, order, size):
 
 def batches_of_epochs(samples, size, epochs, shuffle_seed):
     """The batches of X, y, weights or None, in all epochs in turn, these a range."""
-    X = samples[0]
-    in_order = list(batches(*samples, None, size)) if shuffle_seed is None else None
+    X, y, weight = samples
+    in_order = list(batches(X, y, weight, None, size)) if shuffle_seed is None else None
     for epoch in epochs:
         if in_order is not None:
             yield from in_order
         else:
             order = np.random.default_rng([shuffle_seed, epoch]).permutation(len(X))
-            yield from batches(*samples, torch.from_numpy(order).to(X.device), size)
+            yield from batches(X, y, weight, torch.from_numpy(order).to(X.device), size)
 
 
-def sgd_run_(X, y, weight, state, *, batch_size, **settings):
+def sgd_run_(
+    X: torch.Tensor,
+    y: torch.Tensor,
+    weight: torch.Tensor | None,
+    state: torch.Tensor,
+    *,
+    progress: Report,
+    **settings: Unpack[RunSettings],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The path of `kernels.sgd_run_` on checked tensors: X (n, d), y (n,), weights (n,) or None; batch_size <= n.
 
     `state` (2, d + 1) is the velocity and the parameters, float64, both in place; `trained` (d + 1,), NumPy, is 1 for
     those that are, else 0, or None."""
     d = X.shape[1]
-    if has_triton(X) and d <= FEW_COLUMNS and batch_size * d <= SMALL_BATCH:
+    if has_triton(X) and d <= FEW_COLUMNS and settings["batch_size"] * d <= SMALL_BATCH:
         from kernels.torch_cuda.triton import update as triton_update
 
-        return triton_update.sgd_run_(X, y, weight, state, batch_size=batch_size, **settings)
-    return run_by_graphs_(X, y, weight, state, batch_size=batch_size, **settings)
+        return triton_update.sgd_run_(X, y, weight, state, progress=progress, **settings)
+    return run_by_graphs_(X, y, weight, state, progress=progress, **settings)
 
 
 def run_by_graphs_(

@@ -23,7 +23,7 @@ class Look:
 
 def one_behind(values):
     """The values in turn, each when the next one has been made: what it waits for goes on meanwhile."""
-    before = ()
+    before: tuple = ()
     for value in values:
         yield from before
         before = (value,)

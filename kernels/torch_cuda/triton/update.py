@@ -198,7 +198,8 @@ def sgd_run_(
 
     try:
         for look, last in one_behind(queued()):
-            raise_if_diverged(*look.tolist(), steps, X.dtype, lr)
+            (failed,) = look.tolist()
+            raise_if_diverged(failed, steps, X.dtype, lr)
             progress(last, steps)
     finally:
         state.copy_(torch.stack([velocity, theta]))
