@@ -10,7 +10,7 @@ def silent(done: int, total: int) -> None:
     pass
 
 
-def nothing(more):
+def nothing(more: int) -> None:
     pass
 
 

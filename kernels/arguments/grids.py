@@ -47,7 +47,7 @@ def plane_field(name: str, value: ArrayLike, n: int, dtype: np.dtype) -> Array:
 
 def bias_plane(feature: Array) -> tuple[Array, Array, Array]:
     """The fields (0, x, 1) of the plane whose t is the bias of a one-feature model: (1,), (n,), (1,)."""
-    if type(feature) is np.ndarray:
+    if isinstance(feature, np.ndarray):
         zero, one = np.array([[0], [1]], feature.dtype)
     else:
         zero, one = feature.new_tensor([[0], [1]])

@@ -240,7 +240,8 @@ def check_passes(n: int, again: int) -> None:
 
 def broadcast(block: Block) -> Block:
     """The block with every field (n,)."""
-    n, fields = len(block.y), list(block)
+    fields: list[Any] = list(block)
+    n = len(block.y)
     for k, field in enumerate(fields):
         if field is not None and len(field) != n:
             fields[k] = field.repeat(n)

@@ -979,7 +979,10 @@ def test_a_full_disk(tmp_path):
 
 @pytest.mark.long
 def test_a_cache_that_is_removed_while_in_use(tmp_path):
-    remove = "import shutil; from kernels.numba_cpu.runtime import cache; from kernels.numba_cpu.training import update; shutil.rmtree(cache.cache_directory())\n"
+    remove = (
+        "import shutil; from kernels.numba_cpu.runtime import cache; from kernels.numba_cpu.training import update; "
+        "shutil.rmtree(cache.cache_directory())\n"
+    )
     loss, _, hits, _ = run_python(remove + TRAIN, "float64", NUMBA_CACHE_DIR=str(tmp_path))
     assert math.isfinite(loss[-1])
     assert hits == 0

@@ -180,9 +180,11 @@ SPEED = {
     "kernels/numba_cpu/grid/bias_axis.py": "CHUNK FEWEST_ROWS STRIDE",
     "kernels/numba_cpu/grid/elementwise.py": "ROWS_PER_THREAD WIDEST EVALUATIONS_PER_THREAD cost",
     "kernels/numba_cpu/grid/general_plane.py": "CHUNK",
-    "kernels/numba_cpu/grid/interpolate.py": "PAST_CACHE OPERATIONS_PER_THREAD SCATTERED FIRST_TOUCH operations work at_once",
+    "kernels/numba_cpu/grid/interpolate.py": (
+        "PAST_CACHE OPERATIONS_PER_THREAD SCATTERED FIRST_TOUCH operations work at_once"
+    ),
     "kernels/numba_cpu/grid/moments.py": "JOB OPERATIONS_PER_THREAD",
-    "kernels/numba_cpu/grid/surface.py": "JOBS_PER_THREAD EVALUATIONS_PER_THREAD LOGARITHM COPIED cost",
+    "kernels/numba_cpu/grid/surface.py": "JOBS_PER_THREAD EVALUATIONS_PER_THREAD COPIED cost",
     "kernels/numba_cpu/runtime/launch.py": "SERIAL_WORK parallel",
     "kernels/numba_cpu/runtime/prefault.py": "LARGE PAGE JOB JOBS write_to_pages prefault touch_pages",
     "kernels/numba_cpu/runtime/schedule.py": "KEPT_BYTES samples_at_once jobs_at_once alone",
