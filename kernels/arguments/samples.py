@@ -19,6 +19,7 @@ from kernels.results import LogitPlane
 AT_ONCE = 2**20  # samples of a block at the most
 ORDINARY = 2.0**-100, 2.0**100  # the largest weight: beyond it, weights are taken in other units
 LARGEST_SUM = 2.0**1000
+LEAST_EXPONENT = -1000  # of a class's weight: 2 to minus that is finite
 
 
 class Block(NamedTuple):
@@ -140,14 +141,22 @@ class Reweighed:
 
 
 class Balanced:
-    """Other samples, with weights such that those of each class that occurs have the same sum, and all of them 1."""
+    """Other samples, with weights such that those of each class that occurs have the same sum; `total`, that of all.
+
+    Sums m 2^e of weights of the classes give each sample of one class m of the other, times 2^-e of its own: without
+    weights these are whole numbers times a power of 2, and so is each of their sums, unrounded.
+    """
 
     weighted = True
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
         sums = sum(class_sums(block) for block in samples)
-        self.factors = 1.0 / (np.where(sums > 0, sums, 1.0) * np.count_nonzero(sums))
+        _, exponents = np.frexp(sums)
+        exponents = np.maximum(exponents, LEAST_EXPONENT)
+        mantissas = np.ldexp(sums, -exponents)
+        self.factors = np.ldexp(np.where(mantissas > 0, mantissas, 1.0)[::-1], -exponents)
+        self.total = float((self.factors * sums).sum())
 
     def __iter__(self) -> Iterator[Block]:
         for block in self.samples:
@@ -199,7 +208,9 @@ def groups_of(
     if others:
         groups.append(Group(samples, summary, Asked(tuple(others), asked.loss)))
     if balanced:
-        groups.append(Group(Balanced(samples), summary._replace(weight=1.0), Asked(tuple(balanced), asked.loss)))
+        of_classes = Balanced(samples)
+        own = summary._replace(weight=of_classes.total)
+        groups.append(Group(of_classes, own, Asked(tuple(balanced), asked.loss)))
     return groups
 
 
