@@ -149,7 +149,8 @@ def test_sums_fit_as_long_as_each_term_does(term, sign):
 def test_balanced_accuracy_without_weights_is_a_rounded_quotient_of_counts(of_class_1):
     n = 7000
     y, x = (np.arange(n) < of_class_1) * 1.0, np.random.default_rng(of_class_1).normal(size=n)
-    got = surface_on_plane((np.zeros(n), x, np.ones(n)), y, [1.0], T, quantities="balanced_accuracy").balanced_accuracy
+    plane = LogitPlane(np.zeros(n), x, np.ones(n))
+    got = surface_on_plane(plane, y, [1.0], T, quantities="balanced_accuracy").balanced_accuracy
     right = (x[:, None] + T > 0) == (y > 0.5)[:, None]
     shares = [right[own].sum(0) / own.sum() for own in (y > 0.5, y <= 0.5) if own.any()]
     np.testing.assert_allclose(got[:, 0], np.mean(shares, 0), rtol=0, atol=2.0**-52)
