@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TENSOR_DTYPES = {f"torch.{name}" for name in ("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")}
 NUMBERS = "float32, float64, integers or booleans"
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}  # of this machine's byte order
-MANY = 10_000
+MANY = 10_000  # values, from which BLAS may start threads of its own
 
 
 def is_tensor(value: object) -> "TypeIs[Tensor]":

@@ -18,7 +18,7 @@ from kernels.results import LogitPlane
 
 AT_ONCE = 2**20  # samples of a block at the most
 ORDINARY = 2.0**-100, 2.0**100  # the largest weight: beyond it, weights are taken in other units
-LARGEST_SUM = 2.0**1000
+LARGEST_SUM = 2.0**1000  # of terms: what kernels make of such a sum is finite
 LEAST_EXPONENT = -1000  # of a class's weight: 2 to minus that is finite
 
 

@@ -23,7 +23,7 @@ from kernels.losses import LOSSES
 from kernels.mathematics import spectral
 from kernels.quantities import Asked
 
-ROUNDING = 4 * 2.0**-53
+ROUNDING = 4 * 2.0**-53  # of a logit, relative to its largest term: two products and two sums, each 2^-53
 INSIDE = 0.98  # |xi| of samples at the most: near 1 rounding errors of T_j grow with j^2, here they stay below 5 j
 SUMMED = 32 * 2.0**-53  # the error of a mean over nodes, relative to what is summed up: measured, up to a half of it
 PIECE = 2**15  # samples

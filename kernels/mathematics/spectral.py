@@ -26,8 +26,8 @@ from kernels.losses import LOSSES, Strip
 from kernels.quantities import QUANTITIES, Asked
 
 STRIP_HALF_WIDTHS = tuple(share * math.pi for share in (0.5, 0.8, 0.9, 0.95, 0.98))  # at pi are the singularities
-TILE_POINTS = (32, 64, 128, 256)
-MOST_NODES = 512
+TILE_POINTS = (32, 64, 128, 256)  # what is tried, besides the whole axis: the cheapest is taken
+MOST_NODES = 512  # of a tile: bases of 256 points by so many, 1 MB, stay in a cache
 TINY = 1e-50  # reaches and sizes below it count as this: their logarithms and squares are numbers
 STEEPEST = 1e100  # slope of which no surface is interpolated: its square is a number, with factors to spare
 LEBESGUE = 1 + 2 / math.pi * math.log(MOST_NODES)  # of any of the interpolants
