@@ -71,7 +71,7 @@ class ArraySamples:
             self.unit = None
         self.dtype, self.weighted = arrays.dtype_of(plane[0]), weight is not None
         self.arrays: tuple[Array, ...] = (*plane, y) if weight is None else (*plane, y, weight)
-        self.only = [self.block(slice(None))] if len(y) <= AT_ONCE else None  # made once for all passes
+        self.only: list[Block] = []  # the block of as few as AT_ONCE samples, once it is made, for all passes
 
     @property
     def named(self) -> dict[str, Array | None]:
@@ -80,7 +80,11 @@ class ArraySamples:
         return dict(zip(names, (*self.plane, self.y, self.weight), strict=True))
 
     def __iter__(self) -> Iterator[Block]:
-        return iter(self.only or map(self.block, self.slices()))
+        if len(self.y) > AT_ONCE:
+            return map(self.block, self.slices())
+        if not self.only:
+            self.only.append(self.block(slice(None)))
+        return iter(self.only)
 
     def slices(self) -> Iterator[slice]:
         return (slice(start, start + AT_ONCE) for start in range(0, len(self.y), AT_ONCE))
