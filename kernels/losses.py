@@ -52,7 +52,7 @@ class Loss(NamedTuple):
     value            L of Parts
     slope            dL/dm
     curvature        d^2 L/dm^2
-    excess           times y (1 - y), that of (1 - y) times the L of class 0 plus y times that of class 1 over L
+    excess           (1 - y) L(class 0) + y L(class 1) = L(y) + excess y (1 - y): 0 where L is linear in the label y
     bounds           of |L|, |dL/dz|, |d^2 L/dz^2| and |d^3 L/dz^3| in a Strip, all times a factor; what is constant or
                      linear in z is left out of the first
     largest          |L|, |dL/dz| and |d^2 L/dz^2| where |z| is at most a number, or somewhat more

@@ -1,4 +1,4 @@
-"""Coefficients of the polynomials in `kernels/numba_cpu/elementary.py`, computed anew and printed as Python source.
+"""Coefficients of the polynomials in `numba_cpu/vector/elementary.py`, computed anew and printed as Python source.
 
     python tools/polynomials.py
 

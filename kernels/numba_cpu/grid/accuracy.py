@@ -11,7 +11,7 @@ from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
 from kernels.numba_cpu.runtime.prefault import prefault
 from kernels.numba_cpu.runtime.schedule import KernelCost, job_groups, launches
 
-COLUMNS = 8  # points along s of a job, written together
+COLUMNS = 8  # points along s of a job, a cache line of a row of the surface
 JOBS_PER_THREAD = 16  # in one launch, at least: enough for a thread that is late to leave some to others
 SEARCHES_PER_THREAD = 500_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
 

@@ -9,7 +9,7 @@ so after a table for each axis a sample costs a multiplication and the step of t
 
 1. Samples of a chunk are partitioned (`partition_samples`): those with a factor, and those that no product can hold,
    which are evaluated one by one. A sample that is wrong all over the tile is reflected, log(1 + e^-m) = -m +
-   log(1 + e^m); so are soft labels to a part linear in m, y' m.
+   log(1 + e^m); soft labels add a part linear in m, y' m. One whose factor is 1 all over the tile has none.
 2. Tables of E and F are made of those with a factor (`fill_tables`).
 3. Products are multiplied up at a panel of points along s and four along t, as (1 + h) 2^exponent
    (`logs_of_products`); of each one logarithm is taken.
@@ -41,7 +41,7 @@ AT_S = Vector(types.float64, PANEL)
 EXPONENTS = Vector(types.int64, PANEL)
 CHUNK = 256  # samples whose tables, 256 KB, stay in the nearest caches
 BLOCK = 16  # factors between two normalisations: as many as MAX_EXPONENT leaves room for in a float64
-STEEPEST = 38.0  # |log F|: above it F could overflow where E F doesn't
+STEEPEST = 38.0  # |log F|: what a denormal E lost to rounding, 2^-1075, is less than 1e-307 times F
 VANISHED = 750.0  # e^-750 is 0
 
 
@@ -53,8 +53,9 @@ class Axes(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What a chunk becomes: numbers of the samples with a factor (CHUNK,), the signs of their exponents' logits, F as
-    panels (panel, sample, PANEL) and E (sample, TILE); numbers of the samples evaluated one by one."""
+    """What a chunk becomes: numbers of the samples with a factor (CHUNK,), the sign by which the logit of each is the
+    exponent of its factor, F as panels (panel, sample, PANEL) and E (sample, TILE); numbers of the samples evaluated
+    one by one."""
 
     kept: np.ndarray
     exponent_sign: np.ndarray

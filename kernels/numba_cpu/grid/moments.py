@@ -11,7 +11,7 @@ from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, total
 from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
 
-LANES = register_bytes() // 8 * 2
+LANES = register_bytes() // 8 * 2  # two registers, as an addition waits for the one before
 SAMPLES = Vector(types.float64, LANES)
 CHUNK = 2**12  # samples summed in registers' lanes, so few that rounding can't pile up
 JOB = 2**15  # samples that a thread takes at once

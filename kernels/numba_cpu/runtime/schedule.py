@@ -79,10 +79,12 @@ def samples_of(block):
 
 
 def samples_at_once(cost):
+    """How many samples a launch takes: whole chunks, so that a cut into launches changes no bits."""
     return max(1, cost.evaluations // (cost.jobs_per_thread * cost.cells * cost.chunk)) * cost.chunk
 
 
 def jobs_at_once(cost, n):
+    """How many jobs a launch takes."""
     most = cost.evaluations // (cost.cells * (n + cost.finish_cost))
     return max(cost.jobs_per_thread, most) * threads()
 

@@ -3,7 +3,7 @@
 A block of rows is small enough to stay in the cache while its logits, its residuals and its share of the gradient are
 computed (`blocks`); rows that are not too long go through a pipeline (`pipelined`). The arithmetic is in the type of
 the parameters; sums leave it for float64 every SPAN rows or so. The data is cut into jobs by its shape alone, and their
-sums are added in order: the same bits for any number of threads.
+sums are added in an order that their number decides: the same bits for any number of threads.
 """
 
 from typing import NamedTuple

@@ -1,5 +1,5 @@
-"""Elementary functions of vectors (`simd.Vector`), by argument reduction and polynomials: of float64 vectors, but for
-`exp_single`, of float32, and `exp_negative` and `exp2`, of either.
+"""Elementary functions of vectors (`vector_type.Vector`), by argument reduction and polynomials: of float64 vectors,
+but for `exp_single`, of float32, and `exp_negative` and `exp2`, of either.
 
 The polynomials interpolate at Chebyshev nodes in 200-bit arithmetic and are rounded to the type; errors against
 mpmath are tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynomials) and 11 (reduction).
@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 from numba import njit, types
 from numba.extending import overload
 
-from kernels.numba_cpu.vector.operators import absolute, bits, fma, from_bits, nearest, off_nearest, scaled, select
+from kernels.numba_cpu.vector.operators import bits, fma, from_bits, nearest, off_nearest, scaled, select
 from kernels.numba_cpu.vector.vector_type import register_bytes
 
 LOG2_E = 1.4426950408889634
-LOG2_E_LOW = 2.0355273740931033e-17
+LOG2_E_LOW = 2.0355273740931033e-17  # log2(e) less its float64
 LN2 = 0.6931471805599453
-LN2_HIGH = 0.6931471805582987  # 33 bits, so that multiples up to 2^20 are exact (Cody and Waite)
-LN2_LOW = 1.6465949582897082e-12
+LN2_HIGH = 0.6931471805582987  # 36 bits, so that multiples up to 2^17 are exact (Cody and Waite)
+LN2_LOW = 1.6465949582897082e-12  # the rest of ln(2)
 ROUNDER = 6755399441055744.0  # 1.5 * 2^52: adding it leaves round(x) in the low bits
-ROUNDER_BITS = 0x4338000000000000
+ROUNDER_BITS = 0x4338000000000000  # of that number
 # (e^r - 1 - r) / r^2 on |r| <= ln(2)/2, lowest power first
 EXP_TAIL = (
     0.5,
@@ -45,7 +45,7 @@ ATANH_TAIL = (
     0.1321033443219967,
     0.13604216246696962,
 )
-# the same for float32: 16 bits of ln(2), 1.5 * 2^23, and degree 4
+# the same for float32: 15 bits of ln(2), so that multiples up to 2^9 are exact, and the rest; 1.5 * 2^23; degree 4
 LN2_HIGH_32 = 0.693145751953125
 LN2_LOW_32 = 1.4286068203094173e-06
 ROUNDER_32 = 12582912.0
@@ -241,12 +241,6 @@ def log1p_scaled(h, exponent):
     # log1p(h) = 2 atanh(s), written so that the leading term h is not rounded
     tail = h - square * atanh_tail(square)
     return fma(exponent, LN2, h - s * tail)
-
-
-@njit(forceinline=True)
-def softplus(z):
-    """log(1 + e^z), elementwise."""
-    return select(z > 0.0, z, 0.0) + log1p_scaled(exp(-absolute(z)), 0.0)
 
 
 def exp_negative(x):

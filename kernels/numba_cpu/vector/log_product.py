@@ -1,14 +1,15 @@
 """Products of factors 1 + g, carried minus one: the logarithm of one is the sum of many losses log(1 + e^-m).
 
-A product is (1 + h) 2^exponent with h in [0, 1), so it can't overflow, and while it is near 1 the small h keeps the
-digits that 1 + h would lose.
+A product is (1 + h) 2^exponent, with h in [0, 1) after it is renormalised, which is done after every 16 factors: these
+are at most 1 + e^MAX_EXPONENT, so it can't overflow in between (after 64 where they are at most 2). While the product
+is near 1 the small h keeps the digits that 1 + h would lose.
 """
 
 from numba import njit
 
 from kernels.numba_cpu.vector.operators import bits, fma, from_bits
 
-MAX_EXPONENT = 39.0  # of a factor 1 + e^x: 16 of them times a product under 2 stay under e^650
+MAX_EXPONENT = 39.0  # x of a factor 1 + e^x: 16 of them times a product under 2 stay under 2 e^625
 EXPONENT_BIAS = 1023
 EXPONENT_FIELD = 0x7FF0000000000000
 TWICE_BIAS_FIELD = 0x7FE0000000000000  # less a number's exponent field, that of its reciprocal
