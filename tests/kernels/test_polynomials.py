@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from kernels.numba_cpu import elementary
+from kernels.numba_cpu.vector import elementary
 from tools import polynomials
 from tools.polynomials import POLYNOMIALS, mp
 
