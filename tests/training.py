@@ -3,10 +3,26 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 import kernels
 from kernels.losses import LOSSES
 from tests import oracle, problems
+
+
+def focal_loss(z, y):
+    """The formula as published (Lin et al., 2017): -(1 - p_t)^gamma log p_t, gamma = 2, of each class by its label."""
+    log_p, log_q = torch.nn.functional.logsigmoid(z), torch.nn.functional.logsigmoid(-z)
+    p, q = log_p.exp(), log_q.exp()
+    return -(y * q**2 * log_p + (1 - y) * p**2 * log_q)
+
+
+# The losses of samples (n,) from logits and labels, by functions of torch alone
+TORCH_LOSSES = {
+    "bce": lambda z, y: binary_cross_entropy_with_logits(z, y, reduction="none"),
+    "mse": lambda z, y: mse_loss(torch.sigmoid(z), y, reduction="none"),
+    "focal": focal_loss,
+}
 
 
 def host(values):

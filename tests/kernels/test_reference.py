@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kernels import reference
 from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES
 from kernels.results import LogitPlane
 from tests import oracle, problems
+from tests.training import TORCH_LOSSES
 
 PROBLEMS = list(problems.surface_problems(24))
 LAB_RUN = {"lr": 2.0, "batch_size": 3, "epochs": 100}
@@ -281,19 +282,6 @@ def test_sgd_step_is_in_place_and_returns_the_loss_before():
 # Runs
 
 
-def focal_loss(z, y):
-    """The formula as published, by autograd: -alpha_t (1 - p_t)^gamma log p_t, gamma = 2, of each class."""
-    p, log_p, log_q = torch.sigmoid(z), torch.nn.functional.logsigmoid(z), torch.nn.functional.logsigmoid(-z)
-    return -(y * (1 - p) ** 2 * log_p + (1 - y) * p**2 * log_q).mean()
-
-
-TORCH_LOSSES = {
-    "bce": binary_cross_entropy_with_logits,
-    "mse": lambda z, y: mse_loss(torch.sigmoid(z), y),
-    "focal": focal_loss,
-}
-
-
 def torch_sgd(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentum, weight_decay):
     """The run by autograd and torch.optim.SGD: parameters (steps, d + 1) and minibatch losses."""
     w, b = (torch.nn.Parameter(v.clone()) for v in (w, b))
@@ -305,7 +293,7 @@ def torch_sgd(X, y, w, b, *, lr, batch_size, epochs, loss, shuffle_seed, momentu
             order = torch.from_numpy(np.random.default_rng([shuffle_seed, epoch]).permutation(len(y)))
         for start in range(0, len(y), batch_size):
             rows = order[start : start + batch_size]
-            value = TORCH_LOSSES[loss](X[rows] @ w + b, y[rows])
+            value = TORCH_LOSSES[loss](X[rows] @ w + b, y[rows]).mean()
             optimiser.zero_grad()
             value.backward()
             optimiser.step()

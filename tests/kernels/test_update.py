@@ -6,13 +6,13 @@ import re
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 import kernels
 from kernels.losses import LOSSES
 from kernels.numba_cpu.training import gradient, update
 from tests import oracle, problems
-from tests.training import run
+from tests.training import TORCH_LOSSES, run
 
 BACKENDS = ("numba", "reference")
 COSTS = tuple(LOSSES)
@@ -45,7 +45,7 @@ def eager_run(
         if loss == "bce":
             value = binary_cross_entropy_with_logits(z, y[rows], weight=weight[rows], pos_weight=positive)
         else:
-            value = (weight[rows] * mse_loss(torch.sigmoid(z), y[rows], reduction="none")).mean()
+            value = (weight[rows] * TORCH_LOSSES[loss](z, y[rows])).mean()
         optimiser.zero_grad()
         value.backward()
         optimiser.step()

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torch.nn.utils.parametrizations import weight_norm
 
 import kernels
@@ -15,6 +14,7 @@ from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
 from logreg.directions import path_of
 from logreg.eager import train_eagerly
 from tests import oracle, problems
+from tests.training import TORCH_LOSSES
 
 LAB_RUN = {"lr": 2.0, "batch_size": 3, "epochs": 100}
 COSTS = pytest.mark.parametrize("loss", ["bce", "mse"])
@@ -37,7 +37,7 @@ def train_on_logits(model, x, y, *, lr, batch_size, epochs, loss):
     for _ in range(epochs):
         for rows in torch.arange(len(y)).split(batch_size):
             z = model.linear(x[rows])[:, 0]
-            cost = binary_cross_entropy_with_logits(z, y[rows]) if loss == "bce" else mse_loss(z.sigmoid(), y[rows])
+            cost = TORCH_LOSSES[loss](z, y[rows]).mean()
             optimizer.zero_grad()
             cost.backward()
             optimizer.step()
