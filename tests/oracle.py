@@ -77,6 +77,7 @@ def derivatives(loss, y, p, q, log_p, log_q):
         second = 2 * pq * (pq + error * (q - p))
         third = 6 * pq**2 * (q - p) + 2 * error * pq * ((q - p) ** 2 - 2 * pq)
         return [error**2, 2 * error * pq, second, third]
+    assert loss == "focal", loss
     of_classes = zip(focal_of_class_1(q, p, log_q), focal_of_class_1(p, q, log_p), (1, -1, 1, -1), strict=True)
     return [sign * (1 - y) * of_0 + y * of_1 for of_0, of_1, sign in of_classes]
 
@@ -164,6 +165,7 @@ def size_of_curvature(loss, z, y):
         return p * q
     if loss == "mse":
         return 2 * p * q * (p * q + np.abs((1 - y) * p - y * q))
+    assert loss == "focal", loss
     of_1, of_0 = p * q**2 * (6 * softplus(-z) + 5 * q), q * p**2 * (6 * softplus(z) + 5 * p)
     return y * of_1 + (1 - y) * of_0
 

@@ -34,6 +34,7 @@ def published(name, z, y):
         return -(y * mpmath.log(p) + (1 - y) * mpmath.log(1 - p))
     if name == "mse":
         return (p - y) ** 2
+    assert name == "focal", name
     return -(y * (1 - p) ** 2 * mpmath.log(p) + (1 - y) * p**2 * mpmath.log(1 - p))
 
 
