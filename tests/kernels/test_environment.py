@@ -214,7 +214,7 @@ def test_default_caches_that_cannot_be_written_to_are_named(undecided, monkeypat
 def test_a_home_that_is_not_known_is_no_folder_here(undecided, monkeypatch):
     monkeypatch.setattr(config, "CACHE_DIR", "")
     monkeypatch.setenv("XDG_CACHE_HOME", "~/cache")
-    assert cache.roots() == [cache.PACKAGE / "__pycache__"]
+    assert cache.roots() == [cache.FOLDER / "__pycache__"]
 
 
 def test_a_relative_cache_stays_where_it_was_first_found(undecided, monkeypatch, tmp_path):
