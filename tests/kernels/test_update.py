@@ -790,6 +790,23 @@ def test_a_wrong_sample_has_the_whole_gradient_however_wrong(backend, z, batch_s
 @pytest.mark.parametrize("d", [1, 2])
 @pytest.mark.parametrize("batch_size", [1, 5])
 @pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("z", [700.0, -740.0, 800.0, -5000.0, 1e300, -1e300])
+def test_a_soft_label_has_its_gradient_however_far(z, loss, batch_size, d):
+    """Members, too, as they have their own exponentials."""
+    X, y = np.zeros((batch_size, d)), np.full(batch_size, 0.25)
+    X[:, 0] = 0.5
+    at = torch.tensor(z, dtype=torch.float64, requires_grad=True)
+    TORCH_LOSSES[loss](at, torch.tensor(0.25, dtype=torch.float64)).backward()
+    settings = {"lr": 1.0, "batch_size": batch_size, "epochs": 1, "loss": loss}
+    w, b = np.array([2 * z, *np.zeros(d - 1)]), np.zeros(1)
+    ends = kernels.sgd_ensemble(X, y, w[None].copy(), b.copy(), **settings)
+    kernels.sgd_run_(X, y, w, b, **settings)
+    np.testing.assert_allclose([b[0], ends.b[0]], -at.grad, rtol=1e-14, atol=1e-300)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("batch_size", [1, 5])
+@pytest.mark.parametrize("loss", COSTS)
 @pytest.mark.parametrize("z", [800.0, -800.0, 1e4, -1e300])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_right_sample_moves_nothing(backend, z, loss, batch_size, d):

@@ -29,6 +29,9 @@ LANES = {"f": F32_MODELS.lanes, "d": F64_MODELS.lanes}
 MODELS_AT_ONCE = register_bytes() // 4  # in float64, where costs are computed: two registers
 FLOAT64_MODELS = Vector(types.float64, MODELS_AT_ONCE)
 OPERATIONS_PER_THREAD = 500_000_000  # multiply-adds of one launch, of all lanes: well under 0.1 s, for Ctrl-C
+FARTHEST = (
+    1100.0  # |log2 odds| that a margin counts as: exp2 goes no farther than 2^1022, and times it more would be seen
+)
 
 
 class Samples(NamedTuple):
@@ -83,7 +86,8 @@ def negative_slope(loss, log2_odds, smoothing):
     if loss == losses.CROSS_ENTROPY:
         return wrong - smoothing
     e = select(log2_odds < 0.0, odds, 1.0 / odds)
-    return losses.negative_slope(loss, log2_odds * LN2, e, wrong, wrong * odds, smoothing)
+    near = select(log2_odds > FARTHEST, FARTHEST, select(log2_odds < -FARTHEST, -FARTHEST, log2_odds))
+    return losses.negative_slope(loss, near * LN2, e, wrong, wrong * odds, smoothing)
 
 
 @njit(forceinline=True)

@@ -2,7 +2,7 @@
 
 A sample has the margin m, positive where it is right, and the label smoothing y'. Its e is exp(-|m|), `wrong` and
 `right` are sigma(-m) and sigma(m). As 1 / (1 + e) and e / (1 + e) they keep all digits, however small, and so does
-softplus(-m) = max(-m, 0) + log(1 + e).
+softplus(-m) = max(-m, 0) + log(1 + e). Callers may have `right` as anything where `wrong` is 0.
 
 `loss` is the same for all samples, so a branch on it is foreseen. The cross-entropy, on which nearly all time is spent,
 has forms of its own: which sum is rounded first is what the bits of results depend on.
@@ -25,8 +25,9 @@ def value(loss, m, e, wrong, right, smoothing):
     if loss == SQUARED_ERROR:
         return (wrong - smoothing) * (wrong - smoothing)
     if loss == FOCAL:
+        right = select(m < 0.0, right, 1.0 - wrong)
         softplus = softplus_negative(m, e)
-        other = smoothing * softplus + tilt(m, e, smoothing)
+        other = select(right == 0.0, 0.0, smoothing * softplus + tilt(m, e, smoothing))
         return (1.0 - smoothing) * (wrong * wrong * softplus) + right * right * other
     return softplus_negative(m, e) + tilt(m, e, smoothing)
 
@@ -45,9 +46,9 @@ def negative_slope(loss, m, e, wrong, right, smoothing):
     if loss == SQUARED_ERROR:
         return (wrong - smoothing) * (right * wrong * 2.0)
     if loss == FOCAL:
-        softplus = softplus_negative(m, e)
+        right = select(m < 0.0, right, 1.0 - wrong)
+        softplus, smoothed = softplus_and_smoothed(m, e, right * wrong, smoothing)
         own = wrong * wrong * (2.0 * (right * softplus) + wrong)
-        smoothed = smoothing * softplus + tilt(m, e, smoothing)
         other = right * right * (2.0 * (wrong * smoothed) + smoothing * right)
         return (1.0 - smoothing) * own - other
     return wrong - smoothing
@@ -60,9 +61,9 @@ def curvature(loss, m, e, wrong, right, smoothing):
     if loss == SQUARED_ERROR:
         return 2.0 * both * (both - (wrong - smoothing) * (wrong - right))
     if loss == FOCAL:
-        softplus = softplus_negative(m, e)
+        right = select(m < 0.0, right, 1.0 - wrong)
+        softplus, smoothed = softplus_and_smoothed(m, e, both, smoothing)
         own = both * wrong * ((4.0 * right - 2.0 * wrong) * softplus + 5.0 * wrong)
-        smoothed = smoothing * softplus + tilt(m, e, smoothing)
         other = both * right * ((4.0 * wrong - 2.0 * right) * smoothed + 5.0 * (smoothing * right))
         return (1.0 - smoothing) * own + other
     return both
@@ -72,6 +73,15 @@ def curvature(loss, m, e, wrong, right, smoothing):
 def softplus_negative(m, e):
     """log(1 + e^-m)"""
     return select(m < 0.0, -m, 0.0) + log1p_scaled(e, e * 0.0)
+
+
+@njit(forceinline=True)
+def softplus_and_smoothed(m, e, both, smoothing):
+    """softplus(-m) and y' (softplus(-m) + m), which the product of sigma(m) and sigma(-m), `both`, is a factor of: 0
+    where that is, though they may be infinite."""
+    softplus = softplus_negative(m, e)
+    smoothed = smoothing * softplus + tilt(m, e, smoothing)
+    return select(both == 0.0, 0.0, softplus), select(both == 0.0, 0.0, smoothed)
 
 
 def tilt(m, e, smoothing):
