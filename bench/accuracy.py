@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from bench.report import ROOT
-from kernels.numba_cpu.training.one_feature import sigmoid_in_range
+from kernels.numba_cpu.training.one_feature import probabilities_in_range
 from kernels.numba_cpu.vector.elementary import (
     exp,
     exp2,
@@ -16,8 +16,8 @@ from kernels.numba_cpu.vector.elementary import (
     exp_normal,
     log1p_scaled,
     over_one_plus,
-    softplus,
 )
+from kernels.numba_cpu.vector.losses import softplus_negative
 from kernels.numba_cpu.vector.operators import absolute, select
 from tests.ulp import LN2, OVERFLOW, applied, logarithmic, neighbours, uniform, worst_error
 
@@ -53,8 +53,12 @@ def sigmoid_of_pass(z):
 
 @njit
 def sigmoid_of_short_step(z):
-    _, s = sigmoid_in_range(z)
-    return s
+    return probabilities_in_range(-z).wrong
+
+
+@njit
+def softplus(z):
+    return softplus_negative(-z, exp(-absolute(z)))
 
 
 @njit
