@@ -210,7 +210,8 @@ def evaluated(
         tensors = {name: arrays.tensor_of(out) for name, out in outputs.items()} if backend.TENSORS else {}
         for (group, choice), of_part in zip(parts, reports, strict=True):
             evaluation.evaluate(backend, group, problem.axes, tensors or outputs, choice, of_part)
-        copy_back(tensors, outputs)
+        if tensors:
+            copy_back(tensors, outputs)
     return outputs, parts[0][1].plan
 
 

@@ -91,16 +91,17 @@ class ArraySamples:
 
     def block(self, some: slice) -> Block:
         n = len(self.y)
-        p, q, r = (wide(field[some] if len(field) == n else field) for field in self.plane)
-        weight = None if self.weight is None else wide(self.weight[some])
-        if weight is not None and self.unit is not None:
-            weight = weight / self.unit
-        return Block(p, q, r, wide(self.y[some]), weight)
-
-
-def wide(field: Array) -> Array:
-    """An array or tensor as float64, contiguous."""
-    return field.double().contiguous() if arrays.is_tensor(field) else np.ascontiguousarray(field, np.float64)
+        fields: list[Any] = []
+        for field in (*self.plane, self.y, self.weight):
+            if field is not None and len(field) == n:
+                field = field[some]
+            if isinstance(field, np.ndarray):
+                fields.append(np.ascontiguousarray(field, np.float64))
+            else:
+                fields.append(None if field is None else field.double().contiguous())
+        if fields[-1] is not None and self.unit is not None:
+            fields[-1] = fields[-1] / self.unit
+        return Block(*fields)
 
 
 class StreamedSamples:
