@@ -1,0 +1,12 @@
+"""Programs that write published figures can be imported: what they name is still there."""
+
+import importlib
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "name", ["bench.accuracy", "bench.options", "bench.report", "tools.polynomials", "tools.same_bits"]
+)
+def test_what_a_program_imports_is_there(name):
+    importlib.import_module(name)
