@@ -103,19 +103,23 @@ def logit_plane(X, center, s_direction, t_direction):
     return LogitPlane(logits(center), logits(s_direction), logits(t_direction))
 
 
-def surface_on_plane(plane, y, s, t, *, quantities=("loss",), loss="bce", sample_weight=None, pos_weight=None):
+def surface_on_plane(
+    plane, y, s, t, *, quantities=("loss",), loss="bce", sample_weight=None, pos_weight=None, total=None
+):
     """{quantity: (nt, ns)}; of the loss, gradient (2, nt, ns) in s, t and hessian (3, nt, ns) in ss, st, tt.
 
     Fields of plane and y (n,), axes s (ns,), t (nt,) float64. The predicted class is z > 0, the true one y > 0.5.
+    Losses and their derivatives are weighted sums divided by `total`, unless it is None by the sum of the weights.
     Takes a row of the grid at a time: ns * n logits.
     """
     offset, q, r = (column.double() for column in plane)
     labels = y.double()
     weight = torch.ones_like(labels) if sample_weight is None else sample_weight.double()
-    share = weight / weight.sum()  # a sum of values that it makes small doesn't overflow
+    # a sum of values that it makes small doesn't overflow
+    share = weight / (weight.sum() if total is None else total)
     of_loss = {"loss": loss, "pos_weight": pos_weight}
 
-    def total(values, *slopes):
+    def weighted_mean(values, *slopes):
         return math.prod(slopes, start=share * values).sum(-1)
 
     def correct(z):
@@ -123,15 +127,15 @@ def surface_on_plane(plane, y, s, t, *, quantities=("loss",), loss="bce", sample
 
     def gradient(z):
         slopes = slope(z, labels, **of_loss)
-        return torch.stack([total(slopes, v) for v in (q, r)])
+        return torch.stack([weighted_mean(slopes, v) for v in (q, r)])
 
     def hessian(z):
         curvatures = curvature(z, labels, **of_loss)
-        return torch.stack([total(curvatures, *v) for v in ((q, q), (q, r), (r, r))])
+        return torch.stack([weighted_mean(curvatures, *v) for v in ((q, q), (q, r), (r, r))])
 
     evaluate = {
-        "loss": lambda z: total(value(z, labels, **of_loss)),
-        "mse": lambda z: total(value(z, labels, "mse")),
+        "loss": lambda z: weighted_mean(value(z, labels, **of_loss)),
+        "mse": lambda z: weighted_mean(value(z, labels, "mse")),
         "accuracy": lambda z: mean(correct(z), weight),
         "balanced_accuracy": lambda z: mean(correct(z), balanced(weight, labels > 0.5)),
         "gradient": gradient,

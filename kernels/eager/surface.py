@@ -28,7 +28,8 @@ def evaluate(
     block = concatenated(samples)
     p, q, r, y = (tensor_of(field) for field in block[:4])
     options = {"quantities": tuple(outputs), "loss": loss, "sample_weight": tensor_of(block.weight)}
-    surfaces = reference.surface_on_plane(LogitPlane(p, q, r), y, tensor_of(s), tensor_of(t), **options)
+    plane, axes = LogitPlane(p, q, r), (tensor_of(s), tensor_of(t))
+    surfaces = reference.surface_on_plane(plane, y, *axes, total=summary.weight, **options)
     for name, values in surfaces.items():
         outputs[name].copy_(values)
     advance(len(y) * len(s) * len(t) * len(outputs))
