@@ -336,6 +336,8 @@ def test_registers_of_members(cases):
     for (d, dtype, loss, keep, weighted), name, _, stack, shared, fused in found:
         case = name, d, dtype, loss, keep, weighted
         most = 48 if (d, dtype, keep) == (16, "float64", True) else 16  # bytes, by Triton 3.9 (3.6: up to 24)
+        if (d, dtype, loss) == (16, "float64", CODES["focal"]):
+            most += 16  # two more numbers of a sample: the losses of both classes
         assert stack <= most, case
         assert shared <= 2**10, case
         if name == "run_members" and dtype == "float32" and not keep:
