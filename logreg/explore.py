@@ -11,6 +11,7 @@ import numpy as np
 
 from kernels.arguments import numbers
 from logreg import datasets
+from logreg.data import LAB_TRAINING
 from logreg.devices import card_of
 from logreg.directions import Projection, path_of, plane_around, project
 from logreg.evaluation import check_penalty
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from logreg.plane import PlaneSurface
 
 TRAINING: dict[str, Any] = {"lr": 0.5, "batch_size": 32, "epochs": 30}  # chosen by eye: a path that bends and settles
-LAB_TRAINING: dict[str, Any] = {"lr": 2.0, "batch_size": 3, "epochs": 100}  # the lab's own
 MOSTLY = 0.5  # share of the path's variance off the plane from which a projection shows little of it; chosen by eye
 MARGIN = 0.25  # of the path's range, on both sides of it; chosen by eye
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from kernels.arguments import memory, numbers
 from kernels.losses import LOSSES
 from logreg.conclusion import answer, shares
-from logreg.data import LabData
+from logreg.data import LAB_TRAINING, LabData
 from logreg.devices import card_of
 from logreg.eager import train_eagerly
 from logreg.model import LogisticRegression, check_seed, seeded_model
@@ -45,9 +45,9 @@ class Settings:
 
     start: tuple[float, float] = (5.0, 10.0)
     costs: tuple[str, ...] = ("bce", "mse")
-    lr: float = 2.0
-    batch_size: int = 3
-    epochs: int = 100
+    lr: float = LAB_TRAINING["lr"]
+    batch_size: int = LAB_TRAINING["batch_size"]
+    epochs: int = LAB_TRAINING["epochs"]
     resolution: int = 300
     out: Path = Path("out")
     seed: int = 0

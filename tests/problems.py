@@ -1,11 +1,7 @@
-"""Seeded problems for every test, the memory layouts in which arrays may arrive, and fresh processes. NumPy only."""
+"""Seeded problems for every test, and the memory layouts in which arrays may arrive. NumPy only."""
 
 import ctypes
 import mmap
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -158,17 +154,3 @@ def at_the_end_of_memory(a):
     copy = np.frombuffer(memory, a.dtype, a.size, pages * mmap.PAGESIZE - a.nbytes).reshape(a.shape)
     copy[...] = a
     return copy
-
-
-def run_python(source, *arguments, root=Path(__file__).parents[1], timeout=120, **environment):
-    """Runs Python source in a fresh process with `root` on its path; what it printed is shown if a test fails."""
-    done = subprocess.run(
-        [sys.executable, "-c", source, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": os.fspath(root)} | environment,
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-    print(done.stdout, done.stderr, sep="\n")
-    return done

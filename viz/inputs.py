@@ -205,11 +205,9 @@ def read_data(data: Data) -> tuple[np.ndarray, np.ndarray]:
     TypeError for other data. ValueError for no data, more than one feature, lengths that disagree or labels outside
     [0, 1].
     """
-    try:
-        x, y = data[:]
-    except (TypeError, ValueError, LookupError, NotImplementedError):
-        kind = type(data).__name__
-        raise TypeError(f"data is a {kind}; accepted: a data set or a tuple, of which data[:] is (x, y)") from None
+    from kernels.arguments.dataset import pair
+
+    x, y = pair(data)
     x, y = finite_array("data x", x), finite_array("data y", y)
     for name, values in (("x", x), ("y", y)):
         if values.size == 0 or values.shape not in ((values.size,), (values.size, 1)):

@@ -91,6 +91,16 @@ def weights(value: ArrayLike | None, n: int, zeros: bool = False) -> Array | Non
     return array
 
 
+def pair(data: Any) -> tuple[Any, Any]:
+    """x and y, unchecked, of a data set or a tuple, of which data[:] is (x, y)."""
+    try:
+        x, y = data[:]
+    except (TypeError, ValueError, LookupError, NotImplementedError):
+        kind = type(data).__name__
+        raise TypeError(f"data is a {kind}; accepted: a data set or a tuple, of which data[:] is (x, y)") from None
+    return x, y
+
+
 def samples(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Features (n, d) and labels (n,) of one dtype; values of X, and of y in its dtype, are still to be checked."""
     X_array = matrix("X", X)

@@ -7,12 +7,20 @@ import shutil
 import pytest
 import torch
 
+import kernels
 from kernels.arguments import arrays
 from tests import interpreter
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1") == "1"
 if INTERPRETED:
     interpreter.use()
+
+
+@pytest.fixture(scope="module")
+def warm():
+    """Fresh processes find every kernel on disk."""
+    kernels.warmup()
+
 
 PLACES = ("numpy", "tensors", pytest.param("cuda", marks=pytest.mark.cuda))
 

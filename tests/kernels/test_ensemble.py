@@ -11,7 +11,7 @@ from kernels.losses import LOSSES
 from kernels.numba_cpu.runtime import launch
 from kernels.numba_cpu.training import ensemble, members
 from kernels.results import Ensemble
-from tests import oracle, problems
+from tests import oracle, problems, processes
 
 BACKENDS = ("numba", "reference")
 COSTS = tuple(LOSSES)
@@ -361,7 +361,7 @@ for dtype in (np.float32, np.float64):
 @pytest.mark.long
 @pytest.mark.parametrize("width", [16, 32])
 def test_members_are_runs_in_narrow_registers(width, tmp_path):
-    done = problems.run_python(NARROW_REGISTERS.format(width=width), NUMBA_CACHE_DIR=str(tmp_path))
+    done = processes.run_python(NARROW_REGISTERS.format(width=width), NUMBA_CACHE_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
 
 

@@ -10,7 +10,7 @@ from numba.core import config
 
 import kernels
 from kernels.numba_cpu.runtime import cache, target
-from tests import problems
+from tests import processes
 
 REPOSITORY = Path(kernels.__file__).parents[1]
 SMOKE = (REPOSITORY / "tests" / "smoke.py").read_text()
@@ -18,7 +18,7 @@ TABLE = (REPOSITORY / "docs" / "environment.md").read_text()
 
 
 def run_python(source, *arguments, **environment):
-    done = problems.run_python(source, *arguments, timeout=500, **environment)
+    done = processes.run_python(source, *arguments, timeout=500, **environment)
     assert done.returncode == 0, done.stderr
     return done
 

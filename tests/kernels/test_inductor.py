@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from kernels.losses import LOSSES
-from tests import problems
+from tests import processes
 
 pytestmark = [
     pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="PyTorch is built without CUDA"),
@@ -118,7 +118,7 @@ def kernels_of(name, dtype, *calls):
     """The same as lists, from a process in which Triton compiles."""
     source = "from tests.kernels.test_inductor import print_kernels; print_kernels"
     call = (name, str(dtype).removeprefix("torch."), calls)
-    done = problems.run_python(f"{source}{call}", TRITON_INTERPRET="0", timeout=600)
+    done = processes.run_python(f"{source}{call}", TRITON_INTERPRET="0", timeout=600)
     assert done.returncode == 0
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
 
@@ -152,7 +152,7 @@ def print_copied():
 
 def test_what_is_not_aligned_has_a_variant_that_copies_nothing():
     source = "from tests.kernels.test_inductor import print_copied; print_copied()"
-    done = problems.run_python(source, TRITON_INTERPRET="0", timeout=600)
+    done = processes.run_python(source, TRITON_INTERPRET="0", timeout=600)
     aligned, not_aligned = json.loads(done.stdout.splitlines()[-1])
     assert aligned
     assert not_aligned == []

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests import interpreter, problems
+from tests import interpreter, processes
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
@@ -25,7 +25,7 @@ def test_nothing_is_interpreted_where_triton_compiles():
     pytest.importorskip("triton", reason="Triton is not installed")
     arguments = ["-rs", "-m", "not cuda", "-k", "test_members_in_many_launches", "tests/kernels/test_triton.py"]
     source = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
-    done = problems.run_python(source, *arguments, TRITON_INTERPRET="0")
+    done = processes.run_python(source, *arguments, TRITON_INTERPRET="0")
     assert done.returncode == 0
     assert "Triton compiles for a card; TRITON_INTERPRET=1 has it interpret" in done.stdout
     assert "1 skipped, " in done.stdout

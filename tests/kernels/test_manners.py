@@ -1,40 +1,13 @@
-"""How the kernels behave in a process: imports, threads, forks, Ctrl-C, progress, and the cache on disk."""
+"""How the kernels behave in a process: imports, threads, forks, memory."""
 
-import json
-import math
-import os
-import shutil
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-import numpy as np
 import pytest
 
-import kernels
-from kernels.numba_cpu.grid import elementwise
-from kernels.numba_cpu.runtime import cache
-from kernels.numba_cpu.training import update
-from tests import problems
+from tests import processes
+from tests.processes import printed_by
 
-REPOSITORY = Path(kernels.__file__).parents[1]
 LAYERS = ("workqueue", "omp", "tbb")
-UNAVAILABLE = 77  # exit status of a script that can't have its threading layer
 
-
-@pytest.fixture(scope="module", autouse=True)
-def warm():
-    """Fresh processes find every kernel on disk."""
-    kernels.warmup()
-
-
-def run_python(source, *arguments, **options):
-    """Runs a script that must succeed; returns what it printed as JSON on its last line, if anything."""
-    done = problems.run_python(source, *arguments, **options)
-    if done.returncode == UNAVAILABLE:
-        pytest.skip("threading layer is not available")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    return json.loads(lines[-1]) if lines else None
+pytestmark = pytest.mark.usefixtures("warm")
 
 
 # Imports
@@ -52,11 +25,11 @@ kernels.sgd_run_(x[:, None], y, np.zeros(1), np.zeros(1), lr=1, batch_size=3, ep
 
 def test_import_loads_neither_torch_nor_numba_nor_matplotlib():
     heavy = ["torch", "numba", "llvmlite", "matplotlib", "tqdm", "scipy"]
-    assert run_python("import kernels\n" + LOADED.format(names=heavy)) == []
+    assert printed_by("import kernels\n" + LOADED.format(names=heavy)) == []
 
 
 def test_numpy_users_load_neither_torch_nor_matplotlib():
-    assert run_python(SMALL_CALLS + LOADED.format(names=["torch", "matplotlib", "tqdm"])) == []
+    assert printed_by(SMALL_CALLS + LOADED.format(names=["torch", "matplotlib", "tqdm"])) == []
 
 
 KERNELS = """
@@ -84,14 +57,14 @@ def compiled_kernels():
 
 
 def test_import_compiles_nothing():
-    compiled = run_python(KERNELS + "print(json.dumps([len(k.signatures) for k in compiled_kernels().values()]))")
+    compiled = printed_by(KERNELS + "print(json.dumps([len(k.signatures) for k in compiled_kernels().values()]))")
     assert len(compiled) >= 5
     assert not any(compiled)
 
 
 def test_kernels_leave_the_interpreter_to_other_threads():
     released = "[bool(kernel.targetoptions.get('nogil')) for kernel in compiled_kernels().values()]"
-    found = run_python(KERNELS + f"print(json.dumps({released}))")
+    found = printed_by(KERNELS + f"print(json.dumps({released}))")
     assert len(found) >= 5
     assert all(found)
 
@@ -153,7 +126,7 @@ print(json.dumps([before, signatures()]))
 
 def test_nothing_compiles_after_warmup():
     """On one thread and on all: warmup can't leave it to the size of its problems which of the two it compiles."""
-    before, after = run_python(COUNT_AFTER_WARMUP)
+    before, after = printed_by(COUNT_AFTER_WARMUP)
     assert after == before
     assert all(after.values()), after
 
@@ -164,7 +137,7 @@ kernels.warmup()
 stats = [kernel.stats for kernel in compiled_kernels().values() if kernel.signatures]
 print(json.dumps([sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cache_misses.values()) for s in stats)]))
 """
-    hits, misses = run_python(KERNELS + counts)
+    hits, misses = printed_by(KERNELS + counts)
     assert misses == 0
     assert hits >= 8
 
@@ -248,7 +221,7 @@ assert len(results) == 15 and all(results), results
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_calls_from_several_threads(layer):
-    run_python(CONCURRENT, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
+    printed_by(CONCURRENT, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
 
 
 SAME_BITS = """
@@ -318,7 +291,7 @@ for dtype in (np.float32, np.float64):
 
 def test_same_bits_for_any_number_of_threads():
     """More threads than processors too; launches so small that how they split the work differs."""
-    run_python(SAME_BITS, NUMBA_NUM_THREADS="5")
+    printed_by(SAME_BITS, NUMBA_NUM_THREADS="5")
 
 
 FORK = (
@@ -356,7 +329,7 @@ assert same(surface(), want)
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_forked_children_compute(layer):
-    run_python(FORK, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2", timeout=60)
+    printed_by(FORK, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2", timeout=60)
 
 
 THREAD_COUNTS = """
@@ -386,7 +359,7 @@ assert "KMP_DUPLICATE_LIB_OK" not in os.environ
 @pytest.mark.parametrize("layer", ["omp", pytest.param("workqueue", marks=pytest.mark.long)])
 def test_thread_counts_are_left_as_found(layer, monkeypatch):
     monkeypatch.delenv("KMP_DUPLICATE_LIB_OK", raising=False)
-    run_python(THREAD_COUNTS, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
+    printed_by(THREAD_COUNTS, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
 
 
 # Memory: data that ends where readable memory ends
@@ -433,7 +406,7 @@ for dtype in (np.float32, np.float64):
 
 
 def test_nothing_is_read_or_written_beyond_the_arrays():
-    run_python(AT_THE_END)
+    printed_by(AT_THE_END)
 
 
 def test_reading_beyond_would_be_noticed():
@@ -443,567 +416,4 @@ from tests.problems import at_the_end_of_memory
 a = at_the_end_of_memory(np.arange(5.0))
 ctypes.string_at(a.ctypes.data + a.nbytes, 1)
 """
-    assert problems.run_python(script).returncode < 0
-
-
-# Ctrl-C
-
-INTERRUPT = """
-import json, signal, sys, time
-import numpy as np, kernels
-
-TICK = 0.005
-kernels.warmup()
-rng = np.random.default_rng(0)
-dropped = 0
-
-def drop(unraisable):
-    global dropped
-    dropped += isinstance(unraisable.exc_value, KeyboardInterrupt)
-
-sys.unraisablehook = drop
-
-def clocks():
-    return np.array([time.perf_counter(), time.process_time()])
-
-def longest_wait(call, seconds):
-    '''Calls over and over until Ctrl-C, which comes after so many seconds; the longest that it would have had to wait.
-
-    A signal every TICK tells when Python could answer. Of wall-clock and processor time the less counts: the process
-    waits for nothing but a processor, so undisturbed it would have taken no more. Where Python itself drops the
-    exception, as it does in a `__del__`, it comes again.
-    '''
-    global dropped
-    dropped = raised = 0
-    last = clocks()
-    longest, due = 0.0, last[0] + seconds
-
-    def tick(*_):
-        nonlocal last, longest, due, raised
-        now = clocks()
-        longest, last = max(longest, min(now - last)), now
-        if now[0] > due:
-            due, raised = now[0] + 1, raised + 1
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGALRM, tick)
-    signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
-    try:
-        while True:
-            call()
-    except KeyboardInterrupt:
-        longest = max(longest, min(clocks() - last))
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    assert raised - dropped == 1, "a KeyboardInterrupt was caught"
-    return longest
-
-def waits(call, check=lambda: True, seconds=1.0, rounds=5):
-    '''The longest wait of each round, up to the first that is short enough.'''
-    longest_wait(call, seconds)  # what it needs is loaded, and its memory found
-    found = []
-    while len(found) < rounds and min(found, default=1.0) > 0.2:
-        found.append(longest_wait(call, seconds))
-        assert check()
-    print(json.dumps(found))
-"""
-
-
-def assert_prompt(waits):
-    """Within 0.2 s. What a call does it does in every round, so what isn't in all of them other processes did."""
-    assert min(waits) <= 0.2
-
-
-@pytest.mark.parametrize(("seconds", "passes"), [(0.02, True), (0.4, False)])
-def test_a_call_that_does_not_answer_would_be_noticed(seconds, passes):
-    calls = f"""
-import hashlib
-
-def hashed(iterations):
-    before = time.process_time()
-    hashlib.pbkdf2_hmac("sha256", b"", b"", iterations)
-    return time.process_time() - before
-
-iterations = int(100_000 * {seconds} / min(hashed(100_000) for _ in range(3)))
-waits(lambda: hashed(iterations), seconds=0.1, rounds=2)
-"""
-    assert (min(run_python(INTERRUPT + calls)) <= 0.2) == passes
-
-
-def test_an_interrupt_that_python_drops_comes_again():
-    calls = """
-class Deaf:
-    def __del__(self):
-        while time.perf_counter() < end:
-            pass
-
-end = time.perf_counter() + 0.3
-held = [Deaf()]
-print(json.dumps([longest_wait(held.clear, 0.1)]))
-assert dropped == 1
-"""
-    assert_prompt(run_python(INTERRUPT + calls))
-
-
-HARD, SOFT = "(x > 0) * 1.0", "np.full(len(x), 0.3)"
-MANY = "rng.normal(size=200_000)"
-NARROW, WIDE = "np.linspace(-1, 1, 600)", "np.linspace(-1e4, 1e4, 2048)"
-LONG_SURFACES = {  # x, y, w, b
-    "dense": (MANY, HARD, NARROW, NARROW),
-    "coarse weights": (MANY, HARD, WIDE, NARROW),
-    "coarse weights, soft labels": (MANY, SOFT, WIDE, NARROW),
-    "coarse biases": (MANY, HARD, NARROW, WIDE),
-    "coarse biases, soft labels": (MANY, SOFT, NARROW, WIDE),
-    "one sample": ("rng.normal(size=1)", HARD, "np.linspace(-1, 1, 20_000)", "np.linspace(-1, 1, 20_000)"),
-    "one row": ("np.tile(rng.normal(size=1000), 3000)", HARD, "np.linspace(-1, 1, 4000)", "np.zeros(1)"),
-}
-
-
-def each(names, quick):
-    """Parameters of which only the `quick` ones are tested by `make test`."""
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.long) for name in names]
-
-
-@pytest.mark.parametrize("name", each(LONG_SURFACES, {"dense"}))
-def test_ctrl_c_in_loss_surface(name):
-    x, y, w, b = LONG_SURFACES[name]
-    calls = f"""
-x, w, b = {x}, {w}, {b}
-y = {y}
-out = np.empty((len(b), len(w)))
-few = x[:100], y[:100], w[:500], b[:500]
-want = kernels.loss_surface(*few)
-waits(
-    lambda: kernels.loss_surface(x, y, w, b, out=out, method="direct"),
-    lambda: (kernels.loss_surface(*few) == want).all(),  # works as before
-)
-"""
-    assert_prompt(run_python(INTERRUPT + calls))
-
-
-LONG_PLANES = {  # plane, y, s, t, options
-    "nodes of many samples": (
-        "rng.normal(size=(3, 1_000_000))",
-        "np.linspace(-3, 3, 600)",
-        "np.linspace(-3, 3, 600)",
-        {"method": "spectral"},
-    ),
-    "compressed": (
-        "np.zeros(10**7), np.tile(rng.uniform(-1, 1, 10**6), 10), np.ones(10**7)",
-        "np.linspace(-15, 15, 3000)",
-        "np.linspace(-15, 15, 3000)",
-        {"quantities": ("loss", "mse")},
-    ),
-    "counted": (
-        "rng.normal(size=(3, 1_000_000))",
-        "np.linspace(-3, 3, 60)",
-        "np.linspace(-3, 3, 2000)",
-        {"quantities": "accuracy"},
-    ),
-    "sample by sample": (
-        "rng.normal(size=(3, 1_000_000))",
-        "np.linspace(-3, 3, 300)",
-        "np.linspace(-3, 3, 20)",
-        {"quantities": ("mse", "hessian"), "method": "direct"},
-    ),
-}
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("streamed", [False, True], ids=["arrays", "stream"])
-@pytest.mark.parametrize("name", LONG_PLANES)
-def test_ctrl_c_in_surface_on_plane(name, streamed):
-    """Planning too, which looks at all samples; streams are of ten blocks."""
-    plane, s, t, options = LONG_PLANES[name]
-    calls = f"""
-p, q, r = {plane}
-s, t, options = {s}, {t}, {options}
-y = (q > 0) * 1.0
-whole = kernels.LogitPlane(p, q, r), y
-size = -(-len(y) // 10)
-parts = [slice(first, first + size) for first in range(0, len(y), size)]
-blocks = [(kernels.LogitPlane(p[part], q[part], r[part]), y[part]) for part in parts], None
-samples = blocks if {streamed} else whole
-print(kernels.plan_surface(*whole, s, t, **options))
-kernels.surface_on_plane(*samples, s, t, **options)
-waits(lambda: kernels.surface_on_plane(*samples, s, t, **options), seconds=3.0)
-"""
-    assert_prompt(run_python(INTERRUPT + calls))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("options", [{}, {"method": "direct"}, {"quantities": "accuracy"}], ids=str)
-def test_ctrl_c_in_a_large_surface(options):
-    """1.15 GB of new memory in each call; which of it the system has yet to find, a test can't say."""
-    calls = f"""
-x = np.linspace(-1, 1, 20)
-plane, y = kernels.LogitPlane(0 * x, x, 1 + 0 * x), (x > 0.2) * 1.0
-axes = np.linspace(-15, 15, 12_000), np.linspace(-13, 13, 12_000)
-kernels.surface_on_plane(plane, y, *axes, **{options})
-waits(lambda: kernels.surface_on_plane(plane, y, *axes, **{options}), seconds=2.0)
-"""
-    assert_prompt(run_python(INTERRUPT + calls))
-
-
-FRESH = """
-import numpy as np
-from kernels.numba_cpu.runtime import prefault
-
-memory = np.full(3 * prefault.JOB * prefault.JOBS + 5 * prefault.PAGE + 1, 7, np.uint8)
-assert memory.size >= prefault.LARGE
-prefault.prefault(memory)
-assert (memory[:: prefault.PAGE] == 0).all()
-memory[:: prefault.PAGE] = 7
-assert (memory == 7).all()
-prefault.prefault(memory[::2])
-prefault.prefault(memory[: prefault.LARGE - 1])
-assert (memory == 7).all()
-"""
-
-
-def test_memory_is_found_page_by_page():
-    run_python(FRESH)
-
-
-LONG_RUNS = {  # n, d, batch_size, epochs
-    "lab": (20, 1, 3, 2_000_000),
-    "batches of 1": (20, 1, 1, 1_500_000),
-    "two features": (20, 2, 1, 1_000_000),
-    "30 features, batches of 1": (20, 30, 1, 200_000),
-    "30 features": (1000, 30, 16, 50_000),
-    "wide rows": (200, 1000, 1, 2_000),
-    "one enormous batch": (4_000_000, 1, 4_000_000, 200),
-    "one enormous batch of 30 features": (300_000, 30, 300_000, 200),
-    "batches just not enormous": (500_000, 30, 9_900, 100),
-}
-
-
-@pytest.mark.parametrize("name", each(LONG_RUNS, {"lab", "two features", "one enormous batch"}))
-def test_ctrl_c_in_sgd_run(name):
-    """Parameters end in a state of the path, no earlier than the last one reported."""
-    calls = """
-n, d, batch_size, epochs = map(int, sys.argv[1:])
-X = rng.normal(size=(n, d))
-y = rng.integers(0, 2, n) * 1.0
-per_epoch = -(-n // batch_size)
-state = {}
-
-def train(epochs, progress=None):
-    state["w"], state["b"], state["done"] = np.zeros(d), np.zeros(1), 0
-    settings = dict(lr=0.3, batch_size=batch_size, epochs=epochs, progress=progress)
-    return kernels.sgd_run_(X, y, state["w"], state["b"], **settings)
-
-def progress(done, total):
-    state["done"] = done
-
-def check():
-    w, b, done = state["w"].copy(), state["b"].copy(), state["done"]
-    if done == 0:
-        return (w == 0).all() and (b == 0).all()
-    run = train(-(-done // per_epoch))
-    return (run.w[done - 1] == w).all() and run.b[done - 1] == b[0]
-
-waits(lambda: train(epochs, progress), check)
-"""
-    assert_prompt(run_python(INTERRUPT + calls, *LONG_RUNS[name]))
-
-
-LONG_ENSEMBLES = {  # n, d, batch_size, epochs, k
-    "lab": (20, 1, 3, 100, 10_000_000),
-    "one member": (20, 1, 3, 10_000_000, 1),
-    "one enormous batch": (4_000_000, 1, 4_000_000, 200, 3),
-    "many features": (500, 30, 32, 1000, 100_000),
-}
-
-
-@pytest.mark.parametrize("name", each(LONG_ENSEMBLES, {"lab", "one member"}))
-def test_ctrl_c_in_sgd_ensemble(name):
-    calls = """
-n, d, batch_size, epochs, k = map(int, sys.argv[1:])
-X = rng.normal(size=(n, d)).astype(np.float32)
-y = rng.integers(0, 2, n)
-w0, b0 = rng.normal(size=(k, d)).astype(np.float32), rng.normal(size=k).astype(np.float32)
-settings = dict(lr=0.3, batch_size=batch_size)
-waits(lambda: kernels.sgd_ensemble(X, y, w0, b0, **settings, epochs=epochs))
-"""
-    assert_prompt(run_python(INTERRUPT + calls, *LONG_ENSEMBLES[name]))
-
-
-LONG_PASSES = {"narrow": (20_000_000, 1), "rows": (2_000_000, 30), "wide rows": (30_000, 1000)}  # n, d
-
-
-@pytest.mark.parametrize("name", each(LONG_PASSES, {"rows"}))
-def test_ctrl_c_in_sgd_step(name):
-    calls = """
-n, d = map(int, sys.argv[1:])
-X = rng.normal(size=(1000, d)).astype(np.float32)
-X = np.tile(X, (n // 1000, 1))
-y = (X[:, 0] > 0).astype(np.float32)
-w, b = np.zeros(d, np.float32), np.zeros(1, np.float32)
-
-waits(lambda: kernels.sgd_step_(X, y, w, b, lr=0.1), lambda: np.isfinite(w).all() and np.isfinite(b).all())
-"""
-    assert_prompt(run_python(INTERRUPT + calls, *LONG_PASSES[name]))
-
-
-# Progress
-
-GRIDS = {  # points along w and b, samples
-    "one launch": (30, 30, 20),
-    "one point": (1, 1, 5000),
-    "33 groups of weights": (257, 1, 20),
-    "many tiles": (1030, 700, 3),
-    "many samples": (65, 513, 3000),
-    "tiles of all sizes": (9, 1100, 1500),
-}
-
-
-def collected(call):
-    """What a call reported."""
-    reports = []
-    call(lambda done, total: reports.append((done, total)))
-    return reports
-
-
-def assert_complete(reports, total):
-    assert reports
-    done = [d for d, _ in reports]
-    assert {t for _, t in reports} == {total}
-    assert all(0 < one <= total for one in done)
-    assert done == sorted(done)
-    assert done[-1] == total
-
-
-@pytest.mark.parametrize("grid", GRIDS)
-def test_progress_of_surfaces(grid):
-    n_w, n_b, n = GRIDS[grid]
-    x = np.linspace(-1, 1, n)
-    axes = np.linspace(-5, 5, n_w), np.linspace(-40, 40, n_b)
-    reports = collected(lambda progress: kernels.loss_surface(x, x > 0, *axes, progress=progress))
-    assert_complete(reports, n_w * n_b * n)
-
-
-def test_progress_of_wide_surfaces(monkeypatch):
-    """One evaluation of a logit counts once, however rows are cut."""
-    monkeypatch.setattr(elementwise, "WIDEST", 64)
-    x, s, t = np.linspace(-1, 1, 20), np.linspace(-5, 5, 150), np.linspace(-4, 4, 5)
-    plane, options = kernels.LogitPlane(0 * x, x, 0 * x + 1), {"quantities": ("gradient",), "method": "direct"}
-    reports = collected(lambda progress: kernels.surface_on_plane(plane, x > 0, s, t, **options, progress=progress))
-    assert_complete(reports, 150 * 5 * 20)
-
-
-@pytest.mark.parametrize("d", [1, 3])
-@pytest.mark.parametrize("operations", [1, 500, 10**8])
-def test_progress_of_runs(operations, d, monkeypatch):
-    problem = problems.sgd_problem(20, d)
-    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", max(operations, update.operations(1, d)))
-    settings = {"lr": 0.1, "batch_size": 3, "epochs": 4}
-    reports = collected(lambda progress: kernels.sgd_run_(*problem, **settings, progress=progress))
-    assert_complete(reports, 28)
-    assert len(reports) == (1 if operations == 10**8 else len(set(reports)))
-
-
-def test_progress_of_the_reference():
-    problem = problems.sgd_problem(20, 3)
-    settings = {"lr": 0.1, "batch_size": 3, "epochs": 4, "backend": "reference"}
-    assert_complete(collected(lambda progress: kernels.sgd_run_(*problem, **settings, progress=progress)), 28)
-    x, axis = np.linspace(-1, 1, 20), np.linspace(-1, 1, 30)
-    options = {"backend": "reference"}
-    reports = collected(lambda progress: kernels.loss_surface(x, x > 0, axis, axis, **options, progress=progress))
-    assert_complete(reports, 20 * 30 * 30)
-
-
-def test_progress_bars_on_stderr(capfd):
-    problem = problems.sgd_problem(20, 3)
-    kernels.sgd_run_(*problem, lr=0.1, batch_size=3, epochs=4, progress=True)
-    printed = capfd.readouterr()
-    assert "100%" in printed.err
-    assert "28.0/28.0" in printed.err
-    assert printed.out == ""
-    x, axis = np.linspace(-1, 1, 20), np.linspace(-1, 1, 50)
-    kernels.loss_surface(x, x > 0, axis, axis, progress=True)
-    printed = capfd.readouterr()
-    assert "100%" in printed.err
-    assert "50.0k/50.0k" in printed.err
-    assert printed.out == ""
-
-
-def test_an_exception_in_progress_stops_the_call(monkeypatch):
-    def stop(done, total):
-        raise RuntimeError(f"at {done}")
-
-    problem = problems.sgd_problem(20, 2)
-    path = kernels.sgd_run_(*(v.copy() for v in problem), lr=0.1, batch_size=3, epochs=4)
-    monkeypatch.setattr(update, "LAUNCH_OPERATIONS", 5 * update.operations(3, 2))
-    with pytest.raises(RuntimeError, match="at 5"):
-        kernels.sgd_run_(*problem, lr=0.1, batch_size=3, epochs=4, progress=stop)
-    np.testing.assert_array_equal(problem.w, path.w[4])
-    np.testing.assert_array_equal(problem.b, path.b[4:5])
-    x, axis = np.linspace(-1, 1, 20), np.linspace(-1, 1, 30)
-    with pytest.raises(RuntimeError, match="at 18000"):
-        kernels.loss_surface(x, x > 0, axis, axis, progress=stop)
-    assert np.isfinite(kernels.loss_surface(x, x > 0, axis, axis)).all()
-
-
-# The cache on disk
-
-TRAIN = """
-import json, sys
-import numpy as np, kernels
-from kernels.numba_cpu.training import one_feature
-
-dtype = sys.argv[1]
-x = np.linspace(-1, 1, 20).astype(dtype)
-run = kernels.sgd_run_(x[:, None], x > 0.2, np.zeros(1, dtype), np.zeros(1, dtype), lr=1, batch_size=3, epochs=2)
-stats = one_feature.run_one_feature.stats
-hits, misses = sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
-print(json.dumps([run.loss.tolist(), run.b.tolist(), hits, misses]))
-"""
-
-
-@pytest.fixture
-def warm_cache(tmp_path):
-    """A directory for NUMBA_CACHE_DIR that holds every kernel."""
-    found = cache.cache_directory()
-    if found is None:
-        pytest.skip("there is no cache on disk")
-    shutil.copytree(found, tmp_path / "cache" / found.name)
-    return tmp_path / "cache"
-
-
-def files_of(warm_cache, ending):
-    return sorted(warm_cache.glob(f"*/training.one_feature.run_one_feature-*{ending}"))
-
-
-def train(dtype="float64", **environment):
-    """Trains in a fresh process; returns hits and misses in the cache after the results proved right."""
-    loss, b, hits, misses = run_python(TRAIN, dtype, **environment)
-    x = np.linspace(-1, 1, 20).astype(dtype)
-    start = np.zeros(1, dtype), np.zeros(1, dtype)
-    want = kernels.sgd_run_(x[:, None], x > 0.2, *start, lr=1, batch_size=3, epochs=2)
-    assert loss == want.loss.tolist()
-    assert b == want.b.tolist()
-    return hits, misses
-
-
-def truncate(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def empty(path):
-    path.write_bytes(b"")
-
-
-def scramble(path):
-    path.write_bytes(bytes(range(256)) * 20)
-
-
-def replace_by_directory(path):
-    path.unlink()
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    ("damage", "ending"),
-    [
-        (truncate, "nbi"),
-        pytest.param(truncate, "nbc", marks=pytest.mark.long),
-        pytest.param(empty, "nbi", marks=pytest.mark.long),
-        pytest.param(empty, "nbc", marks=pytest.mark.long),
-        pytest.param(scramble, "nbi", marks=pytest.mark.long),
-        pytest.param(scramble, "nbc", marks=pytest.mark.long),
-        pytest.param(Path.unlink, "nbc", marks=pytest.mark.long),
-        pytest.param(Path.unlink, "nbi", marks=pytest.mark.long),
-    ],
-)
-def test_a_damaged_cache_is_repaired(warm_cache, damage, ending):
-    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (1, 0)
-    for path in files_of(warm_cache, ending):
-        damage(path)
-    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (0, 1)
-    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (1, 0)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("ending", ["nbi", "nbc"])
-def test_files_that_cannot_be_replaced(warm_cache, ending):
-    for path in files_of(warm_cache, ending):
-        replace_by_directory(path)
-    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (0, 1)
-
-
-def test_data_of_another_signature_is_not_used(warm_cache):
-    """Two processes that compile for different dtypes at a time may write one another's file."""
-    files = files_of(warm_cache, "nbc")
-    assert len(files) > 1
-    contents = [path.read_bytes() for path in files]
-    for path, content in zip(files, contents[1:] + contents[:1], strict=True):
-        path.write_bytes(content)
-    for dtype in ("float32", "float64"):
-        train(dtype, NUMBA_CACHE_DIR=str(warm_cache))
-
-
-@pytest.mark.long
-def test_a_cache_directory_that_is_a_file(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("not a directory")
-    assert train(NUMBA_CACHE_DIR=str(path))[0] == 0
-    assert path.read_text() == "not a directory"
-
-
-@pytest.mark.parametrize("part", ["a" * 300, "file/below"])
-def test_an_impossible_cache_directory_does_not_break_the_import(part, tmp_path):
-    (tmp_path / "file").touch()
-    run_python("import kernels.numba_cpu.training.update", NUMBA_CACHE_DIR=str(tmp_path / part))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "float64")])
-def test_processes_that_compile_at_once(dtypes, tmp_path):
-    """The same kernel, for the same types and for others: all are right, and the cache can be used afterwards."""
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    with ThreadPoolExecutor(len(dtypes)) as processes:
-        assert len(list(processes.map(lambda dtype: train(dtype, **environment), dtypes))) == 2
-    for dtype in dtypes:
-        train(dtype, **environment)
-        assert train(dtype, **environment) == (1, 0)
-
-
-@pytest.mark.long
-def test_a_full_disk(tmp_path):
-    """Files of at most no bytes."""
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
-    loss, *_ = run_python(limit + TRAIN, "float64", NUMBA_CACHE_DIR=str(tmp_path))
-    assert math.isfinite(loss[-1])
-
-
-@pytest.mark.long
-def test_a_cache_that_is_removed_while_in_use(tmp_path):
-    remove = (
-        "import shutil; from kernels.numba_cpu.runtime import cache; from kernels.numba_cpu.training import update; "
-        "shutil.rmtree(cache.cache_directory())\n"
-    )
-    loss, _, hits, _ = run_python(remove + TRAIN, "float64", NUMBA_CACHE_DIR=str(tmp_path))
-    assert math.isfinite(loss[-1])
-    assert hits == 0
-
-
-CHANGED_HELPER = """
-
-@njit(forceinline=True)
-def log1p_scaled(h, exponent):
-    return h * 0.0 + 123.0
-"""
-
-
-def test_changed_sources_of_a_helper_are_never_served_old_kernels(warm_cache, tmp_path):
-    """The same cache, another version of a module that the kernel only imports, as old as before."""
-    shutil.copytree(REPOSITORY / "kernels", tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
-    helper = tmp_path / "kernels" / "numba_cpu" / "elementary.py"
-    stamp = helper.stat()
-    helper.write_text(helper.read_text() + CHANGED_HELPER)
-    os.utime(helper, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    loss, _, hits, misses = run_python(TRAIN, "float64", root=tmp_path, NUMBA_CACHE_DIR=str(warm_cache))
-    assert min(loss) >= 123
-    assert (hits, misses) == (0, 1)
-    assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (1, 0)
+    assert processes.run_python(script).returncode < 0

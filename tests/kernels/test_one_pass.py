@@ -17,7 +17,7 @@ import torch
 import kernels
 from kernels.arguments import arrays
 from kernels.results import LossGrad
-from tests import oracle, problems
+from tests import oracle, problems, processes
 
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 
@@ -307,7 +307,7 @@ def print_compiled(cases):
 
 def in_a_process_that_compiles(source):
     source = f"from tests.kernels import test_one_pass\n{source}"
-    done = problems.run_python(
+    done = processes.run_python(
         source, TRITON_INTERPRET="0", PYTHONPATH=os.pathsep.join([os.getcwd(), *sys.path]), timeout=1200
     )
     assert done.returncode == 0, done.stderr

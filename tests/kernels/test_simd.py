@@ -8,7 +8,7 @@ from numba import njit, types
 
 from kernels.numba_cpu.vector import matrices, memory, operators, vector_type
 from kernels.numba_cpu.vector.vector_type import Vector
-from tests import problems
+from tests import problems, processes
 
 REALS = (types.float32, types.float64)
 INTEGERS = (types.int32, types.int64)
@@ -315,7 +315,7 @@ for dtype in (np.float32, np.float64):
 
 
 def test_load_where_reads_nothing_else():
-    assert problems.run_python(LOAD_AT_THE_END_OF_MEMORY).returncode == 0
+    assert processes.run_python(LOAD_AT_THE_END_OF_MEMORY).returncode == 0
 
 
 # Misuse that would otherwise give wrong numbers or write beyond an array

@@ -11,7 +11,7 @@ import torch
 
 import kernels
 from kernels.losses import CODES, LOSSES
-from tests import oracle, problems
+from tests import oracle, problems, processes
 from tests.training import assert_losses_are_watched, assert_members, assert_run, assert_runs_go_on, host
 
 OPTIONS = (
@@ -280,7 +280,7 @@ ALL = [
 def test_registers_of_runs(cases):
     """Next to nothing is spilled; where arrays begin makes no other kernel."""
     path = os.pathsep.join([os.getcwd(), *sys.path])
-    done = problems.run_python(RUN_STEPS.format(cases=cases), PYTHONPATH=path, TRITON_INTERPRET="0", timeout=600)
+    done = processes.run_python(RUN_STEPS.format(cases=cases), PYTHONPATH=path, TRITON_INTERPRET="0", timeout=600)
     assert done.returncode == 0
     *found, kernels_of_offsets = map(json.loads, done.stdout.splitlines())
     assert len(found) == len(cases)
@@ -329,7 +329,7 @@ def test_registers_of_members(cases):
     """Parameters stay in registers, next to nothing is spilled; the class doesn't go by contracted operations, which in
     float64 only exponentials have."""
     path = os.pathsep.join([os.getcwd(), *sys.path])
-    done = problems.run_python(RUN_MEMBERS.format(cases=cases), PYTHONPATH=path, TRITON_INTERPRET="0", timeout=900)
+    done = processes.run_python(RUN_MEMBERS.format(cases=cases), PYTHONPATH=path, TRITON_INTERPRET="0", timeout=900)
     assert done.returncode == 0
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == 2 * len(cases)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests import problems
+from tests import problems, processes
 from tests.oracle import softplus
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of NumPy, which interprets
@@ -159,7 +159,7 @@ def print_compiled():
 def test_compiled_for_hopper():
     """Nothing spills, four programs of 128 threads fit a multiprocessor at once, and products are compiled once for all
     sizes."""
-    done = problems.run_python(
+    done = processes.run_python(
         "from tests.kernels.test_triton_surface import print_compiled; print_compiled()", TRITON_INTERPRET="0"
     )
     assert done.returncode == 0

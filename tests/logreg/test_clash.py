@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.problems import run_python
+from tests.processes import run_python
 
 ROOT = Path(__file__).parents[2]
 
