@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, surface_on_plane
+import kernels.torch_cuda
+from kernels import LogitPlane, evaluation, logit_plane, loss_surface, plan_surface, progress, surface_on_plane
 from kernels.arguments import arrays
-from kernels.arguments.samples import ArraySamples, Group, summary_of
+from kernels.arguments.samples import ArraySamples, groups_of, summary_of
 from kernels.losses import LOSSES
 from kernels.mathematics import planning, spectral
 from kernels.quantities import Asked
@@ -50,14 +51,14 @@ def test_every_quantity_of_many_problems(place, one_graph):
 
 
 def evaluate_body(problem, names, s, t, loss, method="direct"):
-    """{quantity: array} by the body alone."""
+    """{quantity: array} by the bodies alone."""
     fields = [np.asarray(field, np.float64) for field in (*problem.plane, problem.y)]
     samples = ArraySamples(fields[:3], fields[3], problem.sample_weight, like=fields[0])
-    summary = summary_of(samples)
-    chosen = planning.choose(Group(samples, summary, Asked(names, loss)), s, t, method, 1e-12)
     lead = {"gradient": (2,), "hessian": (3,)}
     outputs = {name: torch.empty(*lead.get(name, ()), len(t), len(s), dtype=torch.float64) for name in names}
-    body.surface_on_plane(samples, summary, s, t, outputs, *chosen[1:], loss, lambda *_: None)
+    for group in groups_of(samples, summary_of(samples), (1.0, 1.0), Asked(names, loss), None):
+        choice = planning.choose(group, s, t, method, 1e-12)
+        evaluation.evaluate(kernels.torch_cuda, group, (s, t), outputs, choice, progress.silent)
     return {name: out.numpy() for name, out in outputs.items()}
 
 
