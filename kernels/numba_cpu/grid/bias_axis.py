@@ -52,7 +52,7 @@ CHUNK = 512  # samples whose polynomials, 32 KB, stay in the first-level cache
 DEGREE = 16  # of a polynomial: as many factors as MAX_EXPONENT leaves room for in a float64
 
 
-class Axes(NamedTuple):
+class BiasAxes(NamedTuple):
     """Ascending axes s and b, and the tiles (k, 2) that split b."""
 
     s: np.ndarray
@@ -72,7 +72,7 @@ class Tile(NamedTuple):
     inverse_tau: np.ndarray
 
 
-class Scratch(NamedTuple):
+class BiasScratch(NamedTuple):
     """What a chunk becomes: factors or coefficients (CHUNK, COLUMNS), those of tau from the front and those of 1 / tau
     from the back; numbers of the samples evaluated one by one; the linear part in the middle (COLUMNS,)."""
 
@@ -228,7 +228,7 @@ def tile_of(s, b):
 @njit
 def add_samples(samples, part, tile, totals, compensation):
     """Adds the losses of a part of the samples over one tile, chunk by chunk."""
-    scratch = Scratch(np.empty(CHUNK * COLUMNS), np.empty(CHUNK, np.int64), np.empty(COLUMNS))
+    scratch = BiasScratch(np.empty(CHUNK * COLUMNS), np.empty(CHUNK, np.int64), np.empty(COLUMNS))
     for start in range(part.start, part.stop, CHUNK):
         stop = min(start + CHUNK, part.stop)
         chunk = Part(start, stop, part.before + start - part.start, part.n)

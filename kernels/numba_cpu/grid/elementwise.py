@@ -37,7 +37,7 @@ EVALUATIONS_PER_THREAD = 10_000_000  # in one launch: well under 0.1 s, so that 
 NOWHERE = np.zeros(3)  # a sample whose logit isn't positive anywhere
 
 
-class Axes(NamedTuple):
+class RowAxes(NamedTuple):
     """Axes s, padded to whole vectors, and t."""
 
     s: np.ndarray
@@ -163,7 +163,7 @@ def evaluate(samples, summary, s, t, outputs, loss, advance, turning=NOWHERE):
 
 def evaluate_columns(samples, summary, s, t, outputs, loss, advance, turning):
     wanted = Wanted(CODES[loss], *(name in outputs for name in NAMES))
-    axes = Axes(np.pad(s, (0, -len(s) % LANES), mode="edge"), t)
+    axes = RowAxes(np.pad(s, (0, -len(s) % LANES), mode="edge"), t)
     width = len(axes.s)
     cost = KernelCost(width, 0, EVALUATIONS_PER_THREAD, ROWS_PER_THREAD, CHUNK, 2 * COMPONENTS * width * 8)
     for first, last in job_groups(cost, len(t), summary.n):

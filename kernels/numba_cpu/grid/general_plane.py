@@ -45,14 +45,14 @@ STEEPEST = 38.0  # |log F|: what a denormal E lost to rounding, 2^-1075, is less
 VANISHED = 750.0  # e^-750 is 0
 
 
-class Axes(NamedTuple):
+class TileAxes(NamedTuple):
     """Ascending axes s and t, padded to whole tiles."""
 
     s: np.ndarray
     t: np.ndarray
 
 
-class Scratch(NamedTuple):
+class PlaneScratch(NamedTuple):
     """What a chunk becomes: numbers of the samples with a factor (CHUNK,), the sign by which the logit of each is the
     exponent of its factor, F as panels (panel, sample, PANEL) and E (sample, TILE); numbers of the samples evaluated
     one by one."""
@@ -174,7 +174,7 @@ def add_samples(samples, start, stop, s, t, totals, compensation):
     s0, t0 = middle_of(s), middle_of(t)
     numbers = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
     by_s, by_t = np.empty(CHUNK * TILE), np.empty(CHUNK * TILE)
-    scratch = Scratch(numbers[0], np.empty(CHUNK), by_s, by_t, numbers[1])
+    scratch = PlaneScratch(numbers[0], np.empty(CHUNK), by_s, by_t, numbers[1])
     for chunk in range(start, stop, CHUNK):
         end = min(chunk + CHUNK, stop)
         n_kept, n_elementwise, linear = partition_samples(samples, chunk, end, s, t, scratch)

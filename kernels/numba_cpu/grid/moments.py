@@ -47,10 +47,10 @@ def list_by_class(samples, start, stop, by_class, lists):
     belong to class 0 nevertheless, or with a minus sign to class 1. Returns how many there are in each list, and the
     sum of weight y (1 - y).
     """
-    field, y, weight, middle = samples.field, samples.y, samples.weight, samples.middle
-    masses, places = lists.masses, lists.places
+    field, y, weight = samples.field[start:stop], samples.y[start:stop], samples.weight[start:stop]
+    masses, places, middle = lists.masses, lists.places, samples.middle
     count_0, count_1, count_2, softness, inverse = 0, 0, 0, 0.0, 1.0 / samples.half_width
-    for n in range(start, stop):
+    for n in range(field.size):  # from 0, so that no index is looked at whether it counts from the end
         xi = min(max((field[n] - middle) * inverse, -1.0), 1.0)
         whole = weight[n] if weight.size > 0 else 1.0
         label, other = y[n], 1.0 - y[n]

@@ -107,10 +107,11 @@ def evaluate_products(samples, summary, s, t, out, advance):
         s, b, places = sorted_axes(s, t * summary.low[2])
         tiles = bias_axis.tiles_of_axis(b)
         jobs = -(-len(s) // bias_axis.COLUMNS) * len(tiles)
-        add_products(bias_axis, samples, summary, bias_axis.Axes(s, b, tiles), jobs, out, places, advance)
+        add_products(bias_axis, samples, summary, bias_axis.BiasAxes(s, b, tiles), jobs, out, places, advance)
     else:
         s, t, places = sorted_axes(s, t)
-        axes = general_plane.Axes(*(np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t)))
+        padded = (np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t))
+        axes = general_plane.TileAxes(*padded)
         jobs = len(axes.s) * len(axes.t) // general_plane.CELLS
         add_products(general_plane, samples, summary, axes, jobs, out, places, advance)
 

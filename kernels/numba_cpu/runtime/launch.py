@@ -69,15 +69,9 @@ def parallel_kernel(body):
 def read_only(array):
     """A C-contiguous view, a copy of arrays in another order; Numba compiles one kernel whether or not the caller's
     array is writable."""
-    return all_read_only(array)[0]
-
-
-def all_read_only(*arrays):
-    """That of each array."""
-    views = [np.ascontiguousarray(array).view() for array in arrays]
-    for view in views:
-        view.setflags(write=False)
-    return views
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
 
 
 def launch(kernel, work, *args):

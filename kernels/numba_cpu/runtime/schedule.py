@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels.arguments.samples import broadcast, check_passes
-from kernels.numba_cpu.runtime.launch import all_read_only, threads
+from kernels.numba_cpu.runtime.launch import read_only, threads
 
 KEPT_BYTES = 2**26  # small beside any memory; sums of a grid of 4 million points have room
 
@@ -75,7 +75,8 @@ class Sums(NamedTuple):
 def samples_of(block):
     p, q, r, y, weight = broadcast(block)
     weight = np.ones(len(y)) if weight is None else weight
-    return Samples(*all_read_only(p, q, r, np.where(y > 0.5, 1.0, -1.0), np.minimum(y, 1.0 - y), weight))
+    class_sign, label_smoothing = np.where(y > 0.5, 1.0, -1.0), np.minimum(y, 1.0 - y)
+    return Samples(*map(read_only, (p, q, r, class_sign, label_smoothing, weight)))
 
 
 def samples_at_once(cost):

@@ -124,7 +124,8 @@ def add_job_by_layout(data, layout, first, last, theta, loss, gradient):
 @parallel_kernel
 def add_jobs(data, layout, theta, loss, rows_in_job, values, gradients):
     """Writes the losses of jobs, each of so many consecutive samples, to `values`, and adds their gradients to
-    `gradients`. The room that each job needs is its own."""
+    `gradients`. The room that each job needs is its own, and `data` a plain tuple, as `steps` says."""
+    data = Data(*data)
     for job in prange(values.size):
         first, last = job * rows_in_job, min((job + 1) * rows_in_job, data.y.size)
         values[job] = add_job(data, layout, first, last, theta, loss, gradients[job])
@@ -168,7 +169,7 @@ def sums_of_piece(X, y, weight, theta, loss):
     rows_in_job = -(-rows_in_job // block) * block
     jobs = -(-n // rows_in_job)
     values, gradients = np.empty(jobs), np.zeros((jobs, d + 1))
-    data = Data(flat, layout.stride, d, read_only(y), read_only(weight), block)
+    data = flat, layout.stride, d, read_only(y), read_only(weight), block
     launch(add_jobs, operations(n, d), data, layout, theta, loss, rows_in_job, values, gradients)
     return (values[0], gradients[0]) if jobs == 1 else (values.sum(), gradients.sum(axis=0))
 

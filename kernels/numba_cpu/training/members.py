@@ -34,7 +34,7 @@ FARTHEST = (
 )
 
 
-class Samples(NamedTuple):
+class SignedSamples(NamedTuple):
     """Samples as models take them.
 
     rows             r = c (x, 1), (n, d + 1)
@@ -130,7 +130,7 @@ def signed_samples(X, y, weight, loss):
     largest = np.finfo(X.dtype).max / LOG2_E  # what is beyond overflows in any step
     rows_log2e = (LOG2_E * np.clip(rows, -largest, largest).astype(np.float64)).astype(X.dtype)
     weighted_rows = rows if weight is None else weight[:, None] * rows
-    return Samples(rows, weighted_rows, rows_log2e, np.where(y > 0.5, 1 - y, y), CODES[loss], weight)
+    return SignedSamples(rows, weighted_rows, rows_log2e, np.where(y > 0.5, 1 - y, y), CODES[loss], weight)
 
 
 def in_lanes(theta):

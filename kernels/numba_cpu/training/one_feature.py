@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit, types
 
 from kernels.numba_cpu.runtime.launch import serial_kernel
-from kernels.numba_cpu.training.steps import next_record
+from kernels.numba_cpu.training.steps import Steps, next_record
 from kernels.numba_cpu.vector import losses
 from kernels.numba_cpu.vector.elementary import exp_in_range, log1p_scaled
 from kernels.numba_cpu.vector.memory import load, load_where, store
@@ -139,12 +139,12 @@ def sums_of_batch(X, y, start, stop, theta, loss, share):
 
 @serial_kernel
 def run_one_feature(X, y, steps, rates, loss, state, record, next_margins):
-    """Takes steps of a run with one feature, from `state`, in place, and records them.
+    """Takes steps of a run with one feature, from `state`, in place, and records them; tuples are those of `steps`.
 
     `next_margins` (SMALL_BATCH,) are those of the next batch, kept from one call to the next, or NaN. Returns the
     number of the step that failed, as its loss or the parameters after it aren't in range, or -1.
     """
-    if steps.batch_size <= SMALL_BATCH:
+    if Steps(*steps).batch_size <= SMALL_BATCH:
         return run_small_batches(X, y, steps, rates, loss, state, record, next_margins)
     return run_batches(X, y, steps, rates, loss, state, record)
 

@@ -1,4 +1,8 @@
-"""What the steps of a run have: rates, parameters, and a record of them."""
+"""What the steps of a run have: rates, parameters, and a record of them.
+
+Kernels of short runs are given plain tuples in the order of these classes. Numba takes 2 to 3 us to see what a named
+tuple from Python is (0.68, on a Xeon at 2.5 GHz); a run of the lab takes 100, a shuffled run a launch for every epoch.
+"""
 
 from typing import NamedTuple
 

@@ -24,7 +24,7 @@ from kernels.numba_cpu.training.layouts import (
     with_unit_stride,
 )
 from kernels.numba_cpu.training.one_feature import NO_MARGINS, run_one_feature
-from kernels.numba_cpu.training.steps import Rates, Record, State, Steps, next_record
+from kernels.numba_cpu.training.steps import Rates, Record, State, next_record
 
 LARGEST = {char: float(np.finfo(char).max) for char in "fd"}
 LAUNCH_OPERATIONS = 5_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
@@ -79,12 +79,13 @@ def mean_of_batch(data, layout, begin, end, theta, loss, gradient):
 def run_features(data, layout, trained, steps, rates, loss, state, record):
     """As `run_one_feature`, for any number of features, and of parameters `trained` (d + 1,), 1, or 0 where they stay,
     or None."""
-    n, d, largest = data.y.size, data.d, rates.largest
-    theta = state.theta
-    begin, first, last, batch_size = steps
+    data = Data(*data)
+    (begin, first, last, batch_size), largest = steps, Rates(*rates).largest
+    theta, (every, record_w, record_b, record_loss) = State(*state).theta, record
+    n, d = data.y.size, data.d
     gradient = np.empty(d + 1)
     scratch = Scratch(np.zeros(data.block + PADDING_LANES), np.empty(theta.size))
-    at, wait = next_record(first, record.every)
+    at, wait = next_record(first, every)
     for step in range(first, last):
         end = min(begin + batch_size, n)
         value, gradient[:] = 0.0, 0.0
@@ -99,8 +100,8 @@ def run_features(data, layout, trained, steps, rates, loss, state, record):
                 return step
         wait -= 1
         if wait == 0:
-            record.w[at], record.b[at], record.loss[at] = theta[:d], theta[d], value
-            at, wait = at + 1, record.every
+            record_w[at], record_b[at], record_loss[at] = theta[:d], theta[d], value
+            at, wait = at + 1, every
         begin = end if end < n else 0
     return -1
 
@@ -115,12 +116,13 @@ def run_small_batches(run, order, steps, state, record, next_margins):
     if order is not None:
         batches = last - first + alone  # margins of one feature are computed a batch ahead
         samples, begin = taken(samples, order[begin : begin + batches * batch_size]), 0
-    (X, y, weight), where = samples, Steps(begin, *steps)
+    (X, y, weight), loss, where = samples, CODES[run.loss], (begin, *steps)
+    rates, state, record = tuple(run.rates), tuple(state), tuple(record)
     if alone:
-        return run_one_feature(read_only(X[:, 0]), y, where, run.rates, CODES[run.loss], state, record, next_margins)
+        return run_one_feature(read_only(X[:, 0]), y, where, rates, loss, state, record, next_margins)
     flat, layout = as_flat(X, np.dtype(np.float64))
-    data = Data(flat, layout.stride, d, y, y[:0] if weight is None else weight, rows_in_block(X, layout))
-    return run_features(data, layout, run.trained, where, run.rates, CODES[run.loss], state, record)
+    data = flat, layout.stride, d, y, y[:0] if weight is None else weight, rows_in_block(X, layout)
+    return run_features(data, layout, run.trained, where, rates, loss, state, record)
 
 
 def run_large_batches(run, order, steps, state, record, next_margins):
