@@ -158,8 +158,10 @@ def is_finite(array: np.ndarray) -> bool:
 
 
 def check_finite(name: str, array: Array) -> None:
-    if type(array) is np.ndarray and array.ndim == 1 and array.size < MANY and math.isfinite(np.vdot(array, array)):
-        return
+    if type(array) is np.ndarray and array.ndim == 1 and array.size < MANY:
+        proof = array.item() if array.size == 1 else np.vdot(array, array)  # finite only if all values are
+        if math.isfinite(proof):
+            return
     if not (is_tensor(array) or is_finite(array)):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}{list(index)} is {array[index]}; accepted: finite values")

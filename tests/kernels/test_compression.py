@@ -6,6 +6,7 @@ from numpy.polynomial import chebyshev
 
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.samples import ArraySamples, summary_of
+from kernels.losses import LOSSES
 from kernels.mathematics import compression
 from kernels.numba_cpu.grid import moments
 from kernels.quantities import Asked
@@ -22,14 +23,15 @@ WEIGHT = RNG.exponential(size=N)
 AXIS = np.linspace(-2, 3, 400)
 
 
-def check(plane, s=AXIS, t=AXIS, y=HARD, weight=None, tol=1e-12, quantities=QUANTITIES):
+def check(plane, s=AXIS, t=AXIS, y=HARD, weight=None, tol=1e-12, **options):
     """The plan of a surface of which random cells met the contract."""
-    options = {"quantities": quantities, "sample_weight": weight, "method": "spectral", "tol": tol}
+    options = {"quantities": QUANTITIES, "loss": "bce", "sample_weight": weight, **options}
+    options |= {"method": "spectral", "tol": tol}
     surface = surface_on_plane(LogitPlane(*plane), y, s, t, **options)
     assert surface.plan.bound <= tol
-    for name in quantities:
-        got = getattr(surface, name)
-        assert_surface_close(got, plane, y, s, t, name, weights=weight, cells=8, method=surface.plan.method, tol=tol)
+    held_to = {"weights": weight, "loss": options["loss"], "method": surface.plan.method, "tol": tol}
+    for name in options["quantities"]:
+        assert_surface_close(getattr(surface, name), plane, y, s, t, name, cells=8, **held_to)
     return surface.plan
 
 
@@ -41,6 +43,13 @@ def test_samples_on_a_line(y, weight, tol):
     for q in (Q, np.round(4 * Q), make_features(np.random.default_rng(0), N, "outliers")):
         plan = check((0.3 - 0.5 * q, q, 2 * q + 1), y=y, weight=weight, tol=tol)
         assert ("compressed" in plan.reason) == (tol > 1e-13 or np.abs(q).max() < 2)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+@pytest.mark.parametrize("y", [HARD, SOFT, ONES], ids=["hard", "soft", "ones"])
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss != "bce"])
+def test_samples_on_a_line_of_other_losses(loss, y, weight):
+    assert "compressed" in check((0.3 - 0.5 * Q, Q, 2 * Q + 1), y=y, weight=weight, loss=loss).reason
 
 
 @pytest.mark.parametrize("quantities", [("loss",), ("gradient", "hessian")], ids=" and ".join)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kernels import LogitPlane, logit_plane, loss_surface, plan_surface, surface_on_plane
+from kernels.losses import LOSSES
 from kernels.mathematics import planning
 from kernels.numba_cpu.grid import general_plane, interpolate
 from kernels.numba_cpu.grid import surface as body
@@ -20,19 +21,36 @@ def evaluate(problem, s=None, t=None, **options):
     return surface_on_plane(LogitPlane(*problem.plane), problem.y, s, t, **options)
 
 
-def assert_close(surface, problem, quantities=QUANTITIES, cells=8, tol=1e-12):
+def assert_close(surface, problem, quantities=QUANTITIES, **options):
     for name in quantities:
-        method = "direct" if name == "accuracy" else surface.plan.method
         arguments = problem.plane, problem.y, surface.s, surface.t, name
-        assert_surface_close(
-            getattr(surface, name), *arguments, weights=problem.sample_weight, cells=cells, method=method, tol=tol
-        )
+        options = {"weights": problem.sample_weight, "cells": 8, "method": surface.plan.method, **options}
+        assert_surface_close(getattr(surface, name), *arguments, **options)
 
 
 @pytest.mark.parametrize("backend", ["numba", "reference"])
 @pytest.mark.parametrize("problem", list(surface_problems(40, seed=1)), ids=lambda problem: problem.name)
 def test_direct_keeps_its_accuracy(problem, backend):
     assert_close(evaluate(problem, method="direct", backend=backend), problem)
+
+
+OTHER_LOSSES = tuple(loss for loss in LOSSES if loss != "bce")
+
+
+@pytest.mark.parametrize("loss", OTHER_LOSSES)
+@pytest.mark.parametrize("problem", list(surface_problems(20, seed=2)), ids=lambda problem: problem.name)
+def test_direct_keeps_its_accuracy_with_other_losses(problem, loss):
+    assert_close(evaluate(problem, method="direct", loss=loss), problem, loss=loss)
+
+
+@pytest.mark.parametrize("loss", OTHER_LOSSES)
+@pytest.mark.parametrize("tol", [1e-6, 1e-12])
+def test_spectral_keeps_its_bound_with_other_losses(loss, tol):
+    s, t = np.linspace(-4, 4, 150), np.linspace(-3, 5, 171) ** 3 / 25
+    for problem in (one_feature(20, 1.0, labels="soft"), plane(300, 0.3, weighted=True, labels="noisy")):
+        surface = evaluate(problem, s, t, method="spectral", tol=tol, loss=loss)
+        assert (surface.plan.method, surface.plan.bound <= tol) == ("spectral", True)
+        assert_close(surface, problem, cells=64, tol=tol, loss=loss)
 
 
 @pytest.mark.parametrize("tol", [1e-3, 1e-6, 1e-10, 1e-13])
