@@ -74,13 +74,13 @@ def read_projection(surface: PlaneSurface, history: History) -> tuple[Path, str]
 
 
 def condition_number(hessian: np.ndarray) -> np.ndarray:
-    """Ratio of the eigenvalues of a symmetric 2 x 2 matrix, (3, ...) as ss, st, tt; infinite if it is too large."""
+    """Ratio of the sizes of the eigenvalues of a symmetric 2 x 2 matrix, (3, ...) as ss, st, tt; infinite if it is too
+    large."""
     ss, st, tt = hessian / np.maximum(np.abs(hessian).max(axis=0), 1e-300)
-    larger = (ss + tt) / 2 + np.hypot((ss - tt) / 2, st)
-    determinant = ss * tt - st**2
+    larger = np.abs(ss + tt) / 2 + np.hypot((ss - tt) / 2, st)
     with np.errstate(divide="ignore", invalid="ignore"):
-        condition = larger**2 / determinant
-    return np.where((determinant > 0) & (condition <= LARGEST_CONDITION), condition, np.inf)
+        condition = larger**2 / np.abs(ss * tt - st**2)  # the determinant is the product of both
+    return np.where(condition <= LARGEST_CONDITION, condition, np.inf)
 
 
 def values_of(surface: PlaneSurface, name: str, grid: tuple[int, ...]) -> np.ndarray:

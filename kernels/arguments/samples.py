@@ -154,9 +154,12 @@ class Balanced:
 
     weighted = True
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, n: int) -> None:
         self.samples = samples
-        sums = sum(class_sums(block) for block in samples)
+        sums, seen = np.zeros(2), 0
+        for block in samples:
+            sums, seen = sums + class_sums(block), seen + len(block.y)
+        check_passes(n, seen)
         _, exponents = np.frexp(sums)
         exponents = np.maximum(exponents, LEAST_EXPONENT)
         mantissas = np.ldexp(sums, -exponents)
@@ -213,7 +216,7 @@ def groups_of(
     if others:
         groups.append(Group(samples, summary, Asked(tuple(others), asked.loss)))
     if balanced:
-        of_classes = Balanced(samples)
+        of_classes = Balanced(samples, summary.n)
         own = summary._replace(weight=of_classes.total)
         groups.append(Group(of_classes, own, Asked(tuple(balanced), asked.loss)))
     return groups

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.arguments.samples import Block, Samples, Summary
+from kernels.arguments.samples import Block, Samples, Summary, check_passes
 from kernels.kinds import Array
 from kernels.losses import LOSSES
 from kernels.mathematics import spectral
@@ -95,11 +95,16 @@ def is_on(samples: Samples, line: Line, summary: Summary, s: np.ndarray, t: np.n
     window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
     reach = np.stack([window, np.maximum(window, 1.0)])
     allowed = ROUNDING * reach @ np.maximum(np.abs(summary.low), np.abs(summary.high))
-    return not others or all(
-        (reach[:, others] @ [distance(part, k, line) for k in others] <= allowed).all()
-        for block in samples
-        for part in pieces(block)
-    )
+    if not others:
+        return True
+    seen = 0
+    for block in samples:
+        for part in pieces(block):
+            if not (reach[:, others] @ [distance(part, k, line) for k in others] <= allowed).all():
+                return False
+        seen += len(block.y)
+    check_passes(summary.n, seen)
+    return True
 
 
 def pieces(block: Block) -> Iterator[list[Array]]:

@@ -5,7 +5,7 @@ import pytest
 
 from kernels import LogitPlane, loss_surface, surface_on_plane
 from kernels.mathematics.spectral import Basis
-from kernels.numba_cpu.grid import interpolate, surface
+from kernels.numba_cpu.grid import interpolate
 from tests.oracle import assert_surface_close
 from tests.problems import layouts
 
@@ -22,7 +22,7 @@ SCATTERED = RNG.permutation(AXIS)
 def test_either_axis_in_any_order(s, t, monkeypatch):
     spectral = loss_surface(X, Y, s, t, method="spectral")
     np.testing.assert_allclose(spectral, loss_surface(X, Y, s, t, method="direct"), rtol=0, atol=1e-12)
-    monkeypatch.setattr(surface, "SCATTERED", 5 * len(s))
+    monkeypatch.setattr(interpolate, "SCATTERED", 5 * len(s))
     np.testing.assert_array_equal(loss_surface(X, Y, s, t, method="spectral"), spectral)
 
 

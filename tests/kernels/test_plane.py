@@ -9,10 +9,10 @@ from kernels.losses import LOSSES
 from kernels.mathematics import planning
 from kernels.numba_cpu.grid import general_plane, interpolate
 from kernels.numba_cpu.grid import surface as body
-from tests.oracle import QUANTITIES, assert_surface_close, direct_tolerance, loss_at
+from tests.oracle import COUNTED, LEADING_SHAPE, QUANTITIES, assert_surface_close, direct_tolerance, loss_at
 from tests.problems import lab_data, lab_window, layouts, one_feature, plane, surface_problems
 
-SMOOTH = tuple(name for name in QUANTITIES if name != "accuracy")
+SMOOTH = tuple(name for name in QUANTITIES if name not in COUNTED)
 
 
 def evaluate(problem, s=None, t=None, **options):
@@ -77,9 +77,7 @@ def test_spectral_keeps_its_bound(problem, tol):
 def test_spectral_fills_every_cell_of_any_shape_in_any_order(shape):
     problem, rng = plane(50, 0.3), np.random.default_rng(0)
     s, t = (rng.permutation(np.linspace(-3, 3, points)) for points in shape)
-    out = {
-        name: np.full((*lead, *shape[::-1]), np.nan) for name, lead in zip(SMOOTH, ((), (), (2,), (3,)), strict=True)
-    }
+    out = {name: np.full((*LEADING_SHAPE.get(name, ()), *shape[::-1]), np.nan) for name in SMOOTH}
     surface = evaluate(problem, s, t, quantities=SMOOTH, method="spectral", tol=1e-9, out=out)
     assert surface.plan.method == "spectral"
     exact = evaluate(problem, s, t, quantities=SMOOTH, method="direct")

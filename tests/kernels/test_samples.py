@@ -17,18 +17,23 @@ THETAS = np.array([0.1, -0.2, 0.3, 0.0, 0.5]), np.eye(5)[0], np.eye(5)[4] + np.e
 S, T = np.linspace(-2, 2, 130), np.linspace(-1, 3, 90)
 PLANE = logit_plane(X, *THETAS)
 ONE_FEATURE = LogitPlane(np.zeros(len(X)), X[:, 0].copy(), np.ones(len(X)))
+LINE = LogitPlane(0.3 - 0.5 * X[:, 0], X[:, 0].copy(), 2 * X[:, 0] + 1)
 
 
 class Changing:
-    """A stream that is one sample shorter in one of its passes."""
+    """A stream that is one sample shorter in one of its passes; numbers of those that were `ended`."""
 
     def __init__(self, plane, short):
-        self.plane, self.short, self.passes = plane, short, 0
+        self.plane, self.short, self.passes, self.ended = plane, short, 0, []
 
     def __iter__(self):
         self.passes += 1
-        n = len(Y) - (self.passes == self.short)
-        return iter([(LogitPlane(*(field[:n] for field in self.plane)), Y[:n])])
+        return self.numbered(self.passes)
+
+    def numbered(self, number):
+        n = len(Y) - (number == self.short)
+        yield LogitPlane(*(field[:n] for field in self.plane)), Y[:n]
+        self.ended.append(number)
 
 
 def blocks(plane, size):
@@ -65,16 +70,18 @@ def test_arrays_in_several_blocks(monkeypatch):
     assert_same(surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES, sample_weight=Y + 1), want)
 
 
-@pytest.mark.parametrize("plane", [PLANE, ONE_FEATURE], ids=["plane", "line"])
+@pytest.mark.parametrize("plane", [PLANE, ONE_FEATURE, LINE], ids=["plane", "feature", "line"])
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_passes_that_differ_are_noticed(quantity, plane):
-    """Those of planning and those of evaluation, which is the last, compressed or not."""
+    """All after the one that is planned by: of class weights, of planning and of evaluation, compressed or not."""
     for method in ("direct", "spectral"):
         options = {"quantities": quantity, "method": method}
         stream = Changing(plane, short=0)
         surface_on_plane(stream, None, S, T, **options)
-        with pytest.raises(ValueError, match=r"plane gave 1203 samples in one pass and 1202 in another; accepted"):
-            surface_on_plane(Changing(plane, short=stream.passes), None, S, T, **options)
+        assert stream.ended[-1] == stream.passes > 3
+        for short in stream.ended[stream.ended.index(3) + 1 :]:
+            with pytest.raises(ValueError, match=r"plane gave 1203 samples in one pass and 1202 in another; accepted"):
+                surface_on_plane(Changing(plane, short=short), None, S, T, **options)
 
 
 @pytest.mark.parametrize("plane", [PLANE, ONE_FEATURE], ids=["plane", "line"])

@@ -8,6 +8,7 @@ import scipy.sparse
 import torch
 
 import kernels
+from kernels.arguments import arrays
 from kernels.results import LogitPlane
 from logreg import LogisticRegression, LossSurface, accuracy, study_starts, train
 
@@ -131,7 +132,7 @@ def test_a_table_of_float32_is_float32(kind):
 
 def test_a_frame_of_numpy_columns_is_not_copied():
     frame = pd.DataFrame(np.ones((5, 2)))
-    assert np.shares_memory(kernels.checks.array_of("X", frame), frame.to_numpy())
+    assert np.shares_memory(arrays.array_of("X", frame), frame.to_numpy())
 
 
 @pytest.mark.parametrize("backing", ["nullable", "pyarrow", "numpy"])

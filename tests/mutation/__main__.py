@@ -122,11 +122,12 @@ def judged(trees, found):
     try:
         verdict = tree.tested(path, mutant.of((tree.root / path).read_bytes()), tests)
         if verdict.failed:
-            test = verdict.test or tests[0]
-            if tree.passes(test):
-                killed_by = verdict.test or f"{test}, as it is read"
+            # without a test: as files of tests are read, any of them
+            wrong = [test for test in ([verdict.test] if verdict.test else tests) if not tree.passes(test)]
+            if wrong:
+                note = f"{wrong[0]} fails without it, too"
             else:
-                note = f"{test} fails without it, too"
+                killed_by = verdict.test or f"{tests[0]}, as it is read"
     finally:
         trees.put(tree)
     return {**found, "killed_by": killed_by, "note": note, "seconds": round(verdict.seconds, 1)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PARTS = "kernels", "logreg", "viz", "tests", "bench", "docs", "pyproject.toml", "README.md", "Makefile"
+PARTS = "kernels", "logreg", "viz", "tests", "tools", "bench", "docs", "pyproject.toml", "README.md", "Makefile"
 KERNELS = "kernels/numba_cpu/"  # kernels on disk go by the sources there, so that mutants of these compile anew
 LIMIT = 400  # seconds of all tests of a mutant, twice what any took that was killed; 2 cores of a Xeon with AVX-512
 
