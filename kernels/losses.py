@@ -55,7 +55,7 @@ class Loss(NamedTuple):
     excess           (1 - y) L(class 0) + y L(class 1) = L(y) + excess y (1 - y): 0 where L is linear in the label y
     bounds           of |L|, |dL/dz|, |d^2 L/dz^2| and |d^3 L/dz^3| in a Strip, all times a factor; what is constant or
                      linear in z is left out of the first
-    largest          |L|, |dL/dz| and |d^2 L/dz^2| where |z| is at most a number, or somewhat more
+    largest          |L|, |dL/dz| and |d^2 L/dz^2| where |z| is at most a number, or somewhat more; that may be infinite
     """
 
     name: str

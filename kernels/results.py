@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from kernels.kinds import Array
 
 
@@ -75,3 +77,9 @@ class Ensemble(NamedTuple):
     accuracy: Array
     steps: Array
     history: Run
+
+
+def lowest_point(across: np.ndarray, up: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
+    """The lowest of values (rows, columns) on a grid, the first of several: its two coordinates and itself."""
+    row, column = np.unravel_index(values.argmin(), values.shape)
+    return float(across[column]), float(up[row]), float(values[row, column])

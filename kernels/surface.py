@@ -97,7 +97,7 @@ def surface_on_plane(
 
     Returns a Surface in the dtype of the plane: fields (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns) as ss, st,
     tt, None where not asked for; row = t. Data on one CUDA device gives tensors there; only the extremes of
-    its logits' terms come to the host.
+    its logits' terms and, for balanced accuracy, the weights of both classes come to the host.
 
     With u = 2^-53 and C = max_n(|p| + |s q| + |t r|), direct: for labels 0 and 1 and no weights the relative error of a
     loss is at most 1e-12 + 4 k u C, however small it is (plus 1e-307), k being 1 for the cross-entropy, 2 for the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,7 +63,7 @@ def reason_for_doubt(cost: str, x: np.ndarray, settings: Settings) -> str | None
 def largest_rate(cost: str, x: np.ndarray) -> float:
     """2 / L, L being at least the curvature of the cost of any minibatch of features x (n, d): up to it each step of
     gradient descent lowers the minibatch's loss, from anywhere."""
-    return 2 / (LOSSES[cost].largest(0.0)[2] * float(1 + np.square(x, dtype=np.float64).sum(axis=1).max()))
+    return 2 / (LOSSES[cost].largest(math.inf)[2] * float(1 + np.square(x, dtype=np.float64).sum(axis=1).max()))
 
 
 def gets_there(trial: Trial) -> bool:
@@ -78,7 +78,7 @@ def shares(study: StartsStudy, settings: Settings) -> str:
     """From how many of the random starts each cost led to accuracy 1, in one sentence, and what speaks against it."""
     (w0, w1), (b0, b1) = study.w_range, study.b_range
     found = " and ".join(
-        f"{floor(10_000 * share) / 100:g} % with {LOSSES[cost].title}"
+        f"{math.floor(10_000 * share) / 100:g} % with {LOSSES[cost].title}"
         for cost, share in study.share_at_accuracy_1.items()
     )
     window = f"w in [{w0:g}, {w1:g}], b in [{b0:g}, {b1:g}]"

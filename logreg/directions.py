@@ -103,7 +103,7 @@ def plane_around(
             f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
         )
         return Plane(center, s, t, (first, second), explained)
-    curvature = hessian(x, center, l2, Shares(loss, *shares(y, sample_weight, pos_weight)))
+    curvature = hessian(x, center, l2, MeanLoss(loss, *labels_and_weights(y, sample_weight, pos_weight)))
     if directions == "hessian":
         (s, t), eigenvalues = top_eigenvectors(curvature)
         first, second = (f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1))
@@ -205,7 +205,7 @@ def coordinates(curvature: np.ndarray) -> list[int]:
     return np.argsort(-np.diag(curvature)[:-1], kind="stable")[:2].tolist()
 
 
-class Shares(NamedTuple):
+class MeanLoss(NamedTuple):
     """A loss by its name, labels (n,), and the weight that each sample has in its mean (n,)."""
 
     loss: str
@@ -213,7 +213,9 @@ class Shares(NamedTuple):
     weight: np.ndarray
 
 
-def shares(y: np.ndarray, sample_weight: np.ndarray | None, pos_weight: float | None) -> tuple[np.ndarray, np.ndarray]:
+def labels_and_weights(
+    y: np.ndarray, sample_weight: np.ndarray | None, pos_weight: float | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels (n,) and the weight that each sample has in the mean (n,): 1 / n without weights."""
     weight = np.ones(len(y)) if sample_weight is None else sample_weight / unit_of(sample_weight)
     share = weight / weight.sum()
@@ -223,7 +225,7 @@ def shares(y: np.ndarray, sample_weight: np.ndarray | None, pos_weight: float | 
     return host(labels), host(own)
 
 
-def hessian(x: np.ndarray, theta: np.ndarray, l2: float, samples: Shares) -> np.ndarray:
+def hessian(x: np.ndarray, theta: np.ndarray, l2: float, samples: MeanLoss) -> np.ndarray:
     """Second derivatives (d + 1, d + 1) of the mean loss + l2/2 |w|^2 at theta: X' diag(weight d^2 L/dz^2) X."""
     d = x.shape[1]
     memory.check_fits((d + 1, d + 1), np.float64)

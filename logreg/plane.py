@@ -12,7 +12,7 @@ from kernels.arguments import arrays as array_checks
 from kernels.arguments import memory, numbers
 from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES, Surface
-from kernels.results import Plan
+from kernels.results import Plan, lowest_point
 from logreg import files
 from logreg.directions import Plane, Projection, Run, path_of, project
 from logreg.evaluation import check_penalty
@@ -82,12 +82,6 @@ class PlaneSurface:
         check_layout(files.shapes_of(arrays))
         check_values(arrays)
         files.write(path, about, arrays)
-
-
-def lowest_point(across: np.ndarray, up: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
-    """The lowest of values (rows, columns) on a grid, the first of several: its two coordinates and itself."""
-    row, column = np.unravel_index(values.argmin(), values.shape)
-    return float(across[column]), float(up[row]), float(values[row, column])
 
 
 def is_plane_surface(archive: ZipFile) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from kernels import sgd_ensemble
 from kernels.arguments import dataset, memory, numbers
+from kernels.losses import LOSSES
 from logreg.data import Data, samples
 from logreg.devices import Device, card_of, host, moved
 from logreg.surface import Window, interval
@@ -42,6 +43,13 @@ class StartsStudy:
         return {cost: float(np.mean(reached == 1)) for cost, reached in self.accuracy.items()}
 
 
+def costs_of(costs: Sequence[str]) -> list[str]:
+    """Names of losses, at least one."""
+    if isinstance(costs, str) or not isinstance(costs, Sequence) or not costs:
+        raise ValueError(f"costs is {costs!r}; accepted: a list of names of losses, of {', '.join(map(repr, LOSSES))}")
+    return [numbers.one_of("costs", cost, LOSSES) for cost in costs]
+
+
 def study_starts(
     data: Data,
     w_range: Window,
@@ -68,7 +76,8 @@ def study_starts(
     x, y = samples(data)
     x = host(dataset.feature("data x", x))[:, None]
     numbers.integer("n", n, 1)
-    memory.check_fits((n, 12), x.dtype)
+    costs = costs_of(costs)
+    memory.check_fits((n, 6 * len(costs)), x.dtype)
     rng = np.random.default_rng(numbers.integer("seed", seed, 0))
     ranges = interval("w_range", w_range), interval("b_range", b_range)
     w, b = (rng.uniform(*ends, n).astype(x.dtype) for ends in ranges)

@@ -12,12 +12,13 @@ import numpy as np
 from kernels import LogitPlane, logit_plane
 from kernels.arguments import arrays, dataset, grids, memory, numbers
 from kernels.losses import LOSSES
+from kernels.results import lowest_point
 from logreg import files
 from logreg.data import Data, samples
 from logreg.devices import Device, card_of, host
 from logreg.directions import plane_around
 from logreg.evaluation import add_penalty, check_penalty, evaluate
-from logreg.plane import PlaneSurface, is_plane_surface, lowest_point, read_plane_surface
+from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
 
 if TYPE_CHECKING:
     from zipfile import ZipFile

@@ -1,4 +1,4 @@
-"""Draws results: a loss surface, a training path on it, the data and the model. Knows NumPy and matplotlib only.
+"""Draws results: a loss surface, a training path on it, the data and the model. Loads NumPy and matplotlib only.
 
 Every function draws on the Axes that it is given, or on a new figure, and returns the artists that it drew.
 None calls `plt.show` or changes `rcParams`; only the lab's class shows what it draws, as figures that aren't pyplot's.

@@ -119,12 +119,6 @@ def read_minimum(surface: LossSurface) -> tuple[float, float]:
     return scalar("surface.minimum.w", w), scalar("surface.minimum.b", b)
 
 
-def lowest_point(s: np.ndarray, t: np.ndarray, Z: np.ndarray) -> tuple[float, float]:
-    """Coordinates (s, t) of the lowest value of Z (nt, ns) on a grid, the first of several."""
-    row, column = np.unravel_index(Z.argmin(), Z.shape)
-    return s[column], t[row]
-
-
 def read_path(history: History) -> Path:
     """The `Path` of a history with w (steps, 1), b (steps,), start_w (1,) and start_b; one that leaves out the
     last step has end_w (1,) and end_b.

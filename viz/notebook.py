@@ -9,7 +9,7 @@ import numpy as np
 
 from viz.colors import ink, inside
 from viz.display import Display
-from viz.inputs import lowest_point, read_data, scalar, to_numpy
+from viz.inputs import read_data, scalar, to_numpy
 from viz.losses import mean_at, names
 from viz.surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
 from viz.training import plot_data
@@ -34,7 +34,9 @@ class LabSurface(NamedTuple):
     loss: str
 
     @property
-    def minimum(self) -> tuple[float, float]:
+    def minimum(self) -> tuple[float, float, float]:
+        from kernels.results import lowest_point
+
         return lowest_point(self.w, self.b, self.Z)
 
 
@@ -64,7 +66,7 @@ class plot_error_surfaces:
     """The loss of logistic regression over (w, b) and the path that training takes on it.
 
     `X`, `Y` are (n, 1) or (n,), arrays or tensors, kept as NumPy arrays in `x`, `y`. The loss is the mean
-    cross-entropy, or with `loss="mse"` the mean squared error of the probabilities. `w`, `b`, `Z` are float64 meshgrids
+    cross-entropy, with `loss="mse"` the mean squared error of the probabilities, or that of another loss's name. `w`, `b`, `Z` are float64 meshgrids
     (n_samples, n_samples) over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS` list what was recorded,
     and `n` counts it. Unless `go` is false the surface and its contours are drawn.
 

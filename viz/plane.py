@@ -19,7 +19,7 @@ NOTICEABLE = 1e-6  # distance from the plane, relative to how far the path goes
 def read_plane_surface(surface: PlaneSurface, quantity: str) -> Grid:
     """The `Grid` of a quantity over a plane; that of "gradient" is the loss, of "hessian" its condition number.
 
-    `surface` has s (ns,), t (nt,), plane.labels, l2 and, of loss, mse, accuracy (nt, ns), gradient
+    `surface` has s (ns,), t (nt,), plane.labels, l2 and, of loss, mse, accuracy, balanced_accuracy (nt, ns), gradient
     (2, nt, ns) and hessian (3, nt, ns), what is drawn. TypeError if an attribute is missing. ValueError if
     the quantity is, the grid is smaller than 2 x 2, shapes disagree or a value isn't finite or has the wrong sign.
     """

@@ -20,7 +20,6 @@ from viz.inputs import (
     Path,
     finite_array,
     flat_axes,
-    lowest_point,
     read_full_loss,
     read_minimum,
     read_path,
@@ -103,13 +102,14 @@ def plot_surface(
 ) -> SurfacePlot:
     """Draws a surface, or a wireframe: the loss over (w, b) with the path of `history`, or a quantity over a plane.
 
-    `surface` has w (nw,), b (nb,), Z (nb, nw), loss ("bce" or "mse") and minimum (w, b, loss). At most 80 grid
+    `surface` has w (nw,), b (nb,), Z (nb, nw), loss (its name) and minimum (w, b, loss). At most 80 grid
     lines per side are drawn, both ends included. `history` has w (steps, 1), b (steps,), start_w, start_b and the
     height of the path: start_loss and full_loss(), the loss on all the data after each step, (steps,); one that holds a
     step of `every` and not the last of its `steps` also has end_w, end_b and end_loss. What lies outside the grid is
     left out, with a note. `ax` is a 3-D Axes or None for a new figure.
 
-    A plane's `surface` has s, t, plane and the quantity, "loss", "mse" or "accuracy" (nt, ns). A path is not drawn on
+    A plane's `surface` has s, t, plane and a `quantity` that is a height (nt, ns): "loss", "mse", "accuracy" or
+    "balanced_accuracy". A path is not drawn on
     it, as it is at another height where it is off the plane: `plot_contour` draws it.
 
     Drawing on an Axes again replaces what the function drew there before.
@@ -153,8 +153,8 @@ def plot_contour(
     the grid, with a note if it leaves. `window=((w0, w1), (b0, b1))` outlines a rectangle. `ax` is a 2-D Axes or None
     for a new figure; the colour bar is an inset at its right. Drawing on an Axes again replaces what was drawn before.
 
-    The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy", a cell for each point, as it is a step
-    function; "gradient", lines of steepest descent over the loss; "hessian", its condition number, grey above 1e9.
+    The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy" and "balanced_accuracy", a cell for each
+    point, as they are step functions; "gradient", lines of steepest descent over the loss; "hessian", its condition number, grey above 1e9.
     Its center is marked. The path, of any number of weights, is projected on the plane by
     `surface.project(history)`; a note says how far it is from the plane.
 
@@ -238,7 +238,9 @@ def lowest_of(surface: LossSurface | PlaneSurface, grid: Grid, quantity: str) ->
         return read_minimum(surface)
     if quantity == "hessian" or losses.is_share(quantity):
         return None
-    return lowest_point(grid.s, grid.t, grid.Z)
+    from kernels.results import lowest_point
+
+    return lowest_point(grid.s, grid.t, grid.Z)[:2]
 
 
 def draw_solid(ax: Axes3D, grid: Grid) -> Collection:

@@ -6,7 +6,16 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["bench.accuracy", "bench.options", "bench.report", "tools.polynomials", "tools.same_bits"]
+    "name",
+    [
+        "bench.accuracy",
+        "bench.card.publish",
+        "bench.options",
+        "bench.plots",
+        "bench.report",
+        "tools.polynomials",
+        "tools.same_bits",
+    ],
 )
 def test_what_a_program_imports_is_there(name):
     importlib.import_module(name)

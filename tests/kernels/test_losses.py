@@ -1,10 +1,13 @@
 """The rows of the losses in mpmath's numbers: values against the formulas as published, derivatives against those of
 the value, and bounds at points of the strip."""
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
 
+from kernels import losses
 from kernels.losses import CODES, LOSSES, ROWS, Parts, Strip
 from tests import oracle
 
@@ -115,6 +118,15 @@ def test_losses_are_at_most_what_logits_allow(row):
             assert 0 <= row.value(parts) <= value
             assert abs(row.slope(parts)) <= slope
             assert abs(row.curvature(parts)) <= curvature
+
+
+@BOTH
+def test_bounds_of_slope_and_curvature_are_the_largest(row):
+    z = np.linspace(-20, 20, 40_001)
+    of, (_, slope, curvature) = losses.parts_of(z, np.ones_like(z)), row.largest(math.inf)
+    for values, bound in ((row.slope(of), slope), (row.curvature(of), curvature)):
+        largest = np.abs(values).max()
+        assert largest <= bound <= 1.001 * largest
 
 
 def test_parts_of_tensors_and_arrays():

@@ -74,6 +74,9 @@ COUNT_AFTER_WARMUP = (
     + """
 import itertools
 import numpy as np
+from kernels.quantities import QUANTITIES
+
+quantities = tuple(QUANTITIES)
 
 def signatures():
     return {name: len(kernel.signatures) for name, kernel in compiled_kernels().items()}
@@ -84,14 +87,13 @@ def surfaces(dtype, points, order):
     out = np.empty((2 * points, 2 * points), dtype, order="F" if order == "F" else "C")
     out = out[::2, ::2] if order == "A" else out[:points, :points].copy(order)
     line, plane = (0 * x, x, 1 + 0 * x), (x, x**2, x[::-1])
-    quantities = "loss", "mse", "accuracy", "gradient", "hessian"
     for (p, q, r), method, tol in itertools.product((line, plane), ("direct", "spectral"), (1e-3, 1e-12)):
         fields = kernels.LogitPlane(p.astype(dtype), q.astype(dtype), r.astype(dtype))
         options = dict(method=method, tol=tol)
         kernels.surface_on_plane(fields, y, axis, axis, out=out, **options)
         for weight in None, y + 1:
             kernels.surface_on_plane(fields, y, axis, axis, quantities=quantities, sample_weight=weight, **options)
-        kernels.surface_on_plane([(fields, y)] * 3, None, axis, axis, quantities=quantities, **options)
+        kernels.surface_on_plane([(fields, y)] * 3, None, axis, axis, quantities=quantities, loss="focal", **options)
 
 def training(dtype, members):
     x = np.linspace(-1, 1, 40, dtype=dtype)[::2]
@@ -229,6 +231,7 @@ import numpy as np, numba, kernels
 from kernels.numba_cpu.grid import elementwise, moments, surface
 from kernels.numba_cpu.training import ensemble, members
 from kernels.numba_cpu.runtime import launch
+from kernels.quantities import QUANTITIES
 
 launch.SERIAL_WORK = 0
 elementwise.EVALUATIONS_PER_THREAD = surface.EVALUATIONS_PER_THREAD = 10**6
@@ -243,7 +246,7 @@ axis, few = np.linspace(-9, 9, 300), np.linspace(-2, 2, 33)
 p, q, r = rng.normal(size=(3, 3000))
 X = rng.normal(size=(60_001, 3))
 labels = (X[:, 0] > 0) * 1.0
-quantities = "loss", "mse", "accuracy", "gradient", "hessian"
+quantities = tuple(QUANTITIES)
 
 def surface_of(plane, *arguments, quantities=quantities, method, **options):
     options |= {"quantities": quantities, "method": method}
@@ -263,8 +266,8 @@ def results(dtype):
     yield from surface_of(general, y[:3000], few, few, method="direct")
     yield from surface_of(general, soft[:3000], few, few, method="direct", sample_weight=weight[:3000])
     yield from surface_of(general, y[:3000], axis / 9, axis / 9, method="spectral")
-    for names in ("mse",), ("loss", "gradient"):
-        options = dict(method="spectral", sample_weight=weight, quantities=names)
+    for names, loss in (("mse",), "bce"), (("loss", "gradient"), "bce"), (("loss", "hessian"), "focal"):
+        options = dict(method="spectral", sample_weight=weight, quantities=names, loss=loss)
         yield from surface_of(line, soft, axis, axis, **options)
     for data in (X, np.asfortranarray(X), X[:, :1]):
         parameters = np.ones(data.shape[1], dtype), 0.5
@@ -273,9 +276,10 @@ def results(dtype):
         yield from run(dtype, data, batch_size=50_000, shuffle_seed=1, momentum=0.5)
         yield from run(dtype, data[:, :1], batch_size=5000, loss="mse")
         starts = rng_of_starts.normal(size=(300, data.shape[1])).astype(dtype), np.zeros(300, dtype)
-        settings = dict(lr=0.1, batch_size=13, epochs=2, history_of=[0, 299])
-        ends = kernels.sgd_ensemble(data[:200].astype(dtype), labels[:200], *starts, **settings)
-        yield from (*ends[:-1], *ends.history)
+        for loss in "bce", "focal":
+            settings = dict(lr=0.1, batch_size=13, epochs=2, history_of=[0, 299], loss=loss)
+            ends = kernels.sgd_ensemble(data[:200].astype(dtype), labels[:200], *starts, **settings)
+            yield from (*ends[:-1], *ends.history)
 
 for dtype in (np.float32, np.float64):
     want = None

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import kernels
+from kernels.losses import LOSSES
 from tests import problems
 from tests.training import run
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("batch_size", [1, 3, 4])
 @pytest.mark.parametrize("label", [0.0, 0.5, 1.0])
 def test_margins_far_out_of_range(label, batch_size, loss):

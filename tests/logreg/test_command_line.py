@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from kernels.losses import LOSSES
 from logreg import __main__ as command_line
 from logreg.lab import Settings
 
@@ -96,7 +97,7 @@ def test_help(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for part in (
         "--start W B",
-        "--loss {bce,mse,focal,both}",
+        f"--loss {{{','.join(LOSSES)},both}}",
         "--epochs",
         "--lr",
         "--batch-size",

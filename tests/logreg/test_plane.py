@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-# unused checks
 from kernels.arguments import memory
 from logreg import LabData, LossSurface, PlaneSurface, files, train
 from tests import oracle, problems

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kernels.losses import LOSSES
 from logreg import LabData, StartsStudy, study_starts
 from logreg.lab import WINDOW
 from tests import oracle, problems
@@ -13,7 +14,7 @@ LAB = {"lr": 2.0, "batch_size": 3, "epochs": 100}
 
 @pytest.fixture(scope="module")
 def lab_study():
-    return study_starts(LabData(), *WINDOW, 20_000, **LAB, seed=0)
+    return study_starts(LabData(), *WINDOW, 20_000, **LAB, seed=0, costs=tuple(LOSSES))
 
 
 def test_the_answer_of_the_lab(lab_study):
@@ -36,14 +37,14 @@ def test_starts_are_uniform_in_the_window(lab_study):
     assert (lab_study.w_range, lab_study.b_range) == WINDOW
 
 
-@pytest.mark.parametrize("cost", ["bce", "mse"])
+@pytest.mark.parametrize("cost", LOSSES)
 def test_what_runs_reached(lab_study, cost):
     x, y = problems.lab_data()
     for i in range(0, 20_000, 1000):
         start = lab_study.w[i : i + 1], lab_study.b[i]
         w, b, _ = oracle.sgd_path(x[:, None], y, *start, **LAB, loss=cost)
         plane = oracle.one_feature_plane(x)
-        loss = oracle.value_at(plane, y, w[-1, 0], b[-1], "loss" if cost == "bce" else "mse")
+        loss = oracle.value_at(plane, y, w[-1, 0], b[-1], loss=cost)
         assert lab_study.loss[cost][i] == pytest.approx(loss, rel=1e-3)
         assert lab_study.accuracy[cost][i] == np.float32(oracle.accuracy_at(plane, y, w[-1, 0], b[-1]))
         path = np.vstack([start[0], w]), np.append(start[1], b)
@@ -95,3 +96,10 @@ def test_wrong_arguments(changes, error, message):
     arguments = {"data": LabData(), "w_range": 15, "b_range": 13, "n": 10, "seed": 0} | LAB | changes
     with pytest.raises(error, match=message):
         study_starts(**arguments)
+
+
+@pytest.mark.parametrize("costs", ["bce", (), None, ("mse", "hinge")])
+def test_wrong_costs_are_refused_before_anything_is_trained(costs, monkeypatch):
+    monkeypatch.setattr("logreg.starts.sgd_ensemble", None)
+    with pytest.raises(ValueError, match=r"costs is .*; accepted: "):
+        study_starts(LabData(), *WINDOW, 5, **LAB, seed=0, costs=costs)

@@ -18,8 +18,6 @@ import torch
 from kernels import LogitPlane, plan_surface, surface_on_plane
 from kernels.arguments import memory
 from kernels.losses import LOSSES
-
-# unused checks
 from logreg import LabData, LossSurface
 from tests import oracle, problems
 

@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 import kernels
 import kernels.numba_cpu.training.update
+from kernels.losses import LOSSES
 from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
 from logreg.directions import path_of
 from logreg.eager import train_eagerly
@@ -17,7 +18,7 @@ from tests import oracle, problems
 from tests.training import TORCH_LOSSES
 
 LAB_RUN = {"lr": 2.0, "batch_size": 3, "epochs": 100}
-COSTS = pytest.mark.parametrize("loss", ["bce", "mse"])
+COSTS = pytest.mark.parametrize("loss", LOSSES)
 
 
 def parameters(model):

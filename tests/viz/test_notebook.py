@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from torch import nn
 
+from kernels.losses import LOSSES
 from logreg import LabData
 from tests import oracle
 from viz import PlotStuff, plot_error_surfaces
@@ -71,7 +72,7 @@ def axes_with_path(surface):
 
 def full_loss(surface, w, b, loss):
     plane = oracle.one_feature_plane(surface.x.ravel())
-    return oracle.value_at(plane, surface.y.ravel(), w, b, {"bce": "loss", "mse": "mse"}[loss])
+    return oracle.value_at(plane, surface.y.ravel(), w, b, loss=loss)
 
 
 @cache
@@ -160,7 +161,7 @@ def test_grids_have_the_size_asked_for(lab, n_samples):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_surface_is_the_mean_cost(lab, loss):
     surface = plot_error_surfaces(15, 13, *lab, n_samples=5, go=False, loss=loss)
     cells = [full_loss(surface, w, b, loss) for w, b in zip(surface.w.ravel(), surface.b.ravel(), strict=True)]
@@ -277,7 +278,7 @@ NOT_FINITE = {
 }
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("case", NOT_FINITE)
 def test_the_finite_part_of_the_path_is_drawn(lab, model, case, loss):
     X, Y = lab

@@ -8,10 +8,9 @@ import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.contour import ContourSet
 
+from kernels.quantities import QUANTITIES
 from viz import plot_contour, plot_surface
 from viz.plane import condition_number, read_plane_surface
-
-QUANTITIES = ("loss", "mse", "accuracy", "gradient", "hessian")
 
 
 def changed(result, **attributes):
@@ -269,7 +268,7 @@ def test_no_path_in_three_dimensions(plane_surface):
         (
             {},
             "margin",
-            r"quantity is 'margin'; accepted: 'loss', 'mse', 'accuracy', 'balanced_accuracy', 'gradient', 'hessian'$",
+            f"quantity is 'margin'; accepted: {', '.join(map(repr, QUANTITIES))}$",
         ),
     ],
 )
@@ -280,9 +279,8 @@ def test_bad_planes_are_refused(attributes, quantity, message, plane_surface):
 
 
 def test_other_quantities_are_refused(plane_surface, surface):
-    with pytest.raises(
-        ValueError, match=r"quantity is 'hessian'; accepted: 'loss', 'mse', 'accuracy', 'balanced_accuracy'$"
-    ):
+    heights = ", ".join(repr(name) for name, row in QUANTITIES.items() if row.components == 1)
+    with pytest.raises(ValueError, match=f"quantity is 'hessian'; accepted: {heights}$"):
         plot_surface(plane_surface, quantity="hessian")
     for plot in plot_surface, plot_contour:
         with pytest.raises(ValueError, match=r"quantity is 'mse'; accepted: 'loss'$"):

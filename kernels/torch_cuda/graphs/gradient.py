@@ -1,6 +1,6 @@
 """Loss and gradient over all samples, a block of rows at a time.
 
-On a card `one_pass` reads them once, if rows are contiguous and not too long.
+On a card `triton.gradient` reads them once, if rows are contiguous and not too long.
 Arithmetic is in the dtype of the data, sums over blocks in float64.
 """
 
