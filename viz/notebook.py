@@ -66,9 +66,9 @@ class plot_error_surfaces:
     """The loss of logistic regression over (w, b) and the path that training takes on it.
 
     `X`, `Y` are (n, 1) or (n,), arrays or tensors, kept as NumPy arrays in `x`, `y`. The loss is the mean
-    cross-entropy, with `loss="mse"` the mean squared error of the probabilities, or that of another loss's name. `w`, `b`, `Z` are float64 meshgrids
-    (n_samples, n_samples) over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS` list what was recorded,
-    and `n` counts it. Unless `go` is false the surface and its contours are drawn.
+    cross-entropy, or that of another `loss`: "mse", the mean squared error of the probabilities, or "focal". `w`, `b`,
+    `Z` are float64 meshgrids (n_samples, n_samples) over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS`
+    list what was recorded, and `n` counts it. Unless `go` is false the surface and its contours are drawn.
 
     A picture is shown as soon as it is drawn, below the cell of a notebook or in a window, one for each kind, which
     stays until the program ends; nothing waits. Pyplot has none of these figures: what a cell plots next isn't drawn on

@@ -153,8 +153,9 @@ def plot_contour(
     the grid, with a note if it leaves. `window=((w0, w1), (b0, b1))` outlines a rectangle. `ax` is a 2-D Axes or None
     for a new figure; the colour bar is an inset at its right. Drawing on an Axes again replaces what was drawn before.
 
-    The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy" and "balanced_accuracy", a cell for each
-    point, as they are step functions; "gradient", lines of steepest descent over the loss; "hessian", its condition number, grey above 1e9.
+    The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy" and "balanced_accuracy", a cell for
+    each point, as they are step functions; "gradient", lines of steepest descent over the loss; "hessian", the ratio of
+    the sizes of its eigenvalues, grey above 1e9.
     Its center is marked. The path, of any number of weights, is projected on the plane by
     `surface.project(history)`; a note says how far it is from the plane.
 

@@ -11,8 +11,8 @@ from kernels import reference
 from logreg import History, train
 from logreg.directions import (
     KINDS,
+    MeanLoss,
     Plane,
-    Shares,
     hessian,
     oriented,
     path_of,
@@ -39,7 +39,7 @@ def directions_of(model, problem, kind, l2=0.0, seed=0):
 
 def shares_of(problem):
     n = len(problem.y)
-    return Shares("bce", problem.y.astype(np.float64), np.full(n, 1 / n))
+    return MeanLoss("bce", problem.y.astype(np.float64), np.full(n, 1 / n))
 
 
 def autograd_hessian(problem, theta, l2=0.0):

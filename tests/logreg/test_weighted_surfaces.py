@@ -6,7 +6,7 @@ import pytest
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.grids import QUANTITIES
 from logreg import LogisticRegression, LossSurface
-from logreg.directions import Shares, hessian, shares, top_eigenvectors
+from logreg.directions import MeanLoss, hessian, labels_and_weights, top_eigenvectors
 
 RNG = np.random.default_rng(8)
 X, WEIGHT = RNG.normal(size=(60, 2)), RNG.exponential(size=60)
@@ -38,7 +38,7 @@ def test_around():
     rows = np.column_stack([X, np.ones(60)])
     p = 1 / (1 + np.exp(-rows @ theta))
     curvature = (rows.T * (share * p * (1 - p))) @ rows + 0.1 * np.diag([1, 1, 0])
-    np.testing.assert_allclose(hessian(X, theta, 0.1, Shares("bce", Y, share)), curvature, rtol=1e-13)
+    np.testing.assert_allclose(hessian(X, theta, 0.1, MeanLoss("bce", Y, share)), curvature, rtol=1e-13)
     (s_direction, t_direction), _ = top_eigenvectors(curvature)
     np.testing.assert_allclose(np.abs(got.plane.s_direction), np.abs(s_direction), rtol=1e-9)
     np.testing.assert_allclose(np.abs(got.plane.t_direction), np.abs(t_direction), rtol=1e-9)
@@ -51,7 +51,7 @@ def test_around():
 
 
 def test_shares_where_products_of_weights_overflow():
-    labels, share = shares(np.array([1.0, 0.0]), np.full(2, 1.9), 1e308)
+    labels, share = labels_and_weights(np.array([1.0, 0.0]), np.full(2, 1.9), 1e308)
     assert labels.tolist() == [1, 0]
     np.testing.assert_allclose(share, [0.5e308, 0.5], rtol=1e-15)
 
