@@ -1,17 +1,32 @@
 """Whether runs can diverge at all: what is found beforehand needn't be looked for at every step."""
 
+import math
 from collections.abc import Iterable
 
 from kernels.arguments import arrays
 from kernels.kinds import Array
+from kernels.losses import LOSSES
+
+ROUNDING = 0.5  # of the range is left for what rounding adds to the parameters of a whole run
 
 
-def losses_may_overflow(X: Array, weight: Array | None, starts: Iterable[Array], steps: int, lr: float) -> bool:
-    """Whether a loss might leave the range of the dtype of X (n, d) in so many steps from w (k, d), b (k,): with slopes
-    of at most the largest weight, parameters move by lr times that and the largest feature at most in each."""
+def losses_may_overflow(
+    X: Array, weight: Array | None, starts: Iterable[Array], steps: int, lr: float, loss: str
+) -> bool:
+    """Whether a loss might leave the range of the dtype of X (n, d) in so many steps from w (k, d), b (k,): parameters
+    move by lr times the largest weight, slope of the loss and feature at most in each."""
     x, g = max(1.0, largest(X)), 1.0 if weight is None else max(1.0, largest(weight))
-    theta = max(map(largest, starts)) + steps * lr * g * x
-    return not theta * (X.shape[1] * x + 1.0) * g < 0.5 * arrays.largest_of(X)
+    slope = max(1.0, LOSSES[loss].largest(math.inf)[1])
+    theta = max(map(largest, starts)) + steps * lr * slope * g * x
+    return not theta * (X.shape[1] * x + 1.0) * g < ROUNDING * arrays.largest_of(X)
+
+
+def left_range(step: int, steps: int, dtype: object, lr: float) -> FloatingPointError:
+    """What a run raises whose step, by its number from 1 on, leaves the range of the dtype."""
+    return FloatingPointError(
+        f"sgd_run_: step {step} of {steps} leaves the range of {str(dtype).removeprefix('torch.')} (lr = {lr}); "
+        "w and b hold the last finite parameters"
+    )
 
 
 def largest(values: Array) -> float:

@@ -34,7 +34,7 @@ TORCH_FLOORS = (
     ("kernels.torch_cuda",),
     ("kernels.torch_cuda.graphs",),
     ("kernels.torch_cuda.triton",),
-    ("kernels.torch_cuda.divergence", "kernels.torch_cuda.sizes"),
+    ("kernels.torch_cuda.sizes",),
 )
 
 

@@ -27,6 +27,7 @@ from kernels.quantities import QUANTITIES, Asked
 
 JOBS_PER_THREAD = 16  # in one launch, at least: enough for a thread that is late to leave some to others
 EVALUATIONS_PER_THREAD = 50_000_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
+COUNTED = {"accuracy": "accuracy", "balanced_accuracy": "accuracy"}  # that of weighted samples
 COPIED = 2**20  # values that are copied between two looks for Ctrl-C
 
 
@@ -35,7 +36,7 @@ def passes(names: Collection[str], loss: str, weighted: bool) -> dict[str, list[
     kernels: dict[str, list[str]] = {}
     for name in names:
         by_products = name == "loss" and loss == "bce" and not weighted
-        kernel = "products" if by_products else "elementwise" if QUANTITIES[name].smooth else "accuracy"
+        kernel = "products" if by_products else "elementwise" if QUANTITIES[name].smooth else COUNTED[name]
         kernels.setdefault(kernel, []).append(name)
     return kernels
 

@@ -132,7 +132,7 @@ def sgd_ensemble(
     (k, d), m, dtype = w0.shape, len(history_of), X.dtype
     steps = epochs * -(-len(y) // batch_size)
     samples, start = signed_samples(X, y, weight, loss), np.column_stack([w0, b0])
-    settings, watched = (batch_size, lr, epochs), losses_may_overflow(X, weight, (w0, b0), steps, lr)
+    settings, watched = (batch_size, lr, epochs), losses_may_overflow(X, weight, (w0, b0), steps, lr, loss)
     history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
     of_loss, accuracy = np.empty((2, k), dtype)
     ends = Ensemble(np.empty((k, d), dtype), np.empty(k, dtype), of_loss, accuracy, np.empty(k, np.int64), history)

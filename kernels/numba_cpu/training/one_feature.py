@@ -162,7 +162,7 @@ def run_batches(X, y, steps, rates, loss, state, record):
         # what is ready before the gradient goes first: the next step waits for little else
         velocity_w, velocity_b = momentum * velocity_w + decay * w, momentum * velocity_b + decay * b
         w, b = (w - lr * velocity_w) + lr * by_w, (b - lr * velocity_b) + lr * by_b
-        velocity_w, velocity_b = velocity_w - by_w, velocity_b - by_b
+        velocity_w, velocity_b = velocity_w + (0.0 - by_w), velocity_b + (0.0 - by_b)  # 0 from -0 and no slope
         if not (abs(w) <= largest and abs(b) <= largest and value <= largest):
             return step
         theta[0], theta[1] = w, b
@@ -207,7 +207,8 @@ def run_small_batches(X, y, steps, rates, loss, state, record, next_margins):
         next_m = margins_after_step(next_m, slope, batch, following, lr)
         by_w = total(fma(slope, x * signed_share, -(label_part * (x * signed_share))))
         by_b = total(fma(slope, signed_share, -(label_part * signed_share)))
-        w, b, velocity_w, velocity_b = w + lr * by_w, b + lr * by_b, velocity_w - by_w, velocity_b - by_b
+        w, b = w + lr * by_w, b + lr * by_b
+        velocity_w, velocity_b = velocity_w + (0.0 - by_w), velocity_b + (0.0 - by_b)  # 0 from -0 and no slope
         if not (inside and abs(w) <= largest and abs(b) <= largest):
             return step
         change = (absolute(slope) + absolute(label_part)) * absolute(signed_share) * lr

@@ -12,6 +12,7 @@ from numba import njit
 
 from kernels.kinds import Report
 from kernels.losses import CODES
+from kernels.mathematics.divergence import left_range
 from kernels.numba_cpu.runtime.launch import read_only, serial_kernel
 from kernels.numba_cpu.training.gradient import SPAN, Scratch, add_by_blocks, add_span, operations
 from kernels.numba_cpu.training.gradient import sums as sums_over
@@ -231,9 +232,6 @@ def sgd_run_(
         failed = take_steps(run, order, (first, last, batch_size), at, record, next_margins)
         state[1] = at.theta[: d + 1]
         if failed >= 0:
-            raise FloatingPointError(
-                f"sgd_run_: step {failed + 1} of {steps} leaves the range of {X.dtype} (lr = {lr}); "
-                "w and b hold the last finite parameters"
-            )
+            raise left_range(failed + 1, steps, X.dtype, lr)
         progress(last, steps)
     return path

@@ -1,5 +1,5 @@
 """Elementary functions of vectors (`vector_type.Vector`), by argument reduction and polynomials: of float64 vectors,
-but for `exp_single`, of float32, and `exp_negative` and `exp2`, of either.
+but for `exp_single`, of float32, and `exp_negative`, `exp2`, `log1p_scaled` and `over_one_plus`, of either.
 
 The polynomials interpolate at Chebyshev nodes in 200-bit arithmetic and are rounded to the type; errors against
 mpmath are tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynomials) and 11 (reduction).

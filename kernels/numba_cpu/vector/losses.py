@@ -17,6 +17,7 @@ from kernels.numba_cpu.vector.operators import fma, select
 from kernels.numba_cpu.vector.vector_type import Vector
 
 CROSS_ENTROPY, SQUARED_ERROR, FOCAL = CODES["bce"], CODES["mse"], CODES["focal"]
+assert set(CODES.values()) == {CROSS_ENTROPY, SQUARED_ERROR, FOCAL}, "a loss without a branch would be another one"
 
 
 @njit(forceinline=True)

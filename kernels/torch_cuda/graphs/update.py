@@ -14,7 +14,7 @@ from kernels.arguments.devices import has_triton
 from kernels.bodies import RunSettings
 from kernels.kinds import Report
 from kernels.losses import LOSSES
-from kernels.torch_cuda.divergence import raise_if_diverged
+from kernels.mathematics.divergence import left_range
 from kernels.torch_cuda.graphs.compiled import compile_dynamic, padded
 from kernels.torch_cuda.graphs.losses import weighted_value_and_slope
 
@@ -144,7 +144,8 @@ def run_by_graphs_(
             if history and step % history == 0:
                 path[step // history - 1] = record
             if step % at_once == 0 or step == steps:
-                raise_if_diverged(int(status[1]), steps, X.dtype, lr)
+                if failed := int(status[1]):
+                    raise left_range(failed, steps, X.dtype, lr)
                 progress(step, steps)
     finally:
         state.copy_(torch.stack([velocity, theta]))

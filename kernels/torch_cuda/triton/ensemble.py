@@ -434,7 +434,7 @@ def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_
     """`kernels.sgd_ensemble` on checked tensors of few features."""
     (n, d), k, m, dtype = X.shape, len(b0), len(history_of), X.dtype
     steps = epochs * -(-n // batch_size)
-    watched = losses_may_overflow(X, weight, (w0, b0), steps, lr)
+    watched = losses_may_overflow(X, weight, (w0, b0), steps, lr, loss)
     samples, settings = signed_samples(X, y, weight), (lr, batch_size, epochs, loss, watched)
     start = torch.cat([w0.T, b0[None]])
     advance = counted(progress, (k + m) * steps)

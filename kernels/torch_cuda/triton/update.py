@@ -10,7 +10,7 @@ import triton.language as tl
 from torch.library import triton_op, wrap_triton
 
 from kernels.losses import CODES
-from kernels.torch_cuda.divergence import raise_if_diverged
+from kernels.mathematics.divergence import left_range
 from kernels.torch_cuda.triton.looks import Look, one_behind
 from kernels.torch_cuda.triton.losses import value_and_slope
 
@@ -199,7 +199,8 @@ def sgd_run_(
     try:
         for look, last in one_behind(queued()):
             (failed,) = look.tolist()
-            raise_if_diverged(failed, steps, X.dtype, lr)
+            if failed:
+                raise left_range(failed, steps, X.dtype, lr)
             progress(last, steps)
     finally:
         state.copy_(torch.stack([velocity, theta]))
