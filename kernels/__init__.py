@@ -36,7 +36,8 @@ __all__ = [
 
 
 def warmup() -> None:
-    """Compiles every CPU kernel for float32 and float64, or loads it from the cache on disk, ahead of its first use."""
+    """Compiles the CPU kernels for float32 and float64, or loads them from the cache on disk, ahead of their first use;
+    all but those of runs with weights or a frozen parameter."""
     from kernels.numba_cpu import warmup
 
     warmup.compile_all()

@@ -134,10 +134,11 @@ def focal_slope(of: Parts) -> Array:
 
 
 def focal_curvature(of: Parts) -> Array:
-    """F'' = r w^2 ((4 r - 2 w) softplus(-m) + 5 w)"""
+    """F'' = r w^2 ((4 r - 2 w) softplus(-m) + 5 w), r w going first to what may be as large as the logit"""
     r, w, smoothed = of.right, of.wrong, of.smoothing * of.softplus + of.tilt
-    own = r * w**2 * ((4 * r - 2 * w) * of.softplus + 5 * w)
-    return (1 - of.smoothing) * own + w * r**2 * ((4 * w - 2 * r) * smoothed + 5 * of.smoothing * r)
+    own = w * ((4 * r - 2 * w) * (r * w * of.softplus) + 5 * r * w**2)
+    other = r * ((4 * w - 2 * r) * (r * w * smoothed) + 5 * of.smoothing * w * r**2)
+    return (1 - of.smoothing) * own + other
 
 
 def focal_bounds(strip: Strip, factor: float) -> tuple[float, float, float, float]:

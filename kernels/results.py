@@ -1,4 +1,5 @@
-"""What the kernels return: plain named tuples, with NumPy arrays for NumPy input and tensors for tensors."""
+"""What the kernels return: plain named tuples, with NumPy arrays for NumPy input and tensors for tensors; and where a
+grid of values is lowest."""
 
 from typing import NamedTuple
 

@@ -85,8 +85,9 @@ def surface_on_plane(
     loss           "bce", cross-entropy; "mse", squared error; "focal", focal loss with gamma = 2 (`kernels.losses`)
     sample_weight  (n,), >= 0: means become weighted means, sum(weight * value) / sum(weight)
     pos_weight     a number >= 0 by which the loss of class 1 counts, as torch.nn.BCEWithLogitsLoss has it: label times
-                   pos_weight times -log p; of loss, gradient and Hessian, divided by the same sum of sample weights.
-                   The other quantities stay what they are. None with loss="mse", which has no positive part
+                   pos_weight times the loss of class 1; of loss, gradient and Hessian, divided by the same sum of
+                   sample weights. The other quantities stay what they are. None with loss="mse", which has no positive
+                   part
     method         "direct" evaluates every sample at every point; "spectral" interpolates between Chebyshev nodes;
                    "auto" takes the cheaper one, by shapes and data alone
     tol            error allowed to interpolation, relative to max(1, max|quantity|); 0 for direct, or 1e-13 <= tol < 1
@@ -136,7 +137,10 @@ def plan_surface(
     method: str = "auto",
     tol: float = 1e-12,
 ) -> Plan:
-    """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it."""
+    """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it.
+
+    Raises ValueError or TypeError that name a wrong argument, as that does.
+    """
     samples = samples_of(plane, y, sample_weight)
     backends.chosen(None, **samples.named)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)

@@ -164,9 +164,9 @@ def sgd_run_(
     first_epoch the epochs so far, is one with the first, by the compiled CPU backend to the bit. Parameters that were
     changed in between start as they are.
 
-    Raises ValueError or TypeError that name a wrong argument, with `w` and `b` untouched, and FloatingPointError naming
-    the step whose loss, or the parameters after it, leave the range of the dtype. After that, or after Ctrl-C, `w` and
-    `b` hold the last parameters reached.
+    Raises ValueError or TypeError that name a wrong argument, or MemoryError for a history that can't fit, with `w` and
+    `b` untouched, and FloatingPointError naming the step whose loss, or the parameters after it, leave the range of the
+    dtype. After that, or after Ctrl-C, `w` and `b` hold the last parameters reached.
     """
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array = dataset.samples(X, y)

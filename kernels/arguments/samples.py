@@ -149,7 +149,8 @@ class Balanced:
     """Other samples, with weights such that those of each class that occurs have the same sum; `total`, that of all.
 
     Sums m 2^e of weights of the classes give each sample of one class m of the other, times 2^-e of its own: without
-    weights these are whole numbers times a power of 2, and so is each of their sums, unrounded.
+    weights these are whole numbers times a power of 2, and so is each of their sums, unrounded. A class whose weights
+    are less than 1e-307 of the largest is as if it did not occur.
     """
 
     weighted = True
@@ -177,7 +178,8 @@ def class_sums(block: Block) -> np.ndarray:
     """The weight of each class (2,)."""
     class_1 = block.y > 0.5
     weight = 1.0 + 0.0 * block.y if block.weight is None else block.weight
-    return np.array([float((weight * ~class_1).sum()), float((weight * class_1).sum())])
+    sums = (weight * ~class_1).sum(), (weight * class_1).sum()
+    return np.array(sums if isinstance(weight, np.ndarray) else sys.modules["torch"].stack(sums).tolist(), np.float64)
 
 
 class Group(NamedTuple):

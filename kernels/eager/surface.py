@@ -6,7 +6,7 @@ import numpy as np
 
 from kernels import reference
 from kernels.arguments.arrays import tensor_of
-from kernels.arguments.samples import Samples, Summary, concatenated
+from kernels.arguments.samples import Samples, Summary, check_passes, concatenated
 from kernels.kinds import Advance, Tensor
 from kernels.results import LogitPlane
 
@@ -26,6 +26,7 @@ def evaluate(
 ) -> None:
     """Writes means over the samples to `outputs`, {quantity: tensor}."""
     block = concatenated(samples)
+    check_passes(summary.n, len(block.y))
     p, q, r, y = (tensor_of(field) for field in block[:4])
     options = {"quantities": tuple(outputs), "loss": loss, "sample_weight": tensor_of(block.weight)}
     plane, axes = LogitPlane(p, q, r), (tensor_of(s), tensor_of(t))

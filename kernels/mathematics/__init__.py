@@ -1,1 +1,1 @@
-"""Mathematics of surfaces that no backend and no array of samples is needed for."""
+"""Mathematics of surfaces and runs that is the same for every backend."""

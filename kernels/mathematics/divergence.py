@@ -1,4 +1,4 @@
-"""Whether runs can diverge at all: what is found beforehand needn't be looked for at every step."""
+"""Whether runs can diverge at all, which needn't be looked for at every step then, and what one raises that does."""
 
 import math
 from collections.abc import Iterable

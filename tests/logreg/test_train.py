@@ -293,7 +293,7 @@ def test_full_loss(loss, model_at):
     losses = history.full_loss()
     assert losses.dtype == np.float64
     np.testing.assert_allclose(losses, losses_along(history, x, y, loss), rtol=1e-12)
-    start = oracle.value_at(oracle.one_feature_plane(x), y, 5, 10, {"bce": "loss"}.get(loss, loss))
+    start = oracle.value_at(oracle.one_feature_plane(x), y, 5, 10, loss=loss)
     assert isinstance(history.start_loss, float)
     assert history.start_loss == pytest.approx(start, rel=1e-13, abs=0)
 

@@ -102,7 +102,6 @@ TESTS = {
     "kernels/numba_cpu/vector/operators.py": ("simd", "elementary", *SURFACE, *GRADIENT, "ensemble"),
     "kernels/numba_cpu/vector/vector_type.py": ("simd", *SURFACE, *GRADIENT, "environment"),
     "kernels/torch_cuda/__init__.py": ("torch_update", "house"),
-    "kernels/torch_cuda/divergence.py": ("torch_update", "triton"),
     "kernels/torch_cuda/sizes.py": ("torch_surface", "triton_surface"),
     "kernels/torch_cuda/graphs/__init__.py": ("torch_update",),
     "kernels/torch_cuda/graphs/compiled.py": (

@@ -121,11 +121,13 @@ def quantities_of(p, q, r, y, s, t):
     """All quantities of logits p + s q + t r over the grid."""
     z = p + s[:, None] * q + t[:, None, None] * r
     probability = 0.5 * (1 + np.tanh(z / 2))
+    correct = (z > 0) == (y > 0.5)
     error, slope = probability - y, probability * (1 - probability)
     return {
         "loss": np.logaddexp(0, (1 - 2 * y) * z).mean(-1),
         "mse": (error**2).mean(-1),
-        "accuracy": ((z > 0) == (y > 0.5)).mean(-1),
+        "accuracy": correct.mean(-1),
+        "balanced_accuracy": (correct[..., y > 0.5].mean(-1) + correct[..., y <= 0.5].mean(-1)) / 2,
         "gradient": np.stack([(error * v).mean(-1) for v in (q, r)]),
         "hessian": np.stack([(slope * v).mean(-1) for v in (q * q, q * r, r * r)]),
     }

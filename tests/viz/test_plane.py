@@ -139,8 +139,14 @@ def test_condition_numbers_are_those_of_numpy():
     np.testing.assert_allclose(condition_number(hessian)[sure], want[sure], rtol=1e-8)
 
 
+@pytest.mark.parametrize("entries", [(-1, 0, -4), (1, 2, 1), (-3, 0.5, 2), (0, 1, 0)], ids=str)
+def test_condition_numbers_of_hessians_that_are_not_positive(entries):
+    ss, st, tt = entries
+    assert condition_number(np.array(entries, float)[:, None]) == pytest.approx(np.linalg.cond([[ss, st], [st, tt]]))
+
+
 @pytest.mark.parametrize(
-    "entries", [(0, 0, 0), (1, 0, 0.9e-9), (1, 0, 0), (4, 2, 1), (1, 0, 1e-13), (1, 2, 1), (5e-324, 0, 0)], ids=str
+    "entries", [(0, 0, 0), (1, 0, 0.9e-9), (1, 0, 0), (4, 2, 1), (1, 0, 1e-13), (1, 1, 1), (5e-324, 0, 0)], ids=str
 )
 def test_singular_hessians_are_infinite(entries):
     assert condition_number(np.array(entries, float)[:, None]) == [np.inf]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from kernels.arguments.devices import has_triton
-from kernels.arguments.samples import Samples, Summary
+from kernels.arguments.samples import Samples, Summary, check_passes
 from kernels.kinds import Advance
 from kernels.mathematics import compression
 from kernels.mathematics.compression import Line
@@ -170,7 +170,7 @@ def sums_over(s, t, rows, components, device):
 
 def pieces(samples, summary, s, device):
     """p, q, r, class_sign, smoothing and weight (n,) of some samples after others, as many as are evaluated at once."""
-    at_once = samples_at_once(summary, s, device)
+    at_once, seen = samples_at_once(summary, s, device), 0
     for block in samples:
         p, q, r, y, weight = (to_device(device, field) for field in block)
         for start in range(0, len(y), at_once):
@@ -179,6 +179,8 @@ def pieces(samples, summary, s, device):
             fields = [field[some] if len(field) == len(y) else field.expand(len(labels)) for field in (p, q, r)]
             own = torch.ones_like(labels) if weight is None else weight[some]
             yield *fields, torch.where(labels > 0.5, 1.0, -1.0), torch.minimum(labels, 1 - labels), own
+        seen += len(y)
+    check_passes(summary.n, seen)
 
 
 def write_means(totals, bands, summary, out):
@@ -243,7 +245,7 @@ def evaluate_compressed(
 ) -> None:
     """`evaluate` with the samples compressed along a line to weighted nodes of each class."""
     device = next(iter(outputs.values())).device
-    moments, softness = moments_of(samples, line, device, advance)
+    moments, softness = moments_of(samples, summary.n, line, device, advance)
     nodes = Nodes(compression.nodes_of_line(moments, line, True))
     summary = summary._replace(n=len(nodes.block.y), blocks=1)
     evaluate(nodes, summary, s, t, outputs, loss, advance)
@@ -262,11 +264,12 @@ class Nodes:
         return iter([self.block])
 
 
-def moments_of(samples, line, device, advance):
+def moments_of(samples, n, line, device, advance):
     """The moments of each class (2, nodes), of which a soft label is in both, and the sum of weight y (1 - y)."""
     degrees = torch.arange(round_up(line.nodes), dtype=torch.float64, device=device)
     moments, softness = degrees.new_zeros(2, len(degrees), MOMENT_PARTS), degrees.new_zeros(())
     middle, half_width = line.middle[line.field], line.direction[line.field] or 1.0
+    seen = 0
     for block in samples:
         field, y, weight = (to_device(device, values) for values in (block[line.field], block.y, block.weight))
         xi = ((field - middle) / half_width).clamp(-1.0, 1.0)
@@ -280,4 +283,6 @@ def moments_of(samples, line, device, advance):
             parts = padded(angles[some], length), padded(masses[some], length).T.contiguous()
             terms.add_moments(moments, degrees, *(part.unflatten(-1, (MOMENT_PARTS, -1)) for part in parts))
             advance(some.stop - start)
+        seen += len(y)
+    check_passes(n, seen)
     return moments.sum(-1)[:, : line.nodes].cpu().numpy(), float(softness)

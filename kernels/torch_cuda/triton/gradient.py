@@ -1,8 +1,8 @@
 """Loss and gradient in one pass over the features, by a Triton kernel: a tile of them is loaded once for both products.
 
 Every program takes every so many-th tile, keeps its sums in registers and writes them at its end, to be added in order:
-the bits are the same from run to run. Arithmetic is that of `gradient`, in the dtype of the data, with sums in float64
-from one CHUNK of tiles to the next. The softplus of a chunk takes a single logarithm, as
+the bits are the same from run to run. Arithmetic is that of `graphs.gradient`, in the dtype of the data, with sums in
+float64 from one CHUNK of tiles to the next. The softplus of a chunk takes a single logarithm, as
 log(1 + a) + log(1 + e) = log(1 + a + e (1 + a)), which forgets nothing small.
 """
 

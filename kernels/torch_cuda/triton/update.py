@@ -180,7 +180,7 @@ def sgd_run_(
     history,
     progress,
 ):
-    """As `update.sgd_run_`, with few columns in a batch of X, and values."""
+    """As `graphs.update.sgd_run_`, with few columns in a batch of X, and values."""
     n, d = X.shape
     steps = epochs * -(-n // batch_size)
     path = X.new_empty(steps // history if history else 0, d + 2)
