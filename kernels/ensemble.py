@@ -39,7 +39,8 @@ def sgd_ensemble(
     loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid; "focal": mean focal loss
     sample_weight  (n,) >= 0, not all 0, as `sgd_run_` takes them: the loss of samples is sum(weight * loss) divided by
                    their number
-    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0; not with loss="mse"
+    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0; not with loss="mse". Of a label y between 0 and 1
+                   the class in `accuracy` and `steps` is then that of y pos_weight / (1 - y + y pos_weight)
     history_of     members, from 0 to k - 1, whose every step is returned too
     backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
                    else "numba"

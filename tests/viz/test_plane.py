@@ -37,6 +37,7 @@ def test_axes_are_labelled(quantity, plane_surface):
             "loss": "mean cross-entropy (nats)",
             "mse": "mean squared error",
             "accuracy": "accuracy",
+            "balanced_accuracy": "balanced accuracy",
             "gradient": "mean cross-entropy (nats)\nlines: steepest descent",
             "hessian": "condition number of the Hessian in this plane",
         }[quantity]
@@ -249,7 +250,8 @@ def test_no_path_in_three_dimensions(plane_surface):
         (
             {"accuracy": None},
             "accuracy",
-            r"surface has no accuracy, only \['loss', 'mse', 'gradient', 'hessian'\]; acc.* include 'accuracy'",
+            r"surface has no accuracy, only \['loss', 'mse', 'balanced_accuracy', 'gradient', 'hessian'\]; "
+            "accepted: a surface whose quantities include 'accuracy'",
         ),
         ({"loss": None}, "gradient", r"surface has no loss, .*; accepted: a surface whose quantities include 'loss'"),
         ({"gradient": None}, "gradient", r"surface has no gradient, .*; accepted: .* include 'gradient'"),
