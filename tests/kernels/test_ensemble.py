@@ -361,7 +361,7 @@ for dtype in (np.float32, np.float64):
 @pytest.mark.long
 @pytest.mark.parametrize("width", [16, 32])
 def test_members_are_runs_in_narrow_registers(width, tmp_path):
-    done = processes.run_python(NARROW_REGISTERS.format(width=width), NUMBA_CACHE_DIR=str(tmp_path))
+    done = processes.run_python(NARROW_REGISTERS.format(width=width), timeout=400, NUMBA_CACHE_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
 
 

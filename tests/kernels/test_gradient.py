@@ -331,7 +331,7 @@ for d in (2, 3):
 @pytest.mark.long
 @pytest.mark.parametrize("width", [16, 32])
 def test_products_of_a_span_stay_in_range_in_narrow_registers(width, tmp_path):
-    done = processes.run_python(NARROW_REGISTERS.format(width=width), NUMBA_CACHE_DIR=str(tmp_path))
+    done = processes.run_python(NARROW_REGISTERS.format(width=width), timeout=400, NUMBA_CACHE_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
 
 
