@@ -10,7 +10,7 @@ from kernels.bodies import Backend
 from kernels.kinds import Array, Report
 from kernels.mathematics.compression import Line
 from kernels.mathematics.planning import Choice
-from kernels.progress import counted, silent
+from kernels.progress import counted, nothing, silent
 from kernels.quantities import QUANTITIES
 
 
@@ -32,9 +32,10 @@ def evaluate(
     direct: dict[str, Array] = {}
     for name in asked.names:
         (smooth if choice.interpolation and QUANTITIES[name].smooth else direct)[name] = outputs[name]
-    evaluations = 0
-    if report is not silent:
-        evaluations = summary.n * axes[0].size * axes[1].size * len(body.passes(direct, asked.loss, samples.weighted))
+    if not smooth and report is silent:
+        body.evaluate(samples, summary, *axes, direct, asked.loss, nothing)
+        return
+    evaluations = summary.n * axes[0].size * axes[1].size * len(body.passes(direct, asked.loss, samples.weighted))
     if not smooth:
         body.evaluate(samples, summary, *axes, direct, asked.loss, counted(report, evaluations))
         return

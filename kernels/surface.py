@@ -49,7 +49,8 @@ def loss_surface(
     body = backends.chosen(backend, x=x, y=y, sample_weight=sample_weight, out=out)
     plane = grids.bias_plane(dataset.feature("x", x))
     n = len(plane[1])
-    samples = ArraySamples(plane, dataset.labels(y, n), dataset.weights(sample_weight, n), like=x)
+    weight = None if sample_weight is None else dataset.weights(sample_weight, n)
+    samples = ArraySamples(plane, dataset.labels(y, n), weight, like=x)
     axes = grids.axis("w", w), grids.axis("b", b)
     asked = Asked(("loss",), numbers.one_of("loss", loss, LOSSES))
     problem = Problem(samples, axes, asked, *numbers.way(method, tol), numbers.pos_weight_for(loss, pos_weight))
@@ -197,9 +198,14 @@ def planned(problem: Problem, interpolates: bool = True) -> list[tuple[Group, Ch
     summary = summary_of(samples)
     reach = grids.reach_of_logits(summary.low, summary.high, s, t)
     groups = groups_of(samples, summary, reach, asked, pos_weight)
-    if not interpolates:
-        return [(group, planning.direct("this backend evaluates every sample at every point")) for group in groups]
-    return [(group, planning.choose(group, s, t, method, tol)) for group in groups]
+    found = []
+    for group in groups:
+        if interpolates:
+            choice = planning.choose(group, s, t, method, tol)
+        else:
+            choice = planning.direct("this backend evaluates every sample at every point")
+        found.append((group, choice))
+    return found
 
 
 def evaluated(

@@ -4,6 +4,7 @@ Arrays come back as NumPy arrays, views wherever possible, but CUDA tensors stay
 detached. Values of CUDA tensors aren't looked at: that would wait for the card.
 """
 
+import functools
 import math
 import sys
 from collections.abc import Iterable
@@ -180,7 +181,7 @@ def all_empty(shapes: Iterable[tuple[int, ...]], dtype: DTypeLike, sources: Iter
     """New arrays, or tensors on the card where the sources are."""
     card = cuda_tensor_of(sources)
     if card is None:
-        return [np.empty(shape, dtype) for shape in shapes]
+        return list(map(functools.partial(np.empty, dtype=dtype), shapes))
     return [card.new_empty(shape, dtype=cast(card[:0], dtype).dtype) for shape in shapes]
 
 

@@ -1,7 +1,11 @@
 """How the kernels behave in a process: imports, threads, forks, memory."""
 
+import sys
+
+import numpy as np
 import pytest
 
+import kernels
 from tests import processes
 from tests.processes import printed_by
 
@@ -142,6 +146,24 @@ print(json.dumps([sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cach
     hits, misses = printed_by(KERNELS + counts)
     assert misses == 0
     assert hits >= 8
+
+
+def test_a_small_surface_takes_few_calls():
+    """At most 60 of functions of the package, one of which is the kernel."""
+    x, axis, called = np.linspace(-1, 1, 20), np.linspace(-5, 5, 30), []
+
+    def note(frame, event, _):
+        if event == "call" and frame.f_globals["__name__"].startswith("kernels."):
+            called.append(frame.f_code.co_name)
+
+    for profile in (None, note):  # the first call may compile
+        sys.setprofile(profile)
+        try:
+            kernels.loss_surface(x, x > 0.2, axis, axis)
+        finally:
+            sys.setprofile(None)
+    assert "add_tiles" in called
+    assert len(called) <= 60, called
 
 
 # Threads
