@@ -73,7 +73,8 @@ def largest_term(reach: float, asked: Asked, sizes: spectral.Sizes) -> float:
     margins of the cross-entropy have nothing that does."""
     logit, slope = reach if asked.loss == "bce" else sizes.logit, max(sizes.q, sizes.r)
     of_loss, of_mse = LOSSES[asked.loss].largest(logit), LOSSES["mse"].largest(logit)
-    terms = {"loss": of_loss[0], "mse": of_mse[0], "gradient": slope * of_loss[1], "hessian": slope * slope * of_loss[2]}
+    square = slope * slope  # infinite, not an error, where it is no number
+    terms = {"loss": of_loss[0], "mse": of_mse[0], "gradient": slope * of_loss[1], "hessian": square * of_loss[2]}
     return max(terms[name] for name in asked.names)
 
 
