@@ -42,9 +42,13 @@ bench: $(INSTALLED)
 	$(RUN) -m bench.plots
 	$(RUN) -m bench.accuracy
 
-# What runs on a card, tested without one, with a card machine's versions of everything.
+# What runs on a card, tested without one, with a card machine's versions of everything. Of the long tests those that
+# compile Triton kernels, whose registers go by its version; the others are `make test-long`'s.
+COMPILED_FOR_CARD := tests/kernels/test_triton.py tests/kernels/test_one_pass.py tests/kernels/test_triton_surface.py
+
 test-card-versions: $(CARD_INSTALLED)
-	$(CARD_RUN) -m pytest -m "not cuda" -n 2 --dist worksteal @tests/cuda.txt
+	$(CARD_RUN) -m pytest -m "not cuda and not long" -n 2 --dist worksteal @tests/cuda.txt
+	$(CARD_RUN) -m pytest -m "long and not cuda" -n 2 --dist worksteal $(COMPILED_FOR_CARD)
 
 # Every public function with the oldest versions that are allowed, on Python 3.11 or 3.12. The oldest torch, 2.6.0, comes
 # from the package index as a build for CUDA, of gigabytes, so it has to be asked for: `make test-lowest TORCH=2.6.0`.
