@@ -43,6 +43,15 @@ def test_direct_keeps_its_accuracy_with_other_losses(problem, loss):
     assert_close(evaluate(problem, method="direct", loss=loss), problem, loss=loss)
 
 
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+@pytest.mark.parametrize("label", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("offset", [1.5e308, -1.5e308])
+def test_curvature_vanishes_at_the_largest_logits(offset, label, backend):
+    plane, options = LogitPlane([offset], [1.0], [1.0]), {"quantities": "hessian", "backend": backend}
+    for loss in LOSSES:
+        assert (surface_on_plane(plane, [label], [0.0], [0.0], loss=loss, **options).hessian == 0).all(), loss
+
+
 @pytest.mark.parametrize("loss", OTHER_LOSSES)
 @pytest.mark.parametrize("tol", [1e-6, 1e-12])
 def test_spectral_keeps_its_bound_with_other_losses(loss, tol):

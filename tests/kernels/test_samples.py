@@ -93,6 +93,14 @@ def test_passes_that_grow_are_noticed(quantity, plane):
             surface_on_plane(Changing(plane, short=3), None, S, T, quantities=quantity, method=method)
 
 
+@pytest.mark.parametrize("backend", ["reference", "torch"])
+def test_a_last_pass_that_differs_is_noticed_by_every_backend(backend):
+    stream = Changing(PLANE, short=0)
+    surface_on_plane(stream, None, S, T, method="direct", backend=backend)
+    with pytest.raises(ValueError, match=r"plane gave 1203 samples in one pass and 1202 in another; accepted"):
+        surface_on_plane(Changing(PLANE, stream.passes), None, S, T, method="direct", backend=backend)
+
+
 def test_compression_of_a_stream_is_planned():
     assert "compressed" in plan_surface(blocks(ONE_FEATURE, 100), None, S, T, quantities="mse").reason
 
