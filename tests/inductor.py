@@ -4,7 +4,7 @@ The tensors are fake ones on "cuda": nothing has values, and a graph ends where 
 Needs a process of its own, in which Triton isn't interpreted (TRITON_INTERPRET=0).
 """
 
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from types import SimpleNamespace
 from typing import NamedTuple
 from unittest.mock import patch
@@ -88,6 +88,7 @@ def pretended_card():
         (triton_helpers, "set_driver_to_gpu", nothing),
         (torch.cuda, "get_device_properties", properties),
         (torch.cuda, "get_device_capability", lambda device=None: (9, 0)),
+        (torch.cuda, "device_of", nullcontext),
         (CudaInterface, "get_device_properties", properties),
         (CudaInterface.Worker, "get_device_properties", properties),
         (CudaInterface, "get_compute_capability", lambda device=None: 90),

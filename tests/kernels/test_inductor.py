@@ -172,3 +172,22 @@ def test_what_is_far_apart_has_indices_of_64_bits(strides, wide):
     (kernels,) = kernels_of("gradient.reduce_rows", f32, (8160, 1024, strides))
     assert kernels
     assert any(WIDE in code for _, code, *_ in kernels) == wide
+
+
+def print_composed():
+    from kernels.torch_cuda.triton import gradient
+    from tests import inductor
+
+    arguments = [((300, 12), f64), ((300,), f64), ((300,), f64), ((12,), f64), ((1,), f64)]
+    mean = torch.compile(lambda *tensors: gradient.sums(*tensors) / 300, fullgraph=True)
+    print([kernel.name for kernel in inductor.first_call(mean, arguments)])
+
+
+def test_the_pass_is_compiled_in_a_graph_that_knows_what_it_writes():
+    """Of a kernel that it can't read PyTorch takes everything for written, and says so."""
+    done = processes.run_python(
+        "from tests.kernels.test_inductor import print_composed; print_composed()", TRITON_INTERPRET="0", timeout=600
+    )
+    assert done.returncode == 0
+    assert "add_tiles" in done.stdout
+    assert "mutated" not in done.stderr

@@ -18,9 +18,11 @@ from kernels.torch_cuda.triton.losses import BCE, hinge, log1p, of_logits, slope
 TILE_BYTES = 2**13  # 16 registers of a thread, and 16 for its part of the gradient
 LABELS = 16  # bytes of those of a thread, as labels, logits and what is made of them take registers too
 WARPS = 4
-# Of a multiprocessor, all at once: with 168 registers a thread, which are enough for every tile (of 1 to 2048 features;
-# at most 24 bytes are spilled, by one of 500 float64 with weights; Triton 3.6 and 3.9, compute capability 9.0).
-PROGRAMS = 3
+PROGRAMS = 3  # of a multiprocessor, all at once
+# Of a thread, at most, for all programs to fit: 168, as they are given by 8. That is enough for tiles of 1 to 2048
+# features: at most 24 bytes are spilled, of 500 float64 with weights (Triton 3.6 and 3.9, compute capability 9.0).
+# Unasked, Triton 3.6 takes up to 183, and two programs fit.
+REGISTERS = 2**16 // (32 * WARPS * PROGRAMS) // 8 * 8
 CHUNK = 32  # tiles: 1 + a <= 2**CHUNK, within float32
 
 
@@ -188,7 +190,7 @@ def add_tiles(
     weights, bias = row_of(w, d, GROUPS, WIDTH), tl.load(b)
     none = tl.zeros([ROWS], tl.float64)
     found = tile_of_zeros(1, tl.float64, GROUPS, WIDTH), none, none
-    n = n.to(tl.int64)  # n + ROWS, or a tile's number + CHUNK * programs, may be beyond 32 bits
+    n = tl.cast(n, tl.int64)  # n + ROWS, or a tile's number + CHUNK * programs, may be beyond 32 bits; or a constant
     rows, tiles = tl.arange(0, ROWS), n // ROWS
     for start in range(program, tiles, CHUNK * programs):
         sums = no_sums(dtype, ROWS, GROUPS, WIDTH)
@@ -261,6 +263,7 @@ def sums(
             STAGES=stages,
             CHUNK=CHUNK,
             num_warps=WARPS,
+            maxnreg=REGISTERS,
         )
     return totals.sum(0)
 
