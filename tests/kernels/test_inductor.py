@@ -1,6 +1,7 @@
 """What graphs become on a card of compute capability 9.0: the same for any first call, without spilling.
 
-Needs PyTorch for CUDA and Triton, but no card. Graphs that kernels written in Triton replace there are left out.
+Needs PyTorch for CUDA and Triton, but no card. Graphs that kernels written in Triton replace there are left out;
+of those kernels one is in, as it may become a part of other graphs.
 """
 
 import json

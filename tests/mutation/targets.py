@@ -213,7 +213,7 @@ SPEED = {
     "kernels/torch_cuda/triton/ensemble.py": (
         "OPERATIONS OPERATIONS_PER_SAMPLE OPERATIONS_PER_LOSS LEAST_MEMBERS FEW_PARAMETERS WARPS at_once"
     ),
-    "kernels/torch_cuda/triton/gradient.py": "TILE_BYTES LABELS WARPS PROGRAMS num_warps",
+    "kernels/torch_cuda/triton/gradient.py": "TILE_BYTES LABELS WARPS PROGRAMS REGISTERS num_warps maxnreg",
     "kernels/torch_cuda/triton/surface.py": "WARPS PROGRAMS PART",
     "kernels/torch_cuda/triton/update.py": "TILE VALUES STEPS non_blocking",
     "logreg/directions.py": "ROWS_AT_ONCE",

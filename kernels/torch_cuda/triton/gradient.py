@@ -21,7 +21,7 @@ WARPS = 4
 PROGRAMS = 3  # of a multiprocessor, all at once
 # Of a thread, at most, for all programs to fit: 168, as they are given by 8. That is enough for tiles of 1 to 2048
 # features: at most 24 bytes are spilled, of 500 float64 with weights (Triton 3.6 and 3.9, compute capability 9.0).
-# Unasked, Triton 3.6 takes up to 183, and two programs fit.
+# Unasked, Triton 3.6 takes up to 183, and two programs fit. In a graph of torch.compile the limit is dropped.
 REGISTERS = 2**16 // (32 * WARPS * PROGRAMS) // 8 * 8
 CHUNK = 32  # tiles: 1 + a <= 2**CHUNK, within float32
 
