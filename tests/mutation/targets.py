@@ -211,7 +211,8 @@ SPEED = {
     "kernels/torch_cuda/graphs/terms.py": "LIKELY_GRID LIKELY_MOMENTS",
     "kernels/torch_cuda/graphs/update.py": "STEPS VALUES SMALL_BATCH FEW_COLUMNS LIKELY_BATCH",
     "kernels/torch_cuda/triton/ensemble.py": (
-        "OPERATIONS OPERATIONS_PER_SAMPLE OPERATIONS_PER_LOSS LEAST_MEMBERS FEW_PARAMETERS WARPS at_once"
+        "OPERATIONS OPERATIONS_PER_SAMPLE OPERATIONS_PER_LOSS LEAST_MEMBERS FEW_PARAMETERS WARPS at_once "
+        "MOST_REGISTERS maxnreg spills"
     ),
     "kernels/torch_cuda/triton/gradient.py": "TILE_BYTES LABELS WARPS PROGRAMS REGISTERS num_warps maxnreg",
     "kernels/torch_cuda/triton/surface.py": "WARPS PROGRAMS PART",

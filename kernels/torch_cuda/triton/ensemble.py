@@ -28,6 +28,7 @@ LEAST_MEMBERS = 2**16  # fewer don't keep a card busy, and take as long
 # Of a program: two members to a thread, whose chains overlap, where their parameters leave room for that.
 MEMBERS, MEMBERS_OF_MANY_PARAMETERS = 64, 32
 FEW_PARAMETERS = 8
+MOST_REGISTERS = 255  # of a thread, as many as there are
 WARPS = 1
 
 
@@ -313,7 +314,7 @@ def launch_run(
             WATCHED=watched or keep,
             KEEP=keep,
             MEMBERS=members,
-            **options(),
+            **options(spills=keep and rows.dtype == torch.float64 and size > FEW_PARAMETERS),
         )
 
 
@@ -353,9 +354,14 @@ def members_of_program(size):
     return MEMBERS if size <= FEW_PARAMETERS else MEMBERS_OF_MANY_PARAMETERS
 
 
-def options():
-    """How the kernels are compiled: every operation rounded."""
-    return {"num_warps": WARPS, "enable_fp_fusion": False}
+def options(spills=False):
+    """How the kernels are compiled: every operation rounded.
+
+    One that `spills` is told of all registers: unasked, Triton 3.6 gives 168 to 8 features of float64 with focal loss,
+    weights and history, to have 12 programs on a multiprocessor and not 11 (capability 9.0), and spills 32 bytes.
+    """
+    fixed = {"num_warps": WARPS, "enable_fp_fusion": False}
+    return fixed | {"maxnreg": MOST_REGISTERS} if spills else fixed
 
 
 # Launches
