@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 UNAVAILABLE = 77  # exit status of a script that can't have its threading layer
+# environments in which Numba compiles for processors of x86-64 with narrower registers
+NARROW = {
+    "SSE2": {"NUMBA_CPU_NAME": "generic"},
+    "AVX2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""},
+}
 
 
 def run_python(source, *arguments, root=Path(__file__).parents[1], timeout=120, **environment):

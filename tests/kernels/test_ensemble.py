@@ -339,10 +339,8 @@ def test_infinite_logits_of_samples_that_are_right_cost_nothing(d, weight):
     np.testing.assert_allclose(ends.loss, 0, atol=1e-300)
 
 
-NARROW_REGISTERS = """
+MEMBERS = """
 import numpy as np
-from kernels.numba_cpu.vector import vector_type
-vector_type.register_bytes = lambda: {width}
 import kernels
 from tests import problems
 from tests.kernels.test_ensemble import assert_member, starts
@@ -359,9 +357,10 @@ for dtype in (np.float32, np.float64):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("width", [16, 32])
-def test_members_are_runs_in_narrow_registers(width, tmp_path):
-    done = processes.run_python(NARROW_REGISTERS.format(width=width), timeout=400, NUMBA_CACHE_DIR=str(tmp_path))
+@pytest.mark.parametrize("processor", processes.NARROW)
+def test_members_are_runs_in_narrow_registers(processor, tmp_path):
+    environment = processes.NARROW[processor]
+    done = processes.run_python(MEMBERS, timeout=400, NUMBA_CACHE_DIR=str(tmp_path), **environment)
     assert done.returncode == 0, done.stderr
 
 

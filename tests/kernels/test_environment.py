@@ -1,5 +1,6 @@
 """Environment variables, and what a machine may lack: a compiler, a home, folders that can be written to."""
 
+import platform
 import re
 import tomllib
 from pathlib import Path
@@ -190,10 +191,22 @@ def test_kernels_of_settings_that_changed_meanwhile_are_not_kept(name, monkeypat
     assert not kernel.check_cachable(compiled)
 
 
-def test_vectors_are_those_of_the_processor_that_numba_is_told_of():
-    width = "from kernels.numba_cpu.vector.vector_type import register_bytes; print(register_bytes())"
-    assert run_python(width, NUMBA_CPU_NAME="generic").stdout == "16\n"
-    assert run_python(width, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="+avx2,+fma").stdout == "32\n"
+PROCESSORS = {
+    "generic": ("generic", None, (16, 16)),
+    "generic with AVX2": ("generic", "+avx2,+fma", (16, 32)),
+    "AVX2": ("haswell", "", (16, 32)),
+    "AVX-512": ("skylake-avx512", "", (32, 64)),
+    "without AVX-512": ("skylake-avx512", "-avx512f", (16, 32)),
+}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="processors of x86-64")
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_registers_are_those_of_the_processor_that_numba_is_told_of(processor):
+    name, features, expected = PROCESSORS[processor]
+    code = "from kernels.numba_cpu.runtime.target import registers; print(tuple(registers()))"
+    environment = {"NUMBA_CPU_NAME": name} | ({} if features is None else {"NUMBA_CPU_FEATURES": features})
+    assert run_python(code, **environment).stdout == f"{expected}\n"
 
 
 @pytest.mark.parametrize("place", ["/dev/null/cache", "/proc/cache", "x" * 300])

@@ -316,10 +316,8 @@ def test_same_bits_for_any_number_of_threads(dtype, n, d, order, monkeypatch):
 
 # Registers of other machines
 
-NARROW_REGISTERS = """
+SPANS = """
 import numpy as np
-from kernels.numba_cpu.vector import vector_type
-vector_type.register_bytes = lambda: {width}
 import kernels
 for d in (2, 3):
     data = np.ones((1000, d), np.float32), np.zeros(1000, np.float32), np.zeros(d, np.float32), 0.0
@@ -329,9 +327,10 @@ for d in (2, 3):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("width", [16, 32])
-def test_products_of_a_span_stay_in_range_in_narrow_registers(width, tmp_path):
-    done = processes.run_python(NARROW_REGISTERS.format(width=width), timeout=400, NUMBA_CACHE_DIR=str(tmp_path))
+@pytest.mark.parametrize("processor", processes.NARROW)
+def test_products_of_a_span_stay_in_range_in_narrow_registers(processor, tmp_path):
+    environment = processes.NARROW[processor]
+    done = processes.run_python(SPANS, timeout=400, NUMBA_CACHE_DIR=str(tmp_path), **environment)
     assert done.returncode == 0, done.stderr
 
 

@@ -439,7 +439,7 @@ def test_nearest_whole_numbers(dtype):
     same(out, np.rint(x))
 
 
-@pytest.mark.skipif(vector_type.register_bytes() < 64, reason="no AVX-512")
+@pytest.mark.skipif(vector_type.REGISTERS.width < 64, reason="no AVX-512")
 @pytest.mark.parametrize("lanes", [16, 64])
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_remainders_and_scaling(dtype, lanes):
@@ -486,7 +486,7 @@ def test_types_of_the_hosts_registers(dtype):
         memory.prefetch(x, 10**9, 3)  # wherever it points
 
     x = np.linspace(0.1, 7, 64).astype(numpy_dtype(dtype))
-    lanes = vector_type.register_bytes() // x.itemsize
+    lanes = vector_type.REGISTERS.width // x.itemsize
     out, wide = np.zeros(64, x.dtype), np.zeros(64)
     kernel(x, out, wide)
     assert out.tolist() == [2.0] * 2 + [1.0] * (2 * lanes - 2) + [0.0] * (64 - 2 * lanes)
@@ -496,7 +496,7 @@ def test_types_of_the_hosts_registers(dtype):
 @pytest.mark.parametrize("dtype", REALS, ids=str)
 def test_stores_past_the_caches(dtype):
     """In whole registers, as the instructions of that kind."""
-    lanes = vector_type.register_bytes() * 8 // dtype.bitwidth
+    lanes = vector_type.REGISTERS.width * 8 // dtype.bitwidth
     vector, store, splat = Vector(dtype, lanes), memory.store_past_cache, operators.splat
 
     @njit
@@ -505,7 +505,7 @@ def test_stores_past_the_caches(dtype):
         memory.fence()
 
     room = np.zeros(4 * lanes, numpy_dtype(dtype))
-    first = -room.ctypes.data % vector_type.register_bytes() // room.itemsize
+    first = -room.ctypes.data % vector_type.REGISTERS.width // room.itemsize
     kernel(room, first + lanes, numpy_dtype(dtype).type(1.5))
     want = np.zeros(4 * lanes)
     want[first + lanes : first + 2 * lanes] = 1.5

@@ -5,18 +5,19 @@ For given s the predicted class of a sample changes at most once along t, as rou
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
 from kernels.numba_cpu.runtime.prefault import prefault
 from kernels.numba_cpu.runtime.schedule import KernelCost, job_groups, launches
+from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
 
 COLUMNS = 8  # points along s of a job, a cache line of a row of the surface
 JOBS_PER_THREAD = 16  # in one launch, at least: enough for a thread that is late to leave some to others
 SEARCHES_PER_THREAD = 500_000  # in one launch: well under 0.1 s, so that Ctrl-C is answered
 
 
-@njit(forceinline=True)
+@inlined
 def first_changed(base, slope, t):
     """The first index of the ascending axis where base + t slope > 0 is no longer what it is far to the left."""
     low, high = 0, t.size
@@ -29,7 +30,7 @@ def first_changed(base, slope, t):
     return low
 
 
-@njit
+@subroutine
 def add_changes(samples, part, s, t, changes):
     """Adds how the weight classified correctly changes along t, of a part of the samples, to `changes` (nt + 1,)."""
     r, weight = samples.r, samples.weight

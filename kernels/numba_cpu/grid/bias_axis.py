@@ -23,23 +23,24 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 
 from kernels.numba_cpu.grid.tiles import loss_of_margin, tile_accumulator
 from kernels.numba_cpu.runtime.launch import parallel_kernel
 from kernels.numba_cpu.runtime.schedule import Part
+from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
 from kernels.numba_cpu.vector.compensated import add_compensated, two_sum
 from kernels.numba_cpu.vector.elementary import exp, log1p_scaled
 from kernels.numba_cpu.vector.log_product import EXPONENT_BIAS, MAX_EXPONENT, multiply_one_plus, renormalised
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, splat, to_float
-from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 # Points along s of a tile, a lane each while its polynomials are built: a cache line of the surface is written at once.
 COLUMNS = 8
 AT_S = Vector(types.float64, COLUMNS)
 # Points along b evaluated at once, eight registers of them: enough independent chains to fill the multiply-add units.
-LANES = register_bytes()
+LANES = REGISTERS.width
 AT_B = Vector(types.float64, LANES)
 EXPONENTS = Vector(types.int64, LANES)
 
@@ -89,21 +90,22 @@ class Counts(NamedTuple):
     elementwise: int
 
 
-@njit
+@subroutine
 def partition_samples(samples, start, stop, tile, scratch):
     """Partitions the samples [start, stop) of a chunk. Returns Counts, and the slope along b of the linear part, whose
     value in the middle goes to `scratch`."""
     p, q, class_sign, label_smoothing = samples.p, samples.q, samples.class_sign, samples.label_smoothing
     factor, elementwise, middle = scratch.factor, scratch.elementwise, tile.middle
     n_tau, n_inverse_tau, n_elementwise, slope, slope_lost = 0, 0, 0, 0.0, 0.0
-    lowest, highest = tile.columns.min(), tile.columns.max()
+    lowest, highest = tile.columns[0], tile.columns[COLUMNS - 1]
     s = load(AT_S, tile.columns, 0)
     linear, linear_lost = splat(AT_S, 0.0), splat(AT_S, 0.0)
     for n in range(start, stop):
         base = p[n] + middle
-        ends = class_sign[n] * (lowest * q[n] + base), class_sign[n] * (highest * q[n] + base)
-        reflected = max(ends) < -HALF_WIDTH
-        if tile.too_wide or not (reflected or HALF_WIDTH - min(ends) <= MAX_EXPONENT):
+        one_end, other_end = class_sign[n] * (lowest * q[n] + base), class_sign[n] * (highest * q[n] + base)
+        reflected = one_end < -HALF_WIDTH and other_end < -HALF_WIDTH
+        in_range = HALF_WIDTH - one_end <= MAX_EXPONENT and HALF_WIDTH - other_end <= MAX_EXPONENT
+        if tile.too_wide or not (reflected or in_range):
             elementwise[n_elementwise] = n
             n_elementwise += 1
             continue
@@ -125,7 +127,7 @@ def partition_samples(samples, start, stop, tile, scratch):
     return Counts(n_tau, n_inverse_tau, n_elementwise), slope + slope_lost
 
 
-@njit
+@subroutine
 def expand_products(factor, first, last):
     """Turns each block of DEGREE factors E into the coefficients of prod(1 + E tau) - 1, in place, tau^1 first."""
     for block in range(first, last, DEGREE):
@@ -140,7 +142,7 @@ def expand_products(factor, first, last):
             store(factor, block * COLUMNS, higher + e)
 
 
-@njit(forceinline=True)
+@inlined
 def times_polynomials(product, factor, first, last, column, tau):
     """The product (1 + h) 2^exponent, a pair, times the polynomials of one column at tau."""
     h, exponent = product
@@ -153,7 +155,7 @@ def times_polynomials(product, factor, first, last, column, tau):
     return h, exponent
 
 
-@njit(forceinline=True)
+@inlined
 def log_of_products(factor, counts, column, tau, inverse_tau):
     """Sum of log(1 + E tau) over the samples of a chunk that have a factor."""
     product = splat(AT_B, 0.0), splat(EXPONENTS, 0)
@@ -163,7 +165,7 @@ def log_of_products(factor, counts, column, tau, inverse_tau):
     return log1p_scaled(h, to_float(exponent - EXPONENT_BIAS * blocks))
 
 
-@njit(forceinline=True)
+@inlined
 def sum_elementwise(samples, numbers, s, b):
     """Sum of the losses of the samples of these numbers at s and the points b, each by its own logarithm."""
     p, q, class_sign, label_smoothing = samples.p, samples.q, samples.class_sign, samples.label_smoothing
@@ -175,7 +177,7 @@ def sum_elementwise(samples, numbers, s, b):
     return total + compensation
 
 
-@njit
+@subroutine
 def add_chunk(samples, part, tile, scratch, totals, compensation):
     """Adds the losses of a part of at most CHUNK samples to the sums of a tile (COLUMNS, STRIDE). Where these are all
     samples, means are stored at once."""
@@ -202,15 +204,16 @@ def add_chunk(samples, part, tile, scratch, totals, compensation):
                 add_compensated(AT_B, totals, compensation, at, value)
 
 
-@njit
+@subroutine
 def padded(values, length):
     """`values` followed by copies of the last one."""
-    result = np.full(length, values[-1])
-    result[: values.size] = values
+    result = np.empty(length)
+    for k in range(length):
+        result[k] = values[k if k < values.size else values.size - 1]
     return result
 
 
-@njit
+@subroutine
 def tile_of(s, b):
     """The Tile of these points of ascending axes, at most COLUMNS and TILE_ROWS of them."""
     rows = padded(b, (b.size + LANES - 1) // LANES * LANES)
@@ -225,7 +228,7 @@ def tile_of(s, b):
     return Tile(padded(s, COLUMNS), rows, middle, too_wide, tau, inverse_tau)
 
 
-@njit
+@subroutine
 def add_samples(samples, part, tile, totals, compensation):
     """Adds the losses of a part of the samples over one tile, chunk by chunk."""
     scratch = BiasScratch(np.empty(CHUNK * COLUMNS), np.empty(CHUNK, np.int64), np.empty(COLUMNS))
@@ -235,14 +238,14 @@ def add_samples(samples, part, tile, totals, compensation):
         add_chunk(samples, chunk, tile, scratch, totals, compensation)
 
 
-@njit
+@subroutine
 def sums_to_means(totals, compensation, n):
     """Turns the sums of a tile into means, in place."""
     for k in range(0, CELLS, LANES):
         store(totals, k, (load(AT_B, totals, k) + load(AT_B, compensation, k)) * (1.0 / n))
 
 
-@njit
+@subroutine
 def store_tile(means, out, rows, columns):
     """Writes a finished tile to the cells `rows` x `columns` of the surface."""
     for j in range(rows.size):

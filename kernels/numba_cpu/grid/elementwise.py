@@ -12,20 +12,21 @@ is 0 then, and q^2, which may be infinite, is never made without it. Points alon
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 
 from kernels.losses import CODES
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
 from kernels.numba_cpu.runtime.schedule import KernelCost, Sums, job_groups, launches
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.vector import losses
 from kernels.numba_cpu.vector.compensated import add_compensated
 from kernels.numba_cpu.vector.elementary import exp_negative, exp_normal
 from kernels.numba_cpu.vector.memory import load
 from kernels.numba_cpu.vector.operators import absolute, fma, select, splat
-from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 from kernels.quantities import QUANTITIES
 
-LANES = register_bytes() // 8 * 2  # two registers: chains that don't wait for each other
+LANES = REGISTERS.width // 8 * 2  # two registers: chains that don't wait for each other
 POINTS = Vector(types.float64, LANES)
 CHUNK = 64  # samples summed in registers, so few that rounding can't pile up, before the compensated sum in memory
 NAMES = "loss", "mse", "gradient", "hessian"
@@ -54,7 +55,7 @@ class Wanted(NamedTuple):
     hessian: bool
 
 
-@njit(forceinline=True)
+@inlined
 def sums_over_samples(samples, start, stop, s, t, turn, wanted):
     """Sums over the samples [start, stop) at the points (s, t), one vector for each component; those that aren't
     `wanted` mean nothing.
@@ -117,7 +118,7 @@ def sums_over_samples(samples, start, stop, s, t, turn, wanted):
     return total, mse, by_s, by_t, by_ss, by_st, by_tt
 
 
-@njit(forceinline=True)
+@inlined
 def turn_at(s, t, turning):
     """-1 where the sample `turning` has a positive logit, 1 elsewhere; None if there is none."""
     if turning is None:

@@ -23,20 +23,21 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 
 from kernels.numba_cpu.grid.tiles import loss_of_margin, tile_accumulator
 from kernels.numba_cpu.runtime.launch import parallel_kernel
+from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
 from kernels.numba_cpu.vector.compensated import add_compensated, two_sum
 from kernels.numba_cpu.vector.elementary import exp, log1p_scaled
 from kernels.numba_cpu.vector.log_product import EXPONENT_BIAS, MAX_EXPONENT, multiply_one_plus, renormalised
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, splat, to_float
-from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 TILE = 64  # points of a tile along each axis: its sums, 64 KB with what they lost, stay in the second-level cache
 CELLS = TILE**2
-PANEL = register_bytes() // 8 * 2  # points along s evaluated at once, for four t
+PANEL = REGISTERS.width // 8 * 2  # points along s evaluated at once, for four t
 AT_S = Vector(types.float64, PANEL)
 EXPONENTS = Vector(types.int64, PANEL)
 CHUNK = 256  # samples whose tables, 256 KB, stay in the nearest caches
@@ -72,7 +73,7 @@ class Linear(NamedTuple):
     t_slope: float
 
 
-@njit
+@subroutine
 def partition_samples(samples, start, stop, s, t, scratch):
     """Partitions the samples [start, stop) of a chunk over the points of a tile. Returns how many have a factor, how
     many are evaluated one by one, and the Linear part."""
@@ -111,7 +112,7 @@ def partition_samples(samples, start, stop, s, t, scratch):
     return n_kept, n_elementwise, Linear(level + level_lost, s_slope + s_lost, t_slope + t_lost)
 
 
-@njit
+@subroutine
 def fill_tables(samples, n_kept, s, t, scratch):
     """Writes E and F of the samples with a factor."""
     s0 = middle_of(s)
@@ -125,12 +126,12 @@ def fill_tables(samples, n_kept, s, t, scratch):
             store(scratch.by_t, k * TILE + i, exp(level * sign))
 
 
-@njit(forceinline=True)
+@inlined
 def middle_of(axis):
     return 0.5 * axis[0] + 0.5 * axis[-1]
 
 
-@njit(forceinline=True)
+@inlined
 def logs_of_products(by_s, by_t, n_kept, i, j):
     """Sums of log(1 + E F) over the samples, at PANEL points along s from i and at the four t from j."""
     zero, none = splat(AT_S, 0.0), splat(EXPONENTS, 0)
@@ -157,7 +158,7 @@ def logs_of_products(by_s, by_t, n_kept, i, j):
     )
 
 
-@njit
+@subroutine
 def sum_elementwise(samples, numbers, s, t):
     """Sum of the losses of the samples of these numbers at points along s, each by its own logarithm."""
     total, compensation = splat(AT_S, 0.0), splat(AT_S, 0.0)
@@ -168,7 +169,7 @@ def sum_elementwise(samples, numbers, s, t):
     return total + compensation
 
 
-@njit
+@subroutine
 def add_samples(samples, start, stop, s, t, totals, compensation):
     """Adds the losses of the samples [start, stop) over a tile, `s` and `t` (TILE,) ascending, to (TILE, TILE) sums."""
     s0, t0 = middle_of(s), middle_of(t)
@@ -192,7 +193,7 @@ def add_samples(samples, start, stop, s, t, totals, compensation):
                     add_compensated(AT_S, totals, compensation, (j + row) * TILE + i, value)
 
 
-@njit
+@subroutine
 def store_tile(totals, compensation, n, out, rows, columns):
     """Writes the means of a finished tile to the cells `rows` x `columns` of the surface."""
     for j in range(rows.size):

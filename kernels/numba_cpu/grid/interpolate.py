@@ -9,16 +9,17 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 
 from kernels.mathematics import spectral
 from kernels.mathematics.planning import BAND
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel, threads
+from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
 from kernels.numba_cpu.vector.memory import fence, load, store, store_past_cache, store_where
 from kernels.numba_cpu.vector.operators import fma, lane_numbers, select, splat
-from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
-PANEL = register_bytes() // 2  # columns multiplied together, of four registers; whole cache lines of float32 too
+PANEL = REGISTERS.width // 2  # columns multiplied together, of four registers; whole cache lines of float32 too
 COLUMNS = Vector(types.float64, PANEL)
 LANE_NUMBERS = Vector(types.int64, PANEL)
 ROWS = 4  # multiplied together
@@ -30,7 +31,7 @@ EVERY = slice(None)
 FIRST_TOUCH = 150  # what writing a cell costs at the worst, in multiply-adds: in memory that the system has yet to find
 
 
-@njit(forceinline=True)
+@inlined
 def times_rows(A, at, row_stride, node_stride, H, column, nodes):
     """ROWS rows of A, from flat index `at`, times a panel of the columns of H (nodes, width)."""
     zero = splat(COLUMNS, 0.0)
@@ -72,7 +73,7 @@ class Target(NamedTuple):
     floor: float
 
 
-@njit
+@subroutine
 def multiply_along_s(nodes, first, bases, left, along):
     """V B of the tiles whose nodes of t begin in row `first` of the nodes, flat, to `along`: columns from `left`."""
     values, across, B = nodes.values, nodes.across, bases.B
@@ -88,18 +89,18 @@ def multiply_along_s(nodes, first, bases, left, along):
             store(along, at + 3 * width, v3)
 
 
-@njit(forceinline=True)
+@inlined
 def write(store, out, at, v, floor):
     store(out, at, select(v < floor, floor, v))
 
 
-@njit(forceinline=True)
+@inlined
 def write_some(out, at, v, floor, rows, columns):
     """Writes as many columns if there is a row."""
     store_where(out, at, select(v < floor, floor, v), lane_numbers(LANE_NUMBERS) < columns * (rows > 0))
 
 
-@njit
+@subroutine
 def fill_block(bases, along, left, columns, rows, target):
     """Fills the rows and columns (first, last) of the surface: A times `along`, which begins at the column `left`."""
     (start, stop), (first, last) = columns, rows
@@ -235,7 +236,7 @@ def operations(rows, columns, nodes_s, nodes_t):
 
 def first_aligned_column(out):
     """The first column that is at a multiple of the registers' width in every row, or -1 if there is none."""
-    address, width = out.ctypes.data, register_bytes()
+    address, width = out.ctypes.data, REGISTERS.width
     if address % out.itemsize or out.strides[0] % width:
         return -1
     return -address % width // out.itemsize

@@ -3,15 +3,16 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 
 from kernels.arguments.samples import check_passes
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel, read_only, threads
+from kernels.numba_cpu.runtime.subroutine import subroutine
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, total
-from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
-LANES = register_bytes() // 8 * 2  # two registers, as an addition waits for the one before
+LANES = REGISTERS.width // 8 * 2  # two registers, as an addition waits for the one before
 SAMPLES = Vector(types.float64, LANES)
 CHUNK = 2**12  # samples summed in registers' lanes, so few that rounding can't pile up
 JOB = 2**15  # samples that a thread takes at once
@@ -38,7 +39,7 @@ class Lists(NamedTuple):
     lanes: np.ndarray
 
 
-@njit
+@subroutine
 def list_by_class(samples, start, stop, by_class, lists):
     """Lists the samples [start, stop) with a mass in class 0, then in class 1: xi to `places`, weight (1 - y) or
     weight y to `masses`, zeros behind.
@@ -70,7 +71,7 @@ def list_by_class(samples, start, stop, by_class, lists):
     return counts, softness
 
 
-@njit
+@subroutine
 def add_in_lanes(xi, mass, count, sums):
     """Adds sum_n mass_n T_j(xi_n) to sums[j] (LANES,), by T_(j+1) = 2 xi T_j - T_(j-1)."""
     for n in range(0, count, 2 * LANES):
@@ -84,7 +85,7 @@ def add_in_lanes(xi, mass, count, sums):
             b, before_b = fma(twice_b, b, -before_b), b
 
 
-@njit
+@subroutine
 def add_moments(lists, k, count, moments):
     """Adds those of list number k, of `count` samples, to `moments`."""
     lanes = lists.lanes[: moments.size * LANES]
@@ -101,7 +102,7 @@ def moments_of_jobs(samples, by_class, jobs, moments, softness):
     for job in prange(jobs[0], jobs[1]):
         own = moments[job - jobs[0]]
         lists = Lists(np.empty((3, LENGTH)), np.empty((3, LENGTH)), np.empty(own.shape[1] * LANES))
-        shifted = np.zeros(min(2, own.shape[1]))
+        shifted = np.zeros(2 if own.shape[1] > 1 else 1)
         own[:] = 0.0
         soft = 0.0
         for start in range(job * JOB, min(job * JOB + JOB, n), CHUNK):
@@ -110,8 +111,9 @@ def moments_of_jobs(samples, by_class, jobs, moments, softness):
             add_moments(lists, 1, counts[1], own[1])
             add_moments(lists, 2, counts[2], shifted)
             soft += more
-        own[0, : shifted.size] += shifted
-        own[1, : shifted.size] -= shifted
+        for k in range(shifted.size):
+            own[0, k] += shifted[k]
+            own[1, k] -= shifted[k]
         softness[job - jobs[0]] = soft
 
 

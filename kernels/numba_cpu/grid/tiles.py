@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
 from kernels.numba_cpu.vector.elementary import exp
 from kernels.numba_cpu.vector.losses import cross_entropy
 from kernels.numba_cpu.vector.operators import absolute
@@ -17,13 +17,13 @@ class Places(NamedTuple):
     columns: np.ndarray
 
 
-@njit(forceinline=True)
+@inlined
 def loss_of_margin(margin, smoothing):
     """The cross-entropy of a sample by its own logarithm, for one whose factor no product can hold."""
     return cross_entropy(margin, exp(-absolute(margin)), smoothing)
 
 
-@njit
+@subroutine
 def tile_accumulator(sums, tile, cells):
     """The sums that a tile has so far, or room for them if there is none to keep."""
     return sums[tile] if sums.size > 0 else np.empty(cells)

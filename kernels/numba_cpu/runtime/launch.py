@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from kernels.numba_cpu.runtime.cache import cached
+from kernels.numba_cpu.runtime.subroutine import KernelCompiler
 
 # operations under which starting the threads costs more than it saves
 SERIAL_WORK = 100_000
@@ -56,13 +57,13 @@ def renamed(function, suffix):
 
 
 def serial_kernel(body):
-    return cached(njit(nogil=True)(body))
+    return cached(njit(nogil=True, pipeline_class=KernelCompiler)(body))
 
 
 def parallel_kernel(body):
     return ParallelKernel(
-        cached(njit(nogil=True)(renamed(body, "_serial"))),
-        cached(njit(nogil=True, parallel=True)(renamed(body, "_parallel"))),
+        cached(njit(nogil=True, pipeline_class=KernelCompiler)(renamed(body, "_serial"))),
+        cached(njit(nogil=True, parallel=True, pipeline_class=KernelCompiler)(renamed(body, "_parallel"))),
     )
 
 

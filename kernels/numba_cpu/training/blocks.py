@@ -2,6 +2,7 @@
 
 from numba.extending import overload
 
+from kernels.numba_cpu.runtime.subroutine import INLINED
 from kernels.numba_cpu.training.columns import add_columns, logits_of_columns
 from kernels.numba_cpu.training.layouts import Columns, LongRows, Rows, ShortRows, packed_row
 from kernels.numba_cpu.training.packed import add_packed, logits_of_packed
@@ -16,7 +17,7 @@ def add_block(X, row, layout, rows, slopes, d, gradient):
     """Adds slope * x of these rows to `gradient`, padded."""
 
 
-@overload(logits_of_block, jit_options={"forceinline": True})
+@overload(logits_of_block, jit_options=INLINED)
 def logits_by_layout(X, row, layout, rows, theta, d, z):
     if features := packed_row(layout, theta):
         return lambda X, row, layout, rows, theta, d, z: logits_of_packed(features, X, row, rows, theta, d, z)
@@ -30,7 +31,7 @@ def logits_by_layout(X, row, layout, rows, theta, d, z):
     return lambda X, row, layout, rows, theta, d, z: function(X, row, layout.stride, rows, theta, d, z)
 
 
-@overload(add_block, jit_options={"forceinline": True})
+@overload(add_block, jit_options=INLINED)
 def add_by_layout(X, row, layout, rows, slopes, d, gradient):
     if features := packed_row(layout, gradient):
         return lambda X, row, layout, rows, slopes, d, gradient: add_packed(features, X, row, rows, slopes, d, gradient)

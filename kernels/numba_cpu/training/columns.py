@@ -1,7 +1,6 @@
 """Products with a block of X whose samples are next to one another in memory."""
 
-from numba import njit
-
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.training.layouts import UNROLL
 from kernels.numba_cpu.vector.memory import load, load_where, store
 from kernels.numba_cpu.vector.operators import fma, lane_numbers, splat, total
@@ -10,7 +9,7 @@ from kernels.numba_cpu.vector.vector_type import lanes_of, registers_of
 SUM_BLOCK = 64  # of a logit by columns in one sum, so that rounding hardly grows with the number of features
 
 
-@njit(forceinline=True)
+@inlined
 def logits_of_columns(X, first, stride, rows, theta, d, z):
     """As `logits_of_block`."""
     samples_type = registers_of(theta, UNROLL)
@@ -28,7 +27,7 @@ def logits_of_columns(X, first, stride, rows, theta, d, z):
         store(z, row, sums)
 
 
-@njit(forceinline=True)
+@inlined
 def add_columns(X, first, stride, rows, slopes, d, gradient):
     """As `add_block`."""
     samples_type = registers_of(slopes, UNROLL)

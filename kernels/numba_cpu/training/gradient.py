@@ -9,11 +9,12 @@ sums are added in an order that their number decides: the same bits for any numb
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numba.extending import overload
 
 from kernels.losses import CODES
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel, read_only
+from kernels.numba_cpu.runtime.subroutine import INLINED, inlined
 from kernels.numba_cpu.training.blocks import add_block, logits_of_block
 from kernels.numba_cpu.training.layouts import (
     PADDING_LANES,
@@ -45,7 +46,7 @@ class Scratch(NamedTuple):
     partial_gradient: np.ndarray
 
 
-@njit(forceinline=True)
+@inlined
 def add_residuals(loss, y, weight, first, rows, z, sums):
     """Replaces the logits z of `rows` samples from `first` by the derivatives of their losses, and adds to the sums."""
     samples = registers_of(z, 1)
@@ -61,7 +62,16 @@ def add_residuals(loss, y, weight, first, rows, z, sums):
     return sums
 
 
-@njit(forceinline=True)
+@inlined
+def add_sums(partial_gradient, sums, gradient):
+    """Adds the gradient of a span to `gradient` (d + 1,)."""
+    d = gradient.size - 1
+    for j in range(d):
+        gradient[j] += partial_gradient[j]
+    gradient[d] += total(sums.slopes)
+
+
+@inlined
 def add_span(data, layout, first, last, theta, loss, scratch, gradient):
     """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses."""
     X, _, d, y, weight, block = data
@@ -73,12 +83,11 @@ def add_span(data, layout, first, last, theta, loss, scratch, gradient):
         logits_of_block(X, row, layout, rows, theta, d, z)
         sums = add_residuals(loss, y, weight, row, rows, z, sums)
         add_block(X, row, layout, rows, z, d, partial_gradient)
-    gradient[:d] += partial_gradient[:d]
-    gradient[d] += total(sums.slopes)
+    add_sums(partial_gradient, sums, gradient)
     return total_loss(sums)
 
 
-@njit(forceinline=True)
+@inlined
 def add_by_blocks(data, layout, first, last, theta, loss, gradient):
     """As `add_job`, a block of rows after the other."""
     scratch = Scratch(np.zeros(data.block + PADDING_LANES, theta.dtype), np.empty_like(theta))
@@ -88,10 +97,10 @@ def add_by_blocks(data, layout, first, last, theta, loss, gradient):
     return value
 
 
-@njit(forceinline=True)
+@inlined
 def add_by_stages(samples, data, layout, first, last, theta, loss, gradient):
     """As `add_job`, for the vector type `samples` of rows at a time."""
-    size, d = lanes_of(samples), gradient.size - 1
+    size = lanes_of(samples)
     steps = (last - first + size - 1) // size + 2
     pipeline = Pipeline(np.zeros(3 * size, theta.dtype), np.empty_like(theta))
     value = 0.0
@@ -99,8 +108,7 @@ def add_by_stages(samples, data, layout, first, last, theta, loss, gradient):
         stop = min(step + MOST_FACTORS, steps)
         pipeline.partial_gradient[:] = 0.0
         sums = pipelined_pass(samples, data, layout, (first, last), (step, stop), theta, loss, pipeline)
-        gradient[:d] += pipeline.partial_gradient[:d]
-        gradient[d] += total(sums.slopes)
+        add_sums(pipeline.partial_gradient, sums, gradient)
         value += total_loss(sums)
     return value
 
@@ -109,7 +117,7 @@ def add_job(data, layout, first, last, theta, loss, gradient):
     """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses."""
 
 
-@overload(add_job, jit_options={"forceinline": True})
+@overload(add_job, jit_options=INLINED)
 def add_job_by_layout(data, layout, first, last, theta, loss, gradient):
     samples = rows_per_stage(layout, theta)
     if samples is None:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels.numba_cpu.runtime.launch import read_only
-from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
-REGISTER = register_bytes()  # bytes
+REGISTER = REGISTERS.width  # bytes
 UNROLL = 4  # registers of samples at once, for arithmetic that waits for itself
 LONG_ROW_BYTES = 512  # of which the three groups of 8 in a pipeline take 12 KB of the first-level cache
 PADDING_LANES = UNROLL * REGISTER // 4  # lanes by which vectors of samples may reach further than a block

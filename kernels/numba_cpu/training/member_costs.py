@@ -1,9 +1,10 @@
 """Costs of members in float64, and how many samples they classify correctly."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.training.members import (
     FLOAT64_MODELS,
     MODELS_AT_ONCE,
@@ -21,7 +22,7 @@ OPERATIONS_PER_COST = 100  # multiply-adds that a cost in float64 takes: measure
 COST_BLOCK = 64  # samples that share a logarithm
 
 
-@njit(forceinline=True)
+@inlined
 def add_cost(loss, total, margin, smoothing):
     """total + L"""
     if loss == losses.CROSS_ENTROPY:
@@ -33,7 +34,7 @@ def add_cost(loss, total, margin, smoothing):
     return losses.add_value(loss, total, margin, e, wrong, wrong * odds, smoothing)
 
 
-@njit(forceinline=True)
+@inlined
 def add_weighted(samples, start, stop, theta, lane, sums):
     """Costs, and the number that is correct, a pair, with those of the samples [start, stop) by `theta` (d + 1, lanes),
     costs times the weights."""
@@ -48,7 +49,7 @@ def add_weighted(samples, start, stop, theta, lane, sums):
     return cost, correct
 
 
-@njit(forceinline=True)
+@inlined
 def add_unweighted(samples, start, stop, theta, lane, sums):
     """The same without weights: the logarithms of COST_BLOCK cross-entropies are one."""
     (cost, correct), (size, lanes) = sums, theta.shape
@@ -68,7 +69,7 @@ def add_unweighted(samples, start, stop, theta, lane, sums):
     return cost, correct
 
 
-@njit(forceinline=True)
+@inlined
 def add_samples(samples, weight, start, stop, theta, lane, sums):
     """Either, by their weights, which are an argument as Numba drops a branch by its type."""
     if weight is not None:

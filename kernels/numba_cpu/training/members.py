@@ -11,22 +11,23 @@ that is sure to have its sign.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from kernels.losses import CODES
 from kernels.numba_cpu.runtime.launch import threads
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.vector import losses
 from kernels.numba_cpu.vector.elementary import LN2, LOG2_E, exp2
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, select, splat
-from kernels.numba_cpu.vector.vector_type import Vector, register_bytes
+from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 # Four registers of models are four chains of dependent operations, enough to hide most of their latency.
-F32_MODELS, F64_MODELS = Vector(types.float32, register_bytes()), Vector(types.float64, register_bytes() // 2)
+F32_MODELS, F64_MODELS = Vector(types.float32, REGISTERS.width), Vector(types.float64, REGISTERS.width // 2)
 F32_MODELS_WIDE, F32_STEPS = F32_MODELS.with_dtype(types.float64), F32_MODELS.with_dtype(types.int64)
 F64_STEPS = F64_MODELS.with_dtype(types.int64)
 LANES = {"f": F32_MODELS.lanes, "d": F64_MODELS.lanes}
-MODELS_AT_ONCE = register_bytes() // 4  # in float64, where costs are computed: two registers
+MODELS_AT_ONCE = REGISTERS.width // 4  # in float64, where costs are computed: two registers
 FLOAT64_MODELS = Vector(types.float64, MODELS_AT_ONCE)
 OPERATIONS_PER_THREAD = 500_000_000  # multiply-adds of one launch, of all lanes: well under 0.1 s, for Ctrl-C
 FARTHEST = (
@@ -78,7 +79,7 @@ class Groups(NamedTuple):
     path: np.ndarray
 
 
-@njit(forceinline=True)
+@inlined
 def negative_slope(loss, log2_odds, smoothing):
     """-dL/dm of the margin m = log2_odds ln 2."""
     odds, above = exp2(log2_odds)
@@ -90,7 +91,7 @@ def negative_slope(loss, log2_odds, smoothing):
     return losses.negative_slope(loss, near * LN2, e, wrong, wrong * odds, smoothing)
 
 
-@njit(forceinline=True)
+@inlined
 def kahan_step(theta, compensation, gradient, rate):
     """theta + rate gradient, and what rounding took from it, now or before (Kahan)."""
     step = fma(gradient, rate, compensation)
@@ -98,13 +99,13 @@ def kahan_step(theta, compensation, gradient, rate):
     return total, step - (total - theta)
 
 
-@njit(forceinline=True)
+@inlined
 def is_correct(margin, class_sign):
     """Whether class 1 has z > 0 and class 0 has z <= 0."""
     return margin > 0.0 if class_sign > 0.0 else margin >= 0.0
 
 
-@njit(forceinline=True)
+@inlined
 def record_first_correct(steps_type, first_correct_step, at, correct, step):
     """Records the step for the models, from `at` on, that are correct in every sample now; returns which have yet to
     be."""
@@ -114,7 +115,7 @@ def record_first_correct(steps_type, first_correct_step, at, correct, step):
     return after == -1
 
 
-@njit(forceinline=True)
+@inlined
 def wide_margin(wide_type, rows, i, theta, lane, lanes):
     """Margins of sample `i` in float64, every operation rounded, by `theta` (d + 1, lanes) from a given lane."""
     margin = splat(wide_type, 0.0)

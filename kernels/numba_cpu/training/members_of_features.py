@@ -1,9 +1,10 @@
 """Members of any number of features, whose parameters are in the nearest cache; stages as in
 `members_of_one_feature`."""
 
-from numba import njit, prange
+from numba import prange
 
 from kernels.numba_cpu.runtime.launch import parallel_kernel
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.training.members import (
     F32_MODELS,
     F32_MODELS_WIDE,
@@ -21,7 +22,7 @@ from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import count_true, fma, splat
 
 
-@njit(forceinline=True)
+@inlined
 def all_correct(wide_type, rows, order, state, waiting):
     """Which of the `waiting` models classify every sample correctly.
 
@@ -41,7 +42,7 @@ def all_correct(wide_type, rows, order, state, waiting):
     return waiting
 
 
-@njit(forceinline=True)
+@inlined
 def add_gradient(models_type, samples, i, state):
     """Adds the gradient of one sample to the third part of `state` (3, d + 1, lanes)."""
     weighted_rows, rows_log2e, (_, size, lanes) = samples.weighted_rows, samples.rows_log2e, state.shape
@@ -54,7 +55,7 @@ def add_gradient(models_type, samples, i, state):
         store(state, at, fma(slope, weighted_rows[i, j], load(models_type, state, at)))
 
 
-@njit(forceinline=True)
+@inlined
 def take_step(models_type, rate, state):
     """Moves the parameters by the gradient, which is then zero."""
     _, size, lanes = state.shape
@@ -67,7 +68,7 @@ def take_step(models_type, rate, state):
         store(state, gradient, splat(models_type, 0.0))
 
 
-@njit(forceinline=True)
+@inlined
 def run_features(models_type, steps_type, wide_type, samples, order, training, group):
     """The run of one group; `wide_type` is that of as many float64. `order` is that in which samples are looked at for
     being correct."""
@@ -102,7 +103,7 @@ def run_features(models_type, steps_type, wide_type, samples, order, training, g
                 entry += 1
 
 
-@njit(forceinline=True)
+@inlined
 def group_of(groups, g):
     return Groups(groups.state[g], groups.first_correct_step[g], groups.path[g])
 

@@ -11,9 +11,10 @@ A thread has SIDE_BY_SIDE groups at once: what a step waits for in one is done i
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from kernels.numba_cpu.runtime.launch import parallel_kernel
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.training.members import (
     F32_MODELS,
     F32_STEPS,
@@ -31,12 +32,12 @@ from kernels.numba_cpu.vector.operators import count_true, fma, splat
 SIDE_BY_SIDE = 4  # groups: of more, parameters and gradients don't fit the registers
 
 
-@njit(forceinline=True)
+@inlined
 def multiply_add_unfused(x, y, z):
     return x * y + z
 
 
-@njit(forceinline=True)
+@inlined
 def all_correct(logit, w, b, extremes, waiting):
     """Which of the `waiting` models classify every sample correctly: as z is monotone in x, the `extremes` decide."""
     for i in range(extremes.shape[0]):
@@ -45,7 +46,7 @@ def all_correct(logit, w, b, extremes, waiting):
     return waiting
 
 
-@njit(forceinline=True)
+@inlined
 def any_waiting(steps_type, logit, extremes, first_correct_step, at, theta, step):
     """Writes `step` to `first_correct_step` for models, from `at` on, that classify every sample correctly for the
     first time; returns whether any of the group has not yet."""
@@ -57,7 +58,7 @@ def any_waiting(steps_type, logit, extremes, first_correct_step, at, theta, step
     return count_true(waiting) > 0
 
 
-@njit(forceinline=True)
+@inlined
 def run_one_feature(models_type, steps_type, logit, samples, extremes, training, groups):
     """The runs of some groups with one feature, side by side; `logit`, of w, x, b, has the sign that it has in
     float64."""
@@ -114,7 +115,7 @@ def run_one_feature(models_type, steps_type, logit, samples, extremes, training,
         begin = row if complete else begin
 
 
-@njit(forceinline=True)
+@inlined
 def groups_of_job(groups, job):
     some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
     return Groups(groups.state[some], groups.first_correct_step[some], groups.path[some])

@@ -17,9 +17,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from kernels.numba_cpu.runtime.launch import serial_kernel
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.training.steps import Steps, next_record
 from kernels.numba_cpu.vector import losses
 from kernels.numba_cpu.vector.elementary import exp_in_range, log1p_scaled
@@ -62,7 +63,7 @@ class Probabilities(NamedTuple):
     wrong: object
 
 
-@njit(forceinline=True)
+@inlined
 def read_batch(samples_type, numbers_type, X, y, start, stop, share):
     """The Batch of the samples [start, stop), at most a vector of them."""
     live = lane_numbers(numbers_type) < stop - start
@@ -73,13 +74,13 @@ def read_batch(samples_type, numbers_type, X, y, start, stop, share):
     return Batch(x, class_sign, smoothing, select(smoothing >= 0.0, class_sign * share, np.nan))
 
 
-@njit(forceinline=True)
+@inlined
 def probabilities_in_range(m):
     odds, denominator = exp_in_range(m)
     return Probabilities(odds, 1.0 / denominator)
 
 
-@njit(forceinline=True)
+@inlined
 def probabilities_of(m):
     """The same of any m: beyond MAX_MARGIN the smaller of e^m and sigma(-m) is 0, as features that it is multiplied by
     may be large."""
@@ -88,7 +89,7 @@ def probabilities_of(m):
     return Probabilities(select(m < -MAX_MARGIN, 0.0, odds), select(m > MAX_MARGIN, 0.0, wrong))
 
 
-@njit(forceinline=True)
+@inlined
 def negative_slopes(loss, m, at, smoothing):
     """-dL/dm as (a, b) with -dL/dm = a - b; b depends on the label alone, so it is ready before the sigmoid."""
     if loss == losses.CROSS_ENTROPY:
@@ -97,13 +98,13 @@ def negative_slopes(loss, m, at, smoothing):
     return losses.negative_slope(loss, m, small_exponential(m, at), at.wrong, right, smoothing), smoothing * 0.0
 
 
-@njit(forceinline=True)
+@inlined
 def small_exponential(m, at):
     """exp(-|m|)"""
     return select(m < 0.0, at.odds, 1.0 / at.odds)
 
 
-@njit(forceinline=True)
+@inlined
 def values_of(loss, m, at, smoothing):
     e = small_exponential(m, at)
     if loss == losses.CROSS_ENTROPY:
@@ -111,7 +112,7 @@ def values_of(loss, m, at, smoothing):
     return losses.value(loss, m, e, at.wrong, at.wrong * at.odds, smoothing)
 
 
-@njit(forceinline=True)
+@inlined
 def mean_is_in_range(loss, m, batch, share, largest):
     """Whether the mean loss of a batch is, by its margins alone: beside the largest number logarithms are nothing."""
     if loss == losses.SQUARED_ERROR:
@@ -120,7 +121,7 @@ def mean_is_in_range(loss, m, batch, share, largest):
     return total(select(absolute(batch.class_sign) > 0.0, linear * share, 0.0)) <= largest
 
 
-@njit(forceinline=True)
+@inlined
 def sums_of_batch(X, y, start, stop, theta, loss, share):
     """Sums over the samples [start, stop), times `share`: losses, and minus their derivatives by w and by b."""
     w, b = theta
@@ -149,7 +150,7 @@ def run_one_feature(X, y, steps, rates, loss, state, record, next_margins):
     return run_batches(X, y, steps, rates, loss, state, record)
 
 
-@njit(forceinline=True)
+@inlined
 def run_batches(X, y, steps, rates, loss, state, record):
     (begin, first, last, batch_size), (lr, momentum, decay, largest) = steps, rates
     (theta, velocity), (every, record_w, record_b, record_loss) = state, record
@@ -175,7 +176,7 @@ def run_batches(X, y, steps, rates, loss, state, record):
     return -1
 
 
-@njit(forceinline=True)
+@inlined
 def run_small_batches(X, y, steps, rates, loss, state, record, next_margins):
     """As `run_batches`, for at most SMALL_BATCH samples a batch, with the next margins from the last slopes. They are
     computed afresh from w' and b' (a) at the start of an epoch, so that an epoch gives the same bits wherever it
@@ -234,13 +235,13 @@ def run_small_batches(X, y, steps, rates, loss, state, record, next_margins):
     return -1
 
 
-@njit(forceinline=True)
+@inlined
 def rounding_scale(batch, w, b):
     """|w x| + |b|, 0 without a sample: the rounding of a margin is relative to it."""
     return fma(absolute(batch.x), abs(w), absolute(batch.class_sign) * abs(b))
 
 
-@njit(forceinline=True)
+@inlined
 def margins_after_step(m, negative_slopes, batch, following, lr):
     """Margins m of the following batch plus the sum of lr negative_slope_i signed_share_i (x_i x' + 1) c'."""
     signed = following.class_sign * lr

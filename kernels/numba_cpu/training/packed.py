@@ -1,7 +1,6 @@
 """Products with a block of X of which a register holds several rows."""
 
-from numba import njit
-
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.training.rows import PREFETCH_LINES, logits_of_last
 from kernels.numba_cpu.vector.matrices import column_totals, in_every_column, in_every_row, load_packed_rows, row_totals
 from kernels.numba_cpu.vector.memory import load, prefetch, store
@@ -9,7 +8,7 @@ from kernels.numba_cpu.vector.operators import fma, splat
 from kernels.numba_cpu.vector.vector_type import lanes_of, line_of, registers_of
 
 
-@njit(forceinline=True)
+@inlined
 def logits_of_packed(features_type, X, first, rows, theta, d, z):
     """As `logits_of_block`, and the prefetching."""
     samples_type = registers_of(theta, 1)
@@ -23,7 +22,7 @@ def logits_of_packed(features_type, X, first, rows, theta, d, z):
     logits_of_last(lanes, X, first, d, rows, theta, d, z)
 
 
-@njit(forceinline=True)
+@inlined
 def add_packed(features_type, X, first, rows, slopes, d, gradient):
     """As `add_block`."""
     samples_type = registers_of(gradient, 1)

@@ -13,9 +13,9 @@ rows that it has of the group before. Step g works on the groups g, g - 1 and g 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numba.extending import overload
 
+from kernels.numba_cpu.runtime.subroutine import INLINED, inlined
 from kernels.numba_cpu.training.layouts import REGISTER, Columns, Fours, LongRows, Twos, packed_row
 from kernels.numba_cpu.training.residuals import no_sums, slopes_of
 from kernels.numba_cpu.training.rows import LABELS_AHEAD
@@ -58,7 +58,7 @@ def pipelined_pass(samples_type, data, layout, rows, steps, theta, loss, pipelin
     time; the gradient is added to that of the pipeline."""
 
 
-@overload(pipelined_pass, jit_options={"forceinline": True})
+@overload(pipelined_pass, jit_options=INLINED)
 def pipelined_pass_by_layout(samples_type, data, layout, rows, steps, theta, loss, pipeline):
     if features_type := packed_row(layout, theta):
         return lambda samples_type, data, layout, rows, steps, theta, loss, pipeline: pass_of_packed(
@@ -74,7 +74,7 @@ def pipelined_pass_by_layout(samples_type, data, layout, rows, steps, theta, los
 # measurable, so the code of stage 3 is written out in both, and `slopes_of` takes vectors only.
 
 
-@njit(forceinline=True)
+@inlined
 def pass_of_packed(samples_type, features_type, data, rows, steps, theta, loss, pipeline):
     X, y, weight, (first, last) = data.X, data.y, data.weight, rows
     in_flight, partial_gradient = pipeline
@@ -108,7 +108,7 @@ def pass_of_packed(samples_type, features_type, data, rows, steps, theta, loss, 
     return sums
 
 
-@njit(forceinline=True)
+@inlined
 def pass_of_rows(samples_type, features_type, data, rows, steps, theta, loss, pipeline):
     X, y, weight, stride, d, (first, last) = data.X, data.y, data.weight, data.stride, data.d, rows
     in_flight, partial_gradient = pipeline

@@ -7,8 +7,8 @@ logarithm of the product of their 1 + e.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.vector import losses
 from kernels.numba_cpu.vector.elementary import exp_negative, log1p_scaled
 from kernels.numba_cpu.vector.log_product import EXPONENT_BIAS, multiply_one_plus, renormalised
@@ -25,18 +25,18 @@ class LaneSums(NamedTuple):
     slopes: object
 
 
-@njit(forceinline=True)
+@inlined
 def no_sums(samples):
     return LaneSums(splat(samples, 0.0), splat(samples, 0.0), splat(samples, 0.0))
 
 
-@njit(forceinline=True)
+@inlined
 def total_loss(sums):
     product, exponent = renormalised(to_float64(sums.product), 0)
     return total(sums.losses) + total(log1p_scaled(product, to_float(exponent - EXPONENT_BIAS)))
 
 
-@njit(forceinline=True)
+@inlined
 def slopes_of(loss, logit, label, weight, weighted, live, sums):
     """weight dL/dz of the samples that are `live`, and the sums with theirs; the weights are 1 unless `weighted`. A
     sample of weight 0 adds 0, whatever its logit overflowed to; a label outside [0, 1] makes the derivative NaN."""

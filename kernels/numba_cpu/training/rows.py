@@ -1,7 +1,6 @@
 """Products with a block of X whose features are next to one another in memory."""
 
-from numba import njit
-
+from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
 from kernels.numba_cpu.vector.matrices import (
     column_totals,
     in_every_column,
@@ -18,20 +17,20 @@ PREFETCH_LINES = 256  # cache lines from a block to what is prefetched meanwhile
 LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are prefetched
 
 
-@njit(forceinline=True)
+@inlined
 def logits_of_rows(X, first, stride, rows, theta, d, z):
     """As `logits_of_block`; few rows at a time, so that memory is read almost in order."""
     samples_type, features_type = halved(registers_of(theta, 1)), registers_of(theta, 2)
     logits_of_vectors(samples_type, features_type, X, stride, (first, rows), theta, d, z)
 
 
-@njit(forceinline=True)
+@inlined
 def logits_of_short_rows(X, first, stride, rows, theta, d, z):
     samples_type, features_type = registers_of(theta, 1), registers_of(theta, 1)
     logits_of_vectors(samples_type, features_type, X, stride, (first, rows), theta, d, z)
 
 
-@njit(forceinline=True)
+@inlined
 def logits_of_vectors(samples_type, features_type, X, stride, span, theta, d, z):
     """z = x w + b of the rows `span`, the first and how many, and half of the prefetching: by vectors of features, of
     as many rows at a time as a vector of samples has lanes."""
@@ -55,20 +54,20 @@ def logits_of_vectors(samples_type, features_type, X, stride, span, theta, d, z)
     logits_of_last(at_once, X, first, stride, rows, theta, d, z)
 
 
-@njit
+@subroutine
 def logits_of_last(at_once, X, first, stride, rows, theta, d, z):
     """Of the rows that are too few for a vector; by itself, so that what it needs isn't kept ready in the loops."""
     for row in range(rows - (rows & (at_once - 1)), rows):
         z[row] = logit(X, (first + row) * stride, theta, d)
 
 
-@njit(forceinline=True)
+@inlined
 def elements_ahead(X, stride, rows):
     """How far from a block's start to prefetch: what follows the block, or further."""
     return max(rows * stride, PREFETCH_LINES * line_of(X))
 
 
-@njit(forceinline=True)
+@inlined
 def logit(X, index, theta, d):
     """x w + b of the row at flat `index`."""
     features_type = registers_of(theta, 1)
@@ -80,18 +79,18 @@ def logit(X, index, theta, d):
     return total(products) + theta[d]
 
 
-@njit(forceinline=True)
+@inlined
 def add_rows(X, first, stride, rows, slopes, d, gradient):
     """As `add_block`."""
     add_vectors(registers_of(gradient, 2), X, first, stride, rows, slopes, d, gradient)
 
 
-@njit(forceinline=True)
+@inlined
 def add_short_rows(X, first, stride, rows, slopes, d, gradient):
     add_vectors(registers_of(gradient, 1), X, first, stride, rows, slopes, d, gradient)
 
 
-@njit(forceinline=True)
+@inlined
 def add_vectors(features_type, X, first, stride, rows, slopes, d, gradient):
     """Adds slope x of these rows to `gradient`, and does the other half of the prefetching: by vectors of the type
     `features`."""
@@ -107,7 +106,7 @@ def add_vectors(features_type, X, first, stride, rows, slopes, d, gradient):
         add_features(features_type, X, (start + whole, stride, rows), slopes, live, gradient, whole, ahead)
 
 
-@njit(forceinline=True)
+@inlined
 def add_features(features_type, X, block, slopes, live, gradient, j, ahead):
     """Adds to a vector of the gradient, at `j`, from a block of rows, its flat index, their stride and number; `live`
     says which lanes, None all of them."""
@@ -128,7 +127,7 @@ def add_features(features_type, X, block, slopes, live, gradient, j, ahead):
     store(gradient, j, sum_of_rows)
 
 
-@njit(forceinline=True)
+@inlined
 def rows_where(samples_type, features_type, X, index, stride, live):
     if live is None:
         return load_rows(samples_type, features_type, X, index, stride)

@@ -7,7 +7,8 @@ tuple from Python is (0.68, on a Xeon at 2.5 GHz); a run of the lab takes 100, a
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from kernels.numba_cpu.runtime.subroutine import inlined
 
 
 class Rates(NamedTuple):
@@ -44,7 +45,7 @@ class Record(NamedTuple):
     loss: np.ndarray
 
 
-@njit(forceinline=True)
+@inlined
 def next_record(first, every):
     """Of the steps from `first`: the place in the record of the next one that is recorded, and how many until then."""
     return (first // every, every - first % every) if every > 0 else (0, 0)

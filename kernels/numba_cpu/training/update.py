@@ -8,12 +8,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from kernels.kinds import Report
 from kernels.losses import CODES
 from kernels.mathematics.divergence import left_range
 from kernels.numba_cpu.runtime.launch import read_only, serial_kernel
+from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
 from kernels.numba_cpu.training.gradient import SPAN, Scratch, add_by_blocks, add_span, operations
 from kernels.numba_cpu.training.gradient import sums as sums_over
 from kernels.numba_cpu.training.layouts import (
@@ -43,7 +43,7 @@ class Run(NamedTuple):
     trained: np.ndarray | None
 
 
-@njit(forceinline=True)
+@inlined
 def descended(gradient, share, rates, trained, state):
     """Takes a step along `share` times the gradient, which becomes the velocity, of the parameters `trained`; False,
     with the state as it was, where that would leave the range of the dtype."""
@@ -63,14 +63,15 @@ def descended(gradient, share, rates, trained, state):
     return inside
 
 
-@njit
+@subroutine
 def mean_of_batch(data, layout, begin, end, theta, loss, gradient):
     """Writes the gradient of the mean over the samples [begin, end) to `gradient` (d + 1,); returns the mean of their
     losses. No sum of samples goes beyond the range before it is divided by their number."""
     share = np.empty(end)  # pages before the batch are never touched
     share[begin:] = 1.0 / (end - begin)
     if data.weight.size > 0:
-        share[begin:] *= data.weight[begin:end]
+        for k in range(begin, end):
+            share[k] *= data.weight[k]
     gradient[:] = 0.0
     shared = Data(data.X, data.stride, data.d, data.y, share, data.block)
     return add_by_blocks(shared, layout, begin, end, theta, loss, gradient)
@@ -101,7 +102,9 @@ def run_features(data, layout, trained, steps, rates, loss, state, record):
                 return step
         wait -= 1
         if wait == 0:
-            record_w[at], record_b[at], record_loss[at] = theta[:d], theta[d], value
+            for j in range(d):
+                record_w[at, j] = theta[j]
+            record_b[at], record_loss[at] = theta[d], value
             at, wait = at + 1, every
         begin = end if end < n else 0
     return -1

@@ -1,11 +1,10 @@
 """Sums that keep what rounding takes from them."""
 
-from numba import njit
-
+from kernels.numba_cpu.runtime.subroutine import inlined
 from kernels.numba_cpu.vector.memory import load, store
 
 
-@njit(forceinline=True)
+@inlined
 def two_sum(x, y):
     """x + y rounded, and what rounding lost (Knuth), of vectors or numbers."""
     total = x + y
@@ -13,7 +12,7 @@ def two_sum(x, y):
     return total, (x - (total - added)) + (y - added)
 
 
-@njit(forceinline=True)
+@inlined
 def add_compensated(vector, totals, compensation, index, value):
     """Adds to a running sum in two arrays, total and what it lost (Neumaier)."""
     total, lost = two_sum(load(vector, totals, index), value)

@@ -7,11 +7,12 @@ mpmath are tested in ulp. Method: Muller, *Elementary Functions*, ch. 3 (polynom
 
 from typing import Any, NamedTuple
 
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
+from kernels.numba_cpu.runtime.subroutine import INLINED, inlined
 from kernels.numba_cpu.vector.operators import bits, fma, from_bits, nearest, off_nearest, scaled, select
-from kernels.numba_cpu.vector.vector_type import register_bytes
+from kernels.numba_cpu.vector.vector_type import REGISTERS
 
 LOG2_E = 1.4426950408889634
 LOG2_E_LOW = 2.0355273740931033e-17  # log2(e) less its float64
@@ -70,7 +71,7 @@ EXP_LOWEST = -746.0
 EXP_HIGHEST = 710.0
 
 
-@njit(forceinline=True)
+@inlined
 def exp_polynomial(r):
     """e^r by Estrin's scheme, whose chain of dependent operations is short."""
     c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12 = EXP_TAIL
@@ -84,7 +85,7 @@ def exp_polynomial(r):
     return head + fma(r4 * r4, fma(r4, c12, high), fma(r4, middle, low))
 
 
-@njit(forceinline=True)
+@inlined
 def atanh_tail(square):
     """(2 atanh(s) - 2 s) / s^3 by Estrin's scheme."""
     c0, c1, c2, c3, c4, c5, c6, c7 = ATANH_TAIL
@@ -94,13 +95,13 @@ def atanh_tail(square):
     return fma(square2 * square2, high, low)
 
 
-@njit(forceinline=True)
+@inlined
 def power_of_two(exponent):
     """2^exponent for integers in [-1022, 1023]."""
     return from_bits((exponent + 1023) << 52)
 
 
-@njit(forceinline=True)
+@inlined
 def exp_parts(x):
     """e^x = mantissa 2^exponent with mantissa in [0.7, 1.42], for |x| < 2^31."""
     rounded = fma(x, LOG2_E, ROUNDER)
@@ -109,7 +110,7 @@ def exp_parts(x):
     return exp_polynomial(r), bits(rounded) - ROUNDER_BITS
 
 
-@njit(forceinline=True)
+@inlined
 def exp(x):
     """e^x over the whole range, denormal results and infinities included; NaN stays NaN."""
     x = select(x > EXP_HIGHEST, EXP_HIGHEST, x)
@@ -119,7 +120,7 @@ def exp(x):
     return mantissa * power_of_two(half) * power_of_two(exponent - half)
 
 
-@njit(forceinline=True)
+@inlined
 def exp_normal(x):
     """e^x, taken at -708 or 708 for anything beyond: one scaling less than `exp`, where such numbers are as good as 0
     and infinity."""
@@ -129,7 +130,7 @@ def exp_normal(x):
     return mantissa * power_of_two(exponent)
 
 
-@njit(forceinline=True)
+@inlined
 def exp_single(x):
     """e^x of a float32 vector, taken at -87 or 87 for anything beyond."""
     c2, c3, c4, c5, c6 = EXP_TAIL_32
@@ -143,14 +144,14 @@ def exp_single(x):
     return from_bits(bits(mantissa) + (bits(rounded) << 23))  # the low bits of `rounded` are the exponent
 
 
-@njit(forceinline=True)
+@inlined
 def exp2_tail_single(f):
     """(2^f - 1) / f"""
     c1, c2, c3, c4, c5, c6 = EXP2_TAIL_32
     return fma(fma(fma(fma(fma(f, c6, c5), f, c4), f, c3), f, c2), f, c1)
 
 
-@njit(forceinline=True)
+@inlined
 def exp2_tail(f):
     """The same by Estrin's scheme."""
     c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 = EXP2_TAIL
@@ -187,9 +188,9 @@ def exp2_by_bits(x):
     """The same without AVX-512."""
 
 
-@overload(exp2, jit_options={"forceinline": True})
+@overload(exp2, jit_options=INLINED)
 def exp2_of_type(x):
-    if register_bytes() < 64:
+    if REGISTERS.width < 64:
         return lambda x: exp2_by_bits(x)
     tail, most = EXP2[x.dtype][:2]
 
@@ -202,7 +203,7 @@ def exp2_of_type(x):
     return by_scaling
 
 
-@overload(exp2_by_bits, jit_options={"forceinline": True})
+@overload(exp2_by_bits, jit_options=INLINED)
 def exp2_by_bits_of_type(x):
     tail, most, rounder, bias, digits = EXP2[x.dtype]
 
@@ -218,7 +219,7 @@ def exp2_by_bits_of_type(x):
     return by_bits
 
 
-@njit(forceinline=True)
+@inlined
 def exp_in_range(x):
     """e^x and 1 + e^x for |x| <= 708, by a short chain of operations."""
     base_2 = x * LOG2_E
@@ -230,7 +231,7 @@ def exp_in_range(x):
     return fma(part, q, power), fma(part, q, 1.0) + power
 
 
-@njit(forceinline=True)
+@inlined
 def log1p_scaled(h, exponent):
     """log((1 + h) 2^exponent) for h in [0, 1] and whole non-negative exponents: log1p(h) where the exponent is 0."""
     upper = h >= 0.5
@@ -247,14 +248,14 @@ def exp_negative(x):
     """e^x for x <= 0 in the precision of x; 0 below -87 or -708, as what it is multiplied by may be large."""
 
 
-@overload(exp_negative, jit_options={"forceinline": True})
+@overload(exp_negative, jit_options=INLINED)
 def exp_negative_of_type(x):
     if x.dtype == types.float32:
         return lambda x: select(x < -87.0, 0.0, exp_single(x))
     return lambda x: select(x < -708.0, 0.0, exp_normal(x))
 
 
-@njit(forceinline=True)
+@inlined
 def over_one_plus(e, numerator):
     """numerator / (1 + e) for e in [0, 1]. Where 1 + e is near 1, its rounding would cost as much as the division's."""
     whole = e + 1.0

@@ -8,10 +8,10 @@ softplus(-m) = max(-m, 0) + log(1 + e). Callers may have `right` as anything whe
 has forms of its own: which sum is rounded first is what the bits of results depend on.
 """
 
-from numba import njit
 from numba.extending import overload
 
 from kernels.losses import CODES
+from kernels.numba_cpu.runtime.subroutine import INLINED, inlined
 from kernels.numba_cpu.vector.elementary import log1p_scaled, over_one_plus
 from kernels.numba_cpu.vector.operators import fma, select
 from kernels.numba_cpu.vector.vector_type import Vector
@@ -20,7 +20,7 @@ CROSS_ENTROPY, SQUARED_ERROR, FOCAL = CODES["bce"], CODES["mse"], CODES["focal"]
 assert set(CODES.values()) == {CROSS_ENTROPY, SQUARED_ERROR, FOCAL}, "a loss without a branch would be another one"
 
 
-@njit(forceinline=True)
+@inlined
 def value(loss, m, e, wrong, right, smoothing):
     """L"""
     if loss == SQUARED_ERROR:
@@ -33,7 +33,7 @@ def value(loss, m, e, wrong, right, smoothing):
     return softplus_negative(m, e) + tilt(m, e, smoothing)
 
 
-@njit(forceinline=True)
+@inlined
 def add_value(loss, total, m, e, wrong, right, smoothing):
     """total + L, the square of a squared error not rounded by itself."""
     if loss == SQUARED_ERROR:
@@ -41,7 +41,7 @@ def add_value(loss, total, m, e, wrong, right, smoothing):
     return total + value(loss, m, e, wrong, right, smoothing)
 
 
-@njit(forceinline=True)
+@inlined
 def negative_slope(loss, m, e, wrong, right, smoothing):
     """-dL/dm"""
     if loss == SQUARED_ERROR:
@@ -55,7 +55,7 @@ def negative_slope(loss, m, e, wrong, right, smoothing):
     return wrong - smoothing
 
 
-@njit(forceinline=True)
+@inlined
 def curvature(loss, m, e, wrong, right, smoothing):
     """d^2 L/dm^2"""
     both = right * wrong
@@ -70,13 +70,13 @@ def curvature(loss, m, e, wrong, right, smoothing):
     return both
 
 
-@njit(forceinline=True)
+@inlined
 def softplus_negative(m, e):
     """log(1 + e^-m)"""
     return select(m < 0.0, -m, 0.0) + log1p_scaled(e, e * 0.0)
 
 
-@njit(forceinline=True)
+@inlined
 def softplus_and_smoothed(m, e, both, smoothing):
     """softplus(-m) and y' (softplus(-m) + m), which the product of sigma(m) and sigma(-m), `both`, is a factor of: 0
     where that is, though they may be infinite."""
@@ -89,7 +89,7 @@ def tilt(m, e, smoothing):
     """y' m; 0 where y' is, even if m is infinite."""
 
 
-@overload(tilt, jit_options={"forceinline": True})
+@overload(tilt, jit_options=INLINED)
 def tilt_by_type(m, e, smoothing):
     if isinstance(smoothing, Vector):
         return lambda m, e, smoothing: select(smoothing == 0.0, 0.0, smoothing * m)
@@ -99,7 +99,7 @@ def tilt_by_type(m, e, smoothing):
 # The cross-entropy, log(1 + e^-m) + y' m
 
 
-@njit(forceinline=True)
+@inlined
 def cross_entropy(m, e, smoothing):
     """Of samples of one smoothing, a number."""
     loss = select(m < 0.0, -m, 0.0) + log1p_scaled(e, 0.0)
@@ -108,14 +108,14 @@ def cross_entropy(m, e, smoothing):
     return loss
 
 
-@njit(forceinline=True)
+@inlined
 def linear_part(m, smoothing):
     """max(-m, 0) + y' m: all of it but a logarithm of at most ln 2. The m of a sample that is right may be infinite."""
     hinge = select(m < 0.0, -m, 0.0)
     return select(smoothing == 0.0, hinge, fma(smoothing, m, hinge))
 
 
-@njit(forceinline=True)
+@inlined
 def add_linear_part(total, m, smoothing):
     """total + max(-m, 0) + y' m, of samples of one smoothing, a number."""
     total = total + select(m < 0.0, -m, 0.0)
@@ -125,20 +125,20 @@ def add_linear_part(total, m, smoothing):
 # By the logit z: residual p - y, of class 1 and 0 alike
 
 
-@njit(forceinline=True)
+@inlined
 def residual(above, e, label):
     """p - y = (1 - y) p - y (1 - p), from e = exp(-|z|), and `above` where z > 0."""
     return over_one_plus(e, (1.0 - label) * select(above, 1.0, e) - label * select(above, e, 1.0))
 
 
-@njit(forceinline=True)
+@inlined
 def linear_part_of_logit(logit, above, label):
     """(1 - y) max(z, 0) + y max(-z, 0), the cross-entropy but for log(1 + e), and its slope by z."""
     slope = select(above, 1.0 - label, -label)
     return slope * logit, slope
 
 
-@njit(forceinline=True)
+@inlined
 def value_and_slope_by_logit(loss, logit, label, e, error):
     """L and dL/dz of any loss, from e = exp(-|z|) and the residual `error`."""
     above = logit > 0.0

@@ -6,7 +6,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from kernels.numba_cpu.vector.emit import call_llvm, narrowed, widened
-from kernels.numba_cpu.vector.vector_type import CACHE_LINE, llvm_type, register_bytes
+from kernels.numba_cpu.vector.vector_type import CACHE_LINE, REGISTERS, llvm_type
 
 
 def element_pointer(context, builder, array_type, array, index):
@@ -103,13 +103,13 @@ def store_where(typing, array, index, value, mask):
 
 @intrinsic
 def store_past_cache(typing, array, index, value):
-    """As `store`, to memory instead of the caches (non-temporal). The address must be a multiple of `register_bytes()`,
+    """As `store`, to memory instead of the caches (non-temporal). The address must be a multiple of `REGISTERS.width`,
     and whoever else reads what was stored needs a `fence` in between."""
     check_contiguous(array)
 
     def emit(context, builder, sig, args):
         instruction = emit_store(context, builder, sig, args)
-        instruction.align = register_bytes()
+        instruction.align = REGISTERS.width
         one = ir.Constant(ir.IntType(32), 1)
         instruction.set_metadata("nontemporal", builder.module.add_metadata([one]))
         return context.get_dummy_value()

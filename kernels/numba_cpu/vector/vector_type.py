@@ -5,14 +5,12 @@ then splits the value over several registers, which gives independent chains of 
 unrolling by hand.
 """
 
-import functools
-
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
-from kernels.numba_cpu.runtime.target import processor
+from kernels.numba_cpu.runtime.target import registers
 
 
 class Vector(types.Type):
@@ -39,6 +37,7 @@ LLVM_SCALARS = {
     types.boolean: ir.IntType(1),
 }
 CACHE_LINE = 64  # bytes
+REGISTERS = registers()
 LLVM_SUFFIX = {types.float32: "f32", types.float64: "f64"}
 SAME_SIZE_INT = {types.float32: types.int32, types.float64: types.int64}
 SAME_SIZE_FLOAT = {integer: real for real, integer in SAME_SIZE_INT.items()}
@@ -54,13 +53,6 @@ def llvm_type(vector):
     return ir.VectorType(LLVM_SCALARS[vector.dtype], vector.lanes)
 
 
-@functools.cache
-def register_bytes():
-    """Width of the widest vector registers of the processor that kernels are compiled for."""
-    features = processor().features.split(",")
-    return 64 if "+avx512f" in features else 32 if "+avx2" in features else 16
-
-
 def no_value(context, builder, sig, args):
     return context.get_dummy_value()
 
@@ -68,7 +60,7 @@ def no_value(context, builder, sig, args):
 @intrinsic(prefer_literal=True)
 def registers_of(typing, array, count):
     """The vector type of elements of an array that fills a constant number of the host's registers."""
-    vector = Vector(array.dtype, count.literal_value * register_bytes() * 8 // array.dtype.bitwidth)
+    vector = Vector(array.dtype, count.literal_value * REGISTERS.width * 8 // array.dtype.bitwidth)
     return types.TypeRef(vector)(array, count), no_value
 
 

@@ -1,0 +1,102 @@
+"""Functions that only kernels call, compiled as a part of them.
+
+Numba makes machine code of every jitted function, so that Python can call it, and optimises it anew in each function
+that calls it, four times in what `prange` launches: most of the time to a first result. What stands under `subroutine`
+or `inlined` is translated to LLVM's language once for its types, and optimised once, in the kernel; so is the body of a
+parallel kernel.
+"""
+
+import ctypes
+from typing import Any
+
+from numba import njit
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.typed_passes import NopythonTypeInference
+
+# takes (self, arguments, keywords), as what Python calls does, and raises that `self` is not callable
+NOT_CALLABLE = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).value
+
+
+class Codegen:
+    """Numba's, but for libraries that wait to be linked into a kernel."""
+
+    def __init__(self, codegen):
+        self.codegen = codegen
+
+    def __getattr__(self, name):
+        return getattr(self.codegen, name)
+
+    def create_library(self, name, **options):
+        return Library(self, name, **options)
+
+    def set_env(self, name, environment):
+        """Does nothing: there is no machine code that it could be in."""
+
+
+class Library(JITCodeLibrary):
+    """Code that is not optimised, and never run as it is."""
+
+    def get_pointer_to_function(self, name):
+        return NOT_CALLABLE
+
+    def _optimize_functions(self, module):
+        module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class Kept(FunctionPass):
+    """Keeps code for kernels: all that is made for this function, and the function itself if it is a subroutine."""
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        codegen = state.targetctx.codegen()
+        waiting = Codegen(codegen)
+        state.library = (waiting if self.subroutine else codegen).create_library(state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        state.targetctx = state.targetctx.subtarget(_internal_codegen=waiting)
+        return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class KeptSubroutine(Kept):
+    _name, subroutine = "kept_subroutine", True
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class KeptParts(Kept):
+    _name, subroutine = "kept_parts", False
+
+
+class KernelCompiler(CompilerBase):
+    kept = KeptParts
+
+    def define_pipelines(self):
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(self.kept, NopythonTypeInference)
+        passes.finalize()
+        return [passes]
+
+
+class SubroutineCompiler(KernelCompiler):
+    kept = KeptSubroutine
+
+
+SUBROUTINE: dict[str, Any] = {
+    "pipeline_class": SubroutineCompiler,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+INLINED = SUBROUTINE | {"forceinline": True}  # for `overload` too, as its jit_options
+
+subroutine = njit(**SUBROUTINE)
+inlined = njit(**INLINED)
