@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit, types
 
-from kernels.numba_cpu.vector import matrices, memory, operators, vector_type
+from kernels.numba_cpu.vector import matrices, memory, operators, panels, vector_type
 from kernels.numba_cpu.vector.vector_type import Vector
 from tests import problems, processes
 
@@ -493,22 +493,35 @@ def test_types_of_the_hosts_registers(dtype):
     same(wide, np.where(np.arange(64) < lanes, x, 0).astype(np.float64))
 
 
-@pytest.mark.parametrize("dtype", REALS, ids=str)
-def test_stores_past_the_caches(dtype):
-    """In whole registers, as the instructions of that kind."""
-    lanes = vector_type.REGISTERS.width * 8 // dtype.bitwidth
-    vector, store, splat = Vector(dtype, lanes), memory.store_past_cache, operators.splat
+@pytest.mark.parametrize("stored", REALS, ids=str)
+@pytest.mark.parametrize("lanes", [4, 16])
+def test_panels(lanes, stored):
+    """A product by rows, its bound, and where it is written, all of it and in part."""
+    vector, load = Vector(types.float64, lanes), memory.load
 
     @njit
-    def kernel(out, at, value):
-        store(out, at, splat(vector, value))
-        memory.fence()
+    def kernel(A, H, lowest, out, some, rows, columns):
+        sums = panels.zero_panel(vector, 5)
+        for k in range(H.shape[0]):
+            sums = panels.add_outer_product(sums, A, k, 3, load(vector, H, k * lanes))
+        bounded = panels.at_least(sums, lowest)
+        panels.store_panel(out, 1, lanes + 2, bounded)
+        panels.store_part(some, 1, lanes + 2, bounded, rows, columns)
 
-    room = np.zeros(4 * lanes, numpy_dtype(dtype))
-    first = -room.ctypes.data % vector_type.REGISTERS.width // room.itemsize
-    kernel(room, first + lanes, numpy_dtype(dtype).type(1.5))
-    want = np.zeros(4 * lanes)
-    want[first + lanes : first + 2 * lanes] = 1.5
-    np.testing.assert_array_equal(room, want)
-    (code,) = kernel.inspect_llvm().values()
-    assert "!nontemporal" in code
+    rng = np.random.default_rng(lanes)
+    A, H = rng.normal(size=5 * 3), rng.normal(size=(3, lanes))
+    A[3], lowest = np.nan, -0.1
+    with np.errstate(invalid="ignore"):
+        want = np.array([np.where((row := A[3 * r : 3 * r + 3] @ H) < lowest, lowest, row) for r in range(5)])
+    assert (want == lowest).any()
+    assert np.isnan(want[1]).all()
+    for rows, columns in ((5, lanes), (3, lanes - 1), (0, lanes), (2, 0), (1, 1)):
+        out, some = np.full((2, 5 * (lanes + 2)), 77, numpy_dtype(stored))
+        kernel(A, H, lowest, out, some, rows, columns)
+        framed, part = (np.append(one[1:], 77).reshape(5, lanes + 2) for one in (out, some))
+        np.testing.assert_allclose(framed[:, :lanes], want, rtol=1e-6 if stored == types.float32 else 1e-13)
+        np.testing.assert_array_equal(part[:rows, :columns], framed[:rows, :columns])
+        part[:rows, :columns] = framed[:, :lanes] = 77
+        assert (framed == 77).all()
+        assert (part == 77).all()
+        assert out[0] == some[0] == 77

@@ -181,7 +181,7 @@ SPEED = {
     "kernels/numba_cpu/grid/elementwise.py": "ROWS_PER_THREAD WIDEST EVALUATIONS_PER_THREAD cost",
     "kernels/numba_cpu/grid/general_plane.py": "CHUNK",
     "kernels/numba_cpu/grid/interpolate.py": (
-        "PAST_CACHE OPERATIONS_PER_THREAD SCATTERED FIRST_TOUCH operations work at_once"
+        "BLOCK OPERATIONS_PER_THREAD SCATTERED FIRST_TOUCH operations work at_once"
     ),
     "kernels/numba_cpu/grid/moments.py": "JOB OPERATIONS_PER_THREAD",
     "kernels/numba_cpu/grid/surface.py": "JOBS_PER_THREAD EVALUATIONS_PER_THREAD COPIED cost",

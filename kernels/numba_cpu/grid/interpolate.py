@@ -15,16 +15,15 @@ from kernels.mathematics import spectral
 from kernels.mathematics.planning import BAND
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel, threads
 from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
-from kernels.numba_cpu.vector.memory import fence, load, store, store_past_cache, store_where
-from kernels.numba_cpu.vector.operators import fma, lane_numbers, select, splat
+from kernels.numba_cpu.vector.memory import load
+from kernels.numba_cpu.vector.panels import add_outer_product, at_least, store_panel, store_part, zero_panel
 from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
-PANEL = REGISTERS.width // 2  # columns multiplied together, of four registers; whole cache lines of float32 too
+# Columns multiplied together, of two registers or four, and rows: as many sums as leave some registers to factors.
+PANEL = (2 if REGISTERS.count < 32 else 4) * REGISTERS.width // 8
+ROWS = 6
 COLUMNS = Vector(types.float64, PANEL)
-LANE_NUMBERS = Vector(types.int64, PANEL)
-ROWS = 4  # multiplied together
-BLOCK = 16 * PANEL  # columns of a block
-PAST_CACHE = 2**23  # bytes of a surface that is too large to stay in the caches
+BLOCK = 512  # columns of a block
 OPERATIONS_PER_THREAD = 500_000_000  # in one launch, in multiply-adds: under 0.1 s, so that Ctrl-C is answered
 SCATTERED = 2**20  # values that are put in their places at once
 EVERY = slice(None)
@@ -32,18 +31,13 @@ FIRST_TOUCH = 150  # what writing a cell costs at the worst, in multiply-adds: i
 
 
 @inlined
-def times_rows(A, at, row_stride, node_stride, H, column, nodes):
+def times_panel(A, at, row_stride, node_stride, H, column, nodes):
     """ROWS rows of A, from flat index `at`, times a panel of the columns of H (nodes, width)."""
-    zero = splat(COLUMNS, 0.0)
-    v0, v1, v2, v3 = zero, zero, zero, zero
+    sums = zero_panel(COLUMNS, ROWS)
     for k in range(nodes):
-        h = load(COLUMNS, H, k * H.shape[1] + column)
-        v0 = fma(h, A[at], v0)
-        v1 = fma(h, A[at + row_stride], v1)
-        v2 = fma(h, A[at + 2 * row_stride], v2)
-        v3 = fma(h, A[at + 3 * row_stride], v3)
+        sums = add_outer_product(sums, A, at, row_stride, load(COLUMNS, H, k * H.shape[1] + column))
         at += node_stride
-    return v0, v1, v2, v3
+    return sums
 
 
 class Nodes(NamedTuple):
@@ -54,23 +48,14 @@ class Nodes(NamedTuple):
 
 
 class Bases(NamedTuple):
-    """Lagrange polynomials along t, A (nodes, nt), flat with ROWS zeros behind it, and along s, B (nodes, ns or more);
-    how many nodes and points a tile has along t, and points along s."""
+    """Lagrange polynomials along t, A, as `in_groups` has them, and along s, B (nodes, ns or more); how many nodes and
+    points a tile has along t, and points along s."""
 
     A: np.ndarray
     nodes_t: int
     points_t: int
     B: np.ndarray
     points_s: int
-
-
-class Target(NamedTuple):
-    """The surface, from which column on panels are stored past the caches, nowhere if that is negative, and the value
-    that nothing is below."""
-
-    out: np.ndarray
-    aligned: int
-    floor: float
 
 
 @subroutine
@@ -81,67 +66,37 @@ def multiply_along_s(nodes, first, bases, left, along):
     for k in range(0, along.shape[0], ROWS):
         for i in range(0, min(width, B.shape[1] - left), PANEL):
             tile = (first + k) * across + (left + i) // bases.points_s * nodes_s
-            v0, v1, v2, v3 = times_rows(values, tile, across, 1, B, left + i, nodes_s)
-            at = k * width + i
-            store(along, at, v0)
-            store(along, at + width, v1)
-            store(along, at + 2 * width, v2)
-            store(along, at + 3 * width, v3)
-
-
-@inlined
-def write(store, out, at, v, floor):
-    store(out, at, select(v < floor, floor, v))
-
-
-@inlined
-def write_some(out, at, v, floor, rows, columns):
-    """Writes as many columns if there is a row."""
-    store_where(out, at, select(v < floor, floor, v), lane_numbers(LANE_NUMBERS) < columns * (rows > 0))
+            panel = times_panel(values, tile, across, 1, B, left + i, nodes_s)
+            store_panel(along, k * width + i, width, panel)
 
 
 @subroutine
-def fill_block(bases, along, left, columns, rows, target):
-    """Fills the rows and columns (first, last) of the surface: A times `along`, which begins at the column `left`."""
-    (start, stop), (first, last) = columns, rows
-    A, nodes, out, floor, past_cache = bases.A, bases.nodes_t, target.out, target.floor, target.aligned >= 0
-    width, stride = out.shape[1], (A.size - ROWS) // nodes
+def fill_block(bases, group, along, columns, rows, out, floor):
+    """Fills the rows and columns (first, last) of the surface: A, from a `group` on, times `along`, which begins at the
+    first column."""
+    (start, stop), (first, last), width = columns, rows, out.shape[1]
     for j in range(first, last, ROWS):
+        own = (group + (j - first) // ROWS) * bases.nodes_t * ROWS
         for i in range(start, stop, PANEL):
-            v0, v1, v2, v3 = times_rows(A, j, 1, stride, along, i - left, nodes)
-            at = j * width + i
+            panel = at_least(times_panel(bases.A, own, 1, ROWS, along, i - start, bases.nodes_t), floor)
             if j + ROWS > last or i + PANEL > stop:
-                write_some(out, at, v0, floor, last - j, stop - i)
-                write_some(out, at + width, v1, floor, last - j - 1, stop - i)
-                write_some(out, at + 2 * width, v2, floor, last - j - 2, stop - i)
-                write_some(out, at + 3 * width, v3, floor, last - j - 3, stop - i)
-            elif past_cache:
-                write(store_past_cache, out, at, v0, floor)
-                write(store_past_cache, out, at + width, v1, floor)
-                write(store_past_cache, out, at + 2 * width, v2, floor)
-                write(store_past_cache, out, at + 3 * width, v3, floor)
+                store_part(out, j * width + i, width, panel, last - j, stop - i)
             else:
-                write(store, out, at, v0, floor)
-                write(store, out, at + width, v1, floor)
-                write(store, out, at + 2 * width, v2, floor)
-                write(store, out, at + 3 * width, v3, floor)
+                store_panel(out, j * width + i, width, panel)
 
 
 @parallel_kernel
-def fill_bands(nodes, bases, band_rows, bands, target):
-    """Fills the bands (first, last) of the surface, `band_rows` rows each, of one row of tiles each."""
-    out, aligned = target.out, target.aligned
+def fill_bands(nodes, bases, band_rows, bands, out, floor):
+    """Fills the bands (first, last) of the surface, `band_rows` rows each, of one row of tiles each; nothing is below
+    `floor`."""
+    groups = (band_rows + ROWS - 1) // ROWS
     for band in prange(bands[0], bands[1]):
         row, last_row = band * band_rows, min(band * band_rows + band_rows, out.shape[0])
-        along = np.empty(((bases.nodes_t + ROWS - 1) // ROWS * ROWS, BLOCK + PANEL))
-        start = 0
-        while start < out.shape[1]:
-            stop = min(aligned if start < aligned else start + BLOCK, out.shape[1])
-            left = start // PANEL * PANEL
-            multiply_along_s(nodes, row // bases.points_t * bases.nodes_t, bases, left, along)
-            fill_block(bases, along, left, (start, stop), (row, last_row), target)
-            start = stop
-        fence()
+        along = np.empty(((bases.nodes_t + ROWS - 1) // ROWS * ROWS, BLOCK))
+        for start in range(0, out.shape[1], BLOCK):
+            multiply_along_s(nodes, row // bases.points_t * bases.nodes_t, bases, start, along)
+            columns = start, min(start + BLOCK, out.shape[1])
+            fill_block(bases, band * groups, along, columns, (row, last_row), out, floor)
 
 
 class Axis(NamedTuple):
@@ -212,9 +167,6 @@ def fill_contiguous(values, basis_s, basis_t, out, floor):
     ascending axes."""
     nodes_t, rows = basis_t.values.shape
     nodes_s, columns = basis_s.values.shape
-    A = np.append(basis_t.values, np.zeros(ROWS))
-    B = np.pad(basis_s.values, ((0, 0), (0, -columns % PANEL)))
-    bases = Bases(A, nodes_t, basis_t.points, B, basis_s.points)
     band_rows = min(basis_t.points, BAND)
     work = operations(band_rows, columns, nodes_s, nodes_t)
     while work > OPERATIONS_PER_THREAD and band_rows > ROWS and band_rows % 2 == 0:  # tiles stay of whole bands
@@ -222,21 +174,26 @@ def fill_contiguous(values, basis_s, basis_t, out, floor):
         work = operations(band_rows, columns, nodes_s, nodes_t)
     bands = -(-rows // band_rows)
     at_once = max(1, OPERATIONS_PER_THREAD // work) * threads()
+    B = np.pad(basis_s.values, ((0, 0), (0, -columns % PANEL)))
+    bases = Bases(in_groups(basis_t.values, band_rows), nodes_t, basis_t.points, B, basis_s.points)
     nodes = Nodes(values.ravel(), values.shape[1])
-    target = Target(out, first_aligned_column(out) if out.nbytes > PAST_CACHE else -1, floor)
     for first in range(0, bands, at_once):
         last = min(first + at_once, bands)
-        launch(fill_bands, out.size * nodes_t, nodes, bases, band_rows, (first, last), target)
+        launch(fill_bands, out.size * nodes_t, nodes, bases, band_rows, (first, last), out, floor)
+
+
+def in_groups(A, band_rows):
+    """A (nodes, nt) as (groups, nodes, ROWS), flat: points that are multiplied together are side by side. Each band
+    begins with a group, and ends with zeros if the last one isn't full."""
+    nodes, rows = A.shape
+    bands, groups = -(-rows // band_rows), -(-band_rows // ROWS)
+    by_band = np.zeros((nodes, bands, groups * ROWS))
+    for band in range(bands):
+        some = A[:, band * band_rows : (band + 1) * band_rows]
+        by_band[:, band, : some.shape[1]] = some
+    return np.ascontiguousarray(by_band.reshape(nodes, bands * groups, ROWS).transpose(1, 0, 2)).ravel()
 
 
 def operations(rows, columns, nodes_s, nodes_t):
     """Multiply-adds of a band."""
     return rows * columns * max(nodes_t, FIRST_TOUCH) + nodes_s * nodes_t * columns
-
-
-def first_aligned_column(out):
-    """The first column that is at a multiple of the registers' width in every row, or -1 if there is none."""
-    address, width = out.ctypes.data, REGISTERS.width
-    if address % out.itemsize or out.strides[0] % width:
-        return -1
-    return -address % width // out.itemsize

@@ -6,7 +6,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from kernels.numba_cpu.vector.emit import call_llvm, narrowed, widened
-from kernels.numba_cpu.vector.vector_type import CACHE_LINE, REGISTERS, llvm_type
+from kernels.numba_cpu.vector.vector_type import CACHE_LINE, llvm_type
 
 
 def element_pointer(context, builder, array_type, array, index):
@@ -65,12 +65,18 @@ def load_where(typing, vector, array, index, mask):
     return vector(types.TypeRef(vector), array, types.intp, mask), emit
 
 
-def emit_store(context, builder, sig, args):
-    """The store instruction of a call (array, index, value)."""
-    stored, pointer = vector_pointer(context, builder, sig.args[2], sig.args[0], *args[:2])
-    instruction = builder.store(narrowed(builder, args[2], stored, sig.args[2]), pointer)
-    instruction.align = stored.dtype.bitwidth // 8
-    return instruction
+def emit_store(context, builder, array_type, place, vector, value):
+    """Stores `value`, a `vector`, to `place`, an array and a flat index."""
+    stored, pointer = vector_pointer(context, builder, vector, array_type, *place)
+    builder.store(narrowed(builder, value, stored, vector), pointer).align = stored.dtype.bitwidth // 8
+
+
+def emit_store_where(context, builder, array_type, place, vector, value, mask):
+    """Stores `value`, a `vector`, to `place` in the lanes where the mask is set."""
+    stored, pointer = vector_pointer(context, builder, vector, array_type, *place)
+    alignment = ir.IntType(32)(stored.dtype.bitwidth // 8)
+    operands = narrowed(builder, value, stored, vector), pointer, alignment, mask
+    call_llvm(builder, "masked.store", stored, operands, ".p0", ir.VoidType())
 
 
 @intrinsic
@@ -80,7 +86,7 @@ def store(typing, array, index, value):
     check_contiguous(array)
 
     def emit(context, builder, sig, args):
-        emit_store(context, builder, sig, args)
+        emit_store(context, builder, array, args[:2], value, args[2])
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), emit
@@ -92,40 +98,10 @@ def store_where(typing, array, index, value, mask):
     check_contiguous(array)
 
     def emit(context, builder, sig, args):
-        stored, pointer = vector_pointer(context, builder, value, array, *args[:2])
-        alignment = ir.IntType(32)(stored.dtype.bitwidth // 8)
-        operands = narrowed(builder, args[2], stored, value), pointer, alignment, args[3]
-        call_llvm(builder, "masked.store", stored, operands, ".p0", ir.VoidType())
+        emit_store_where(context, builder, array, args[:2], value, *args[2:])
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value, mask), emit
-
-
-@intrinsic
-def store_past_cache(typing, array, index, value):
-    """As `store`, to memory instead of the caches (non-temporal). The address must be a multiple of `REGISTERS.width`,
-    and whoever else reads what was stored needs a `fence` in between."""
-    check_contiguous(array)
-
-    def emit(context, builder, sig, args):
-        instruction = emit_store(context, builder, sig, args)
-        instruction.align = REGISTERS.width
-        one = ir.Constant(ir.IntType(32), 1)
-        instruction.set_metadata("nontemporal", builder.module.add_metadata([one]))
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, value), emit
-
-
-@intrinsic
-def fence(typing):
-    """Makes all that was stored visible to other threads before anything that follows."""
-
-    def emit(context, builder, sig, args):
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.void(), emit
 
 
 @intrinsic(prefer_literal=True)
