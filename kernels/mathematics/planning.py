@@ -14,16 +14,16 @@ from kernels.mathematics import compression, spectral
 from kernels.quantities import QUANTITIES, Asked
 from kernels.results import Plan
 
-# Costs in multiply-adds, by times of the kernels on two threads of AVX2 and AVX-512 processors, whose ratios are alike;
-# `python -m pytest bench/test_surface.py` and `bench/test_plane.py` show what a plan costs and what it saves.
+# Costs in multiply-adds of interpolation, of which 20 take a nanosecond, by times of the kernels on two threads of a Xeon
+# at 2.5 GHz; `bench/test_surface.py` and `bench/test_plane.py` show what a plan costs and what it saves.
 POLYNOMIAL = 1  # an evaluation where t moves all logits alike: a step of Horner's rule
 PRODUCT = 2  # one on a general plane: a factor of two tables, and a step of the product
 ELEMENTWISE = 40  # one by itself: an exponential and what is made of it
-LOGARITHM = 60  # of a product, with storing what it gives
+LOGARITHM = 90  # of a product, with storing what it gives: 60 by AVX-512, 140 by AVX2
 SUMS = 1000  # of what goes sample by sample: reading and writing compensated sums for each chunk
 WRITE = 15  # a value of a surface
 MOMENT = 2  # a sample to a Chebyshev moment
-SPECTRAL_FIXED_COST = 60_000_000  # what interpolation takes at least: making nodes and bases, and more launches
+SPECTRAL_FIXED_COST = 20_000_000  # what interpolation takes at least: making nodes and bases, and more launches
 NESTED_FROM_COST = 200  # of a node: interpolating it takes about as much
 DIRECT_BIAS = 2  # direct evaluation is exact: interpolation has to be so many times cheaper
 BAND = 256  # rows that are interpolated along s at once, at the most
@@ -104,6 +104,8 @@ def compressed(
 
     What is interpolated then are sums over nodes, whose weights are up to `lebesgue` times those of the samples.
     """
+    if evaluation < ELEMENTWISE + LOGARITHM:  # one node is no cheaper
+        return []
     line = compression.line_through(summary, s, t, asked, tol / 2)
     if line is None or (compressed_cost := compression.count(line, asked) * ELEMENTWISE + LOGARITHM) > evaluation:
         return []

@@ -198,8 +198,9 @@ def basis_of_nodes(axis: np.ndarray, tiling: Tiling) -> Basis:
 def basis_of_points(axis: np.ndarray, tiling: Tiling) -> Basis:
     """The Basis in which values at the nodes of its tiles are interpolated at the points of an ascending axis."""
     tiles = -(-len(axis) // tiling.points)
-    padded = np.pad(axis, (0, tiles * tiling.points - len(axis)), mode="edge").reshape(tiles, tiling.points)
-    weights = lagrange(padded, *tile_ends(axis, tiling.points), tiling.nodes)
+    padded = np.full(tiles * tiling.points, axis[-1])
+    padded[: len(axis)] = axis
+    weights = lagrange(padded.reshape(tiles, tiling.points), *tile_ends(axis, tiling.points), tiling.nodes)
     return Basis(weights.reshape(tiling.nodes, -1)[:, : len(axis)], tiling.points)
 
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange, types
 
-from kernels.numba_cpu.grid.tiles import loss_of_margin, tile_accumulator
+from kernels.numba_cpu.grid.tiles import loss_of_margin, step_between, tile_accumulator
 from kernels.numba_cpu.runtime.launch import parallel_kernel
 from kernels.numba_cpu.runtime.schedule import Part
 from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
@@ -34,13 +34,15 @@ from kernels.numba_cpu.vector.elementary import exp, log1p_scaled
 from kernels.numba_cpu.vector.log_product import EXPONENT_BIAS, MAX_EXPONENT, multiply_one_plus, renormalised
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, splat, to_float
+from kernels.numba_cpu.vector.panels import load_transposed, store_panel
 from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 # Points along s of a tile, a lane each while its polynomials are built: a cache line of the surface is written at once.
 COLUMNS = 8
 AT_S = Vector(types.float64, COLUMNS)
-# Points along b evaluated at once, eight registers of them: enough independent chains to fill the multiply-add units.
-LANES = REGISTERS.width
+# Points along b evaluated at once, of four registers or eight: a polynomial, a product and tau are held in three times
+# as many.
+LANES = (4 if REGISTERS.count < 32 else 8) * REGISTERS.width // 8
 AT_B = Vector(types.float64, LANES)
 EXPONENTS = Vector(types.int64, LANES)
 
@@ -247,8 +249,15 @@ def sums_to_means(totals, compensation, n):
 
 @subroutine
 def store_tile(means, out, rows, columns):
-    """Writes a finished tile to the cells `rows` x `columns` of the surface."""
-    for j in range(rows.size):
+    """Writes a finished tile to the cells `rows` x `columns` of the surface, a cache line at once where these are in
+    order."""
+    width, step = out.shape[1], step_between(rows)
+    in_order = step != 0 and columns.size == COLUMNS and step_between(columns) == 1
+    whole = rows.size // COLUMNS * COLUMNS if in_order else 0
+    for j in range(0, whole, COLUMNS):
+        panel = load_transposed(AT_S, means, j, STRIDE)
+        store_panel(out, rows[j] * width + columns[0], step * width, panel)
+    for j in range(whole, rows.size):
         for i in range(columns.size):
             out[rows[j], columns[i]] = means[i * STRIDE + j]
 

@@ -174,7 +174,8 @@ def fill_contiguous(values, basis_s, basis_t, out, floor):
         work = operations(band_rows, columns, nodes_s, nodes_t)
     bands = -(-rows // band_rows)
     at_once = max(1, OPERATIONS_PER_THREAD // work) * threads()
-    B = np.pad(basis_s.values, ((0, 0), (0, -columns % PANEL)))
+    B = np.zeros((nodes_s, columns + -columns % PANEL))
+    B[:, :columns] = basis_s.values
     bases = Bases(in_groups(basis_t.values, band_rows), nodes_t, basis_t.points, B, basis_s.points)
     nodes = Nodes(values.ravel(), values.shape[1])
     for first in range(0, bands, at_once):

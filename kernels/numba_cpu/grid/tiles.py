@@ -27,3 +27,13 @@ def loss_of_margin(margin, smoothing):
 def tile_accumulator(sums, tile, cells):
     """The sums that a tile has so far, or room for them if there is none to keep."""
     return sums[tile] if sums.size > 0 else np.empty(cells)
+
+
+@subroutine
+def step_between(places):
+    """How far each place is from the one before it, or 0 where that is not always the same."""
+    step = places[1] - places[0] if places.size > 1 else 0
+    for k in range(1, places.size):
+        if places[k] - places[k - 1] != step:
+            return 0
+    return step

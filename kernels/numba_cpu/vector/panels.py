@@ -1,15 +1,17 @@
-"""Panels: a few rows of one vector each, as a tuple, whose sums stay in registers while a product is made."""
+"""Panels: a few rows of one vector each, as a tuple, which stay in registers while a product is made or transposed."""
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.numba_cpu.vector.emit import as_vector, broadcast, call_llvm
+from kernels.numba_cpu.vector.emit import as_vector, broadcast, call_llvm, shuffled, widened
 from kernels.numba_cpu.vector.memory import (
     check_contiguous,
     element_pointer,
     emit_store,
     emit_store_where,
+    read,
+    vector_pointer,
 )
 from kernels.numba_cpu.vector.vector_type import llvm_type
 
@@ -91,3 +93,32 @@ def store_part(typing, array, index, stride, panel, rows, columns):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, panel, types.intp, types.intp), emit
+
+
+def transposed(builder, rows):
+    """The columns of as many rows as each has lanes, by halves."""
+    size = len(rows)
+    for half in (1 << k for k in range(size.bit_length() - 1)):
+        low = [lane if lane & half == 0 else size + lane - half for lane in range(size)]
+        high = [lane + half for lane in low]
+        rows = [shuffled(builder, rows[k & ~half], rows[k | half], high if k & half else low) for k in range(size)]
+    return rows
+
+
+@intrinsic
+def load_transposed(typing, vector, array, index, stride):
+    """The panel whose row number k has the elements index + k, index + k + stride, ... of a contiguous array, as many
+    as there are rows. Bounds are not checked."""
+    row = vector.instance_type
+    panel = types.UniTuple(row, row.lanes)
+    check_contiguous(array)
+
+    def emit(context, builder, sig, args):
+        columns, at = [], args[2]
+        for _ in range(row.lanes):
+            stored, pointer = vector_pointer(context, builder, row, array, args[1], at)
+            columns.append(widened(builder, read(builder, stored, pointer), stored, row))
+            at = builder.add(at, args[3])
+        return context.make_tuple(builder, panel, transposed(builder, columns))
+
+    return panel(vector, array, types.intp, types.intp), emit
