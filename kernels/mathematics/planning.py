@@ -14,8 +14,8 @@ from kernels.mathematics import compression, spectral
 from kernels.quantities import QUANTITIES, Asked
 from kernels.results import Plan
 
-# Costs in multiply-adds of interpolation, of which 20 take a nanosecond, by times of the kernels on two threads of a Xeon
-# at 2.5 GHz; `bench/test_surface.py` and `bench/test_plane.py` show what a plan costs and what it saves.
+# Costs in multiply-adds of interpolation, of which 20 take a nanosecond, by times of the kernels on two threads of a
+# Xeon at 2.5 GHz; `bench/test_surface.py` and `bench/test_plane.py` show what a plan costs and what it saves.
 POLYNOMIAL = 1  # an evaluation where t moves all logits alike: a step of Horner's rule
 PRODUCT = 2  # one on a general plane: a factor of two tables, and a step of the product
 ELEMENTWISE = 40  # one by itself: an exponential and what is made of it
