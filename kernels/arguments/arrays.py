@@ -22,6 +22,7 @@ TENSOR_DTYPES = {f"torch.{name}" for name in ("bool", "uint8", "int8", "int16", 
 NUMBERS = "float32, float64, integers or booleans"
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}  # of this machine's byte order
 MANY = 10_000  # values, from which BLAS may start threads of its own
+LOOKED_AT = 2**16  # values that are looked at at once for one that isn't finite
 
 
 def is_tensor(value: object) -> "TypeIs[Tensor]":
@@ -155,7 +156,7 @@ def float_array(name: str, value: ArrayLike) -> Array:
 def is_finite(array: np.ndarray) -> bool:
     if array.size == 1:  # the bias of every call
         return math.isfinite(array.item())
-    return math.isfinite(sum_of(array)) or bool(np.isfinite(array).all())
+    return math.isfinite(sum_of(array)) or place_not_finite(array) is None
 
 
 def check_finite(name: str, array: Array) -> None:
@@ -163,9 +164,24 @@ def check_finite(name: str, array: Array) -> None:
         proof = array.item() if array.size == 1 else np.vdot(array, array)  # finite only if all values are
         if math.isfinite(proof):
             return
-    if not (is_tensor(array) or is_finite(array)):
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name}{list(index)} is {array[index]}; accepted: finite values")
+    if is_tensor(array) or math.isfinite(sum_of(array)):
+        return
+    place = place_not_finite(array)
+    if place is not None:
+        raise ValueError(f"{name}{list(place)} is {array[place]}; accepted: finite values")
+
+
+def place_not_finite(array: np.ndarray) -> tuple[int, ...] | None:
+    """The index of the first value, by rows, that isn't finite, or None. A few values are looked at at a time: which of
+    all are finite would take as many bytes."""
+    before = 0
+    flags: Any = ["external_loop", "buffered", "zerosize_ok"]
+    for values in np.nditer(array, flags, order="C", buffersize=LOOKED_AT):
+        finite = np.isfinite(values)
+        if not finite.all():
+            return tuple(int(i) for i in np.unravel_index(before + int(finite.argmin()), array.shape))
+        before += len(finite)
+    return None
 
 
 def sum_of(array: np.ndarray) -> Any:

@@ -15,8 +15,9 @@ def sparse_features(name: str, value: Sparse) -> Any:
     if value.ndim != 2 or 0 in value.shape:
         raise ValueError(f"{name} has shape {tuple(value.shape)}; accepted: (n, d) with n >= 1 and d >= 1")
     rows = value.tocsr()
-    if not arrays.is_finite(rows.data):
-        k = int(np.flatnonzero(~np.isfinite(rows.data))[0])
+    wrong = None if arrays.is_finite(rows.data) else arrays.place_not_finite(rows.data)
+    if wrong is not None:
+        (k,) = wrong
         place = [int(np.searchsorted(rows.indptr, k, side="right")) - 1, int(rows.indices[k])]
         raise ValueError(f"{name}{place} is {rows.data[k]}; accepted: finite values")
     return rows

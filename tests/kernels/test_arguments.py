@@ -1,6 +1,7 @@
 """Wrong arguments: an error that names the argument and says what is accepted; nothing is written before it."""
 
 import math
+import tracemalloc
 from contextlib import nullcontext
 
 import numpy as np
@@ -612,3 +613,30 @@ def test_wrong_arguments_of_other_functions(function, arguments, name, value, er
     assert "accepted: " in str(caught.value)
     for key, one in arguments.items():
         np.testing.assert_array_equal(copies[key], one)
+
+
+# Values that aren't finite, among many
+
+
+@pytest.mark.parametrize("at", [(0, 0), (1, 500), (399, 299)])
+@pytest.mark.parametrize("layout", [np.array, np.asfortranarray, lambda X: X[::-1, ::-2]], ids=["C", "F", "strided"])
+def test_the_first_value_that_is_not_finite_is_named(layout, at):
+    X = layout(np.ones((400, 600), np.float32))
+    row, column = at[0], min(at[1], X.shape[1] - 1)
+    X[row, column:], X[row + 1 :] = NAN, INF
+    assert arrays.place_not_finite(X) == (row, column) == tuple(np.argwhere(~np.isfinite(X))[0])
+    with pytest.raises(ValueError, match=rf"^X\[{row}, {column}\] is nan; accepted: finite values$"):
+        arrays.check_finite("X", X)
+
+
+@pytest.mark.parametrize("value", [NAN, 3e38])
+def test_no_more_is_allocated_to_look_for_values_that_are_not_finite(value):
+    """Of all of them, and of numbers whose sum isn't finite."""
+    X = np.full((2000, 1000), value, np.float32)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"X\[0, 0\] is nan") if value is NAN else nullcontext():
+            arrays.check_finite("X", X)
+        assert tracemalloc.get_traced_memory()[1] < X.nbytes / 20
+    finally:
+        tracemalloc.stop()
