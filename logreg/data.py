@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from kernels.arguments import arrays, dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    import numpy as np
     from numpy.typing import ArrayLike
 
 
 LAB_TRAINING: dict[str, Any] = {"lr": 2.0, "batch_size": 3, "epochs": 100}  # the lab's own
+VALUES_AT_ONCE = 2**19  # of features in float64: 4 MB, of which a few are small beside any memory
 
 
 class Data(Protocol):
@@ -64,3 +65,12 @@ def samples(data: Data) -> tuple[np.ndarray, np.ndarray]:
     if y.shape not in (x.shape[:1], (len(x), 1) if x.ndim else ()):
         raise ValueError(f"data y has shape {y.shape}; accepted: one label for each of the {x.shape} samples of x")
     return x, y.reshape(-1)
+
+
+def blocks(x: np.ndarray, most: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+    """Pairs of some rows of x (n, d), at most so many, and x there (rows, d) in float64: all of it would take twice the
+    memory of float32."""
+    at_once = max(1, min(most or len(x), VALUES_AT_ONCE // x.shape[1]))
+    for start in range(0, len(x), at_once):
+        rows = slice(start, start + at_once)
+        yield rows, x[rows].astype(np.float64, copy=False)

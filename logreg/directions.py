@@ -10,17 +10,17 @@ import torch
 from kernels import reference
 from kernels.arguments import arrays, memory, models, numbers
 from kernels.arguments.weighting import unit_of, weigh_positive
+from logreg.data import blocks
 from logreg.devices import host
 from logreg.model import Model, full_name, parameters
 from logreg.train import History
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
 KINDS = ("axes", "random", "hessian", "pca")
-ROWS_AT_ONCE = 4096  # samples copied with a column of ones, 32 KiB a feature: a copy of all may not fit into memory
 SURELY_PARALLEL = 1e-10  # of a unit vector, outside the line of the other one
 FLAT = 1e-12  # the share of a path's variance that is rounding
 
@@ -82,8 +82,9 @@ def plane_around(
     sample_weight: np.ndarray | None = None,
     pos_weight: float | None = None,
 ) -> Plane:
-    """The Plane around a model, of checked data x (n, d), y (n,) float64; arguments as in `LossSurface.around`."""
-    center = path_of(model)[-1] if isinstance(model, History) else parameters(model)
+    """The Plane around a model, of checked data x (n, d), float32 or float64, y (n,) float64; other arguments as in
+    `LossSurface.around`."""
+    center = path_of(model)[-1].copy() if isinstance(model, History) else parameters(model)
     if len(center) != x.shape[1] + 1:
         raise ValueError(f"data x has {x.shape[1]} features; accepted: {len(center) - 1}, as the model has weights")
     if not isinstance(directions, str):
@@ -103,14 +104,15 @@ def plane_around(
             f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
         )
         return Plane(center, s, t, (first, second), explained)
-    curvature = hessian(x, center, l2, MeanLoss(loss, *labels_and_weights(y, sample_weight, pos_weight)))
+    samples = MeanLoss(loss, *labels_and_weights(y, sample_weight, pos_weight))
     if directions == "hessian":
-        (s, t), eigenvalues = top_eigenvectors(curvature)
+        (s, t), eigenvalues = top_eigenvectors(hessian(x, center, l2, samples))
         first, second = (f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1))
         return Plane(center, s, t, (first, second))
-    chosen = coordinates(curvature)
+    chosen = coordinates(x, center, samples)
     first, second = (label_of_coordinate(center, k) for k in chosen)
-    s, t = np.eye(len(center))[chosen]
+    s, t = pair = np.zeros((2, len(center)))
+    pair[[0, 1], chosen] = 1
     return Plane(center, s, t, (first, second))
 
 
@@ -129,7 +131,7 @@ def path_of(history: Run) -> np.ndarray:
     if getattr(history, "steps", 0) > len(b) * getattr(history, "every", 1):
         require_run(history, ("end_w", "end_b"))
         points.append(end_of_path(history, "end", w.shape[1]))
-    return np.vstack(points).astype(np.float64)
+    return np.vstack(points, dtype=np.float64)
 
 
 def require_run(history: Run, fields: tuple[str, ...]) -> None:
@@ -198,13 +200,6 @@ def oriented(vectors: np.ndarray) -> np.ndarray:
     return vectors * np.sign(vectors[np.arange(len(vectors)), largest])[:, None]
 
 
-def coordinates(curvature: np.ndarray) -> list[int]:
-    """Two coordinates: weight and bias of a single feature, else the two weights along which the loss curves most."""
-    if len(curvature) == 2:
-        return [0, 1]
-    return np.argsort(-np.diag(curvature)[:-1], kind="stable")[:2].tolist()
-
-
 class MeanLoss(NamedTuple):
     """A loss by its name, labels (n,), and the weight that each sample has in its mean (n,)."""
 
@@ -230,13 +225,29 @@ def hessian(x: np.ndarray, theta: np.ndarray, l2: float, samples: MeanLoss) -> n
     d = x.shape[1]
     memory.check_fits((d + 1, d + 1), np.float64)
     total = np.zeros((d + 1, d + 1))
-    for start in range(0, len(x), ROWS_AT_ONCE):
-        rows = np.pad(x[start : start + ROWS_AT_ONCE], ((0, 0), (0, 1)), constant_values=1)
-        some = slice(start, start + ROWS_AT_ONCE)
-        z, y = torch.from_numpy(rows @ theta), torch.from_numpy(samples.y[some])
-        total += (rows.T * (samples.weight[some] * reference.curvature(z, y, samples.loss).numpy())) @ rows
+    for features, curvature in curvatures(x, theta, samples):
+        rows = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
+        total += (rows.T * curvature) @ rows
     total[np.arange(d), np.arange(d)] += l2
     return total
+
+
+def coordinates(x: np.ndarray, theta: np.ndarray, samples: MeanLoss) -> list[int]:
+    """Two coordinates: weight and bias of a single feature, else the two weights along which the mean loss curves most
+    at theta, by the diagonal of its Hessian; a penalty makes all of it larger alike."""
+    if len(theta) == 2:
+        return [0, 1]
+    diagonal = np.zeros(x.shape[1])
+    for features, curvature in curvatures(x, theta, samples):
+        diagonal += np.einsum("ij,ij->j", features * curvature[:, None], features)
+    return np.argsort(-diagonal, kind="stable")[:2].tolist()
+
+
+def curvatures(x: np.ndarray, theta: np.ndarray, samples: MeanLoss) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Some rows of x (rows, d) at a time, float64, and weight d^2 L/dz^2 of these at theta (rows,)."""
+    for rows, features in blocks(x):
+        z, y = torch.from_numpy(features @ theta[:-1] + theta[-1]), torch.from_numpy(samples.y[rows])
+        yield features, samples.weight[rows] * reference.curvature(z, y, samples.loss).numpy()
 
 
 def project(plane: Plane, theta: np.ndarray) -> Projection:

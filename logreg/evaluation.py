@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from kernels import LogitPlane, surface_on_plane
+from kernels import LogitPlane, logit_plane, surface_on_plane
 from kernels.arguments import numbers
 from kernels.quantities import QUANTITIES, Surface
+from logreg.data import blocks
 from logreg.devices import host, moved
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 BELOW_BOUND = 1e3  # times the error of interpolation: log contours need digits below that
 BAND = 64  # rows that are evaluated at once
 UNIT_ROUNDOFF = 2.0**-53
+
+
+def logits_on(plane: Plane, x: np.ndarray) -> LogitPlane:
+    """The LogitPlane of features x (n, d), float64 whatever their dtype."""
+    thetas = plane.center, plane.s_direction, plane.t_direction
+    parts = [logit_plane(features, *thetas) for _, features in blocks(x)]
+    return LogitPlane(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def evaluate(

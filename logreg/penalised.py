@@ -36,4 +36,4 @@ def train_penalised(
     bias.copy_(b)
     kept_w, kept_b, losses = (torch.stack(values).cpu().numpy() for values in zip(*path, strict=True))
     ends = *start, *copies_of(weight, bias)
-    return History(kept_w, kept_b, losses, *ends, steps, steps_per_epoch=1, cost="bce", x=x.copy(), y=y.copy())
+    return History(kept_w, kept_b, losses, *ends, steps, steps_per_epoch=1, cost="bce", x=x, y=y)

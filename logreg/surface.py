@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
-from kernels import LogitPlane, logit_plane
+from kernels import LogitPlane
 from kernels.arguments import arrays, dataset, grids, memory, numbers
 from kernels.losses import LOSSES
 from kernels.results import lowest_point
@@ -17,7 +17,7 @@ from logreg import files
 from logreg.data import Data, samples
 from logreg.devices import Device, card_of, host
 from logreg.directions import plane_around
-from logreg.evaluation import add_penalty, check_penalty, evaluate
+from logreg.evaluation import add_penalty, check_penalty, evaluate, logits_on
 from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class LossSurface:
         """
         card = card_of(device)
         x, y = samples(data)
-        x = host(dataset.features("data x", x)).astype(np.float64, copy=False)
+        x = host(dataset.features("data x", x))
         y = host(dataset.labels(y, len(x), np.float64))
         names = grids.quantities_of(quantities)
         l2 = check_penalty(l2)
@@ -146,8 +146,7 @@ class LossSurface:
         sample_weight, pos_weight = dataset.weights(sample_weight, len(x)), numbers.pos_weight_for(loss, pos_weight)
         weights: dict[str, Any] = {"loss": loss, "sample_weight": sample_weight, "pos_weight": pos_weight}
         plane = plane_around(model, x, y, directions, l2, seed, **weights)
-        logits = logit_plane(x, plane.center, plane.s_direction, plane.t_direction)
-        surface = evaluate(logits, y, s, t, names, card, **weights)
+        surface = evaluate(logits_on(plane, x), y, s, t, names, card, **weights)
         add_penalty(surface, l2, plane)
         return PlaneSurface(surface._replace(s=s, t=t), plane, l2, loss)
 

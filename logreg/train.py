@@ -12,16 +12,17 @@ from torch import nn
 from kernels import reference, sgd_run_
 from kernels.arguments import arrays, dataset, numbers, weighting
 from kernels.results import Run
-from logreg.data import Data, samples
+from logreg.data import VALUES_AT_ONCE, Data, blocks, samples
 from logreg.devices import Device, card_of, host, moved
 from logreg.model import Model, linear_layer, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike
 
-LOGITS_AT_ONCE = 1_000_000  # 8 MB of float64: those of all steps and samples may not fit into memory
+LOGITS_AT_ONCE = 2**18  # 2 MB of float64: those of all steps and samples may not fit into memory
+LEAST_ROWS = 128  # of the data at once, where there are so many: fewer make slow products of matrices
 
 Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
@@ -37,7 +38,8 @@ class History:
     steps                  how many there were
     steps_per_epoch        steps that go once through the data
     cost                   what was minimised, a name of `kernels.losses`; weight decay is no part of it
-    x (n, d), y (n,)       the data, in its own order
+    x (n, d), y (n,)       the data, in its own order: the arrays that data[:] gave, not copies of them, so that losses
+                           and accuracies on all of it are of what it holds when they are asked for
     every                  steps from one that was kept to the next; 0 if none was
     sample_weight (n,)     by which losses were multiplied, and the factor of the positive class: losses on all the data
     pos_weight             are weighted as they were, accuracies not at all; None: 1
@@ -107,32 +109,42 @@ class History:
 def losses_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Loss of a History's model on all its data with each of the parameters w (k, d), b (k,): (k,) float64."""
     labels, weight = weighting.of_training(run.y, run.sample_weight, run.pos_weight, run.cost)
-    weight = None if weight is None else torch.from_numpy(host(weight))
-    return mean_of(lambda z, y: weighted(reference.value(z, y, run.cost), weight), run.x, host(labels), w, b)
+    columns = [host(column) for column in (labels, weight) if column is not None]
+    return mean_of(lambda z, y, *weight: weighted(reference.value(z, y, run.cost), *weight), run.x, columns, w, b)
 
 
 def shares_correct_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Share of a History's samples that each of the parameters w (k, d), b (k,) classifies correctly: (k,) float64."""
-    return mean_of(is_correct, run.x, run.y, w, b)
+    return mean_of(is_correct, run.x, [run.y], w, b)
 
 
 def mean_of(
-    function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    x: np.ndarray,
-    y: np.ndarray,
-    w: ArrayLike,
-    b: ArrayLike,
+    function: Callable[..., torch.Tensor], x: np.ndarray, columns: Sequence[np.ndarray], w: ArrayLike, b: ArrayLike
 ) -> np.ndarray:
-    """Mean over the data x (n, d), y (n,) of function(z, y), z being the logits by each of the parameters w (k, d),
-    b (k,): (k,) float64."""
-    at_once = max(1, LOGITS_AT_ONCE // len(y))
-    parts = (torch.from_numpy(np.asarray(values, np.float64)).split(at_once) for values in (w, b))
-    features, labels = (torch.from_numpy(values.astype(np.float64)) for values in (x, y))
-    means = [
-        function(some_w @ features.T + some_b[:, None], labels).double().mean(-1)
-        for some_w, some_b in zip(*parts, strict=True)
-    ]
-    return torch.cat(means).numpy()
+    """Mean over the data x (n, d) of function(z, *columns), columns being (n,) and z the logits by each of the
+    parameters w (k, d), b (k,): (k,) float64. x is read once for as many parameters as are taken at once."""
+    n, d = x.shape
+    at_once = max(1, min(VALUES_AT_ONCE // d, LOGITS_AT_ONCE // min(n, LEAST_ROWS)))
+    weights, biases = np.asarray(w), np.asarray(b)
+    tensors = [torch.from_numpy(column.astype(np.float64)) for column in columns]
+    means = np.empty(len(biases))
+    for start in range(0, len(biases), at_once):
+        some = slice(start, start + at_once)
+        means[some] = sums_of(function, x, tensors, *(v[some].astype(np.float64) for v in (weights, biases))) / n
+    return means
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def sums_of(
+    function: Callable[..., torch.Tensor], x: np.ndarray, columns: Sequence[torch.Tensor], w: np.ndarray, b: np.ndarray
+) -> np.ndarray:
+    """Sums over the data of the same, (k,), in one pass over it."""
+    sums = np.zeros(len(b))
+    for rows, features in blocks(x, max(LEAST_ROWS, LOGITS_AT_ONCE // len(b))):
+        z = w @ features.T
+        z += b[:, None]
+        sums += function(torch.from_numpy(z), *(column[rows] for column in columns)).double().sum(-1).numpy()
+    return sums
 
 
 def is_correct(z: Values, y: Values) -> Values:
@@ -140,7 +152,7 @@ def is_correct(z: Values, y: Values) -> Values:
     return (z > 0) == (y > 0.5)
 
 
-def weighted(values: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+def weighted(values: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
     """Values (..., n) times weights (n,): where these are 0, 0 whatever the value."""
     return values if weight is None else torch.where(weight > 0, weight * values, 0.0)
 
@@ -165,7 +177,8 @@ def train(
     trained parameters, and a weight or bias that doesn't require grad stays as it is. `data[:]` gives x (n, d) and
     y (n, 1) or (n,). The other arguments are those of `kernels.sgd_run_`, also `shuffle_seed`, `first_epoch`,
     `momentum`, `weight_decay`, `velocity`, `backend` and `progress`; `device` is None, "cpu", or a CUDA device to train
-    on, with model and data on the CPU before and after. Returns a History, with whose `velocity` another call goes on.
+    on, with model and data on the CPU before and after. Returns a History, with whose `velocity` another call goes on;
+    it keeps x and y themselves, not copies.
 
     Raises what `kernels.sgd_run_` raises; ValueError for another device, or a model of which nothing requires grad;
     TypeError for another model or one of another dtype.
@@ -192,8 +205,8 @@ def train(
         steps=int(epochs) * per_epoch,
         steps_per_epoch=per_epoch,
         cost=loss,
-        x=x.copy(),
-        y=y.copy(),
+        x=x,
+        y=y,
         every=int(history),
         sample_weight=weights_of(sample_weight),
         pos_weight=numbers.pos_weight(pos_weight),
@@ -233,9 +246,9 @@ def accuracy(model: Model, data: Data) -> float:
     """
     w, b = np.split(parameters(model), [-1])
     x, y = samples(data)
-    x, y = host(dataset.features("data x", x)), host(dataset.labels(y, len(x), np.float64))
+    x, y = host(dataset.features("data x", x)), host(dataset.labels(y, len(x)))
     check_features(x, len(w))
-    return float(np.mean(is_correct(x.astype(np.float64) @ w + b, y)))
+    return mean_of(is_correct, x, [y], w[None], b).item()
 
 
 def run_on(

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+import logreg.data
 from kernels import reference
 from logreg import History, train
 from logreg.directions import (
@@ -91,7 +92,8 @@ def test_hessian_against_autograd(l2, scale, wide):
     )
 
 
-def test_hessian_of_more_rows_than_are_taken_at_once():
+def test_hessian_of_more_rows_than_are_taken_at_once(monkeypatch):
+    monkeypatch.setattr(logreg.data, "VALUES_AT_ONCE", 4000)
     problem = problems.sgd_problem(10_000, 3)
     theta = np.append(problem.w, problem.b)
     np.testing.assert_allclose(
@@ -116,6 +118,19 @@ def test_axes_are_the_weights_of_most_curvature(wide, model):
     plane = plane_around(model, X, wide.y.astype(np.float64), "axes", 0.0, None)
     np.testing.assert_array_equal(np.argmax(plane[1:3], axis=1), [7, 2])
     assert plane.labels[0] == f"change of w[7] from {plane.center[7]:.4g}"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("l2", [0.0, 1e3])
+def test_axes_against_autograd_where_rows_come_in_blocks(l2, dtype, model_at, monkeypatch):
+    """The order is that of the diagonal, whatever the penalty adds to all of it."""
+    monkeypatch.setattr(logreg.data, "VALUES_AT_ONCE", 200)
+    problem = problems.sgd_problem(997, 6, dtype)
+    X = problem.X * np.array([1, 1.02, 0.98, 1.04, 1.01, 1.03], dtype)
+    model = model_at(problem.w, problem.b, torch.float64)
+    plane = plane_around(model, X, problem.y.astype(np.float64), "axes", l2, None)
+    diagonal = np.diag(autograd_hessian(problem._replace(X=X), plane.center))[:-1]
+    np.testing.assert_array_equal(np.argmax(plane[1:3], axis=1), np.argsort(-diagonal)[:2])
 
 
 def test_axes_of_one_feature_are_weight_and_bias(model_at):
