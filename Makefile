@@ -41,6 +41,7 @@ bench: $(INSTALLED)
 	$(RUN) -m bench.report
 	$(RUN) -m bench.plots
 	$(RUN) -m bench.accuracy
+	$(RUN) -m bench.peaks
 
 # What runs on a card, tested without one, with a card machine's versions of everything. Of the long tests those that
 # compile Triton kernels, whose registers go by its version; the others are `make test-long`'s.

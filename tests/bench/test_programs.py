@@ -11,6 +11,7 @@ import pytest
         "bench.accuracy",
         "bench.card.publish",
         "bench.options",
+        "bench.peaks",
         "bench.plots",
         "bench.report",
         "tools.polynomials",
