@@ -1,4 +1,4 @@
-"""Every benchmark: kernels compiled beforehand, nothing in the JSON that it doesn't need."""
+"""Every benchmark: Inductor ready, nothing in the JSON that it doesn't need."""
 
 import os
 import platform
@@ -12,7 +12,6 @@ import pytest
 import torch
 from pytest_benchmark.logger import PytestBenchmarkWarning
 
-import kernels
 from bench.timing import ALL_THREADS
 
 PACKAGES = ("numpy", "numba", "llvmlite", "torch", "pytest-benchmark")
@@ -23,14 +22,15 @@ NAMES = ("group", "name", "fullname", "params", "param")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def compilers(tmp_path_factory):
-    """Compiles or loads our kernels; starts Inductor with an empty cache, so that each compile time is a cold one."""
-    kernels.warmup()  # Numba's threads too: starting them changes torch's thread count
+def inductor(request, tmp_path_factory):
+    """Gives Inductor an empty cache, so that each compile time is a cold one, and starts it, which is part of none."""
     before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path_factory.mktemp("inductor"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch deprecates parts of itself
-        torch.compile(torch.relu)(torch.zeros(1))
+    contenders = filter(None, map(contender_of, request.session.items))
+    if any(contender.compiles == "process" for contender in contenders):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch deprecates parts of itself
+            torch.compile(torch.relu)(torch.zeros(1))
     yield
     if before is None:
         del os.environ["TORCHINDUCTOR_CACHE_DIR"]
@@ -67,10 +67,14 @@ def pytest_benchmark_update_commit_info(config, commit_info):
 def pytest_collection_modifyitems(items):
     """A contender without the docstring that is printed with its results is found before anything is timed."""
     for item in items:
-        contender = item.callspec.params.get("contender") if hasattr(item, "callspec") else None
+        contender = contender_of(item)
         if contender is not None and not contender.prepare.__doc__:
             where = f"{contender.prepare.__module__}.{contender.prepare.__qualname__}"
             raise pytest.UsageError(f"contender {contender.name!r}: {where} has no docstring, which is its note")
+
+
+def contender_of(item):
+    return item.callspec.params.get("contender") if hasattr(item, "callspec") else None
 
 
 def pytest_benchmark_update_json(config, benchmarks, output_json):
