@@ -13,7 +13,8 @@ LOWEST_VENV := .venv-lowest
 LOWEST_RUN := $(LOWEST_VENV)/bin/python
 LOWEST_INSTALLED := $(LOWEST_VENV)/installed
 
-.PHONY: lab test test-long test-card-versions test-lowest test-environments mutants bench card publish lint clean
+.PHONY: lab test test-long test-card-versions test-lowest test-environments mutants bench publish card publish-card \
+	lint clean
 
 lab: $(INSTALLED)
 	$(RUN) -m logreg lab
@@ -31,13 +32,14 @@ MUTANTS ?= --number 140 --seed 0 --workers 2 --skip-done --report docs/mutants.m
 mutants: $(INSTALLED)
 	$(RUN) -m tests.mutation $(MUTANTS)
 
-# `make bench BENCH="plane run"` runs some of them; the report reads the last results of each.
-BENCH ?= surface plane run options gradient loop ensemble
+# Only measures, into the folder of this processor in bench/results; `make bench BENCH="plane run"` some files of them.
+BENCH ?=
 
 bench: $(INSTALLED)
-	for name in $(BENCH); do \
-		$(RUN) -m pytest bench/test_$$name.py --benchmark-only --benchmark-json=bench/results/$$name.json || exit 1; \
-	done
+	$(RUN) -m bench $(BENCH)
+
+# The tables, the plot and the errors of elementary functions in README and docs, from bench/results as they are.
+publish: $(INSTALLED)
 	$(RUN) -m bench.report
 	$(RUN) -m bench.plots
 	$(RUN) -m bench.accuracy
@@ -65,7 +67,7 @@ test-environments: $(INSTALLED)
 	$(RUN) tests/environments.py $(PYTHONS)
 
 # `make card OUT=DIR` on a machine with one; `make card CARD=cpu OUT=DIR` goes the same way on any. CARD_ARGS: more
-# options of bench.card, e.g. "--skip-done DIR". `make publish OUT=DIR` takes the results of a card into the tables.
+# options of bench.card, e.g. "--skip-done DIR". `make publish-card OUT=DIR` takes the results of a card into the tables.
 CARD ?= cuda
 OUT ?= out/card
 CARD_ARGS ?=
@@ -73,7 +75,7 @@ CARD_ARGS ?=
 card: $(if $(filter cpu,$(CARD)),$(INSTALLED))
 	$(if $(filter cpu,$(CARD)),$(RUN),$(PYTHON)) -m bench.card --out "$(OUT)" --device $(CARD) $(CARD_ARGS)
 
-publish: $(INSTALLED)
+publish-card: $(INSTALLED)
 	$(RUN) -m bench.card.publish "$(OUT)"
 
 lint: $(INSTALLED)

@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 from numba import njit
 
-from bench.report import ROOT
+from bench.measured import ROOT
 from kernels.numba_cpu.training.one_feature import probabilities_in_range
 from kernels.numba_cpu.vector.elementary import (
     exp,

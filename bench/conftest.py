@@ -3,15 +3,16 @@
 import os
 import platform
 import subprocess
+import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 
-import cpuinfo
 import pytest
 import torch
 from pytest_benchmark.logger import PytestBenchmarkWarning
 
+from bench import this_processor
 from bench.timing import ALL_THREADS
 
 PACKAGES = ("numpy", "numba", "llvmlite", "torch", "pytest-benchmark")
@@ -19,6 +20,7 @@ WRITTEN = (":!bench/results", ":!docs", ":!README.md")  # by a benchmark or from
 # the columns of `pytest-benchmark compare`, and by what it names, groups and matches them
 STATISTICS = ("min", "median", "max", "mean", "stddev", "iqr", "outliers", "ops", "rounds", "iterations")
 NAMES = ("group", "name", "fullname", "params", "param")
+STARTED = time.monotonic()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -48,7 +50,8 @@ def pytest_configure(config):
 def pytest_benchmark_generate_machine_info(config):
     """What a reader of the times needs, and nothing that names the machine."""
     return {
-        "cpu": cpuinfo.get_cpu_info().get("brand_raw", platform.machine()),
+        "cpu": this_processor.name(),
+        "processor": this_processor.folder(),
         "threads": ALL_THREADS,
         "system": platform.system(),
         "python": platform.python_version(),
@@ -79,7 +82,7 @@ def contender_of(item):
 
 def pytest_benchmark_update_json(config, benchmarks, output_json):
     """Leaves out the time of every round and what failed after it was timed, and has the note on a contender once for
-    each workload."""
+    each workload. Adds the seconds of the whole session."""
     commit, notes, slim = output_json["commit_info"], {}, []
     for entry in output_json["benchmarks"]:
         info = dict(entry["extra_info"])  # which all the files that are written share
@@ -89,6 +92,7 @@ def pytest_benchmark_update_json(config, benchmarks, output_json):
     output_json["commit_info"] = {key: commit.get(key) for key in ("id", "time", "dirty")}
     output_json["notes"] = notes
     output_json["benchmarks"] = slim
+    output_json["seconds"] = round(time.monotonic() - STARTED)
 
 
 def slimmed(entry, info):

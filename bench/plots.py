@@ -1,14 +1,13 @@
 """Draws time against samples and against resolution from the results: `python -m bench.plots`, from the checkout."""
 
-import json
-
 import matplotlib
 
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from bench.report import RESULTS, ROOT, median
+from bench.measured import RESULTS, ROOT, publishable
+from bench.report import median
 
 PANELS = {  # workload: the number along x, title
     "Time by samples": ("samples", "512 x 512 points, a plane of 30 features"),
@@ -25,25 +24,33 @@ STYLES = {
 
 
 def main():
-    results = json.loads((RESULTS / "plane.json").read_text(encoding="utf-8"))
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 4.2), layout="constrained", sharey=True)
-    for ax, (workload, (along, title)) in zip(axes, PANELS.items(), strict=True):
-        draw(ax, results, workload, along)
-        ax.set(xscale="log", yscale="log", xlabel=LABELS[along], title=title)
-        ax.grid(alpha=0.3)
-    axes[0].set_ylabel("seconds")
-    axes[0].legend(fontsize="small")
-    figure.savefig(ROOT / "docs" / "scaling.png", dpi=90)
+    figure_of(publishable(RESULTS)).savefig(ROOT / "docs" / "scaling.png", dpi=90)
 
 
-def draw(ax, results, workload, along):
+def figure_of(measured):
+    """A row of panels for each processor."""
+    size = {"figsize": (13, 4.2 * len(measured)), "layout": "constrained"}
+    figure, rows = plt.subplots(len(measured), len(PANELS), **size, sharey=True, squeeze=False)
+    for axes, (processor, results) in zip(rows, measured.items(), strict=True):
+        entries = [entry for result in results for entry in result["benchmarks"]]
+        for ax, (workload, (along, title)) in zip(axes, PANELS.items(), strict=True):
+            draw(ax, entries, workload, along)
+            ax.set(xscale="log", yscale="log", xlabel=LABELS[along], title=title)
+            ax.grid(alpha=0.3)
+        axes[0].set_ylabel(f"seconds, {processor}")
+    rows[0, 0].legend(fontsize="small")
+    return figure
+
+
+def draw(ax, entries, workload, along):
     for contender, (color, style, label) in STYLES.items():
         found = [
             (entry["extra_info"][along], median(entry))
-            for entry in results["benchmarks"]
+            for entry in entries
             if (entry["extra_info"]["workload"], entry["extra_info"]["contender"]) == (workload, contender)
         ]
-        ax.plot(*zip(*sorted(found), strict=True), style, color=color, label=label, markersize=4)
+        if found:
+            ax.plot(*zip(*sorted(found), strict=True), style, color=color, label=label, markersize=4)
 
 
 if __name__ == "__main__":

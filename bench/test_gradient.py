@@ -31,7 +31,7 @@ def test_gradient(benchmark, problems, d, dtype, order, contender):
     problem = problems[d, dtype, order]
     measure(benchmark, contender, problem, "Loss and gradient", pass_error)
     if contender.prepare is read:
-        benchmark.extra_info["over_ours"] = ratio_in_turns(read(problem), ours(problem), ALL_THREADS)
+        benchmark.extra_info["over_ours"] = ratio_in_turns(benchmark, read(problem), ours(problem), ALL_THREADS)
 
 
 @pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.prepare.__name__)

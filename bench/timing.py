@@ -17,12 +17,15 @@ import numba
 import numpy as np
 import torch
 
+from bench import busy
+
 ALL_THREADS = numba.config.NUMBA_NUM_THREADS
 WARM_UP = 1.0  # seconds
 SECONDS = 0.6  # spent on the rounds of one contender
 SHORTEST_ROUND = 1e-4  # seconds, far above what the timer resolves
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 300
-TURNS = 100
+TURNS = 100  # at least
+LOOKED_AT = 1.0  # seconds, the least: others' time is counted by 0.01 s
 
 
 class Contender(NamedTuple):
@@ -82,7 +85,9 @@ def check_and_time(benchmark, contender, problem, error_of, *, cold, threads, sc
         error = None if tolerance is None else error_of(result, problem)
         assert error is None or error <= tolerance, f"{contender.name}: error {error:.2g}, allowed {tolerance:.2g}"
         del result
+        before = busy.look()
         repeat(benchmark, run)
+        note_others(benchmark, before)
         assert (numba.get_num_threads(), torch.get_num_threads()) == (threads, threads)
     if contender.compiles == "disk":
         first_call = cold_start(cold)
@@ -110,12 +115,29 @@ def repeat(benchmark, run):
     benchmark.pedantic(run, rounds=rounds, iterations=iterations)
 
 
-def ratio_in_turns(run, other, threads):
+def ratio_in_turns(benchmark, run, other, threads):
     """Median of the time of one call over that of the other after it: memory is faster at some times than at others."""
+    return statistics.median(one / two for one, two in times_in_turns(benchmark, run, other, threads))
+
+
+def times_in_turns(benchmark, run, other, threads):
+    """Seconds of one call and of the other after it, many times."""
     with thread_count(threads):
         for _ in range(TURNS // 10):
             run(), other()
-        return statistics.median(seconds_of(run) / seconds_of(other) for _ in range(TURNS))
+        before, times = busy.look(), []
+        started = time.perf_counter()
+        while len(times) < TURNS or time.perf_counter() - started < LOOKED_AT:
+            times.append((seconds_of(run), seconds_of(other)))
+    note_others(benchmark, before)
+    return times
+
+
+def note_others(benchmark, before):
+    """Stores how many processors others had since a look, if that is more than at another time of the benchmark."""
+    found = busy.elsewhere(before)
+    if found is not None:
+        benchmark.extra_info["elsewhere"] = max(found, benchmark.extra_info.get("elsewhere", 0.0))
 
 
 def seconds_of(run):

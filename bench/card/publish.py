@@ -7,6 +7,7 @@ from pathlib import Path
 from bench import report
 from bench.card import report as card
 from bench.card.journal import MEASURED, Journal, latest
+from bench.measured import publishable
 
 
 def counts(stage, name):
@@ -30,7 +31,11 @@ def main():
         parser.error(f"{path} has no times; accepted: a run with the stage speed")
     kept = [end for (stage, _), end in ends.items() if end["ok"] and stage in MEASURED]
     where = report.parsed(of_report)
-    report.write(report.read_results(where.results), kept, where.readme, where.tables)
+    try:
+        measured = publishable(where.results)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    report.write(measured, kept, where.readme, where.tables)
     text = "".join(json.dumps(end) + "\n" for end in kept)
     (where.results / report.CARD).write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Programs that write published figures can be imported: what they name is still there."""
+"""Programs that measure and write published figures can be imported: what they name is still there."""
 
 import importlib
 
@@ -8,6 +8,7 @@ import pytest
 @pytest.mark.parametrize(
     "name",
     [
+        "bench.__main__",
         "bench.accuracy",
         "bench.card.publish",
         "bench.options",
