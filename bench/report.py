@@ -32,6 +32,7 @@ WORKLOADS = (
     "Training loop",
     "Lab starts",
     "Breast cancer starts",
+    "Small calls",
 )
 # of these workloads the summary has the cases that match, of others all
 SUMMARISED = {
@@ -47,6 +48,8 @@ SUMMARISED = {
 }
 OURS = (
     "kernels.loss_surface",
+    "kernels.surface_on_plane",
+    "kernels.plan_surface",
     "kernels",
     "kernels, direct",
     "kernels.sgd_run_",
@@ -54,6 +57,8 @@ OURS = (
     "kernels.sgd_step_",
     "kernels.linear_bce",
     "kernels.sgd_ensemble",
+    "logreg.LossSurface.compute",
+    "logreg.LossSurface.around",
 )
 # as one would write it: what a table has of these first
 EAGER = (
@@ -67,9 +72,9 @@ NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch
 MEANING = (
     "Times are medians, each taken after the result was compared with the oracle in the same run; the error is the "
     "largest found, relative. The first call includes compiling, with nothing cached. A floor moves the data and "
-    "computes nothing; that of loss and gradient of many samples is divided by ours in calls that take turns. Memory "
-    "is by how much the resident memory of a process rises in a call, at the peak. \\* timed on a part of the work, "
-    "and scaled."
+    "computes nothing; that of loss and gradient of many samples is divided by ours in calls that take turns. What a "
+    "call takes over its kernels is of turns with launches of these alone. Memory is by how much the resident memory "
+    "of a process rises in a call, at the peak. \\* timed on a part of the work, and scaled."
 )
 SUMMARY = ("ours", "fastest peer", "÷ ours", "eager PyTorch ÷ ours", "floor ÷ ours")
 
@@ -164,7 +169,9 @@ def summary_cells(entries):
     by_name = {entry["extra_info"]["contender"]: entry for entry in entries}
     ours = ours_of(entries)
     times = {contender: median(entry) / median(ours) for contender, entry in by_name.items()}
-    others = {contender: entry for contender, entry in by_name.items() if not contender.startswith("kernels")}
+    others = {
+        contender: entry for contender, entry in by_name.items() if not contender.startswith(("kernels", "logreg"))
+    }
     peers = [contender for contender, entry in others.items() if entry["extra_info"]["error"] is not None]
     floors = [entry for contender, entry in others.items() if contender not in peers]
     fastest = min(peers or others, key=times.get, default=None)
@@ -173,7 +180,7 @@ def summary_cells(entries):
     if "extra_bytes" in ours["extra_info"]:
         eager += f", memory {significant(extra_bytes(by_name[plain]) / extra_bytes(ours))}"
     return (
-        si(median(ours), "s"),
+        si(median(ours), "s") + over_kernels(ours),
         fastest or "",
         significant(times[fastest]) if fastest else "",
         eager,
@@ -238,7 +245,7 @@ def cells_of(entry, ours):
     scaled = " \\*" if info["scaled_by"] > 1 else ""
     computes = info["error"] is not None
     return [
-        si(median(entry), "s") + scaled,
+        si(median(entry), "s") + over_kernels(entry) + scaled,
         si(entry["stats"]["min"] * info["scaled_by"], "s") + scaled,
         significant(over(ours, entry)) if ours else "",
         si(info["work"] / median(entry)) if computes or info["unit"] == "B" else "",
@@ -250,6 +257,12 @@ def cells_of(entry, ours):
 
 def extra_bytes(entry):
     return entry["extra_info"]["extra_bytes"]
+
+
+def over_kernels(entry):
+    """What a call takes beside its kernels, where that was measured."""
+    found = entry["extra_info"].get("over_kernels_s")
+    return "" if found is None else f", {si(found, 's')} over its kernels"
 
 
 def median(entry):

@@ -67,11 +67,11 @@ def thread_count(threads):
         torch.set_num_threads(before[1])
 
 
-def check_and_time(benchmark, contender, problem, error_of, *, cold, threads, scaled_by=1.0, **info):
+def check_and_time(benchmark, contender, problem, error_of, *, threads, cold=None, scaled_by=1.0, **info):
     """Times `contender` on `problem` if its error, by `error_of(result, problem)`, is within its tolerance.
 
-    `cold` names the first call of `bench.cold` that compiles what our kernel needs here. `scaled_by` is by how much the
-    whole work is larger than `problem`; with `info` it is stored for the report.
+    `cold` names the first call of `bench.cold` that compiles what our kernel needs here, where a contender has one.
+    `scaled_by` is by how much the whole work is larger than `problem`; with `info` it is stored for the report.
     """
     if scaled_by > 1:
         benchmark.name += f" (a part, x {scaled_by:g})"
@@ -118,6 +118,11 @@ def repeat(benchmark, run):
 def ratio_in_turns(benchmark, run, other, threads):
     """Median of the time of one call over that of the other after it: memory is faster at some times than at others."""
     return statistics.median(one / two for one, two in times_in_turns(benchmark, run, other, threads))
+
+
+def difference_in_turns(benchmark, run, other, threads):
+    """Median of the seconds that one call takes longer than the other after it."""
+    return statistics.median(one - two for one, two in times_in_turns(benchmark, run, other, threads))
 
 
 def times_in_turns(benchmark, run, other, threads):

@@ -145,11 +145,11 @@ def training_loop():
     return Training(X, y, np.zeros_like(w), np.zeros_like(b), settings)
 
 
-def lab_starts(dtype, batch_size):
-    """100 epochs from each of a million starts, uniform in the lab's window."""
+def lab_starts(dtype, batch_size, k=1_000_000):
+    """100 epochs from each of k starts, uniform in the lab's window."""
     X, y, _, _, settings = lab_run(dtype)
     rng = np.random.default_rng(0)
-    w0, b0 = rng.uniform(-15, 15, (1_000_000, 1)), rng.uniform(-13, 13, 1_000_000)
+    w0, b0 = rng.uniform(-15, 15, (k, 1)), rng.uniform(-13, 13, k)
     return Starts(X, y, w0.astype(dtype), b0.astype(dtype), settings | {"batch_size": batch_size})
 
 
@@ -170,6 +170,38 @@ def first_starts(starts, most):
     fewer = max(1, epochs // 10)
     part = starts._replace(w0=starts.w0[:most], b0=starts.b0[:most], settings=starts.settings | {"epochs": fewer})
     return part, k / most * epochs / fewer
+
+
+def small_surface():
+    """900 points of the lab's surface."""
+    return lab_surface(30, np.float64)
+
+
+def small_plane():
+    """900 points of a plane through the parameters of 30 features, on 20 samples."""
+    return plane_surface(20, 30, 30, 3.0)
+
+
+def small_pass():
+    """20 samples of 10 features."""
+    return full_pass(10, np.float64, most_samples=20)
+
+
+def small_run():
+    """An epoch of the lab's run, 7 steps on 20 samples."""
+    training = lab_run(np.float64)
+    return training._replace(settings=training.settings | {"epochs": 1})
+
+
+def small_run_without_history():
+    training = small_run()
+    return training._replace(settings=training.settings | {"history": 0})
+
+
+def small_starts():
+    """An epoch of the lab's run from each of 20 starts."""
+    starts = lab_starts(np.float64, batch_size=3, k=20)
+    return starts._replace(settings=starts.settings | {"epochs": 1})
 
 
 def full_pass(d, dtype, size=2**28, most_samples=2**23):

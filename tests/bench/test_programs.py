@@ -10,6 +10,7 @@ import pytest
     [
         "bench.__main__",
         "bench.accuracy",
+        "bench.calls",
         "bench.card.publish",
         "bench.options",
         "bench.peaks",

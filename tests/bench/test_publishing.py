@@ -9,10 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numba
+import numpy as np
 import pytest
 
+import kernels
 from bench import busy, durations, measured, plots, processor, report, this_processor
+from bench.launches import launches_of
 from bench.timing import note_others
+from kernels.numba_cpu.training import gradient
 
 ROOT = Path(__file__).parents[2]
 XEON = "Intel(R) Xeon(R) Processor @ 2.50GHz"
@@ -203,6 +207,13 @@ def test_one_processor_has_the_same_table(two, tmp_path):
     assert lines[3] == ["Lab run", "700 steps, all threads", "1.00 ms", "eager PyTorch", "2.00", "2.00", ""]
 
 
+def test_what_a_call_takes_over_its_kernels_is_shown():
+    call = entry("kernels.sgd_run_", 20e-6, over_kernels_s=12e-6)
+    alone = entry("kernels alone", 8e-6, None)
+    cells = report.summary_cells([call, alone])
+    assert cells == ("20.0 µs, 12.0 µs over its kernels", "", "", "", "")
+
+
 def test_a_row_of_panels_for_each_processor(two):
     first = json.loads((ROOT / f"bench/results/{ON_XEON}/plane.json").read_text())
     figure = plots.figure_of({"A": [first], "B": [first]})
@@ -255,3 +266,13 @@ def test_a_file_that_is_none_is_refused():
     done = subprocess.run([sys.executable, "-m", "bench", "plain"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "argument NAME: 'plain' is no file of benchmarks; accepted: surface, plane, run" in done.stderr
+
+
+def test_kernels_of_a_call_are_launched_by_themselves():
+    X, y, w = np.ones((20, 3)), np.ones(20), np.zeros(3)
+    before = gradient.launch
+    (launch,) = launches_of(lambda: kernels.bce_loss_grad(X, y, w, 0.0))
+    assert gradient.launch is before
+    assert launch.func is before
+    assert launch.args[0] is gradient.add_jobs
+    launch()
