@@ -38,7 +38,8 @@ BENCH ?=
 bench: $(INSTALLED)
 	$(RUN) -m bench $(BENCH)
 
-# The tables, the plot and the errors of elementary functions in README and docs, from bench/results as they are.
+# The tables and the plot in README and docs, from bench/results as they are; errors of elementary functions and peaks of
+# memory, which don't depend on what else a machine does.
 publish: $(INSTALLED)
 	$(RUN) -m bench.report
 	$(RUN) -m bench.plots

@@ -42,7 +42,7 @@ COLUMNS = 8
 AT_S = Vector(types.float64, COLUMNS)
 # Points along b evaluated at once, of four registers or eight: a polynomial, a product and tau are held in three times
 # as many.
-LANES = (4 if REGISTERS.count < 32 else 8) * REGISTERS.width // 8
+LANES = (4 if REGISTERS.number < 32 else 8) * REGISTERS.width // 8
 AT_B = Vector(types.float64, LANES)
 EXPONENTS = Vector(types.int64, LANES)
 

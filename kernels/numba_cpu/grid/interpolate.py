@@ -20,7 +20,7 @@ from kernels.numba_cpu.vector.panels import add_outer_product, at_least, store_p
 from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 # Columns multiplied together, of two registers or four, and rows: as many sums as leave some registers to factors.
-PANEL = (2 if REGISTERS.count < 32 else 4) * REGISTERS.width // 8
+PANEL = (2 if REGISTERS.number < 32 else 4) * REGISTERS.width // 8
 ROWS = 6
 COLUMNS = Vector(types.float64, PANEL)
 BLOCK = 512  # columns of a block

@@ -47,7 +47,7 @@ class Processor(NamedTuple):
 class Registers(NamedTuple):
     """Vector registers: how many there are, and their width in bytes."""
 
-    count: int
+    number: int
     width: int
 
 
