@@ -6,9 +6,9 @@ VECTORS = {64: "AVX-512", 32: "AVX2", 16: "128 bits"}  # bytes of a register: ho
 PLAYED = "-as-"  # before the processor that kernels are compiled for in place of the one they run on
 
 
-def folder(cpu, register_bytes, played=None):
+def folder(cpu, register_width, played=None):
     """intel-xeon-2.50ghz-avx-512, from the system's name for it; with -as-znver3 at its end where that is played."""
-    real = slug(f"{plain(cpu)} {VECTORS[register_bytes]}")
+    real = slug(f"{plain(cpu)} {VECTORS[register_width]}")
     return real if played is None else real + PLAYED + slug(played)
 
 

@@ -7,7 +7,6 @@ import numba
 
 from bench import processor
 from kernels.numba_cpu.runtime import target
-from kernels.numba_cpu.vector.vector_type import register_bytes
 
 
 def name():
@@ -18,4 +17,4 @@ def name():
 def folder():
     """That of its results, or of the processor that it plays where Numba's variables name one."""
     is_played = numba.config.CPU_NAME is not None or numba.config.CPU_FEATURES is not None
-    return processor.folder(name(), register_bytes(), target.processor().name if is_played else None)
+    return processor.folder(name(), target.registers().width, target.processor().name if is_played else None)

@@ -16,12 +16,14 @@ import kernels
 from bench import busy, durations, measured, plots, processor, report, this_processor
 from bench.launches import launches_of
 from bench.timing import note_others
+from kernels.numba_cpu.runtime import target
 from kernels.numba_cpu.training import gradient
 
 ROOT = Path(__file__).parents[2]
 XEON = "Intel(R) Xeon(R) Processor @ 2.50GHz"
 AMD = "AMD EPYC 7763 64-Core Processor"
 ON_XEON, ON_AMD = "intel-xeon-2.50ghz-avx-512", "amd-epyc-7763-64-core-avx2"
+AVX_512, AVX2 = target.Registers(32, 64), target.Registers(16, 32)
 PLAYED = "intel-xeon-2.50ghz-avx2-as-znver3"
 
 
@@ -72,11 +74,11 @@ def test_folders_name_processors(folder, cpu, title):
 
 def test_a_processor_that_plays_another_is_labelled(monkeypatch):
     monkeypatch.setattr(this_processor, "name", lambda: XEON)
-    monkeypatch.setattr(this_processor, "register_bytes", lambda: 64)
+    monkeypatch.setattr(target, "registers", lambda: AVX_512)
     monkeypatch.setattr(numba.config, "CPU_NAME", None)
     monkeypatch.setattr(numba.config, "CPU_FEATURES", None)
     assert this_processor.folder() == ON_XEON
-    monkeypatch.setattr(this_processor, "register_bytes", lambda: 32)
+    monkeypatch.setattr(target, "registers", lambda: AVX2)
     monkeypatch.setattr(numba.config, "CPU_NAME", "znver3")
     assert this_processor.folder() == PLAYED
 
