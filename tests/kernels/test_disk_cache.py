@@ -26,7 +26,7 @@ from kernels.numba_cpu.training import one_feature
 dtype = sys.argv[1]
 x = np.linspace(-1, 1, 20).astype(dtype)
 run = kernels.sgd_run_(x[:, None], x > 0.2, np.zeros(1, dtype), np.zeros(1, dtype), lr=1, batch_size=3, epochs=2)
-stats = one_feature.run_one_feature.stats
+stats = one_feature.run_small_batches.stats
 hits, misses = sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
 print(json.dumps([run.loss.tolist(), run.b.tolist(), hits, misses]))
 """
@@ -43,7 +43,7 @@ def warm_cache(tmp_path):
 
 
 def files_of(warm_cache, ending):
-    return sorted(warm_cache.glob(f"*/training.one_feature.run_one_feature-*{ending}"))
+    return sorted(warm_cache.glob(f"*/training.one_feature.run_small_batches-*{ending}"))
 
 
 def train(dtype="float64", **environment):

@@ -9,7 +9,7 @@ parallel kernel.
 import ctypes
 from typing import Any
 
-from numba import njit
+from numba import njit, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
@@ -98,5 +98,22 @@ SUBROUTINE: dict[str, Any] = {
 }
 INLINED = SUBROUTINE | {"forceinline": True}  # for `overload` too, as its jit_options
 
-subroutine = njit(**SUBROUTINE)
-inlined = njit(**INLINED)
+
+def subroutine(function):
+    return by_types(njit(**SUBROUTINE)(function))
+
+
+def inlined(function):
+    return by_types(njit(**INLINED)(function))
+
+
+def by_types(dispatcher):
+    """A dispatcher that is given arguments' types alone, where Numba would compile it anew for each constant."""
+    template = dispatcher.get_call_template
+
+    def template_by_types(args, keywords):
+        unliteral = {name: types.unliteral(given) for name, given in keywords.items()}
+        return template(tuple(map(types.unliteral, args)), unliteral)
+
+    dispatcher.get_call_template = template_by_types
+    return dispatcher

@@ -138,7 +138,6 @@ def sums_of_batch(X, y, start, stop, theta, loss, share):
     return total(value), total(by_w), total(by_b)
 
 
-@serial_kernel
 def run_one_feature(X, y, steps, rates, loss, state, record, next_margins):
     """Takes steps of a run with one feature, from `state`, in place, and records them; tuples are those of `steps`.
 
@@ -150,7 +149,7 @@ def run_one_feature(X, y, steps, rates, loss, state, record, next_margins):
     return run_batches(X, y, steps, rates, loss, state, record)
 
 
-@inlined
+@serial_kernel
 def run_batches(X, y, steps, rates, loss, state, record):
     (begin, first, last, batch_size), (lr, momentum, decay, largest) = steps, rates
     (theta, velocity), (every, record_w, record_b, record_loss) = state, record
@@ -176,7 +175,7 @@ def run_batches(X, y, steps, rates, loss, state, record):
     return -1
 
 
-@inlined
+@serial_kernel
 def run_small_batches(X, y, steps, rates, loss, state, record, next_margins):
     """As `run_batches`, for at most SMALL_BATCH samples a batch, with the next margins from the last slopes. They are
     computed afresh from w' and b' (a) at the start of an epoch, so that an epoch gives the same bits wherever it

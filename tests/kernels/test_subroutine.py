@@ -1,0 +1,86 @@
+"""Functions that only kernels call: compiled once for their types, in the kernels alone, and not for Python."""
+
+import numpy as np
+import pytest
+from numba import njit, prange, types
+
+from kernels.numba_cpu.runtime.launch import parallel_kernel
+from kernels.numba_cpu.runtime.subroutine import INLINED, SUBROUTINE, Library, inlined, subroutine
+
+
+@inlined
+def power(x, exponent):
+    result = 1.0
+    for _ in range(exponent):
+        result *= x
+    return result
+
+
+@subroutine
+def polynomial(coefficients, x):
+    total = 0.0
+    for k in range(coefficients.size):
+        total += coefficients[k] * power(x, k)
+    return total + power(x, 2)
+
+
+@parallel_kernel
+def polynomials(coefficients, x, out):
+    for k in prange(x.size):
+        out[k] = polynomial(coefficients, x[k])
+
+
+def run(kernel):
+    coefficients, x, out = np.array([0.5, -2.0, 3.0]), np.linspace(-1, 1, 50), np.zeros(50)
+    kernel(coefficients, x, out)
+    np.testing.assert_allclose(out, 0.5 - 2 * x + 4 * x**2, rtol=1e-14)
+
+
+def test_a_kernel_has_its_subroutines_for_one_thread_and_for_all():
+    run(polynomials.serial)
+    run(polynomials.parallel)
+
+
+def test_constants_dont_compile_a_subroutine_anew():
+    run(polynomials.serial)
+    assert power.signatures == [(types.float64, types.int64)]
+
+
+def test_a_subroutine_isnt_for_python():
+    run(polynomials.serial)
+    with pytest.raises(TypeError, match="not callable"):
+        power(2.0, 3)
+    with pytest.raises(TypeError, match="not callable"):
+        polynomial(np.ones(2), 1.0)
+
+
+def test_any_jitted_function_may_call_one():
+    @njit
+    def cube(x):
+        return power(x, 3)
+
+    assert cube(1.5) == 1.5**3
+
+
+def test_code_of_subroutines_is_optimised_in_the_kernel_alone():
+    run(polynomials.serial)
+    (part,) = (compiled.library for compiled in polynomial.overloads.values())
+    (whole,) = (compiled.library for compiled in polynomials.serial.overloads.values())
+    assert isinstance(part, Library)
+    assert not isinstance(whole, Library)
+    assert "alloca" in part.get_llvm_str()  # as it was translated
+    assert SUBROUTINE.items() <= INLINED.items()
+
+
+def test_errors_of_subroutines_are_raised():
+    @inlined
+    def divided(x, y):
+        return x // y
+
+    @njit
+    def kernel(x, y):
+        return divided(x, y)
+
+    assert kernel(7, 2) == 3
+    with pytest.raises(ZeroDivisionError):
+        kernel(7, 0)
