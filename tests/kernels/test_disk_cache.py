@@ -161,7 +161,7 @@ def test_a_cache_that_is_removed_while_in_use(tmp_path):
 
 CHANGED_HELPER = """
 
-@njit(forceinline=True)
+@inlined
 def log1p_scaled(h, exponent):
     return h * 0.0 + 123.0
 """
