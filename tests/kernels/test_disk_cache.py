@@ -178,3 +178,38 @@ def test_changed_sources_of_a_helper_are_never_served_old_kernels(warm_cache, tm
     assert min(loss) >= 123
     assert (hits, misses) == (0, 1)
     assert train(NUMBA_CACHE_DIR=str(warm_cache)) == (1, 0)
+
+
+LOADED = """
+import json, sys
+import numpy as np, kernels
+from kernels.numba_cpu.runtime import launch
+
+x = np.linspace(-1, 1, 20)
+for launch.SERIAL_WORK in (np.inf, 0):
+    kernels.loss_surface(x, x > 0, x, x)
+    kernels.bce_loss_grad(x[:, None], x > 0, np.zeros(1), 0.0)
+print(json.dumps([name for name in ("scipy.linalg", "numba.np.linalg", "numba.np.arrayobj") if name in sys.modules]))
+"""
+
+
+def test_loading_imports_nothing_that_only_compiling_needs():
+    assert printed_by(LOADED) == []
+
+
+COMPILING_LATER = """
+import numpy as np, numba, kernels
+
+x = np.linspace(-1, 1, 20)
+kernels.loss_surface(x, x > 0, x, x)
+
+@numba.njit
+def norm(x):
+    return np.linalg.norm(x) + x.sum() + len(str(x.size))
+
+assert norm(x) > 0
+"""
+
+
+def test_what_is_compiled_after_loading_has_all_of_numba():
+    printed_by(COMPILING_LATER)

@@ -18,6 +18,7 @@ import llvmlite
 import numba
 from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.runtime import rtsys
 from numba.core.sigutils import normalize_signature
 from numba.misc.appdirs import AppDirs
 
@@ -121,13 +122,22 @@ class CacheImpl(CompileResultCacheImpl):
         # when it compiles, the directory may be named after others
         return not result.library.has_dynamic_globals and compiler() == AT_FIRST
 
+    def reduce(self, result):
+        """What is kept of a kernel, without environments that hold nothing: to read them is to import the modules of
+        their functions."""
+        *kept, environments = super().reduce(result)
+        return *kept, tuple(environment for environment in environments if environment.consts)
+
 
 class KernelCache(FunctionCache):
     _impl_class = CacheImpl
 
     def load_overload(self, sig, target_context):
+        """As Numba's own, which first registers all that can be compiled, and imports SciPy for that: compiling does it
+        by itself."""
         try:
-            found = super().load_overload(sig, target_context)
+            rtsys.initialize(target_context)
+            found = self._load_overload(sig, target_context)
         except Exception:  # whatever an unreadable file makes unpickling raise: compile again
             return None
         # two processes that compile for different types at once may write to the same file
