@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from kernels.numba_cpu.runtime.cache import cached
-from kernels.numba_cpu.runtime.subroutine import KernelCompiler
+from kernels.numba_cpu.runtime.notice import AnnouncedCompiler
 
 # operations under which starting the threads costs more than it saves
 SERIAL_WORK = 100_000
@@ -57,13 +57,13 @@ def renamed(function, suffix):
 
 
 def serial_kernel(body):
-    return cached(njit(nogil=True, pipeline_class=KernelCompiler)(body))
+    return cached(njit(nogil=True, pipeline_class=AnnouncedCompiler)(body))
 
 
 def parallel_kernel(body):
     return ParallelKernel(
-        cached(njit(nogil=True, pipeline_class=KernelCompiler)(renamed(body, "_serial"))),
-        cached(njit(nogil=True, parallel=True, pipeline_class=KernelCompiler)(renamed(body, "_parallel"))),
+        cached(njit(nogil=True, pipeline_class=AnnouncedCompiler)(renamed(body, "_serial"))),
+        cached(njit(nogil=True, parallel=True, pipeline_class=AnnouncedCompiler)(renamed(body, "_parallel"))),
     )
 
 
