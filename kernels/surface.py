@@ -14,7 +14,7 @@ from kernels.losses import LOSSES
 from kernels.mathematics import planning
 from kernels.mathematics.planning import Choice
 from kernels.progress import in_parts, reporter
-from kernels.quantities import Asked, Surface
+from kernels.quantities import QUANTITIES, Asked, Surface
 from kernels.results import LogitPlane, Plan
 
 Blocks: TypeAlias = Iterable[tuple[LogitPlane, ArrayLike]]
@@ -170,7 +170,7 @@ def problem_of(
     method: str,
     tol: float,
 ) -> Problem:
-    asked = Asked(grids.quantities_of(quantities), numbers.one_of("loss", loss, LOSSES))
+    asked = Asked(numbers.some_of("quantities", quantities, QUANTITIES), numbers.one_of("loss", loss, LOSSES))
     axes = grids.axis("s", s), grids.axis("t", t)
     return Problem(samples, axes, asked, *numbers.way(method, tol), numbers.pos_weight_for(loss, pos_weight))
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
 import numpy as np
 
 from kernels import LogitPlane
-from kernels.arguments import arrays, dataset, grids, memory, numbers
+from kernels.arguments import arrays, dataset, memory, numbers
 from kernels.losses import LOSSES
+from kernels.quantities import QUANTITIES
 from kernels.results import lowest_point
 from logreg import files
 from logreg.data import Data, samples
@@ -138,7 +139,7 @@ class LossSurface:
         x, y = samples(data)
         x = host(dataset.features("data x", x))
         y = host(dataset.labels(y, len(x), np.float64))
-        names = grids.quantities_of(quantities)
+        names = numbers.some_of("quantities", quantities, QUANTITIES)
         l2 = check_penalty(l2)
         windows: Sequence[Any] = extent if is_pair_of_windows(extent) else (extent, extent)
         s, t = (axis("extent", *ends) for ends in zip(windows, pair_of_points(resolution), strict=True))

@@ -25,15 +25,6 @@ def axis(name: str, value: ArrayLike) -> np.ndarray:
     return array
 
 
-def quantities_of(value: Any) -> tuple[str, ...]:
-    """Names of quantities, at least one, each once."""
-    names = (value,) if isinstance(value, str) else tuple(value) if hasattr(value, "__iter__") else ()
-    known = all(isinstance(name, str) and name in QUANTITIES for name in names)
-    if not names or not known or len(set(names)) < len(names):
-        raise ValueError(f"quantities is {value!r}; accepted: some of {', '.join(map(repr, QUANTITIES))}, each once")
-    return names
-
-
 def plane_field(name: str, value: ArrayLike, n: int, dtype: np.dtype) -> Array:
     """One field (n,) of a plane, finite, of a given dtype."""
     array = arrays.float_array(name, value)

@@ -85,6 +85,25 @@ def one_of(name: str, value: Any, accepted: Collection[str]) -> str:
     return value
 
 
+def some_of(name: str, value: Any, accepted: Collection[str]) -> tuple[str, ...]:
+    """Names, at least one, each once, from a name or several."""
+    names = (value,) if isinstance(value, str) else tuple(value) if hasattr(value, "__iter__") else ()
+    unknown = [one for one in names if not (isinstance(one, str) and one in accepted)]
+    if not names or unknown or len(set(names)) < len(names):
+        raise ValueError(
+            f"{name} is {value!r}; accepted: some of {', '.join(map(repr, accepted))}, each once"
+            + "".join(f", such as {close!r} for {one!r}" for one in unknown for close in closest(one, accepted))
+        )
+    return names
+
+
+def closest(value: Any, accepted: Collection[str]) -> list[str]:
+    """The accepted name that is written much like another one, if there is any."""
+    from difflib import get_close_matches
+
+    return get_close_matches(str(value), accepted, n=1)
+
+
 def way(method: Any, tol: Any) -> tuple[str, float]:
     """The method and the tolerance of a surface."""
     if not (type(method) is str and method in METHODS):
