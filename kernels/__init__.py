@@ -5,7 +5,10 @@ torch.compile; `"reference"` runs the eager PyTorch form of the same function (`
 compiled. Importing this package imports neither torch nor Numba.
 """
 
+from collections.abc import Iterable
+
 from kernels.ensemble import sgd_ensemble
+from kernels.kinds import Progress
 from kernels.linear import linear_bce
 from kernels.planes import logit_plane
 from kernels.quantities import Surface
@@ -35,9 +38,20 @@ __all__ = [
 ]
 
 
-def warmup() -> None:
+def warmup(*, only: str | Iterable[str] | None = None, progress: Progress = None) -> None:
     """Compiles the CPU kernels for float32 and float64, or loads them from the cache on disk, ahead of their first use;
-    all but those of runs with weights or a frozen parameter."""
+    all but those of runs with weights of float32 data or a frozen parameter, and of ensembles with weights.
+
+    only      a name of what is to be used, or several; None for all:
+              "surface"   `loss_surface`
+              "plane"     `surface_on_plane`, and `loss_surface`
+              "gradient"  `bce_loss_grad`, `sgd_step_`, `linear_bce`
+              "update"    `sgd_run_`, and these
+              "ensemble"  `sgd_ensemble`
+    progress  True for a tqdm bar, or a callable (done, total)
+
+    Raises ValueError for another name, and TypeError for another progress.
+    """
     from kernels.numba_cpu import warmup
 
-    warmup.compile_all()
+    warmup.compile_groups(only, progress)

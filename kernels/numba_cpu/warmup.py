@@ -2,22 +2,26 @@
 
 import math
 from contextvars import copy_context
+from functools import partial
 
 import numpy as np
 
 from kernels import evaluation, numba_cpu
+from kernels.arguments import numbers
 from kernels.arguments.samples import ArraySamples, Group, summary_of
 from kernels.bodies import EnsembleSettings, RunSettings
 from kernels.mathematics.compression import Line
 from kernels.mathematics.planning import Choice
 from kernels.mathematics.spectral import Interpolation, Tiling
-from kernels.numba_cpu.runtime import launch, prefault
+from kernels.numba_cpu.runtime import launch, notice, prefault
 from kernels.numba_cpu.training import ensemble, gradient, update
 from kernels.numba_cpu.training.layouts import LONG_ROW_BYTES, REGISTER
-from kernels.progress import silent
+from kernels.progress import counted, reporter, silent
 from kernels.quantities import Asked
 from kernels.results import Plan
 
+ZEROS, ONES, SLOPES = np.zeros(2), np.ones(2), np.arange(2.0)
+ONE_FEATURE, GENERAL = (ZEROS, ZEROS, ZEROS), (ZEROS, ZEROS, SLOPES)  # planes
 FEATURES = (1, 2, 3, 4, 8, 32)  # one for each layout of the data in memory, by rows or of one column
 DIRECT = Choice(Plan("direct", None, 0.0, ""))
 COMPRESSED = Choice(
@@ -27,39 +31,70 @@ COMPRESSED = Choice(
 )
 
 
-def compile_all():
-    for serial_work in (math.inf, 0):  # for one thread, and for all
-        context = copy_context()
-        context.run(launch.serial_work_here.set, serial_work)
-        context.run(compile_kernels)
+def compile_groups(only, progress):
+    """Compiles what is in `only`, a name of GROUPS or several, or all for None."""
+    names = GROUPS if only is None else numbers.some_of("only", only, GROUPS)
+    dtypes = np.float32, np.float64
+    steps = [step for name in names for dtype in dtypes for step in GROUPS[name](dtype)]
+    with reporter(progress) as report:
+        context, advance = copy_context(), counted(report, len(steps))
+        context.run(notice.shows_progress.set, report is not silent)
+        for step in steps:
+            for serial_work in (math.inf, 0):  # for one thread, and for all
+                context.run(launch.serial_work_here.set, serial_work)
+                context.run(step)
+            advance(1)
 
 
-def compile_kernels():
-    prefault.touch_pages(np.empty(1, np.uint8))
-    for dtype in (np.float32, np.float64):
-        compile_surface(dtype)
-        for d in (1, 2):
-            compile_ensemble(dtype, d)
-        compile_run(np.zeros((2, 2), dtype, order="F"))
-        for d in FEATURES:
-            compile_run(np.zeros((2, d), dtype))
-        for d in (*FEATURES, LONG_ROW_BYTES // dtype().itemsize):
-            compile_gradient(dtype, d)
+def surfaces(dtype):
+    """Of one feature: by polynomials, sample by sample, compressed and interpolated."""
+    yield partial(prefault.touch_pages, np.empty(1, np.uint8))
+    for weight, choice in ((None, DIRECT), (ONES, DIRECT), (None, COMPRESSED)):
+        yield partial(compile_surface, dtype, ONE_FEATURE, ("loss",), weight, choice)
 
 
-def compile_surface(dtype):
-    """One point: by polynomials, by products, sample by sample, counted, compressed and interpolated."""
-    zeros, ones, slopes = np.zeros(2), np.ones(2), np.arange(2.0)
-    axes, asked = (np.zeros(1), np.zeros(1)), Asked(("loss", "accuracy"), "bce")
-    outputs = {name: np.empty((1, 1), dtype) for name in asked.names}
-    for plane, weight, choice in (
-        ((zeros, zeros, zeros), None, DIRECT),
-        ((zeros, zeros, slopes), None, DIRECT),
-        ((zeros, zeros, zeros), ones, DIRECT),
-        ((zeros, zeros, zeros), None, COMPRESSED),
-    ):
-        samples = ArraySamples(plane, zeros, weight, like=zeros)
-        evaluation.evaluate(numba_cpu, Group(samples, summary_of(samples), asked), axes, outputs, choice, silent)
+def planes(dtype):
+    """By products and counted, too."""
+    yield from surfaces(dtype)
+    yield partial(compile_surface, dtype, GENERAL, ("loss", "accuracy"), None, DIRECT)
+
+
+def gradients(dtype, precision=None):
+    """In the precision of the data or another one."""
+    for d in (*FEATURES, LONG_ROW_BYTES // dtype().itemsize):
+        yield partial(compile_gradient, dtype, d, precision or dtype)
+
+
+def updates(dtype):
+    """Steps, runs, and runs of large batches, whose precision is float64."""
+    for precision in {dtype, np.float64}:
+        yield from gradients(dtype, precision)
+    yield partial(compile_run, np.zeros((2, 2), dtype, order="F"))
+    for d in FEATURES:
+        yield partial(compile_run, np.zeros((2, d), dtype))
+
+
+def ensembles(dtype):
+    for d in (1, 2):
+        yield partial(compile_ensemble, dtype, d)
+
+
+# {name: a function of a dtype that gives what compiles}, as `kernels.warmup` names them
+GROUPS = {
+    "surface": surfaces,
+    "plane": planes,
+    "gradient": gradients,
+    "update": updates,
+    "ensemble": ensembles,
+}
+
+
+def compile_surface(dtype, plane, names, weight, choice):
+    """One point."""
+    axes, asked = (np.zeros(1), np.zeros(1)), Asked(names, "bce")
+    outputs = {name: np.empty((1, 1), dtype) for name in names}
+    samples = ArraySamples(plane, ZEROS, weight, like=ZEROS)
+    evaluation.evaluate(numba_cpu, Group(samples, summary_of(samples), asked), axes, outputs, choice, silent)
 
 
 def compile_run(X):
@@ -88,9 +123,7 @@ def compile_ensemble(dtype, d):
     ensemble.sgd_ensemble(X, y, None, w0, b0, progress=silent, **settings)
 
 
-def compile_gradient(dtype, d):
-    """In the precision of the data and in that of runs."""
+def compile_gradient(dtype, d, precision):
     n = REGISTER  # enough for a pipeline of groups
     X, y = np.zeros((n, d), dtype), np.zeros(n, dtype)
-    for precision in {dtype, np.float64}:
-        gradient.sums(X, y, np.zeros(d + 1, precision), None)
+    gradient.sums(X, y, np.zeros(d + 1, precision), None)
