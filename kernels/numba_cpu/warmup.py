@@ -16,6 +16,7 @@ from kernels.mathematics.spectral import Interpolation, Tiling
 from kernels.numba_cpu.runtime import launch, notice, prefault
 from kernels.numba_cpu.training import ensemble, gradient, update
 from kernels.numba_cpu.training.layouts import LONG_ROW_BYTES, REGISTER
+from kernels.numba_cpu.training.one_feature import SMALL_BATCH
 from kernels.progress import counted, reporter, silent
 from kernels.quantities import Asked
 from kernels.results import Plan
@@ -70,6 +71,7 @@ def updates(dtype):
     for precision in {dtype, np.float64}:
         yield from gradients(dtype, precision)
     yield partial(compile_run, np.zeros((2, 2), dtype, order="F"))
+    yield partial(compile_run, np.zeros((SMALL_BATCH + 1, 1), dtype))
     for d in FEATURES:
         yield partial(compile_run, np.zeros((2, d), dtype))
 
