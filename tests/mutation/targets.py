@@ -58,7 +58,7 @@ TESTS = {
         "torch_surface",
     ),
     "kernels/numba_cpu/__init__.py": ("environment", "house"),
-    "kernels/numba_cpu/warmup.py": ("manners",),
+    "kernels/numba_cpu/warmup.py": ("warmup", "manners"),
     "kernels/numba_cpu/grid/__init__.py": SURFACE,
     "kernels/numba_cpu/grid/accuracy.py": ("plane", "samples", *MANNERS),
     "kernels/numba_cpu/grid/bias_axis.py": ("plain", *SURFACE),
@@ -71,8 +71,10 @@ TESTS = {
     "kernels/numba_cpu/runtime/__init__.py": ("environment",),
     "kernels/numba_cpu/runtime/cache.py": ("disk_cache", "environment"),
     "kernels/numba_cpu/runtime/launch.py": ("arguments", "surface", "gradient", *MANNERS),
+    "kernels/numba_cpu/runtime/notice.py": ("notice",),
     "kernels/numba_cpu/runtime/prefault.py": ("interrupts",),
     "kernels/numba_cpu/runtime/schedule.py": ("samples", *SURFACE, *MANNERS),
+    "kernels/numba_cpu/runtime/subroutine.py": ("subroutine", *MANNERS),
     "kernels/numba_cpu/runtime/target.py": ("environment", *MANNERS),
     "kernels/numba_cpu/training/__init__.py": GRADIENT,
     "kernels/numba_cpu/training/blocks.py": GRADIENT,
@@ -100,6 +102,7 @@ TESTS = {
     "kernels/numba_cpu/vector/matrices.py": ("simd", *GRADIENT),
     "kernels/numba_cpu/vector/memory.py": ("simd", *SURFACE, *GRADIENT),
     "kernels/numba_cpu/vector/operators.py": ("simd", "elementary", *SURFACE, *GRADIENT, "ensemble"),
+    "kernels/numba_cpu/vector/panels.py": ("simd", *SURFACE, "interpolate"),
     "kernels/numba_cpu/vector/vector_type.py": ("simd", *SURFACE, *GRADIENT, "environment"),
     "kernels/torch_cuda/__init__.py": ("torch_update", "house"),
     "kernels/torch_cuda/sizes.py": ("torch_surface", "triton_surface"),
@@ -165,7 +168,7 @@ TESTS = {
 # Names that decide nothing but how the work is cut, how much is kept or fetched ahead, or which of two right methods is
 # taken: whatever their values, results keep to the same promises. What they define and are compared with isn't mutated.
 SPEED = {
-    "kernels/arguments/arrays.py": "MANY",
+    "kernels/arguments/arrays.py": "MANY LOOKED_AT",
     "kernels/arguments/memory.py": "SURELY_FREE",
     "kernels/arguments/numbers.py": "MOST_STEPS",
     "kernels/arguments/samples.py": "AT_ONCE",
@@ -217,11 +220,11 @@ SPEED = {
     "kernels/torch_cuda/triton/gradient.py": "TILE_BYTES LABELS WARPS PROGRAMS REGISTERS num_warps maxnreg",
     "kernels/torch_cuda/triton/surface.py": "WARPS PROGRAMS PART",
     "kernels/torch_cuda/triton/update.py": "TILE VALUES STEPS non_blocking",
-    "logreg/directions.py": "ROWS_AT_ONCE",
+    "logreg/data.py": "VALUES_AT_ONCE",
     "logreg/evaluation.py": "BAND",
     "logreg/files.py": "READ_AT_ONCE",
     "logreg/lab.py": "TIMED_RUNS",
-    "logreg/train.py": "LOGITS_AT_ONCE",
+    "logreg/train.py": "LOGITS_AT_ONCE LEAST_ROWS",
 }
 
 # Arguments and entries of dictionaries that are a matter of taste: how thick, large, dense or far apart what is drawn
