@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from kernels import backends, evaluation
+from kernels import backends, evaluation, numba_cpu
 from kernels.arguments import arrays, dataset, grids, numbers
 from kernels.arguments.samples import ArraySamples, Group, StreamedSamples, groups_of, summary_of
 from kernels.bodies import Backend
@@ -46,6 +46,11 @@ def loss_surface(
     with plane (0, x, 1). Returns the surface (len(b), len(w)), row = b, in the dtype of x: what
     `matplotlib.contour(w, b, surface)` takes.
     """
+    usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
+    if usual and type(loss) is str and loss == "bce" and numbers.way(method, tol)[0] != "spectral":
+        surface = numba_cpu.small_surface(x, y, w, b)
+        if surface is not None:
+            return surface
     body = backends.chosen(backend, x=x, y=y, sample_weight=sample_weight, out=out)
     plane = grids.bias_plane(dataset.feature("x", x))
     n = len(plane[1])

@@ -26,6 +26,7 @@ MOMENT = 2  # a sample to a Chebyshev moment
 SPECTRAL_FIXED_COST = 20_000_000  # what interpolation takes at least: making nodes and bases, and more launches
 NESTED_FROM_COST = 200  # of a node: interpolating it takes about as much
 DIRECT_BIAS = 2  # direct evaluation is exact: interpolation has to be so many times cheaper
+QUICKLY_DONE = DIRECT_BIAS * SPECTRAL_FIXED_COST  # what direct evaluation costs where no other way is looked for
 BAND = 256  # rows that are interpolated along s at once, at the most
 KEPT = 16  # lists of ways to interpolate, each of which takes about a millisecond
 MOST_KEPT = 2**15  # points of both axes of such a list, which are kept and compared
@@ -51,7 +52,7 @@ def choose(group: Group, s: np.ndarray, t: np.ndarray, method: str, tol: float) 
         return direct("every sample is evaluated at every point, as asked")
     evaluation = cost_of_point(summary, samples.weighted, asked)
     direct_cost = len(s) * len(t) * evaluation
-    if method == "auto" and direct_cost < DIRECT_BIAS * SPECTRAL_FIXED_COST:
+    if method == "auto" and direct_cost < QUICKLY_DONE:
         return direct(f"about {direct_cost:.1e} multiply-adds are quickly done")
     s, t = np.sort(s), np.sort(t)
     target = tol / amplified  # for weights whose sum is what sums are divided by

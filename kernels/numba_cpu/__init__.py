@@ -20,6 +20,12 @@ def surfaces() -> "SurfaceBody[np.ndarray]":
     return body
 
 
+def small_surface(x: object, y: object, s: object, b: object) -> "np.ndarray | None":
+    from kernels.numba_cpu.grid import small
+
+    return small.loss_surface(x, y, s, b)
+
+
 def interpolation() -> "InterpolationBody[np.ndarray]":
     import kernels.numba_cpu.grid.surface as body
 

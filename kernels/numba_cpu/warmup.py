@@ -13,6 +13,7 @@ from kernels.bodies import EnsembleSettings, RunSettings
 from kernels.mathematics.compression import Line
 from kernels.mathematics.planning import Choice
 from kernels.mathematics.spectral import Interpolation, Tiling
+from kernels.numba_cpu.grid import small
 from kernels.numba_cpu.runtime import launch, notice, prefault
 from kernels.numba_cpu.training import ensemble, gradient, update
 from kernels.numba_cpu.training.layouts import LONG_ROW_BYTES, REGISTER
@@ -50,6 +51,7 @@ def compile_groups(only, progress):
 def surfaces(dtype):
     """Of one feature: by polynomials, sample by sample, compressed and interpolated."""
     yield partial(prefault.touch_pages, np.empty(1, np.uint8))
+    yield partial(small.loss_surface, *np.zeros((2, 1), dtype), *np.zeros((2, 1)))
     for weight, choice in ((None, DIRECT), (ONES, DIRECT), (None, COMPRESSED)):
         yield partial(compile_surface, dtype, ONE_FEATURE, ("loss",), weight, choice)
 

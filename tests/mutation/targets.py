@@ -66,6 +66,7 @@ TESTS = {
     "kernels/numba_cpu/grid/general_plane.py": ("plain", "plane", "samples"),
     "kernels/numba_cpu/grid/interpolate.py": ("plane", "compression", *MANNERS),
     "kernels/numba_cpu/grid/moments.py": ("compression", "far_surfaces", "samples", *MANNERS),
+    "kernels/numba_cpu/grid/small.py": ("small", "manners"),
     "kernels/numba_cpu/grid/surface.py": ("plane", "samples", "compression", *MANNERS),
     "kernels/numba_cpu/grid/tiles.py": SURFACE,
     "kernels/numba_cpu/runtime/__init__.py": ("environment",),
@@ -174,8 +175,8 @@ SPEED = {
     "kernels/arguments/samples.py": "AT_ONCE",
     "kernels/mathematics/compression.py": "PIECE",
     "kernels/mathematics/planning.py": (
-        "POLYNOMIAL PRODUCT ELEMENTWISE LOGARITHM SUMS WRITE MOMENT SPECTRAL_FIXED_COST DIRECT_BIAS NESTED_FROM_COST "
-        "BAND KEPT MOST_KEPT cost_of cost_of_fill cost_of_point compressed_cost compressing"
+        "POLYNOMIAL PRODUCT ELEMENTWISE LOGARITHM SUMS WRITE MOMENT SPECTRAL_FIXED_COST DIRECT_BIAS QUICKLY_DONE "
+        "NESTED_FROM_COST BAND KEPT MOST_KEPT cost_of cost_of_fill cost_of_point compressed_cost compressing"
     ),
     "kernels/mathematics/spectral.py": "TILE_POINTS",
     "kernels/planes.py": "FEATURES_AT_ONCE",

@@ -76,14 +76,13 @@ def read_only(array):
 
 
 def launch(kernel, work, *args):
-    """Runs a parallel kernel; `work` is its rough number of vectorised operations."""
+    """What a parallel kernel returns; `work` is its rough number of vectorised operations."""
     if Launches.forked or work < serial_work_here.get(SERIAL_WORK):
-        kernel.serial(*args)
-    else:
-        with Launches.lock:
-            if not Launches.started:
-                start_threads()
-            kernel.parallel(*args)
+        return kernel.serial(*args)
+    with Launches.lock:
+        if not Launches.started:
+            start_threads()
+        return kernel.parallel(*args)
 
 
 def start_threads():

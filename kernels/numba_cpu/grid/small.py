@@ -1,0 +1,107 @@
+"""Small surfaces of one feature, checked and evaluated by one kernel: what lies between a call and its kernels takes
+longer than these.
+
+Arrays of the usual kind are taken, and values that nothing is to be said about. All else is left to the long way, which
+evaluates it or says what is wrong; the bits are the same either way.
+"""
+
+import numpy as np
+from numba import prange
+
+from kernels.mathematics.planning import LOGARITHM, POLYNOMIAL, QUICKLY_DONE
+from kernels.numba_cpu.grid.bias_axis import (
+    CELLS,
+    CHUNK,
+    COLUMNS,
+    HALF_WIDTH,
+    TILE_ROWS,
+    add_samples,
+    store_tile,
+    tile_of,
+)
+from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
+from kernels.numba_cpu.runtime.schedule import Part, Samples
+from kernels.numba_cpu.runtime.subroutine import subroutine
+
+LARGEST = 1e100  # of a value, so that no logit and no sum of them overflows
+FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def loss_surface(x, y, s, b):
+    """The mean cross-entropy (len(b), len(s)) of the model z = s x + b, in the dtype of x, or None if that is left to
+    the long way."""
+    if not (type(x) is type(y) is type(s) is type(b) is np.ndarray and s.ndim == b.ndim == 1):
+        return None
+    n, rows, columns = x.size, b.size, s.size
+    column = (n,), (n, 1)
+    if not (x.dtype in FLOATS and y.dtype == x.dtype and x.shape in column and y.shape in column):
+        return None
+    if not (s.dtype == b.dtype == FLOATS[1] and 0 < n <= CHUNK and 0 < rows <= TILE_ROWS and columns > 0):
+        return None
+    if rows * columns * (n * POLYNOMIAL + LOGARITHM) >= QUICKLY_DONE:  # which is planned
+        return None
+    x, y = x.reshape(n), y.reshape(n)
+    if not (x.flags.carray and y.flags.carray and s.flags.carray and b.flags.carray):  # one type of each for Numba
+        return None
+    out = np.empty((rows, columns), x.dtype)
+    return out if launch(fill, out.size * n, x, y, s, b, out) else None
+
+
+@parallel_kernel
+def fill(x, y, s, b, out):
+    """Writes the surface, and returns whether the values are usual: nothing is written if they aren't."""
+    usual = are_usual(x, y, s, b)
+    if usual:
+        rows, columns = numbers_to(b.size), numbers_to(s.size)
+        for job in prange((s.size + COLUMNS - 1) // COLUMNS):
+            first = job * COLUMNS
+            last = min(first + COLUMNS, s.size)
+            means, unused = np.empty(CELLS), np.empty(CELLS)
+            add_samples(samples_of(x, y), Part(0, x.size, 0, x.size), tile_of(s[first:last], b), means, unused)
+            store_tile(means, out, rows, columns[first:last])
+    return usual
+
+
+@subroutine
+def are_usual(x, y, s, b):
+    """Whether axes ascend, b within a tile, labels are in [0, 1], and nothing is beyond LARGEST."""
+    if not (ascends(s) and ascends(b) and b[b.size - 1] - b[0] <= 2 * HALF_WIDTH):
+        return False
+    return are_within(x, -LARGEST, LARGEST) and are_within(y, 0.0, 1.0)
+
+
+@subroutine
+def ascends(axis):
+    for k in range(1, axis.size):
+        if not axis[k - 1] <= axis[k]:
+            return False
+    return axis[0] >= -LARGEST and axis[axis.size - 1] <= LARGEST
+
+
+@subroutine
+def are_within(values, low, high):
+    inside = True
+    for k in range(values.size):
+        inside &= low <= values[k] <= high
+    return inside
+
+
+@subroutine
+def samples_of(x, y):
+    """The Samples of the plane (0, x, 1)."""
+    n = x.size
+    samples = Samples(np.zeros(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
+    for k in range(n):
+        class_1 = y[k] > 0.5
+        samples.q[k], samples.r[k], samples.weight[k] = x[k], 1.0, 1.0
+        samples.class_sign[k] = 1.0 if class_1 else -1.0
+        samples.label_smoothing[k] = 1.0 - y[k] if class_1 else float(y[k])
+    return samples
+
+
+@subroutine
+def numbers_to(n):
+    numbers = np.empty(n, np.int64)
+    for k in range(n):
+        numbers[k] = k
+    return numbers
