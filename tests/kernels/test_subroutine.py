@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numba import njit, prange, types
+from numba.core.errors import UnsupportedError
 
-from kernels.numba_cpu.runtime.launch import parallel_kernel
-from kernels.numba_cpu.runtime.subroutine import INLINED, SUBROUTINE, Library, inlined, subroutine
+from kernels.numba_cpu.runtime.subroutine import INLINED, SUBROUTINE, KernelCompiler, Library, inlined, subroutine
 
 
 @inlined
@@ -24,10 +24,14 @@ def polynomial(coefficients, x):
     return total + power(x, 2)
 
 
-@parallel_kernel
 def polynomials(coefficients, x, out):
     for k in prange(x.size):
         out[k] = polynomial(coefficients, x[k])
+
+
+# as kernels are compiled, but not kept on disk
+as_kernel = njit(pipeline_class=KernelCompiler)
+serial, parallel = as_kernel(polynomials), njit(pipeline_class=KernelCompiler, parallel=True)(polynomials)
 
 
 def run(kernel):
@@ -37,17 +41,17 @@ def run(kernel):
 
 
 def test_a_kernel_has_its_subroutines_for_one_thread_and_for_all():
-    run(polynomials.serial)
-    run(polynomials.parallel)
+    run(serial)
+    run(parallel)
 
 
 def test_constants_dont_compile_a_subroutine_anew():
-    run(polynomials.serial)
+    run(serial)
     assert power.signatures == [(types.float64, types.int64)]
 
 
 def test_a_subroutine_isnt_for_python():
-    run(polynomials.serial)
+    run(serial)
     with pytest.raises(TypeError, match="not callable"):
         power(2.0, 3)
     with pytest.raises(TypeError, match="not callable"):
@@ -63,9 +67,9 @@ def test_any_jitted_function_may_call_one():
 
 
 def test_code_of_subroutines_is_optimised_in_the_kernel_alone():
-    run(polynomials.serial)
+    run(serial)
     (part,) = (compiled.library for compiled in polynomial.overloads.values())
-    (whole,) = (compiled.library for compiled in polynomials.serial.overloads.values())
+    (whole,) = (compiled.library for compiled in serial.overloads.values())
     assert isinstance(part, Library)
     assert not isinstance(whole, Library)
     assert "alloca" in part.get_llvm_str()  # as it was translated
@@ -84,3 +88,28 @@ def test_errors_of_subroutines_are_raised():
     assert kernel(7, 2) == 3
     with pytest.raises(ZeroDivisionError):
         kernel(7, 0)
+
+
+@pytest.mark.parametrize("make", [subroutine, inlined, as_kernel])
+def test_what_needs_an_environment_is_refused(make):
+    """Printing and errors with values: code from a part, or from disk, hangs in them."""
+
+    def prints(x):
+        print("x is", x)
+
+    def raises(x):
+        if x > 5:
+            raise ValueError("too large", x)
+
+    def raises_a_constant(x):
+        if x > 5:
+            raise ValueError("too large")
+
+    for function in (prints, raises):
+        part = make(function)
+        with pytest.raises(UnsupportedError, match=f"{function.__name__} has .*; accepted in kernels: neither print"):
+            part.compile("(float64,)")
+    kernel = njit(lambda x: part(x))
+    part = make(raises_a_constant)
+    with pytest.raises(ValueError, match="too large"):
+        kernel(7.0)

@@ -20,7 +20,8 @@ from kernels.numba_cpu.vector.panels import add_outer_product, at_least, store_p
 from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 # Columns multiplied together, of two registers or four, and rows: as many sums as leave some registers to factors.
-PANEL = (2 if REGISTERS.number < 32 else 4) * REGISTERS.width // 8
+LANES = REGISTERS.width // 8
+PANEL = (2 if REGISTERS.number < 32 else 4) * LANES
 ROWS = 6
 COLUMNS = Vector(types.float64, PANEL)
 BLOCK = 512  # columns of a block
@@ -180,7 +181,7 @@ def fill_contiguous(values, basis_s, basis_t, out, floor):
     nodes = Nodes(values.ravel(), values.shape[1])
     for first in range(0, bands, at_once):
         last = min(first + at_once, bands)
-        launch(fill_bands, out.size * nodes_t, nodes, bases, band_rows, (first, last), out, floor)
+        launch(fill_bands, out.size * nodes_t // LANES, nodes, bases, band_rows, (first, last), out, floor)
 
 
 def in_groups(A, band_rows):

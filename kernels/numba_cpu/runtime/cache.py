@@ -123,8 +123,8 @@ class CacheImpl(CompileResultCacheImpl):
         return not result.library.has_dynamic_globals and compiler() == AT_FIRST
 
     def reduce(self, result):
-        """What is kept of a kernel, without environments that hold nothing: to read them is to import the modules of
-        their functions."""
+        """What is kept of a kernel, without environments of no constants: reading them imports the modules of their
+        functions. `subroutine` refuses what needs one all the same."""
         *kept, environments = super().reduce(result)
         return *kept, tuple(environment for environment in environments if environment.consts)
 

@@ -10,9 +10,11 @@ import ctypes
 from typing import Any
 
 from numba import njit, types
+from numba.core import ir
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.errors import UnsupportedError
 from numba.core.typed_passes import NopythonTypeInference
 
 # takes (self, arguments, keywords), as what Python calls does, and raises that `self` is not callable
@@ -59,12 +61,23 @@ class Kept(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state):
+        check_needs_no_environment(state.func_ir)
         codegen = state.targetctx.codegen()
         waiting = Codegen(codegen)
         state.library = (waiting if self.subroutine else codegen).create_library(state.func_id.func_qualname)
         state.library.enable_object_caching()
         state.targetctx = state.targetctx.subtarget(_internal_codegen=waiting)
         return True
+
+
+def check_needs_no_environment(function):
+    """Refuses what takes Python objects from an environment, which there is none of when code comes from a part or from
+    disk: a process would hang."""
+    for block in function.blocks.values():
+        for statement in block.body:
+            if isinstance(statement, (ir.Print, ir.DynamicRaise, ir.DynamicTryRaise)):
+                name, accepted = function.func_id.func_name, "neither print nor errors with values that aren't constant"
+                raise UnsupportedError(f"{name} has {statement}; accepted in kernels: {accepted}", loc=statement.loc)
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
