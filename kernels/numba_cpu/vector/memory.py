@@ -92,18 +92,6 @@ def store(typing, array, index, value):
     return types.void(array, types.intp, value), emit
 
 
-@intrinsic
-def store_where(typing, array, index, value, mask):
-    """As `store` in the lanes where the mask is set; elsewhere nothing is written."""
-    check_contiguous(array)
-
-    def emit(context, builder, sig, args):
-        emit_store_where(context, builder, array, args[:2], value, *args[2:])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, value, mask), emit
-
-
 @intrinsic(prefer_literal=True)
 def prefetch(typing, array, index, lines):
     """Asks for a constant number of cache lines from flat `index` of a contiguous array; they may lie outside it."""
