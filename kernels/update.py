@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels import backends, means
+from kernels import backends, means, numba_cpu
 from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
 from kernels.bodies import Backend, RunSettings
 from kernels.kinds import Array, ArrayLike, Progress, Report
@@ -45,6 +45,11 @@ def bce_loss_grad(
     Raises ValueError or TypeError that name a wrong argument; values of `X` and `y` are looked at only after a result
     that isn't finite, and of CUDA tensors never: the result says it.
     """
+    if backend is None and sample_weight is None and pos_weight is None:
+        pass_over_few = numba_cpu.small_gradient(X, y, w, b)
+        if pass_over_few is not None:
+            loss, gradient, dtype = pass_over_few
+            return rounded(loss, gradient[:-1], gradient[-1], dtype)
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array, weight, total = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight)
     dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
@@ -53,12 +58,16 @@ def bce_loss_grad(
     loss, grad_w, grad_b = means.mean_loss_grad(body, X_array, y_array, weight, w_array, b_array, total)
     if arrays.is_tensor(X_array):
         return LossGrad(*(arrays.cast(value, dtype) for value in (loss, grad_w, grad_b)))
-    if dtype == np.float32:
-        with np.errstate(over="ignore"):
-            loss, grad_w, grad_b = (np.asarray(value, dtype) for value in (loss, grad_w, grad_b))
+    found = rounded(loss, grad_w, grad_b, dtype)
     if arrays.is_tensor(X):
-        return LossGrad(*(arrays.as_kind_of(X, np.asarray(value)) for value in (loss, grad_w, grad_b)))
-    return LossGrad(loss[()], grad_w, grad_b[()])
+        return LossGrad(*(arrays.as_kind_of(X, np.asarray(value)) for value in found))
+    return found
+
+
+def rounded(loss: Any, grad_w: np.ndarray, grad_b: Any, dtype: np.dtype) -> LossGrad:
+    """The result in a dtype, whose range it may be beyond."""
+    with np.errstate(over="ignore"):
+        return LossGrad(dtype.type(loss), grad_w.astype(dtype, copy=False), dtype.type(grad_b))
 
 
 def sgd_step_(
@@ -84,6 +93,10 @@ def sgd_step_(
     parameters would leave the range of the dtype; `w` and `b` are untouched then. Of CUDA tensors the loss is returned
     all the same, as nothing waits for the card.
     """
+    if backend is None and sample_weight is None and pos_weight is None:
+        before = numba_cpu.small_step_(X, y, w, b, lr)
+        if before is not None:
+            return arrays.dtype_of(w).type(before)
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array, weight, total = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight)
     dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
@@ -168,6 +181,12 @@ def sgd_run_(
     `b` untouched, and FloatingPointError naming the step whose loss, or the parameters after it, leave the range of the
     dtype. After that, or after Ctrl-C, `w` and `b` hold the last parameters reached.
     """
+    usual = sample_weight is None and pos_weight is None and shuffle_seed is None and velocity is None
+    if usual and frozen is None and backend is None and progress is None and type(first_epoch) is int:
+        rates, length = (lr, momentum, weight_decay), (batch_size, epochs)
+        done = numba_cpu.small_run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
+        if done is not None:
+            return Run(*done[0], done[1] if arrays.dtype_of(w) == np.float32 else done[1][0])
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array = dataset.samples(X, y)
     n, d = X_array.shape

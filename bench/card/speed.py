@@ -204,8 +204,8 @@ def direct_plane(place, n, points):
 def loss_and_gradient(place, n, d):
     def data():
         X = place.random(n, d)
-        w, b = place.random(d, seed=1) * 2 / d**0.5, place.tensor([0.3])
-        y = (X @ w + place.random(n, seed=2) > 0).float()
+        w, b, of_labels = place.random(d, seed=1) * 2 / d**0.5, place.tensor([0.3]), place.random(d, seed=3)
+        y = (X @ of_labels + place.random(n, seed=2) > 0).float()  # by w the gradient would be what large sums leave
         return X, y, w, b
 
     def case(body, allowed):

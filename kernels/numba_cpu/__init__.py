@@ -26,6 +26,26 @@ def small_surface(x: object, y: object, s: object, b: object) -> "np.ndarray | N
     return small.loss_surface(x, y, s, b)
 
 
+def small_gradient(X: object, y: object, w: object, b: object) -> "tuple[float, np.ndarray, np.dtype] | None":
+    from kernels.numba_cpu.training import small_pass
+
+    return small_pass.usual_loss_and_gradient(X, y, w, b)
+
+
+def small_step_(X: object, y: object, w: object, b: object, lr: object) -> float | None:
+    from kernels.numba_cpu.training import small_pass
+
+    return small_pass.step_(X, y, w, b, lr)
+
+
+def small_run_(
+    X: object, y: object, w: object, b: object, rates: object, length: object, loss: object, history: object
+) -> "tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None":
+    from kernels.numba_cpu.training import small_run
+
+    return small_run.run_(X, y, w, b, rates, length, loss, history)
+
+
 def interpolation() -> "InterpolationBody[np.ndarray]":
     import kernels.numba_cpu.grid.surface as body
 

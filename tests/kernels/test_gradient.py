@@ -10,7 +10,7 @@ import torch
 
 import kernels
 from kernels.numba_cpu.runtime import launch
-from kernels.numba_cpu.training import gradient, layouts
+from kernels.numba_cpu.training import gradient, layouts, small_pass
 from tests import oracle, problems, processes
 
 BACKENDS = ("numba", "reference")
@@ -39,13 +39,17 @@ def assert_right(result, X, y, w, b, weight=None, ulps=4):
 @pytest.mark.parametrize("n", ROWS)
 @pytest.mark.parametrize("d", FEATURES)
 @pytest.mark.parametrize("dtype", problems.DTYPES)
-def test_against_the_oracle(dtype, d, n):
+def test_against_the_oracle(dtype, d, n, monkeypatch):
     for labels in ("hard", "soft"):
         (X, y, w, b), weight = problem_of(n, d, dtype, labels)
         for share in (None, weight):
             expected = oracle.mean_loss_grad(X, y, w, b, share)
             for data in (X, np.asfortranarray(X)):
-                oracle.assert_pass_close(kernels.bce_loss_grad(data, y, w, b, sample_weight=share), expected, dtype)
+                for most in (small_pass.MOST_OPERATIONS, 0):  # by the kernel of few samples, and by jobs
+                    with monkeypatch.context() as patched:
+                        patched.setattr(small_pass, "MOST_OPERATIONS", most)
+                        result = kernels.bce_loss_grad(data, y, w, b, sample_weight=share)
+                    oracle.assert_pass_close(result, expected, dtype)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -209,7 +213,9 @@ def records(X):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", problems.DTYPES)
 @pytest.mark.parametrize(("n", "d"), [(70, 1), (70, 3), (17, 40), (1, 5)])
-def test_layouts(n, d, dtype, backend):
+@pytest.mark.parametrize("most", [small_pass.MOST_OPERATIONS, 0])
+def test_layouts(most, n, d, dtype, backend, monkeypatch):
+    monkeypatch.setattr(small_pass, "MOST_OPERATIONS", most)
     (X, y, w, b), _ = problem_of(n, d, dtype)
     wide = np.full((n, d + 3), np.nan, dtype)
     wide[:, 1 : d + 1] = X

@@ -99,7 +99,7 @@ def test_the_line_on_a_terminal_goes_away(calls, tmp_path):
 
 
 STOPPED = """
-import os, signal
+import signal
 from numba.core import compiler
 
 def stop(*_):
@@ -115,7 +115,7 @@ except {error}:
 
 @pytest.mark.parametrize(
     ("what", "error"),
-    [("raise ValueError", "ValueError"), ("os.kill(os.getpid(), signal.SIGINT)", "KeyboardInterrupt")],
+    [("raise ValueError", "ValueError"), ("signal.raise_signal(signal.SIGINT)", "KeyboardInterrupt")],
 )
 def test_the_line_goes_away_when_compiling_ends_early(what, error, tmp_path):
     source = COMPILE + STOPPED.format(what=what, error=error)

@@ -1,11 +1,13 @@
-"""Small surfaces: the same bits as by the long way, which what isn't usual is left to."""
+"""Small surfaces, passes and runs: the same bits as by the long way, which what isn't usual is left to."""
 
 import numpy as np
 import pytest
 
 import kernels
 from kernels import backends
+from kernels.losses import LOSSES
 from kernels.numba_cpu.grid import small
+from kernels.numba_cpu.training import small_pass, small_run
 from tests import problems
 
 DTYPES = pytest.mark.parametrize("dtype", problems.DTYPES)
@@ -108,3 +110,153 @@ def test_shapes_are_told():
     for arguments in ((x[:0], y[:0], s, t), (x, y[1:], s, t), (x, y, s[:0], t), (x, y, s, t[:0]), (x[None], y, s, t)):
         with pytest.raises(ValueError, match="accepted"):
             kernels.loss_surface(*arguments)
+
+
+# Passes and runs
+
+RATES, LENGTH = (0.3, 0.0, 0.0), (3, 4)
+
+
+def training(n=20, d=3, dtype=np.float64, seed=0):
+    rng = np.random.default_rng([seed, n, d])
+    X, y = rng.normal(size=(n, d)).astype(dtype), rng.uniform(size=n).astype(dtype)
+    return X, y, rng.normal(size=d).astype(dtype), rng.normal(size=1).astype(dtype)
+
+
+def assert_same(got, want):
+    for one, other in zip(got, want, strict=True):
+        assert type(one) is type(other)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+@DTYPES
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 100, 300])
+@pytest.mark.parametrize("d", [1, 2, 3, 8, 40, 100])
+def test_passes_have_the_same_bits_as_by_the_long_way(n, d, dtype):
+    X, y, w, b = training(n, d, dtype)
+    for data, labels in ((X, y), (np.asfortranarray(X), y[:, None])):
+        want = kernels.bce_loss_grad(data, labels, w, b, backend="numba")
+        for bias in (b, b.reshape(()), b[0], float(b[0])):
+            assert_same(kernels.bce_loss_grad(data, labels, w, bias), want)
+        parameters, others = (w.copy(), b.copy()), (w.copy(), b.copy())
+        loss = kernels.sgd_step_(data, labels, *parameters, lr=0.3)
+        assert_same([loss, *parameters], [want.loss, *parameters])
+        kernels.sgd_step_(data, labels, *others, lr=0.3, backend="numba")
+        assert_same(parameters, others)
+
+
+@DTYPES
+@pytest.mark.parametrize("d", [1, 2, 9, 40])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "options", [{}, {"momentum": 0.9, "weight_decay": 1}, {"history": 0}, {"history": 5}, {"history": 10**9}], ids=str
+)
+def test_runs_have_the_same_bits_as_by_the_long_way(options, loss, d, dtype):
+    X, y, w, b = training(20, d, dtype)
+    for data, batch_size in ((X, 3), (np.asfortranarray(X), 7), (X, 500)):
+        settings = {"lr": 0.3, "batch_size": batch_size, "epochs": 4, "loss": loss, **options}
+        ends, others = (w.copy(), b.copy()), (w.copy(), b.copy())
+        run, want = kernels.sgd_run_(data, y, *ends, **settings), None
+        want = kernels.sgd_run_(data, y, *others, **settings, backend="numba")
+        assert_same([*run, run.velocity, *ends], [*want, want.velocity, *others])
+
+
+@DTYPES
+def test_what_is_usual_is_trained_the_short_way(dtype, no_long_way):
+    X, y, w, b = training(dtype=dtype)
+    for data in (X, np.asfortranarray(X), X[:, :1]):
+        weights = w[: data.shape[1]]
+        kernels.bce_loss_grad(data.copy(), y, weights, b)
+        kernels.sgd_step_(data.copy(), y, weights, b, lr=1)
+        for lr in (0.1, np.float64(0.1), 1):
+            kernels.sgd_run_(data.copy(), y[:, None], weights, b, lr=lr, batch_size=3, epochs=2)
+
+
+UNUSUAL_TRAINING = {
+    "labels of another dtype": lambda X, y, w, b: (X, y.astype(np.float32), w, b),
+    "boolean labels": lambda X, y, w, b: (X, y > 0.5, w, b),
+    "rows that are strided": lambda X, y, w, b: (np.repeat(X, 2, axis=0)[::2], y, w, b),
+    "labels that are strided": lambda X, y, w, b: (X, np.repeat(y, 2)[::2], w, b),
+    "weights that are strided": lambda X, y, w, b: (X, y, np.repeat(w, 2)[::2], b),
+    "read-only features": lambda X, y, w, b: (np.broadcast_to(X, X.shape), y, w, b),
+    "large logits": lambda X, y, w, b: (1e160 * X, y, 1e160 * w, b),
+    "a mean in range of a sum that is not": lambda X, y, w, b: (np.full_like(X, 5e306), 0 * y, np.ones_like(w), b),
+}
+
+
+@pytest.mark.parametrize("case", UNUSUAL_TRAINING)
+def test_what_is_unusual_is_trained_the_long_way(case):
+    X, y, w, b = UNUSUAL_TRAINING[case](*training())
+    assert small_pass.usual_loss_and_gradient(X, y, w, b) is None
+    assert_same(kernels.bce_loss_grad(X, y, w, b), kernels.bce_loss_grad(X, y, w, b, backend="numba"))
+    parameters, others = (w.copy(), b.copy()), (w.copy(), b.copy())
+    settings = {"lr": 1e-3, "batch_size": 3, "epochs": 1}
+    if "range" not in case and "large" not in case:
+        run, want = kernels.sgd_run_(X, y, *parameters, **settings), None
+        want = kernels.sgd_run_(X, y, *others, **settings, backend="numba")
+        assert_same([*run, *parameters], [*want, *others])
+
+
+def test_parameters_in_memory_of_the_data_are_not_trained():
+    X, y, w, b = training(n=3, d=3)
+    for arguments in ((X, y, X[0], b), (X, y, w, X[0, :1]), (X, w, w, b), (X, y, w, w[1:2]), (X, y, y, b)):
+        before = [array.copy() for array in arguments]
+        assert small_pass.step_(*arguments, 0.1) is None
+        assert small_run.run_(*arguments, RATES, LENGTH, "bce", 1) is None
+        for call in (kernels.sgd_step_, lambda *a, lr: kernels.sgd_run_(*a, lr=lr, batch_size=3, epochs=1)):
+            with pytest.raises(ValueError, match="shares memory with"):
+                call(*arguments, lr=0.1)
+        assert_same(arguments, before)
+
+
+@pytest.mark.parametrize("argument", range(4))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_not_trained(argument, value):
+    arguments = training()
+    arguments[argument][-1] = value
+    before = [array.copy() for array in arguments]
+    for call in (
+        kernels.bce_loss_grad,
+        lambda *a: kernels.sgd_step_(*a, lr=0.1),
+        lambda *a: kernels.sgd_run_(*a, lr=0.1, batch_size=3, epochs=1),
+    ):
+        with pytest.raises(ValueError, match=rf"^{'Xywb'[argument]}\[.*\] is {value}; accepted"):
+            call(*arguments)
+    for one, other in zip(arguments, before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("value", [1e308, np.float64(1e308)])
+def test_what_leaves_the_range_is_not_trained(value):
+    X, y, w, b = training()
+    before = w.copy(), b.copy()
+    for lr in (value, 10**308):
+        with pytest.raises(FloatingPointError):
+            kernels.sgd_step_(1e3 * X, y, w, b, lr=lr)
+        assert_same([w, b], before)
+    with pytest.raises(ValueError, match=r"^lr is"):
+        kernels.sgd_step_(X, y, w, b, lr=10**400)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lr": -1.0},
+        {"lr": np.nan},
+        {"lr": True},
+        {"batch_size": 0},
+        {"batch_size": 2.0},
+        {"epochs": -1},
+        {"loss": "hinge"},
+        {"history": -1},
+        {"momentum": -0.1},
+        {"weight_decay": np.inf},
+        {"first_epoch": -1},
+    ],
+    ids=str,
+)
+def test_wrong_settings_of_a_run_are_told(wrong):
+    settings = {"lr": 0.1, "batch_size": 3, "epochs": 1} | wrong
+    with pytest.raises((ValueError, TypeError), match=f"^{next(iter(wrong))} is"):
+        kernels.sgd_run_(*training(), **settings)

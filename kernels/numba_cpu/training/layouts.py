@@ -98,21 +98,21 @@ def as_flat(X, precision):
 
 
 def as_flat_in_groups(X, precision):
-    """As `as_flat`, for groups of rows: by columns if there are too few, by blocks if they are long."""
+    """As `as_flat`, for groups of rows: by columns if there are too few, by blocks if they are long, several in a
+    register if they are short."""
     n, d = X.shape
     if n < REGISTER // 4:
         return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)
     data, layout = as_flat(X, precision)
-    long = isinstance(layout, Rows) and d * precision.itemsize >= LONG_ROW_BYTES
-    return data, LongRows(layout.stride) if long else layout
+    row = d * precision.itemsize
+    if isinstance(layout, ShortRows) and layout.stride == d and d in PACKED and row < REGISTER:
+        return data, PACKED[d](d)
+    return data, LongRows(layout.stride) if isinstance(layout, Rows) and row >= LONG_ROW_BYTES else layout
 
 
 def rows_layout(d, stride, precision):
     """The layout of rows of `d` elements."""
-    row = d * precision.itemsize
-    if d == stride and d in PACKED and row < REGISTER:
-        return PACKED[d](stride)
-    return ShortRows(stride) if row < 2 * REGISTER else Rows(stride)
+    return ShortRows(stride) if d * precision.itemsize < 2 * REGISTER else Rows(stride)
 
 
 def strided(X, stride, runs, length):

@@ -14,8 +14,8 @@ from kernels.losses import CODES
 from kernels.mathematics.divergence import left_range
 from kernels.numba_cpu.runtime.launch import read_only, serial_kernel
 from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
-from kernels.numba_cpu.training.gradient import SPAN, Scratch, add_by_blocks, add_span, operations
 from kernels.numba_cpu.training.gradient import sums as sums_over
+from kernels.numba_cpu.training.job import SPAN, Scratch, add_by_blocks, add_span, operations
 from kernels.numba_cpu.training.layouts import (
     PADDING_LANES,
     Data,
@@ -35,12 +35,13 @@ GATHERED = 1_000_000  # numbers of a large batch that are put in order at once
 
 class Run(NamedTuple):
     """What stays the same in all steps: samples X (n, d), y and weights (n,) or None, the name of their loss, rates,
-    and which parameters are trained (d + 1,), 1 or 0, or None for all."""
+    which parameters are trained (d + 1,), 1 or 0, and whether the kernels of one feature take them."""
 
     samples: tuple
     loss: str
     rates: Rates
-    trained: np.ndarray | None
+    trained: np.ndarray
+    alone: bool
 
 
 @inlined
@@ -51,9 +52,7 @@ def descended(gradient, share, rates, trained, state):
     theta, velocity = state
     inside = True
     for j in range(gradient.size):
-        moving = momentum * velocity[j] + decay * theta[j] + share * gradient[j]
-        if trained is not None:
-            moving *= trained[j]
+        moving = (momentum * velocity[j] + decay * theta[j] + share * gradient[j]) * trained[j]
         gradient[j] = moving
         inside &= abs(theta[j] - lr * moving) <= largest
     if inside:
@@ -79,8 +78,8 @@ def mean_of_batch(data, layout, begin, end, theta, loss, gradient):
 
 @serial_kernel
 def run_features(data, layout, trained, steps, rates, loss, state, record):
-    """As `run_one_feature`, for any number of features, and of parameters `trained` (d + 1,), 1, or 0 where they stay,
-    or None."""
+    """As `run_one_feature`, for any number of features, and of parameters `trained` (d + 1,), 1, or 0 where they
+    stay."""
     data = Data(*data)
     (begin, first, last, batch_size), largest = steps, Rates(*rates).largest
     theta, (every, record_w, record_b, record_loss) = State(*state).theta, record
@@ -115,14 +114,13 @@ def run_small_batches(run, order, steps, state, record, next_margins):
     of the samples, or None if they are in order. Returns the number of the step that failed, or -1."""
     first, last, batch_size = steps
     n, d = run.samples[0].shape
-    alone = d == 1 and run.samples[2] is None and run.trained is None
     begin, samples = first % -(-n // batch_size) * batch_size, run.samples
     if order is not None:
-        batches = last - first + alone  # margins of one feature are computed a batch ahead
+        batches = last - first + run.alone  # margins of one feature are computed a batch ahead
         samples, begin = taken(samples, order[begin : begin + batches * batch_size]), 0
     (X, y, weight), loss, where = samples, CODES[run.loss], (begin, *steps)
     rates, state, record = tuple(run.rates), tuple(state), tuple(record)
-    if alone:
+    if run.alone:
         return run_one_feature(read_only(X[:, 0]), y, where, rates, loss, state, record, next_margins)
     flat, layout = as_flat(X, np.dtype(np.float64))
     data = flat, layout.stride, d, y, y[:0] if weight is None else weight, rows_in_block(X, layout)
@@ -140,7 +138,7 @@ def run_large_batches(run, order, steps, state, record, next_margins):
         loss, gradient = means_of_large_batch(run, order, begin, end, theta[: d + 1])
         with np.errstate(over="ignore", invalid="ignore"):
             moving = momentum * velocity + decay * theta[: d + 1] + gradient
-            moving *= 1.0 if run.trained is None else run.trained
+            moving *= run.trained
             moved = theta[: d + 1] - lr * moving
         if not (loss <= largest and np.abs(moved).max() <= largest):
             return step
@@ -227,9 +225,10 @@ def sgd_run_(
     take_steps = run_large_batches if large else run_small_batches
     if not large and shuffle_seed is None:  # launches are short: none is to copy all the data
         X = np.ascontiguousarray(X) if d == 1 else with_unit_stride(X)
+    alone = d == 1 and weight is None and trained is None
     samples = X, read_only(y), None if weight is None else read_only(weight)
     rates = Rates(lr, momentum, weight_decay, LARGEST[X.dtype.char])
-    run = Run(samples, loss, rates, trained)
+    run = Run(samples, loss, rates, np.ones(d + 1) if trained is None else trained, alone)
     at_once, next_margins = max(1, LAUNCH_OPERATIONS // work), NO_MARGINS.copy()
     for order, first, last in launches(n, batch_size, epochs, shuffle_seed, first_epoch, at_once):
         failed = take_steps(run, order, (first, last, batch_size), at, record, next_margins)

@@ -1,0 +1,148 @@
+"""Passes over few samples, checked and made by one kernel: what lies between a call and its kernels takes longer than
+these.
+
+Arrays of the usual kind are taken, and values that nothing is to be said about. All else is left to the long way, which
+ends in the same kernel or says what is wrong.
+"""
+
+import math
+import sys
+
+import numpy as np
+from numba.extending import overload
+
+from kernels.numba_cpu.runtime.launch import SERIAL_WORK, serial_kernel
+from kernels.numba_cpu.runtime.subroutine import INLINED
+from kernels.numba_cpu.training.job import add_job, operations
+from kernels.numba_cpu.training.layouts import BLOCK, PADDING_LANES, REGISTER, Columns, Data, Rows
+from kernels.numba_cpu.vector.losses import CROSS_ENTROPY
+
+MOST_OPERATIONS = SERIAL_WORK  # multiply-adds of a pass that is made here
+GROUP = REGISTER // 4  # rows that a pipeline needs
+BLOCK_OF_COLUMNS = BLOCK[Columns][2]  # samples
+NO_WEIGHTS = {np.dtype(dtype): np.empty(0, dtype) for dtype in (np.float32, np.float64)}
+FLOATS = float, np.float64, np.float32
+RATES = float, np.float64, int
+
+
+def loss_and_gradient(X, y, weight, w, b, total):
+    """As `gradient.loss_and_gradient`, of few samples."""
+    X, y, w = map(of_usual_kind, (X, y, w))
+    weight = NO_WEIGHTS[X.dtype] if weight is None else of_usual_kind(weight)
+    gradient = np.empty(len(w) + 1)
+    loss, _ = mean_of_few(by_rows_or_columns(X), y, weight, w, b.item(), total, gradient)
+    return np.float64(loss), gradient[:-1], gradient[-1]  # torch takes a plain number for a float32
+
+
+def of_usual_kind(array):
+    """The array, or a copy that is of a kind that the kernel is compiled for."""
+    flags = array.flags
+    return array if flags.behaved and (flags.c_contiguous or flags.f_contiguous) else array.copy()
+
+
+def by_rows_or_columns(X):
+    """X (n, d) or, if it lies by columns in memory or has few rows, its columns, one after the other."""
+    return X.T.reshape(-1) if X.flags.f_contiguous or len(X) < GROUP else X
+
+
+def usual_loss_and_gradient(X, y, w, b):
+    """Mean loss, its gradient (d + 1,), float64, and the dtype of the arrays, or None if that is left to the long
+    way."""
+    found = checked_by_kernel(X, y, w, b) if are_usual(X, y, w) else None
+    return found and (*found, X.dtype)
+
+
+def checked_by_kernel(X, y, w, b):
+    """Mean loss and gradient of usual arrays, of which the kernel looks at the values, or None."""
+    n, d = X.shape
+    if operations(n, d) > MOST_OPERATIONS:
+        return None
+    if type(b) is np.ndarray and b.size == 1 and b.ndim < 2 and b.dtype in NO_WEIGHTS:
+        b = b.item()
+    elif type(b) not in FLOATS:
+        return None
+    gradient, no_weight = np.empty(d + 1), NO_WEIGHTS[X.dtype]
+    loss, finite = mean_of_few(by_rows_or_columns(X), y.reshape(n), no_weight, w, float(b), float(n), gradient)
+    return (loss, gradient) if finite else None
+
+
+def are_usual(X, y, w):
+    """Whether these are arrays of one dtype that the kernel is compiled for: X (n, d), y (n,) or (n, 1), w (d,)."""
+    if not (type(X) is type(y) is type(w) is np.ndarray and X.ndim == 2 and X.dtype in NO_WEIGHTS):
+        return False
+    n, d = X.shape
+    if not (n > 0 and d > 0 and y.shape in ((n,), (n, 1)) and w.shape == (d,) and X.dtype == y.dtype == w.dtype):
+        return False
+    return X.flags.carray and y.flags.carray and w.flags.carray
+
+
+@serial_kernel
+def mean_of_few(X, y, weight, w, b, total, gradient):
+    """Writes the gradient (d + 1,) of the cross-entropies' sum, divided by `total`; returns the sum of these, likewise,
+    and whether all that is given and found is finite."""
+    d = w.size
+    theta = np.zeros((d // PADDING_LANES + 2) * PADDING_LANES, w.dtype)
+    finite = True
+    for j in range(d):
+        theta[j] = w[j]
+        finite &= math.isfinite(w[j])
+    theta[d] = b
+    gradient[:] = 0.0
+    data, layout = data_of(X, y, weight, d)
+    loss = add_job(data, layout, 0, y.size, theta, CROSS_ENTROPY, gradient) / total
+    for j in range(d + 1):
+        gradient[j] /= total
+        finite &= math.isfinite(gradient[j])
+    return loss, finite and math.isfinite(loss) and math.isfinite(theta[d])
+
+
+def data_of(X, y, weight, d):
+    """Data and its layout."""
+
+
+@overload(data_of, jit_options=INLINED)
+def data_by_dimensions(X, y, weight, d):
+    if X.ndim == 1:
+        return lambda X, y, weight, d: (Data(X, y.size, d, y, weight, BLOCK_OF_COLUMNS), Columns(y.size))
+    return lambda X, y, weight, d: (Data(X, d, d, y, weight, 0), Rows(d))
+
+
+def step_(X, y, w, b, lr):
+    """Takes a step from w (d,) and b (1,), in place, and returns the mean loss before it, or None if that is left to
+    the long way."""
+    if not (are_usual(X, y, w) and are_parameters(w, b) and is_rate(lr)) or may_share_memory(X, y, w, b):
+        return None
+    found = checked_by_kernel(X, y, w, b)
+    return found[0] if found is not None and descend(w, b, *found, float(lr)) else None
+
+
+def are_parameters(w, b):
+    """Whether b is an array (1,) of the dtype of w that can be written to."""
+    return type(b) is np.ndarray and b.shape == (1,) and b.dtype == w.dtype and b.flags.carray
+
+
+def is_rate(value):
+    return type(value) in RATES and 0 <= value <= sys.float_info.max
+
+
+def may_share_memory(X, y, w, b):
+    shared = np.may_share_memory
+    return shared(w, b) or shared(w, X) or shared(w, y) or shared(b, X) or shared(b, y)
+
+
+@serial_kernel
+def descend(w, b, loss, gradient, lr):
+    """Subtracts `lr` times the gradient if the parameters, and the loss, stay in the range of their dtype; returns
+    whether they do."""
+    d = w.size
+    rounded = np.empty(d + 2, w.dtype)
+    for j in range(d):
+        rounded[j] = w[j] - lr * gradient[j]
+    rounded[d], rounded[d + 1] = b[0] - lr * gradient[d], loss
+    for j in range(d + 2):
+        if not math.isfinite(rounded[j]):
+            return False
+    for j in range(d):
+        w[j] = rounded[j]
+    b[0] = rounded[d]
+    return True
