@@ -11,7 +11,8 @@ That is one multiply-add a sample and point, and no cancellation.
 1. Samples of a chunk are partitioned (`partition_samples`): those whose factor is E e^shift, those whose factor is
    E e^-shift, and those that no product can hold, which are evaluated one by one. A sample that is wrong all over the
    tile is reflected, log(1 + e^-m) = -m + log(1 + e^m); so are soft labels to a part linear in m, y' m.
-2. DEGREE factors at a time become the coefficients of prod(1 + E tau) - 1 (`expand_products`).
+2. Factors are made, many at once (`exponentiate`); DEGREE of them at a time become the coefficients of
+   prod(1 + E tau) - 1 (`expand_products`).
 3. At every point the polynomials are evaluated and multiplied up, as (1 + h) 2^exponent (`times_polynomials`).
 4. One logarithm, the linear parts and the samples evaluated one by one are added to the tile's sums (`add_chunk`).
 5. Once all samples are in, the sums become means and are stored where their points belong (`store_tile`).
@@ -124,9 +125,21 @@ def partition_samples(samples, start, stop, tile, scratch):
         else:
             n_inverse_tau += 1
             slot = CHUNK - n_inverse_tau
-        store(factor, slot * COLUMNS, exp(margin * (1.0 if reflected else -1.0)))
+        store(factor, slot * COLUMNS, margin * (1.0 if reflected else -1.0))
     store(scratch.linear_at_middle, 0, linear + linear_lost)
     return Counts(n_tau, n_inverse_tau, n_elementwise), slope + slope_lost
+
+
+@subroutine
+def exponentiate(factor, n_tau, n_inverse_tau):
+    """Turns the exponents of a chunk's factors into these, in place, and what lies between into anything."""
+    at, front, back = 0, n_tau * COLUMNS, (CHUNK - n_inverse_tau) * COLUMNS // LANES * LANES
+    while at < CHUNK * COLUMNS:
+        if at >= front and at < back:
+            at = back
+            continue
+        store(factor, at, exp(load(AT_B, factor, at)))
+        at += LANES
 
 
 @subroutine
@@ -185,6 +198,7 @@ def add_chunk(samples, part, tile, scratch, totals, compensation):
     samples, means are stored at once."""
     counts, slope = partition_samples(samples, part.start, part.stop, tile, scratch)
     factor, rows, columns, middle = scratch.factor, tile.rows, tile.columns, tile.middle
+    exponentiate(factor, counts.tau, counts.inverse_tau)
     expand_products(factor, 0, counts.tau)
     expand_products(factor, CHUNK - counts.inverse_tau, CHUNK)
     for column in range(COLUMNS):
