@@ -52,6 +52,14 @@ class TileAxes(NamedTuple):
     s: np.ndarray
     t: np.ndarray
 
+    @property
+    def jobs(self) -> int:
+        return self.s.size * self.t.size // CELLS
+
+    @property
+    def cells(self) -> int:
+        return CELLS
+
 
 class PlaneScratch(NamedTuple):
     """What a chunk becomes: numbers of the samples with a factor (CHUNK,), the sign by which the logit of each is the

@@ -15,9 +15,11 @@ from kernels.numba_cpu.grid.bias_axis import (
     COLUMNS,
     HALF_WIDTH,
     TILE_ROWS,
+    Tile,
     add_samples,
-    store_tile,
-    tile_of,
+    padded,
+    rows_of,
+    store_means,
 )
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel
 from kernels.numba_cpu.runtime.schedule import Part, Samples
@@ -53,12 +55,14 @@ def fill(x, y, s, b, out):
     usual = are_usual(x, y, s, b)
     if usual:
         rows, columns = numbers_to(b.size), numbers_to(s.size)
+        points, middle, too_wide, tau, inverse_tau = rows_of(b)
         for job in prange((s.size + COLUMNS - 1) // COLUMNS):
             first = job * COLUMNS
             last = min(first + COLUMNS, s.size)
+            tile = Tile(padded(s[first:last], COLUMNS), points, middle, too_wide, tau, inverse_tau)
             means, unused = np.empty(CELLS), np.empty(CELLS)
-            add_samples(samples_of(x, y), Part(0, x.size, 0, x.size), tile_of(s[first:last], b), means, unused)
-            store_tile(means, out, rows, columns[first:last])
+            add_samples(samples_of(x, y), Part(0, x.size, 0, x.size), tile, means, unused)
+            store_means(means, out, rows, columns[first:last])
     return usual
 
 

@@ -107,14 +107,12 @@ def evaluate_products(samples, summary, s, t, out, advance):
             prefault(out)
         s, b, places = sorted_axes(s, t * summary.low[2])
         tiles = bias_axis.tiles_of_axis(b)
-        jobs = -(-len(s) // bias_axis.COLUMNS) * len(tiles)
-        add_products(bias_axis, samples, summary, bias_axis.BiasAxes(s, b, tiles), jobs, out, places, advance)
+        axes = bias_axis.BiasAxes(s, b, tiles, bias_axis.groups_in_job(s, tiles))
+        add_products(bias_axis, samples, summary, axes, out, places, advance)
     else:
         s, t, places = sorted_axes(s, t)
         padded = (np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t))
-        axes = general_plane.TileAxes(*padded)
-        jobs = len(axes.s) * len(axes.t) // general_plane.CELLS
-        add_products(general_plane, samples, summary, axes, jobs, out, places, advance)
+        add_products(general_plane, samples, summary, general_plane.TileAxes(*padded), out, places, advance)
 
 
 def copy(surface, out):
@@ -130,9 +128,9 @@ def sorted_axes(s, t):
     return s[columns], t[rows], Places(rows, columns)
 
 
-def add_products(kernel, samples, summary, axes, jobs, out, places, advance):
-    """Launches the tiles of `kernel`, a module, on all samples."""
-    n, cells = summary.n, kernel.CELLS
+def add_products(kernel, samples, summary, axes, out, places, advance):
+    """Launches the jobs of `kernel`, a module, on all samples."""
+    n, jobs, cells = summary.n, axes.jobs, axes.cells
     cost = KernelCost(cells, LOGARITHM, EVALUATIONS_PER_THREAD, JOBS_PER_THREAD, kernel.CHUNK, 16 * cells)
     kept = summary.blocks > 1 or n > samples_at_once(cost)
     for first, last in job_groups(cost, jobs, n) if kept else [(0, jobs)]:
