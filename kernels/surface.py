@@ -121,6 +121,11 @@ def surface_on_plane(
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
     is then untouched.
     """
+    usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
+    if usual and of_loss_alone(plane, quantities, loss):
+        small = numba_cpu.small_surface_on_plane(plane, y, s, t, *numbers.way(method, tol))
+        if small is not None:
+            return Surface(small[0], small[1], loss=small[2], plan=small[3])
     samples = samples_of(plane, y, sample_weight)
     body = backends.chosen(backend, **samples.named, out=out)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
@@ -147,10 +152,21 @@ def plan_surface(
 
     Raises ValueError or TypeError that name a wrong argument, as that does.
     """
+    if sample_weight is None and pos_weight is None and of_loss_alone(plane, quantities, loss):
+        plan = numba_cpu.small_plan(plane, y, s, t, *numbers.way(method, tol))
+        if plan is not None:
+            return plan
     samples = samples_of(plane, y, sample_weight)
     backends.chosen(None, **samples.named)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
     return planned(problem)[0][1].plan
+
+
+def of_loss_alone(plane: Any, quantities: Any, loss: Any) -> bool:
+    """Whether it is the cross-entropy alone that is asked for of a plane, in the usual words."""
+    one = type(quantities) is tuple and len(quantities) == 1
+    name = quantities[0] if one else quantities
+    return type(plane) is LogitPlane and type(name) is type(loss) is str and name == "loss" and loss == "bce"
 
 
 class Problem(NamedTuple):

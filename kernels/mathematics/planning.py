@@ -48,12 +48,10 @@ def choose(group: Group, s: np.ndarray, t: np.ndarray, method: str, tol: float) 
     samples, summary, asked, amplified = group
     if len(asked.names) > 1 or not QUANTITIES[asked.names[0]].smooth:
         asked = asked.smooth
-    if method == "direct" or tol == 0 or not asked.names:
-        return direct("every sample is evaluated at every point, as asked")
     evaluation = cost_of_point(summary, samples.weighted, asked)
     direct_cost = len(s) * len(t) * evaluation
-    if method == "auto" and direct_cost < QUICKLY_DONE:
-        return direct(f"about {direct_cost:.1e} multiply-adds are quickly done")
+    if choice := without_search("direct" if not asked.names else method, tol, direct_cost):
+        return choice
     s, t = np.sort(s), np.sort(t)
     target = tol / amplified  # for weights whose sum is what sums are divided by
     candidates: Sequence[Candidate] = compressed(samples, summary, s, t, asked, target, evaluation)
@@ -68,6 +66,15 @@ def choose(group: Group, s: np.ndarray, t: np.ndarray, method: str, tol: float) 
         costs += f" of the samples compressed to {compression.count(line, asked)}"
     nodes = interpolation.s.nodes, interpolation.t.nodes
     return Choice(Plan("spectral", nodes, amplified * interpolation.bound, costs), interpolation, line)
+
+
+def without_search(method: str, tol: float, direct_cost: int) -> Choice | None:
+    """Direct evaluation where no other way is looked for, or None."""
+    if method == "direct" or tol == 0:
+        return direct("every sample is evaluated at every point, as asked")
+    if method == "auto" and direct_cost < QUICKLY_DONE:
+        return direct(f"about {direct_cost:.1e} multiply-adds are quickly done")
+    return None
 
 
 def direct(reason: str) -> Choice:
@@ -145,8 +152,14 @@ def cost_of_fill(ns: int, nt: int, nodes_s: int, nodes_t: int, rows: int) -> int
 
 def cost_of_point(summary: Summary, weighted: bool, asked: Asked) -> int:
     """Multiply-adds of all samples at one point, for all the quantities."""
-    by_products = POLYNOMIAL if summary.low[2] == summary.high[2] else PRODUCT
     in_products = asked.loss == "bce" and not weighted
     products = in_products and "loss" in asked.names
     singly = not products or len(asked.names) > 1
-    return summary.n * (products * by_products + singly * ELEMENTWISE) + LOGARITHM + singly * SUMS
+    elementwise = summary.n * ELEMENTWISE + SUMS if singly else 0
+    bias_axis = bool(summary.low[2] == summary.high[2])
+    return elementwise + (cost_of_products(summary.n, bias_axis) if products else LOGARITHM)
+
+
+def cost_of_products(n: int, bias_axis: bool) -> int:
+    """That of the cross-entropy without weights, where t moves all logits alike or not."""
+    return n * (POLYNOMIAL if bias_axis else PRODUCT) + LOGARITHM

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kernels.bodies import EnsembleBody, GradientBody, InterpolationBody, RunBody, SurfaceBody
+    from kernels.results import Plan
 
 TENSORS = False
 
@@ -24,6 +25,20 @@ def small_surface(x: object, y: object, s: object, b: object) -> "np.ndarray | N
     from kernels.numba_cpu.grid import small
 
     return small.loss_surface(x, y, s, b)
+
+
+def small_surface_on_plane(
+    plane: object, y: object, s: object, t: object, method: str, tol: float
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray, Plan] | None":
+    from kernels.numba_cpu.grid import small_plane
+
+    return small_plane.surface_on_plane(plane, y, s, t, method, tol)
+
+
+def small_plan(plane: object, y: object, s: object, t: object, method: str, tol: float) -> "Plan | None":
+    from kernels.numba_cpu.grid import small_plane
+
+    return small_plane.plan_surface(plane, y, s, t, method, tol)
 
 
 def small_gradient(X: object, y: object, w: object, b: object) -> "tuple[float, np.ndarray, np.dtype] | None":

@@ -13,18 +13,18 @@ from kernels.bodies import EnsembleSettings, RunSettings
 from kernels.mathematics.compression import Line
 from kernels.mathematics.planning import Choice
 from kernels.mathematics.spectral import Interpolation, Tiling
-from kernels.numba_cpu.grid import small
+from kernels.numba_cpu.grid import small, small_plane
 from kernels.numba_cpu.runtime import launch, notice, prefault
-from kernels.numba_cpu.training import ensemble, gradient, update
+from kernels.numba_cpu.training import ensemble, gradient, small_pass, update
 from kernels.numba_cpu.training.layouts import LONG_ROW_BYTES, REGISTER
 from kernels.numba_cpu.training.one_feature import SMALL_BATCH
 from kernels.progress import counted, reporter, silent
 from kernels.quantities import Asked
-from kernels.results import Plan
+from kernels.results import LogitPlane, Plan
 
 ZEROS, ONES, SLOPES = np.zeros(2), np.ones(2), np.arange(2.0)
 ONE_FEATURE, GENERAL = (ZEROS, ZEROS, ZEROS), (ZEROS, ZEROS, SLOPES)  # planes
-FEATURES = (1, 2, 3, 4, 8, 32)  # one for each layout of the data in memory, by rows or of one column
+FEATURES = (1, 2, 3, 4, 8, 32, LONG_ROW_BYTES // 4)  # one for each layout of the data in memory, of either dtype
 DIRECT = Choice(Plan("direct", None, 0.0, ""))
 COMPRESSED = Choice(
     Plan("spectral", (1, 1), 0.0, ""),
@@ -59,12 +59,15 @@ def surfaces(dtype):
 def planes(dtype):
     """By products and counted, too."""
     yield from surfaces(dtype)
+    plane = LogitPlane(*np.arange(6, dtype=dtype).reshape(3, 2))
+    for call in small_plane.surface_on_plane, small_plane.plan_surface:
+        yield partial(call, plane, np.zeros(2, dtype), *np.zeros((2, 1)), "direct", 0.0)
     yield partial(compile_surface, dtype, GENERAL, ("loss", "accuracy"), None, DIRECT)
 
 
 def gradients(dtype, precision=None):
     """In the precision of the data or another one."""
-    for d in (*FEATURES, LONG_ROW_BYTES // dtype().itemsize):
+    for d in FEATURES:
         yield partial(compile_gradient, dtype, d, precision or dtype)
 
 
@@ -72,10 +75,9 @@ def updates(dtype):
     """Steps, runs, and runs of large batches, whose precision is float64."""
     for precision in {dtype, np.float64}:
         yield from gradients(dtype, precision)
-    yield partial(compile_run, np.zeros((2, 2), dtype, order="F"))
-    yield partial(compile_run, np.zeros((SMALL_BATCH + 1, 1), dtype))
-    for d in FEATURES:
-        yield partial(compile_run, np.zeros((2, d), dtype))
+    yield partial(small_pass.descend, *np.zeros((2, 1), dtype), 0.0, np.zeros(2), 0.0)
+    for n, d, order in ((2, 1, "C"), (SMALL_BATCH + 1, 1, "C"), (2, 2, "C"), (2, 2, "F"), (2, 32, "C")):
+        yield partial(compile_run, np.zeros((n, d), dtype, order))
 
 
 def ensembles(dtype):
@@ -128,6 +130,10 @@ def compile_ensemble(dtype, d):
 
 
 def compile_gradient(dtype, d, precision):
-    n = REGISTER  # enough for a pipeline of groups
-    X, y = np.zeros((n, d), dtype), np.zeros(n, dtype)
-    gradient.sums(X, y, np.zeros(d + 1, precision), None)
+    """Of few samples on one thread, of many on all. Only a process that was forked has many on one."""
+    X, y = np.zeros((REGISTER, d), dtype), np.zeros(REGISTER, dtype)  # enough for a pipeline of groups
+    theta = np.zeros(d + 1, precision)
+    if launch.serial_work_here.get() == 0:
+        gradient.sums(X, y, theta, None)
+    elif precision == dtype:
+        small_pass.loss_and_gradient(X, y, None, theta[:-1], theta[-1:], 1.0)

@@ -6,7 +6,7 @@ import pytest
 import kernels
 from kernels import backends
 from kernels.losses import LOSSES
-from kernels.numba_cpu.grid import small
+from kernels.numba_cpu.grid import small, small_plane
 from kernels.numba_cpu.training import small_pass, small_run
 from tests import problems
 
@@ -110,6 +110,102 @@ def test_shapes_are_told():
     for arguments in ((x[:0], y[:0], s, t), (x, y[1:], s, t), (x, y, s[:0], t), (x, y, s, t[:0]), (x[None], y, s, t)):
         with pytest.raises(ValueError, match="accepted"):
             kernels.loss_surface(*arguments)
+
+
+# Planes
+
+
+def plane_problem(n=20, ns=30, nt=17, dtype=np.float64, bias_axis=False):
+    rng = np.random.default_rng([n, ns, nt])
+    fields, y = rng.normal(size=(3, n)).astype(dtype), rng.uniform(size=n).astype(dtype)
+    y[::2] = y[::2] > 0.5
+    if bias_axis:
+        fields[2] = 0.75
+    return kernels.LogitPlane(*fields), y, np.sort(rng.uniform(-9, 9, ns)), np.sort(rng.uniform(-7, 7, nt))
+
+
+def assert_same_surface(got, want):
+    assert got.plan == want.plan
+    for one, other in zip(got[:-1], want[:-1], strict=True):
+        assert type(one) is type(other)
+        if one is not None:
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
+
+
+@DTYPES
+@pytest.mark.parametrize("scale", [1, 30, 1e4])
+@pytest.mark.parametrize("n", [2, 20, 255, 256, 257])
+@pytest.mark.parametrize(("ns", "nt"), [(1, 1), (7, 3), (8, 8), (30, 33), (65, 1), (1, 100), (64, 64), (130, 5)])
+def test_planes_have_the_same_bits_as_by_the_long_way(n, ns, nt, scale, dtype):
+    plane, y, s, t = plane_problem(n, ns, nt, dtype)
+    plane = kernels.LogitPlane(*(field * dtype(scale) for field in plane))
+    for settings in ({}, {"method": "direct"}, {"tol": 0}):
+        got, want = (kernels.surface_on_plane(plane, y, s, t, **settings, backend=b) for b in (None, "numba"))
+        assert_same_surface(got, want)
+        assert kernels.plan_surface(plane, y, s, t, **settings) == want.plan
+    assert not np.shares_memory(got.s, s)
+    assert not np.shares_memory(got.t, t)
+
+
+@DTYPES
+@pytest.mark.parametrize("bias_axis", [False, True])
+@pytest.mark.parametrize("points", [30, 400, 900, 2000])
+def test_plans_are_those_of_surfaces(points, bias_axis, dtype):
+    plane, y, *axes = plane_problem(200, points, points, dtype, bias_axis)
+    for method, tol in (("auto", 1e-12), ("direct", 1e-9), ("auto", 0.0), ("spectral", 1e-9)):
+        plan = kernels.plan_surface(plane, y, *axes, method=method, tol=tol)
+        if method == "direct" or tol == 0 or (points == 30 and method == "auto"):
+            assert plan == small_plane.plan_surface(plane, y, *axes, method, tol)
+        assert plan == kernels.plan_surface(plane, y.tolist(), *axes, method=method, tol=tol)
+
+
+@DTYPES
+def test_what_is_usual_of_a_plane_goes_the_short_way(dtype, no_long_way):
+    plane, y, s, t = plane_problem(dtype=dtype)
+    for words in ({}, {"quantities": "loss"}, {"quantities": ("loss",), "loss": "bce", "sample_weight": None}):
+        assert kernels.surface_on_plane(plane, y[:, None], s, t, **words).loss.shape == (17, 30)
+        assert kernels.plan_surface(plane, y[:, None], s, t, **words).method == "direct"
+    assert kernels.plan_surface(*plane_problem(dtype=dtype, bias_axis=True)).method == "direct"
+
+
+UNUSUAL_PLANES = {
+    "labels of another dtype": lambda plane, y, s, t: (plane, y.astype(np.float32), s, t),
+    "boolean labels": lambda plane, y, s, t: (plane, y > 0.5, s, t),
+    "a list": lambda plane, y, s, t: (plane, y.tolist(), s, t),
+    "axes of float32": lambda plane, y, s, t: (plane, y, s.astype(np.float32), t),
+    "descending s": lambda plane, y, s, t: (plane, y, s[::-1].copy(), t),
+    "unsorted t": lambda plane, y, s, t: (plane, y, s, np.roll(t, 3)),
+    "strided": lambda plane, y, s, t: (kernels.LogitPlane(*(f[::2] for f in plane)), y[::2], s[::3], t[::-2]),
+    "large slopes": lambda plane, y, s, t: (plane._replace(s_slope=1e120 * plane.s_slope), y, s, t),
+    "a bias axis": lambda plane, y, s, t: (plane._replace(t_slope=np.ones(20)), y, s, t),
+    "many points": lambda plane, y, s, t: (plane, y, np.linspace(-1, 1, 90), np.linspace(-1, 1, 60)),
+}
+
+
+@pytest.mark.parametrize("case", UNUSUAL_PLANES)
+def test_what_is_unusual_of_a_plane_is_left_to_the_long_way(case):
+    arguments = UNUSUAL_PLANES[case](*plane_problem())
+    assert_same_surface(kernels.surface_on_plane(*arguments), kernels.surface_on_plane(*arguments, backend="numba"))
+    assert small_plane.surface_on_plane(*arguments, "auto", 1e-12) is None
+
+
+@pytest.mark.parametrize("call", [kernels.surface_on_plane, kernels.plan_surface])
+@pytest.mark.parametrize("argument", ["offset", "s_slope", "t_slope", "y", "s", "t"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_of_a_plane_is_named(argument, value, call):
+    plane, *others = plane_problem()
+    named = plane._asdict() | dict(zip("yst", others, strict=True))
+    named[argument][-1] = value
+    with pytest.raises(ValueError, match=rf"{argument}\[\d+\] is {value}; accepted"):
+        call(plane, *others)
+
+
+def test_wrong_words_about_a_plane_are_told():
+    for wrong in ({"tol": -1.0}, {"method": "quick"}, {"loss": "hinge"}, {"quantities": "los"}, {"quantities": ()}):
+        for call in (kernels.surface_on_plane, kernels.plan_surface):
+            with pytest.raises(ValueError, match=f"^{next(iter(wrong))} is"):
+                call(*plane_problem(), **wrong)
 
 
 # Passes and runs

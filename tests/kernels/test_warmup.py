@@ -34,11 +34,14 @@ def plane(dtype):
     surface(dtype)
     x, axis = np.linspace(-1, 1, 40, dtype=dtype), np.linspace(-3, 3, 9)
     options = {"quantities": ("loss", "accuracy", "balanced_accuracy", "gradient"), "sample_weight": x + 1}
-    for some in {}, options:
-        kernels.surface_on_plane(kernels.LogitPlane(x, x**2, x[::-1].copy()), x > 0, axis, axis, **some)
+    given = kernels.LogitPlane(x, x**2, x[::-1].copy())
+    for y, some in ((x > 0, {}), (x > 0, options), ((x > 0).astype(dtype), {})):
+        kernels.surface_on_plane(given, y, axis, axis, **some)
+    kernels.plan_surface(given, y, axis, axis)
 
 def gradient(dtype, call=kernels.bce_loss_grad, **options):
-    for n, d in itertools.product((2, 40), (1, 2, 3, 4, 5, 8, 20, 200)):
+    many = (3000,) if launch.SERIAL_WORK == 0 else ()  # on one thread after a fork alone
+    for n, d in itertools.product((2, 40, *many), (1, 2, 3, 4, 5, 8, 20, 200)):
         X, y, w, b = np.ones((n, d), dtype), np.ones(n, dtype), np.zeros(d, dtype), np.zeros(1, dtype)
         for data in X, np.asfortranarray(X):
             call(data, y, w, b, **options)

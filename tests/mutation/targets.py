@@ -67,6 +67,7 @@ TESTS = {
     "kernels/numba_cpu/grid/interpolate.py": ("plane", "compression", *MANNERS),
     "kernels/numba_cpu/grid/moments.py": ("compression", "far_surfaces", "samples", *MANNERS),
     "kernels/numba_cpu/grid/small.py": ("small", "manners"),
+    "kernels/numba_cpu/grid/small_plane.py": ("small", "plane"),
     "kernels/numba_cpu/grid/surface.py": ("plane", "samples", "compression", *MANNERS),
     "kernels/numba_cpu/grid/tiles.py": SURFACE,
     "kernels/numba_cpu/runtime/__init__.py": ("environment",),
@@ -184,7 +185,7 @@ SPEED = {
     "kernels/mathematics/spectral.py": "TILE_POINTS",
     "kernels/planes.py": "FEATURES_AT_ONCE",
     "kernels/numba_cpu/grid/accuracy.py": "JOBS_PER_THREAD SEARCHES_PER_THREAD cost",
-    "kernels/numba_cpu/grid/bias_axis.py": "CHUNK FEWEST_ROWS STRIDE",
+    "kernels/numba_cpu/grid/bias_axis.py": "CHUNK FEWEST_ROWS STRIDE GROUPS JOBS_OF_THREAD groups_in_job",
     "kernels/numba_cpu/grid/elementwise.py": "ROWS_PER_THREAD WIDEST EVALUATIONS_PER_THREAD cost",
     "kernels/numba_cpu/grid/general_plane.py": "CHUNK",
     "kernels/numba_cpu/grid/interpolate.py": (

@@ -11,7 +11,7 @@ so after a table for each axis a sample costs a multiplication and the step of t
    which are evaluated one by one. A sample that is wrong all over the tile is reflected, log(1 + e^-m) = -m +
    log(1 + e^m); soft labels add a part linear in m, y' m. One whose factor is 1 all over the tile has none.
 2. Tables of E and F are made of those with a factor (`fill_tables`).
-3. Products are multiplied up at a panel of points along s and four along t, as (1 + h) 2^exponent
+3. Products are multiplied up at a panel of points along s and ROWS along t, as (1 + h) 2^exponent
    (`logs_of_products`); of each one logarithm is taken.
 4. Logarithms, the linear part and the samples evaluated one by one are added to the tile's sums (`add_samples`).
 5. Once all samples are in, means are stored where the points belong (`store_tile`).
@@ -30,14 +30,16 @@ from kernels.numba_cpu.runtime.launch import parallel_kernel
 from kernels.numba_cpu.runtime.subroutine import inlined, subroutine
 from kernels.numba_cpu.vector.compensated import add_compensated, two_sum
 from kernels.numba_cpu.vector.elementary import exp, log1p_scaled
-from kernels.numba_cpu.vector.log_product import EXPONENT_BIAS, MAX_EXPONENT, multiply_one_plus, renormalised
+from kernels.numba_cpu.vector.log_product import EXPONENT_BIAS, MAX_EXPONENT, renormalised
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import fma, splat, to_float
+from kernels.numba_cpu.vector.panels import multiply_outer_product, zero_panel
 from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 TILE = 64  # points of a tile along each axis: its sums, 64 KB with what they lost, stay in the second-level cache
 CELLS = TILE**2
-PANEL = REGISTERS.width // 8 * 2  # points along s evaluated at once, for four t
+PANEL = REGISTERS.width // 8 * 2  # points along s evaluated at once, for ROWS along t
+ROWS = 4
 AT_S = Vector(types.float64, PANEL)
 EXPONENTS = Vector(types.int64, PANEL)
 CHUNK = 256  # samples whose tables, 256 KB, stay in the nearest caches
@@ -61,9 +63,19 @@ class TileAxes(NamedTuple):
         return CELLS
 
 
+class PlaneTile(NamedTuple):
+    """Points of a tile (TILE,) along s and t, ascending, and how many columns and rows of the surface they are; the
+    rest are copies of the last one."""
+
+    s: np.ndarray
+    t: np.ndarray
+    columns: int
+    rows: int
+
+
 class PlaneScratch(NamedTuple):
     """What a chunk becomes: numbers of the samples with a factor (CHUNK,), the sign by which the logit of each is the
-    exponent of its factor, F as panels (panel, sample, PANEL) and E (sample, TILE); numbers of the samples evaluated
+    exponent of its factor, F and E as panels (panel, sample, PANEL); numbers of the samples evaluated
     one by one."""
 
     kept: np.ndarray
@@ -121,17 +133,17 @@ def partition_samples(samples, start, stop, s, t, scratch):
 
 
 @subroutine
-def fill_tables(samples, n_kept, s, t, scratch):
+def fill_tables(samples, n_kept, tile, scratch):
     """Writes E and F of the samples with a factor."""
+    s, t, columns, rows = tile
     s0 = middle_of(s)
     for k in range(n_kept):
         n, sign = scratch.kept[k], scratch.exponent_sign[k]
         p, q, r = samples.p[n], samples.q[n], samples.r[n]
-        for i in range(0, TILE, PANEL):
-            shift = load(AT_S, s, i) - s0
-            store(scratch.by_s, i * CHUNK + k * PANEL, exp(shift * (sign * q)))
-            level = fma(load(AT_S, t, i), r, p + s0 * q)
-            store(scratch.by_t, k * TILE + i, exp(level * sign))
+        for i in range(0, columns, PANEL):
+            store(scratch.by_s, i * CHUNK + k * PANEL, exp((load(AT_S, s, i) - s0) * (sign * q)))
+        for j in range(0, rows, PANEL):
+            store(scratch.by_t, j * CHUNK + k * PANEL, exp(fma(load(AT_S, t, j), r, p + s0 * q) * sign))
 
 
 @inlined
@@ -141,22 +153,21 @@ def middle_of(axis):
 
 @inlined
 def logs_of_products(by_s, by_t, n_kept, i, j):
-    """Sums of log(1 + E F) over the samples, at PANEL points along s from i and at the four t from j."""
-    zero, none = splat(AT_S, 0.0), splat(EXPONENTS, 0)
-    h0, h1, h2, h3 = zero, zero, zero, zero
+    """Sums of log(1 + E F) over the samples, at PANEL points along s from i and at ROWS along t from j."""
+    at_s, at_t = i * CHUNK, j // PANEL * PANEL * CHUNK + j % PANEL
+    none = splat(EXPONENTS, 0)
+    products = zero_panel(AT_S, ROWS)
     e0, e1, e2, e3 = none, none, none, none
     for block in range(0, n_kept, BLOCK):
         for k in range(block, min(block + BLOCK, n_kept)):
-            f = load(AT_S, by_s, i * CHUNK + k * PANEL)
-            at = k * TILE + j
-            h0 = multiply_one_plus(h0, f * by_t[at])
-            h1 = multiply_one_plus(h1, f * by_t[at + 1])
-            h2 = multiply_one_plus(h2, f * by_t[at + 2])
-            h3 = multiply_one_plus(h3, f * by_t[at + 3])
+            products = multiply_outer_product(products, by_t, at_t + k * PANEL, load(AT_S, by_s, at_s + k * PANEL))
+        h0, h1, h2, h3 = products
         h0, e0 = renormalised(h0, e0)
         h1, e1 = renormalised(h1, e1)
         h2, e2 = renormalised(h2, e2)
         h3, e3 = renormalised(h3, e3)
+        products = h0, h1, h2, h3
+    h0, h1, h2, h3 = products
     offset = (n_kept + BLOCK - 1) // BLOCK * EXPONENT_BIAS
     return (
         log1p_scaled(h0, to_float(e0 - offset)),
@@ -178,8 +189,9 @@ def sum_elementwise(samples, numbers, s, t):
 
 
 @subroutine
-def add_samples(samples, start, stop, s, t, totals, compensation):
-    """Adds the losses of the samples [start, stop) over a tile, `s` and `t` (TILE,) ascending, to (TILE, TILE) sums."""
+def add_samples(samples, start, stop, tile, totals, compensation):
+    """Adds the losses of the samples [start, stop) over a tile to sums (TILE, TILE)."""
+    s, t, columns, rows = tile
     s0, t0 = middle_of(s), middle_of(t)
     numbers = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64)
     by_s, by_t = np.empty(CHUNK * TILE), np.empty(CHUNK * TILE)
@@ -187,10 +199,10 @@ def add_samples(samples, start, stop, s, t, totals, compensation):
     for chunk in range(start, stop, CHUNK):
         end = min(chunk + CHUNK, stop)
         n_kept, n_elementwise, linear = partition_samples(samples, chunk, end, s, t, scratch)
-        fill_tables(samples, n_kept, s, t, scratch)
-        for i in range(0, TILE, PANEL):
+        fill_tables(samples, n_kept, tile, scratch)
+        for i in range(0, columns, PANEL):
             points = load(AT_S, s, i)
-            for j in range(0, TILE, 4):
+            for j in range(0, rows, ROWS):
                 logs = logs_of_products(by_s, by_t, n_kept, i, j)
                 for row, value in enumerate(logs):
                     at_t = t[j + row]
@@ -229,9 +241,10 @@ def add_tiles(samples, part, axes, jobs, sums, out, places):
         if part.before == 0:
             totals[:] = 0.0
             compensation[:] = 0.0
-        add_samples(samples, part.start, part.stop, s[i : i + TILE], t[j : j + TILE], totals, compensation)
+        rows, columns = places.rows[j : j + TILE], places.columns[i : i + TILE]
+        tile = PlaneTile(s[i : i + TILE], t[j : j + TILE], columns.size, rows.size)
+        add_samples(samples, part.start, part.stop, tile, totals, compensation)
         if done == part.n:
-            rows, columns = places.rows[j : j + TILE], places.columns[i : i + TILE]
             store_tile(totals, compensation, part.n, out, rows, columns)
 
 

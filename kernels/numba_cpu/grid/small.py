@@ -8,7 +8,7 @@ evaluates it or says what is wrong; the bits are the same either way.
 import numpy as np
 from numba import prange
 
-from kernels.mathematics.planning import LOGARITHM, POLYNOMIAL, QUICKLY_DONE
+from kernels.mathematics.planning import QUICKLY_DONE, cost_of_products
 from kernels.numba_cpu.grid.bias_axis import (
     CELLS,
     CHUNK,
@@ -40,7 +40,7 @@ def loss_surface(x, y, s, b):
         return None
     if not (s.dtype == b.dtype == FLOATS[1] and 0 < n <= CHUNK and 0 < rows <= TILE_ROWS and columns > 0):
         return None
-    if rows * columns * (n * POLYNOMIAL + LOGARITHM) >= QUICKLY_DONE:  # which is planned
+    if rows * columns * cost_of_products(n, bias_axis=True) >= QUICKLY_DONE:  # which is planned
         return None
     x, y = x.reshape(n), y.reshape(n)
     if not (x.flags.carray and y.flags.carray and s.flags.carray and b.flags.carray):  # one type of each for Numba

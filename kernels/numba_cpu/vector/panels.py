@@ -45,6 +45,23 @@ def add_outer_product(typing, panel, array, index, stride, x):
 
 
 @intrinsic
+def multiply_outer_product(typing, panel, array, index, x):
+    """(1 + h) (1 + array[index + k] x) - 1 of each row h of the panel, which is number k, by two operations."""
+
+    def emit(context, builder, sig, args):
+        rows = []
+        for k in range(len(panel)):
+            at = builder.add(args[2], args[2].type(k))
+            factor = broadcast(builder, builder.load(element_pointer(context, builder, array, args[1], at)), x.lanes)
+            h = builder.extract_value(args[0], k)
+            grown = call_llvm(builder, "fma", x, (h, factor, factor))
+            rows.append(call_llvm(builder, "fma", x, (args[3], grown, h)))
+        return context.make_tuple(builder, panel, rows)
+
+    return panel(panel, array, types.intp, x), emit
+
+
+@intrinsic
 def at_least(typing, panel, lowest):
     """The panel with what is below a number replaced by it; NaN stays NaN."""
 

@@ -1,0 +1,103 @@
+"""Small surfaces over a plane, checked and evaluated by one kernel on one thread, and their plans, as `small` has those
+of one feature."""
+
+import numpy as np
+
+from kernels.mathematics.planning import cost_of_products, without_search
+from kernels.numba_cpu.grid.bias_axis import padded
+from kernels.numba_cpu.grid.general_plane import TILE, PlaneTile, add_samples, store_tile
+from kernels.numba_cpu.grid.small import FLOATS, LARGEST, are_within, ascends, numbers_to
+from kernels.numba_cpu.runtime.launch import SERIAL_WORK, serial_kernel
+from kernels.numba_cpu.runtime.schedule import Samples
+from kernels.numba_cpu.runtime.subroutine import subroutine
+
+UNUSUAL, BIAS_AXIS, GENERAL = range(3)  # what a plane is
+
+
+def surface_on_plane(plane, y, s, t, method, tol):
+    """Copies of the axes, the mean cross-entropy (len(t), len(s)), in the dtype of the plane, and its Plan, or None if
+    that is left to the long way."""
+    arguments = usual_arrays(plane, y, s, t)
+    if arguments is None or s.size * t.size * len(y) > SERIAL_WORK:
+        return None
+    plan = plan_of(len(y), s.size * t.size, GENERAL, method, tol)
+    out = np.empty((t.size, s.size), arguments[0].dtype)
+    return (s.copy(), t.copy(), out, plan) if plan and fill(*arguments, out) == GENERAL else None
+
+
+def plan_surface(plane, y, s, t, method, tol):
+    """The Plan alone, or None."""
+    arguments = usual_arrays(plane, y, s, t)
+    kind = UNUSUAL if arguments is None else kind_of(*arguments)
+    return None if kind == UNUSUAL else plan_of(len(y), s.size * t.size, kind, method, tol)
+
+
+def plan_of(n, points, kind, method, tol):
+    """The Plan where no other way than direct evaluation is looked for, or None."""
+    choice = without_search(method, tol, points * cost_of_products(n, kind == BIAS_AXIS))
+    return choice and choice.plan
+
+
+def usual_arrays(plane, y, s, t):
+    """Offset, slopes and labels (n,), s and t, where these are what the kernels are compiled for, or None."""
+    arrays = *plane, y, s, t
+    if not all(type(array) is np.ndarray and array.flags.carray for array in arrays):
+        return None
+    offset, s_slope, t_slope = plane
+    shape, dtype = offset.shape, offset.dtype
+    if not (dtype in FLOATS and offset.ndim == 1 and shape == s_slope.shape == t_slope.shape):
+        return None
+    if not (dtype == s_slope.dtype == t_slope.dtype == y.dtype and y.shape in (shape, (*shape, 1))):
+        return None
+    if not (s.dtype == t.dtype == FLOATS[1] and s.ndim == t.ndim == 1 and offset.size and s.size and t.size):
+        return None
+    return offset, s_slope, t_slope, y.reshape(-1), s, t
+
+
+@subroutine
+def kind_of_plane(p, q, r, y, s, t):
+    """What a plane is, UNUSUAL where axes don't ascend, labels are outside [0, 1], or something is beyond LARGEST."""
+    if not (ascends(s) and ascends(t) and are_within(y, 0.0, 1.0)):
+        return UNUSUAL
+    if not (are_within(p, -LARGEST, LARGEST) and are_within(q, -LARGEST, LARGEST) and are_within(r, -LARGEST, LARGEST)):
+        return UNUSUAL
+    for k in range(1, r.size):
+        if r[k] != r[0]:
+            return GENERAL
+    return BIAS_AXIS
+
+
+@serial_kernel
+def kind_of(p, q, r, y, s, t):
+    return kind_of_plane(p, q, r, y, s, t)
+
+
+@serial_kernel
+def fill(p, q, r, y, s, t, out):
+    """Writes the surface if the plane is GENERAL; returns what it is."""
+    kind = kind_of_plane(p, q, r, y, s, t)
+    if kind == GENERAL:
+        samples = samples_of(p, q, r, y)
+        rows, columns = numbers_to(t.size), numbers_to(s.size)
+        totals, compensation = np.empty(TILE * TILE), np.empty(TILE * TILE)
+        for i in range(0, s.size, TILE):
+            at_s = padded(s[i : i + TILE], TILE)
+            for j in range(0, t.size, TILE):
+                tile = PlaneTile(at_s, padded(t[j : j + TILE], TILE), min(TILE, s.size - i), min(TILE, t.size - j))
+                totals[:] = 0.0
+                compensation[:] = 0.0
+                add_samples(samples, 0, y.size, tile, totals, compensation)
+                store_tile(totals, compensation, y.size, out, rows[j : j + TILE], columns[i : i + TILE])
+    return kind
+
+
+@subroutine
+def samples_of(p, q, r, y):
+    n = y.size
+    samples = Samples(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
+    for k in range(n):
+        class_1 = y[k] > 0.5
+        samples.p[k], samples.q[k], samples.r[k], samples.weight[k] = p[k], q[k], r[k], 1.0
+        samples.class_sign[k] = 1.0 if class_1 else -1.0
+        samples.label_smoothing[k] = 1.0 - y[k] if class_1 else float(y[k])
+    return samples
