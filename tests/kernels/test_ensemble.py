@@ -1,6 +1,8 @@
 """`sgd_ensemble` held to its contract: every member is the run from its start, wherever it stands and whatever the
 others do."""
 
+import tracemalloc
+
 import numba
 import numpy as np
 import pytest
@@ -440,6 +442,26 @@ def test_same_bits_for_any_number_of_threads(dtype, d, monkeypatch):
         same(ends, want)
         for one, other in zip(ends.history, want.history, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("d", "beside"), [(1, 2.5), (40, 0.25)])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_rows_are_made_some_at_a_time(dtype, d, beside, weighted, monkeypatch):
+    """The same bits, and little memory but that of these rows, of those times log2 e, and of those times weights."""
+    (X, y, *_), (w0, b0) = problems.sgd_problem(10_000, d, dtype), starts(3, d, dtype)
+    weight = np.random.default_rng(0).exponential(size=len(y)) if weighted else None
+    settings = {"lr": 0.3, "batch_size": 3000, "epochs": 1, "sample_weight": weight}
+    want = kernels.sgd_ensemble(X, y, w0, b0, **settings)
+    monkeypatch.setattr(members, "VALUES_AT_ONCE", 1000)
+    tracemalloc.start()
+    try:
+        got = kernels.sgd_ensemble(X, y, w0, b0, **settings)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    same(got, want)
+    assert peak < ((3 if weighted else 2) + beside) * (d + 1) / d * X.nbytes
 
 
 # What comes in and goes out

@@ -12,6 +12,7 @@ from kernels.numba_cpu.training.members import (
     Training,
     from_lanes,
     in_lanes,
+    parts,
     samples_at_once,
     signed_samples,
 )
@@ -144,7 +145,3 @@ def sgd_ensemble(
     for part in parts(m, at_once):
         train(samples, start[history_of[part]], settings, watched, Run(*(field[part] for field in history)), advance)
     return ends
-
-
-def parts(count, size):
-    return (slice(first, min(first + size, count)) for first in range(0, count, size))

@@ -30,6 +30,7 @@ LANES = {"f": F32_MODELS.lanes, "d": F64_MODELS.lanes}
 MODELS_AT_ONCE = REGISTERS.width // 4  # in float64, where costs are computed: two registers
 FLOAT64_MODELS = Vector(types.float64, MODELS_AT_ONCE)
 OPERATIONS_PER_THREAD = 500_000_000  # multiply-adds of one launch, of all lanes: well under 0.1 s, for Ctrl-C
+VALUES_AT_ONCE = 2**16  # of rows that are made at once: what they are made of is small beside large data
 FARTHEST = (
     1100.0  # |log2 odds| that a margin counts as: exp2 goes no farther than 2^1022, and times it more would be seen
 )
@@ -126,12 +127,28 @@ def wide_margin(wide_type, rows, i, theta, lane, lanes):
 
 @np.errstate(over="ignore")  # of weights, which takes a model that has such a sample out of the range too
 def signed_samples(X, y, weight, loss):
-    class_sign = np.where(y > 0.5, 1, -1).astype(X.dtype)[:, None]
-    rows = np.ascontiguousarray(np.hstack([class_sign * X, class_sign]))
-    largest = np.finfo(X.dtype).max / LOG2_E  # what is beyond overflows in any step
-    rows_log2e = (LOG2_E * np.clip(rows, -largest, largest).astype(np.float64)).astype(X.dtype)
-    weighted_rows = rows if weight is None else weight[:, None] * rows
+    """Samples, of whose rows some are made at a time."""
+    n, size = len(X), X.shape[1] + 1
+    rows, rows_log2e = np.empty((2, n, size), X.dtype)
+    weighted_rows = rows if weight is None else np.empty_like(rows)
+    for part in parts(n, max(1, VALUES_AT_ONCE // size)):
+        write_rows(X[part], y[part], rows[part], rows_log2e[part])
+        if weight is not None:
+            np.multiply(weight[part, None], rows[part], out=weighted_rows[part])
     return SignedSamples(rows, weighted_rows, rows_log2e, np.where(y > 0.5, 1 - y, y), CODES[loss], weight)
+
+
+def write_rows(X, y, rows, rows_log2e):
+    """Writes the signed rows (n, d + 1), and these times log2 e."""
+    rows[:, -1] = np.where(y > 0.5, 1, -1)
+    np.multiply(rows[:, -1:], X, out=rows[:, :-1])
+    largest = np.finfo(X.dtype).max / LOG2_E  # what is beyond overflows in any step
+    rows_log2e[:] = LOG2_E * np.clip(rows, -largest, largest).astype(np.float64)
+
+
+def parts(count, size):
+    """Slices of at most `size` of so many, in their order."""
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))
 
 
 def in_lanes(theta):

@@ -136,9 +136,12 @@ def one_feature_f64(samples, extremes, training, groups):
 
 def extreme_samples(rows):
     """The signed rows (m, 2), of one feature, whose x is the lowest or highest of their class."""
-    x, class_sign = rows[:, 0] * rows[:, 1], rows[:, 1]
-    classes = [np.flatnonzero(class_sign == one) for one in np.unique(class_sign)]
-    return rows[[some[find(x[some])] for some in classes for find in (np.argmin, np.argmax)]]
+    signed, class_sign = rows.T
+    found = []
+    for of_class in (class_sign > 0.0, class_sign < 0.0):
+        if of_class.any():
+            found += [np.where(of_class, signed, np.inf).argmin(), np.where(of_class, signed, -np.inf).argmax()]
+    return rows[found]
 
 
 def plain_run(rows, smoothing, theta, batch_size, lr, epochs):
