@@ -13,8 +13,8 @@ LOWEST_VENV := .venv-lowest
 LOWEST_RUN := $(LOWEST_VENV)/bin/python
 LOWEST_INSTALLED := $(LOWEST_VENV)/installed
 
-.PHONY: lab test test-long test-card-versions test-lowest test-environments mutants bench publish card publish-card \
-	lint clean
+.PHONY: lab test test-long test-narrow test-card-versions test-lowest test-environments mutants bench publish card \
+	publish-card lint clean
 
 lab: $(INSTALLED)
 	$(RUN) -m logreg lab
@@ -24,6 +24,10 @@ test: $(INSTALLED)
 
 test-long: $(INSTALLED)
 	$(RUN) -m pytest -m long -n 2 --dist worksteal
+
+# What kernels compute, with kernels for narrower registers than this machine's: AVX2's on AVX-512, else SSE2's.
+test-narrow: $(INSTALLED)
+	$(RUN) -m tests.narrow -n 2 --dist worksteal
 
 # Which slips no test sees: sources with one place changed at a time, each tried in a copy. Takes hours, and goes on where
 # it was when it ended; MUTANTS: other options, e.g. "--number 40 --only viz".
