@@ -112,7 +112,9 @@ def openmp_runtime():
 
 def threads():
     """How many threads a launch has. Numba's own answer would start them."""
-    return numba.get_num_threads() if have_started() else numba.config.NUMBA_NUM_THREADS
+    if Launches.started or have_started():
+        return numba.get_num_threads()
+    return numba.config.NUMBA_NUM_THREADS
 
 
 def have_started():

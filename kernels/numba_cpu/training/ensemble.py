@@ -52,7 +52,7 @@ def train(samples, start, settings, watched, history, advance):
     state = np.zeros((groups, 3, size, lanes), start.dtype)
     state[:, 0] = theta
     first_correct = np.full((groups, lanes), -1)
-    looked_through = extreme_samples(samples.rows) if size == 2 else np.tile(np.arange(n), (groups, 1))
+    looked_through = extreme_samples(samples.rows) if size == 2 else orders(groups, n)
     kernel = KERNELS[start.dtype.char][size > 2]
     at_once, looked_at = samples_at_once(groups * lanes, operations(size)), watched or history is not None
     if looked_at:
@@ -75,6 +75,13 @@ def train(samples, start, settings, watched, history, advance):
         if steps.stop > steps.start:
             advance(len(start) * (steps.stop - steps.start))
     return state[:, 0].copy(), first_correct
+
+
+def orders(groups, n):
+    """The order of the samples for each group (groups, n)."""
+    order = np.empty((groups, n), np.intp)
+    order[:] = np.arange(n)
+    return order
 
 
 def fail(losses, path, state):
@@ -132,7 +139,8 @@ def sgd_ensemble(
     needn't keep theirs."""
     (k, d), m, dtype = w0.shape, len(history_of), X.dtype
     steps = epochs * -(-len(y) // batch_size)
-    samples, start = signed_samples(X, y, weight, loss), np.column_stack([w0, b0])
+    samples, start = signed_samples(X, y, weight, loss), np.empty((k, d + 1), dtype)
+    start[:, :d], start[:, d] = w0, b0
     settings, watched = (batch_size, lr, epochs), losses_may_overflow(X, weight, (w0, b0), steps, lr, loss)
     history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
     of_loss, accuracy = np.empty((2, k), dtype)

@@ -153,14 +153,15 @@ def parts(count, size):
 
 def in_lanes(theta):
     """(m, d + 1) as (groups, d + 1, lanes), the last group filled up with copies of the last model."""
-    lanes = LANES[theta.dtype.char]
-    padded = np.pad(theta, ((0, -len(theta) % lanes), (0, 0)), mode="edge")
-    return np.ascontiguousarray(padded.reshape(-1, lanes, theta.shape[1]).transpose(0, 2, 1))
+    lanes, (m, size) = LANES[theta.dtype.char], theta.shape
+    padded = np.empty((-(-m // lanes) * lanes, size), theta.dtype)
+    padded[:m], padded[m:] = theta, theta[-1]
+    return np.ascontiguousarray(padded.reshape(-1, lanes, size).swapaxes(1, 2))
 
 
 def from_lanes(values, m):
     """The first m models of (groups, ..., lanes) as (m, ...)."""
-    models = np.moveaxis(values, -1, 1)
+    models = values.transpose(0, -1, *range(1, values.ndim - 1))
     return models.reshape(values.shape[0] * values.shape[-1], *models.shape[2:])[:m]
 
 
