@@ -2,6 +2,7 @@
 
 import operator
 
+import mpmath
 import numpy as np
 import pytest
 from numba import njit, types
@@ -491,6 +492,31 @@ def test_types_of_the_hosts_registers(dtype):
     kernel(x, out, wide)
     assert out.tolist() == [2.0] * 2 + [1.0] * (2 * lanes - 2) + [0.0] * (64 - 2 * lanes)
     same(wide, np.where(np.arange(64) < lanes, x, 0).astype(np.float64))
+
+
+@pytest.mark.parametrize("lanes", [4, 16])
+def test_panels_of_products(lanes):
+    """(1 + h) (1 + e x) - 1, with the digits of small ones."""
+    vector, load = Vector(types.float64, lanes), memory.load
+
+    @njit
+    def kernel(e, x, out):
+        products = panels.zero_panel(vector, 3)
+        for k in range(x.shape[0]):
+            products = panels.multiply_outer_product(products, e, 1 + 3 * k, load(vector, x, k * lanes))
+        panels.store_panel(out, 0, lanes, products)
+
+    rng = np.random.default_rng(lanes)
+    for scale in (1e-200, 1e-9, 1.0, 1e30):
+        e, x = scale * rng.exponential(size=(4, 3)), rng.exponential(size=(4, lanes))
+        out = np.zeros((3, lanes))
+        kernel(np.append(np.nan, e), x, out)
+        exact = [[mpmath.mpf(0)] * lanes for _ in range(3)]
+        with mpmath.workprec(1000):
+            for k, row, lane in np.ndindex(4, 3, lanes):
+                h = exact[row][lane]
+                exact[row][lane] = (1 + h) * (1 + mpmath.mpf(e[k, row]) * mpmath.mpf(x[k, lane])) - 1
+        np.testing.assert_allclose(out, np.array(exact, float), rtol=1e-15)
 
 
 @pytest.mark.parametrize("stored", REALS, ids=str)

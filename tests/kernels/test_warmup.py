@@ -49,7 +49,8 @@ def gradient(dtype, call=kernels.bce_loss_grad, **options):
 def update(dtype):
     gradient(dtype, kernels.sgd_step_, lr=1)
     for batch_size in 2, 40:
-        gradient(dtype, kernels.sgd_run_, lr=1, batch_size=batch_size, epochs=1)
+        for frozen in None, "w":
+            gradient(dtype, kernels.sgd_run_, lr=1, batch_size=batch_size, epochs=1, frozen=frozen)
     kernels.sgd_run_(*(np.zeros(s, dtype) for s in ((40_000, 9), 40_000, 9, 1)), lr=1, batch_size=40_000, epochs=1)
 
 def ensemble(dtype):
