@@ -51,7 +51,9 @@ def update(dtype):
     for batch_size in 2, 40:
         for frozen in None, "w":
             gradient(dtype, kernels.sgd_run_, lr=1, batch_size=batch_size, epochs=1, frozen=frozen)
-    kernels.sgd_run_(*(np.zeros(s, dtype) for s in ((40_000, 9), 40_000, 9, 1)), lr=1, batch_size=40_000, epochs=1)
+    if launch.SERIAL_WORK == 0:
+        large = (np.zeros(shape, dtype) for shape in ((40_000, 9), 40_000, 9, 1))
+        kernels.sgd_run_(*large, lr=1, batch_size=40_000, epochs=1)
 
 def ensemble(dtype):
     for d in 1, 2, 5:

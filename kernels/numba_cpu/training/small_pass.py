@@ -30,7 +30,7 @@ def loss_and_gradient(X, y, weight, w, b, total):
     X, y, w = map(of_usual_kind, (X, y, w))
     weight = NO_WEIGHTS[X.dtype] if weight is None else of_usual_kind(weight)
     gradient = np.empty(len(w) + 1)
-    loss, _ = mean_of_few(by_rows_or_columns(X), y, weight, w, b.item(), total, gradient)
+    loss, _ = mean_of_few(by_rows_or_columns(X), y, weight, w, b.item(), float(total), gradient)
     return np.float64(loss), gradient[:-1], gradient[-1]  # torch takes a plain number for a float32
 
 
