@@ -1,4 +1,10 @@
-"""Tests that need a CUDA device are skipped where there is none."""
+"""Tests that need a CUDA device are skipped where there is none. Threads of OpenMP sleep as they wait for one another:
+by default they spin, which takes a core from the other worker of `pytest -n 2` and from the thread that is waited for.
+Workers and fresh processes have the environment from here."""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # OpenMP reads it when PyTorch or Numba loads it
 
 import pytest
 import torch
