@@ -4,6 +4,7 @@ A plane is any (p, q, r) of arrays (n,) with logits z = p + s q + t r; one-featu
 Arrays are taken as passed: float32 and float64 values are exact numbers here.
 """
 
+import functools
 import math
 
 import mpmath
@@ -105,14 +106,19 @@ def by_mpmath(plane, y, s, t, quantity, weights=None, loss="bce"):
     """Components of the quantity as float64, each correct to its last digit or nearly."""
     weights = np.ones(len(y)) if weights is None else weights
     with mpmath.workprec(BITS):
-        s, t = mpmath.mpf(float(s)), mpmath.mpf(float(t))
+        s, t = exact(float(s)), exact(float(t))
         sums, total = [mpmath.mpf(0)] * math.prod(LEADING_SHAPE.get(quantity, (1,))), mpmath.mpf(0)
         for sample in zip(*plane, y, weights, strict=True):
-            p, q, r, label, weight = (mpmath.mpf(float(v)) for v in sample)
+            p, q, r, label, weight = (exact(float(v)) for v in sample)
             terms = mpmath_terms(p + s * q + t * r, label, q, r, quantity, loss)
             sums = [a + weight * term for a, term in zip(sums, terms, strict=True)]
             total += weight
         return np.array([float(a / total) for a in sums])
+
+
+@functools.lru_cache(2**12)  # samples come again at each point
+def exact(value):
+    return mpmath.mpf(value)
 
 
 def mpmath_terms(z, y, q, r, quantity, loss="bce"):
@@ -123,6 +129,7 @@ def mpmath_terms(z, y, q, r, quantity, loss="bce"):
     return [slope * v for v in (q, r)] if quantity == "gradient" else [curvature * v for v in (q * q, q * r, r * r)]
 
 
+@functools.lru_cache(2**14)  # the same for each quantity, method and tolerance; always in BITS bits
 def mpmath_derivatives(loss, z, y):
     small = mpmath.exp(-abs(z))
     log1p = mpmath.log1p(small)

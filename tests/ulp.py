@@ -1,5 +1,6 @@
 """Errors of elementary functions in units of the last place, against mpmath, and where they are looked for."""
 
+import functools
 import math
 
 import mpmath
@@ -16,6 +17,7 @@ SPECIAL = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-310, -1e-310, 2.0**-53, -(2.0
 FORMATS = {np.dtype(np.float64): (53, -1074, 1024), np.dtype(np.float32): (24, -149, 128)}
 
 
+@functools.cache  # compiled once, whatever it is applied to
 def applied(function, dtype=np.float64):
     """The function of vectors as one of arrays of any length; `log1p_scaled` takes an exponent too."""
     vector, load, store = vector_type.Vector(from_dtype(np.dtype(dtype)), LANES), memory.load, memory.store

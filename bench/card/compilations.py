@@ -1,5 +1,6 @@
 """How many graphs and Triton kernels a process has compiled, and the seconds that it took."""
 
+import sys
 from collections import Counter
 from importlib.util import find_spec
 
@@ -23,9 +24,8 @@ def listen():
 
 def so_far():
     """{"graphs": number, "graphs_s": seconds, that of their kernels included, "kernels": ..., "kernels_s": ...}"""
-    from torch._dynamo.utils import compilation_time_metrics
-
-    seconds = compilation_time_metrics.get(GRAPH, ())
+    dynamo = sys.modules.get("torch._dynamo.utils")  # whose import takes seconds: without it there is no graph
+    seconds = dynamo.compilation_time_metrics.get(GRAPH, ()) if dynamo else ()
     return Counter(graphs=len(seconds), graphs_s=sum(seconds)) + kernels
 
 

@@ -158,11 +158,11 @@ def test_a_process_that_dies_costs_its_item(deed, code, tmp_path, log):
 
 def test_a_process_that_hangs_costs_its_stage(tmp_path, log):
     started = time.monotonic()
-    how, ends = worked_off(tmp_path, log, "hang", seconds=4.0)
+    how, ends = worked_off(tmp_path, log, "hang", seconds=2.0)
     assert how == "out of time"
     assert time.monotonic() - started < 20
     assert {name: end["ok"] for (_, name), end in ends.items()} == {"0": True, "1": True, "2": False}
-    assert "did not end in 4 s" in ends["stage", "2"]["error"]
+    assert "did not end in 2 s" in ends["stage", "2"]["error"]
 
 
 def test_a_process_that_cannot_begin_is_not_started_for_ever(tmp_path, log):

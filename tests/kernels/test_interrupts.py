@@ -58,7 +58,7 @@ def longest_wait(call, seconds):
 
 def waits(call, check=lambda: True, seconds=1.0, rounds=5):
     '''The longest wait of each round, up to the first that is short enough.'''
-    longest_wait(call, seconds)  # what it needs is loaded, and its memory found
+    longest_wait(call, seconds / 5)  # what it needs is loaded, and its memory found
     found = []
     while len(found) < rounds and min(found, default=1.0) > 0.2:
         found.append(longest_wait(call, seconds))
