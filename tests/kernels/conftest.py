@@ -68,3 +68,10 @@ def one_graph(request):
         torch._dynamo.reset()
     with torch._dynamo.config.patch(error_on_recompile=True):
         yield
+
+
+@pytest.fixture
+def graphs(request):
+    """Graphs run as they are, quickly and in PyTorch's own kernels; those of long tests are compiled."""
+    with torch.compiler.set_stance("default" if request.node.get_closest_marker("long") else "force_eager"):
+        yield

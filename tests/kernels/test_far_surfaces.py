@@ -6,6 +6,9 @@ import pytest
 from kernels import LogitPlane, loss_surface, surface_on_plane
 from tests.oracle import UNIT_ROUNDOFF, spectral_tolerance
 
+pytestmark = pytest.mark.usefixtures("graphs")
+
+BACKENDS = ("numba", "torch", pytest.param("torch", marks=pytest.mark.long, id="torch compiled"))
 QUANTITIES = (("loss",), ("loss",), ("gradient",), ("hessian",), ("loss", "mse"), ("loss", "gradient"))
 POINTS = 2000  # of a surface that are compared
 
@@ -18,7 +21,7 @@ def test_a_window_where_all_samples_are_right():
 
 
 @pytest.mark.parametrize("names", [("loss",), ("loss", "mse"), ("loss", "gradient")], ids=" and ".join)
-@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_weights_that_are_rounded(names, backend):
     x, w, t = np.array([0.2, 1, 0.2]), np.array([0.5, 0.1, 0.5]), np.linspace(1e5, 1e5 + 1, 65)
     options = {"quantities": names, "sample_weight": w, "method": "spectral", "tol": 1e-13, "backend": backend}
@@ -112,7 +115,7 @@ def test_many_random_windows(backend, count, pos_weight):
     assert ratios.max() <= 1, f"seed {40 + ratios.argmax()}: {ratios.max()}"
 
 
-@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_equal_samples(backend):
     """A line without a length."""
     ones, axis = np.ones(700), np.linspace(-2, 2, 40)

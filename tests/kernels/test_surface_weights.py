@@ -9,13 +9,15 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from kernels import LogitPlane, loss_surface, plan_surface, surface_on_plane
 from kernels.arguments.grids import QUANTITIES
 
+pytestmark = pytest.mark.usefixtures("graphs")
+
 RNG = np.random.default_rng(3)
 N = 20
 PLANE = RNG.normal(size=(3, N))
 HARD, SOFT = (PLANE[0] > 0) * 1.0, RNG.uniform(0, 1, N)
 WEIGHT = RNG.exponential(size=N)
 S, T = np.linspace(-1, 2, 5), np.linspace(-2, 1, 4)
-BACKENDS = ("numba", "torch", "reference")
+BACKENDS = ("numba", "torch", pytest.param("torch", marks=pytest.mark.long, id="torch compiled"), "reference")
 FEW = ("loss", "hessian")  # each quantity takes a graph
 
 

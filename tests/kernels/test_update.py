@@ -15,6 +15,7 @@ from tests import oracle, problems
 from tests.training import TORCH_LOSSES, run
 
 BACKENDS = ("numba", "reference")
+COMPILED = pytest.param("torch", marks=pytest.mark.long, id="torch compiled")
 COSTS = tuple(LOSSES)
 DIMENSIONS = (1, 2, 7, 8, 9, 16, 30)
 LAB = {"lr": 2.0, "batch_size": 3, "epochs": 100}
@@ -507,7 +508,8 @@ def beyond_the_range(d):
     return X, np.where(X[:, 0] > 0, 0.0, np.arange(12) % 2), w, np.ones(1)
 
 
-@pytest.mark.parametrize("backend", ["numba", "torch", "reference"])
+@pytest.mark.usefixtures("graphs")
+@pytest.mark.parametrize("backend", ["numba", "torch", COMPILED, "reference"])
 @pytest.mark.parametrize("d", [1, 2, 9])
 @pytest.mark.parametrize("shuffle_seed", [None, 3])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -532,7 +534,8 @@ def test_means_are_in_range_of_sums_that_are_not(large, weighted, shuffle_seed, 
     assert max(history.loss) > 1e307
 
 
-@pytest.mark.parametrize("backend", ["numba", "torch", "reference"])
+@pytest.mark.usefixtures("graphs")
+@pytest.mark.parametrize("backend", ["numba", "torch", COMPILED, "reference"])
 @pytest.mark.parametrize("d", [1, 2, 9])
 @pytest.mark.parametrize("large", [False, True])
 def test_gradients_are_in_range_of_sums_that_are_not(large, d, backend, monkeypatch):
@@ -547,7 +550,8 @@ def test_gradients_are_in_range_of_sums_that_are_not(large, d, backend, monkeypa
     np.testing.assert_allclose(history.velocity, [*[7.5e307] * d, 0.5], rtol=1e-14)
 
 
-@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.usefixtures("graphs")
+@pytest.mark.parametrize("backend", ["numba", "torch", COMPILED])
 @pytest.mark.parametrize("large", [False, True])
 def test_samples_that_are_right_may_have_infinite_logits(large, backend, monkeypatch):
     """They change nothing, as if they had no weight."""
