@@ -1,5 +1,7 @@
 """Triton's interpreter: kernels on CPU tensors, with versions of PyTorch, Triton and NumPy that don't get on in it."""
 
+import functools
+import inspect
 import os
 from importlib.util import find_spec
 
@@ -13,8 +15,27 @@ def use():
     if find_spec("triton"):
         import triton
 
+        triton.runtime.interpreter._patch_builtin = patch_builtin
         if tuple(map(int, triton.__version__.split(".")[:2])) < (3, 7):
             triton.runtime.interpreter._patch_lang_tensor = with_index(triton.runtime.interpreter._patch_lang_tensor)
+
+
+def patch_builtin(package, *rest):
+    """As Triton's own, which looks through all of `package` each time that a function is called."""
+    from triton.language import core
+    from triton.runtime import interpreter
+
+    for name in names_of_builtins(package):
+        member = getattr(package, name)
+        if core.is_builtin(member):  # not patched by who called the function
+            interpreter._patch_attr(package, name, member, *rest)
+
+
+@functools.cache
+def names_of_builtins(package):
+    from triton.language import core
+
+    return [name for name, member in inspect.getmembers(package) if core.is_builtin(member)]
 
 
 def with_index(patch):
