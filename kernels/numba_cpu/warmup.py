@@ -59,9 +59,9 @@ def surfaces(dtype):
 def planes(dtype):
     """By products and counted, too."""
     yield from surfaces(dtype)
-    plane = LogitPlane(*np.arange(6, dtype=dtype).reshape(3, 2))
+    axis, y, plane = np.zeros(1), np.zeros(2, dtype), LogitPlane(*np.arange(6, dtype=dtype).reshape(3, 2))
     for call in small_plane.surface_on_plane, small_plane.plan_surface:
-        yield partial(call, plane, np.zeros(2, dtype), *np.zeros((2, 1)), "direct", 0.0)
+        yield partial(call, plane, y, axis, axis, "direct", 0.0)
     yield partial(compile_surface, dtype, GENERAL, ("loss", "accuracy"), None, DIRECT)
 
 
@@ -76,8 +76,9 @@ def updates(dtype):
     for precision in {dtype, np.float64}:
         yield from gradients(dtype, precision)
     yield partial(small_pass.descend, *np.zeros((2, 1), dtype), 0.0, np.zeros(2), 0.0)
-    for n, d, order in ((2, 1, "C"), (SMALL_BATCH + 1, 1, "C"), (2, 2, "C"), (2, 2, "F"), (2, 32, "C")):
-        yield partial(compile_run, np.zeros((n, d), dtype, order))
+    one, few, rows, long_rows = (np.zeros(shape, dtype) for shape in ((2, 1), (SMALL_BATCH + 1, 1), (2, 2), (2, 32)))
+    for X in (one, few, rows, rows.T, long_rows):
+        yield partial(compile_run, X)
 
 
 def ensembles(dtype):

@@ -100,6 +100,7 @@ def test_the_line_on_a_terminal_goes_away(calls, tmp_path):
 
 STOPPED = """
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a process in the background ignores
 from numba.core import compiler
 
 def stop(*_):

@@ -42,11 +42,23 @@ def loss_surface(x, y, s, b):
         return None
     if rows * columns * cost_of_products(n, bias_axis=True) >= QUICKLY_DONE:  # which is planned
         return None
-    x, y = x.reshape(n), y.reshape(n)
+    dtype, x, y = x.dtype, in_float64(x.reshape(n)), in_float64(y.reshape(n))
     if not (x.flags.carray and y.flags.carray and s.flags.carray and b.flags.carray):  # one type of each for Numba
         return None
-    out = np.empty((rows, columns), x.dtype)
-    return out if launch(fill, out.size * n, x, y, s, b, out) else None
+    out = np.empty((rows, columns))
+    return rounded(out, dtype) if launch(fill, out.size * n, x, y, s, b, out) else None
+
+
+def in_float64(array):
+    """The same values in float64: kernels of few values are compiled for that alone."""
+    return array.astype(np.float64, copy=False)
+
+
+def rounded(surface, dtype):
+    if dtype == surface.dtype:
+        return surface
+    with np.errstate(over="ignore"):
+        return surface.astype(dtype)
 
 
 @parallel_kernel
@@ -99,7 +111,7 @@ def samples_of(x, y):
         class_1 = y[k] > 0.5
         samples.q[k], samples.r[k], samples.weight[k] = x[k], 1.0, 1.0
         samples.class_sign[k] = 1.0 if class_1 else -1.0
-        samples.label_smoothing[k] = 1.0 - y[k] if class_1 else float(y[k])
+        samples.label_smoothing[k] = 1.0 - y[k] if class_1 else y[k]
     return samples
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from kernels.mathematics.planning import cost_of_products, without_search
 from kernels.numba_cpu.grid.bias_axis import padded
 from kernels.numba_cpu.grid.general_plane import TILE, PlaneTile, add_samples, store_tile
-from kernels.numba_cpu.grid.small import FLOATS, LARGEST, are_within, ascends, numbers_to
+from kernels.numba_cpu.grid.small import FLOATS, LARGEST, are_within, ascends, in_float64, numbers_to, rounded
 from kernels.numba_cpu.runtime.launch import SERIAL_WORK, serial_kernel
 from kernels.numba_cpu.runtime.schedule import Samples
 from kernels.numba_cpu.runtime.subroutine import subroutine
@@ -21,8 +21,10 @@ def surface_on_plane(plane, y, s, t, method, tol):
     if arguments is None or s.size * t.size * len(y) > SERIAL_WORK:
         return None
     plan = plan_of(len(y), s.size * t.size, GENERAL, method, tol)
-    out = np.empty((t.size, s.size), arguments[0].dtype)
-    return (s.copy(), t.copy(), out, plan) if plan and fill(*arguments, out) == GENERAL else None
+    out = np.empty((t.size, s.size))
+    if not plan or fill(*arguments, out) != GENERAL:
+        return None
+    return s.copy(), t.copy(), rounded(out, plane.offset.dtype), plan
 
 
 def plan_surface(plane, y, s, t, method, tol):
@@ -39,7 +41,7 @@ def plan_of(n, points, kind, method, tol):
 
 
 def usual_arrays(plane, y, s, t):
-    """Offset, slopes and labels (n,), s and t, where these are what the kernels are compiled for, or None."""
+    """Offset, slopes and labels (n,), s and t, float64, where nothing is to be said about what they are, or None."""
     arrays = *plane, y, s, t
     if not all(type(array) is np.ndarray and array.flags.carray for array in arrays):
         return None
@@ -51,7 +53,7 @@ def usual_arrays(plane, y, s, t):
         return None
     if not (s.dtype == t.dtype == FLOATS[1] and s.ndim == t.ndim == 1 and offset.size and s.size and t.size):
         return None
-    return offset, s_slope, t_slope, y.reshape(-1), s, t
+    return *map(in_float64, (offset, s_slope, t_slope, y.reshape(-1))), s, t
 
 
 @subroutine
@@ -99,5 +101,5 @@ def samples_of(p, q, r, y):
         class_1 = y[k] > 0.5
         samples.p[k], samples.q[k], samples.r[k], samples.weight[k] = p[k], q[k], r[k], 1.0
         samples.class_sign[k] = 1.0 if class_1 else -1.0
-        samples.label_smoothing[k] = 1.0 - y[k] if class_1 else float(y[k])
+        samples.label_smoothing[k] = 1.0 - y[k] if class_1 else y[k]
     return samples

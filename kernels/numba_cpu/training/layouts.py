@@ -105,7 +105,8 @@ def as_flat_in_groups(X, precision):
         return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)
     data, layout = as_flat(X, precision)
     row = d * precision.itemsize
-    if isinstance(layout, ShortRows) and layout.stride == d and d in PACKED and row < REGISTER:
+    packed = isinstance(layout, ShortRows) and layout.stride == d and d in PACKED and row < REGISTER
+    if packed and X.dtype == precision:  # else it is a large batch of a run, which is rare
         return data, PACKED[d](d)
     return data, LongRows(layout.stride) if isinstance(layout, Rows) and row >= LONG_ROW_BYTES else layout
 
