@@ -47,7 +47,7 @@ def loss_surface(
     `matplotlib.contour(w, b, surface)` takes.
     """
     usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
-    if usual and type(loss) is str and loss == "bce" and numbers.way(method, tol)[0] != "spectral":
+    if usual and type(loss) is str and loss == "bce" and numbers.is_way(method, tol) and method != "spectral":
         surface = numba_cpu.small_surface(x, y, w, b)
         if surface is not None:
             return surface
@@ -122,8 +122,8 @@ def surface_on_plane(
     is then untouched.
     """
     usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
-    if usual and of_loss_alone(plane, quantities, loss):
-        small = numba_cpu.small_surface_on_plane(plane, y, s, t, *numbers.way(method, tol))
+    if usual and of_loss_alone(plane, quantities, loss) and numbers.is_way(method, tol):
+        small = numba_cpu.small_surface_on_plane(plane, y, s, t, method, tol)
         if small is not None:
             return Surface(small[0], small[1], loss=small[2], plan=small[3])
     samples = samples_of(plane, y, sample_weight)
@@ -152,8 +152,9 @@ def plan_surface(
 
     Raises ValueError or TypeError that name a wrong argument, as that does.
     """
-    if sample_weight is None and pos_weight is None and of_loss_alone(plane, quantities, loss):
-        plan = numba_cpu.small_plan(plane, y, s, t, *numbers.way(method, tol))
+    usual = sample_weight is None and pos_weight is None and numbers.is_way(method, tol)
+    if usual and of_loss_alone(plane, quantities, loss):
+        plan = numba_cpu.small_plan(plane, y, s, t, method, tol)
         if plan is not None:
             return plan
     samples = samples_of(plane, y, sample_weight)

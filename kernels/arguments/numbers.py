@@ -104,6 +104,11 @@ def closest(value: Any, accepted: Collection[str]) -> list[str]:
     return get_close_matches(str(value), accepted, n=1)
 
 
+def is_way(method: Any, tol: Any) -> bool:
+    """Whether `way` has nothing to say about them."""
+    return type(method) is str and method in METHODS and type(tol) is float and (tol == 0 or 1e-13 <= tol < 1)
+
+
 def way(method: Any, tol: Any) -> tuple[str, float]:
     """The method and the tolerance of a surface."""
     if not (type(method) is str and method in METHODS):

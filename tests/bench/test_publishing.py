@@ -17,7 +17,7 @@ from bench import busy, durations, measured, plots, processor, report, this_proc
 from bench.launches import launches_of
 from bench.timing import note_others
 from kernels.numba_cpu.runtime import target
-from kernels.numba_cpu.training import gradient
+from kernels.numba_cpu.training import gradient, small_pass
 
 ROOT = Path(__file__).parents[2]
 XEON = "Intel(R) Xeon(R) Processor @ 2.50GHz"
@@ -271,10 +271,10 @@ def test_a_file_that_is_none_is_refused():
 
 
 def test_kernels_of_a_call_are_launched_by_themselves():
-    X, y, w = np.ones((20, 3)), np.ones(20), np.zeros(3)
-    before = gradient.launch
-    (launch,) = launches_of(lambda: kernels.bce_loss_grad(X, y, w, 0.0))
-    assert gradient.launch is before
-    assert launch.func is before
+    X, y, w = np.ones((3000, 3)), np.ones(3000), np.zeros(3)
+    for n, launched in ((20, small_pass.mean_of_few), (3000, gradient.launch)):
+        (launch,) = launches_of(lambda n=n: kernels.bce_loss_grad(X[:n], y[:n], w, 0.0))
+        assert launch.func is launched
+        launch()
     assert launch.args[0] is gradient.add_jobs
-    launch()
+    assert small_pass.mean_of_few.signatures  # it is what it was, and not what records its launches

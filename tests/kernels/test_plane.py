@@ -216,6 +216,21 @@ def test_tiny_losses_of_steep_samples_keep_their_digits(steepness):
         assert_surface_close(got, (near, q, r), np.zeros(3), s, t)
 
 
+@pytest.mark.parametrize("steepness", [30.0, 300.0, 1e4, 1e9, 1e90])
+@pytest.mark.parametrize("soft", [False, True])
+def test_steep_planes_keep_digits_where_logits_are_small(soft, steepness):
+    """At t = 0, and at s = 0, logits are p alone, whatever they are elsewhere on the tile."""
+    rng = np.random.default_rng(int(steepness % 1000))
+    p, q, r = rng.normal(size=(3, 40))
+    y = rng.uniform(size=40) if soft else (rng.normal(size=40) > 0) * 1.0
+    few, many = np.linspace(-0.02, 0.02, 3), np.arange(-4.0, 5.0)
+    for fields, s, t in (((p, q, steepness * r), few, many), ((p, steepness * q, r), many, few)):
+        for start in (0, 4):  # of the axis that is steep: where 0 is in the middle, and where it is at the end
+            axes = (s, t[start:]) if t is many else (s[start:], t)
+            got = surface_on_plane(LogitPlane(*fields), y, *axes, method="direct").loss
+            assert_surface_close(got, fields, y, *axes, cells=10**6)
+
+
 @pytest.mark.parametrize(
     ("jobs", "evaluations"), [(1, 1), (1, 2 * general_plane.CELLS * general_plane.CHUNK), (4, 10**12)]
 )

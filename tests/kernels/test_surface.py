@@ -10,7 +10,7 @@ import torch
 
 import kernels
 from kernels.numba_cpu.grid import bias_axis, surface
-from kernels.numba_cpu.runtime import launch
+from kernels.numba_cpu.runtime import launch, schedule
 from tests import oracle, problems
 
 BACKENDS = ("numba", "reference")
@@ -435,6 +435,48 @@ def test_a_surface_is_the_mean_of_the_surfaces_of_its_parts(data):
     whole = kernels.loss_surface(x, y, w, b)
     parts = [kernels.loss_surface(x[k::4], y[k::4], w, b) for k in range(4)]
     np.testing.assert_allclose(np.mean(parts, axis=0), whole, rtol=1e-13)
+
+
+# How the work is split
+
+
+class Counted:
+    """A stream of two blocks, and how often it was read."""
+
+    def __init__(self, x):
+        self.pairs = [(kernels.LogitPlane(0 * part, part, 0 * part + 1), (part > 0) * 1.0) for part in np.split(x, 2)]
+        self.passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        return iter(self.pairs)
+
+
+@pytest.mark.parametrize(("ns", "nt"), [(1, 3000), (9, 3000), (65, 1500), (600, 40)])
+def test_a_stream_is_read_no_oftener_than_sums_have_room(ns, nt, monkeypatch):
+    """Whatever the shape of the surface: a job has no sums of columns that there aren't."""
+    x, s, b = np.linspace(-1, 1, 1200), np.linspace(-1, 1, ns), np.linspace(-5, 5, nt)
+    sums = -(-ns // bias_axis.COLUMNS) * -(-nt // bias_axis.TILE_ROWS) * bias_axis.CELLS * 16
+    for parts in (1, 3):
+        monkeypatch.setattr(schedule, "KEPT_BYTES", -(-sums // parts))
+        stream = Counted(x)
+        surface = kernels.surface_on_plane(stream, None, s, b, method="direct").loss
+        np.testing.assert_allclose(surface, kernels.loss_surface(x, (x > 0) * 1.0, s, b, method="direct"), rtol=1e-13)
+        looked_at = Counted(x)
+        kernels.plan_surface(looked_at, None, s, b, method="direct")
+        assert stream.passes - looked_at.passes <= 2 * parts
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 1), (9, 2), (65, 1), (72, 98), (1024, 2), (10_000, 1)])
+@pytest.mark.parametrize("threads", [1, 2, 64])
+def test_jobs_are_of_about_the_same_size(threads, shape, monkeypatch):
+    monkeypatch.setattr(bias_axis, "threads", lambda: threads)
+    columns, tiles = shape
+    groups, across = bias_axis.groups_in_job(np.zeros(columns), np.zeros((tiles, 2))), -(-columns // bias_axis.COLUMNS)
+    assert 1 <= groups <= min(bias_axis.GROUPS, across)
+    jobs = -(-across // groups)
+    assert jobs * groups - across < jobs
+    assert groups == 1 or jobs * tiles >= bias_axis.JOBS_OF_THREAD * threads
 
 
 # The same bits, however the work is split

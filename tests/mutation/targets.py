@@ -185,7 +185,7 @@ SPEED = {
     "kernels/mathematics/spectral.py": "TILE_POINTS",
     "kernels/planes.py": "FEATURES_AT_ONCE",
     "kernels/numba_cpu/grid/accuracy.py": "JOBS_PER_THREAD SEARCHES_PER_THREAD cost",
-    "kernels/numba_cpu/grid/bias_axis.py": "CHUNK FEWEST_ROWS STRIDE GROUPS JOBS_OF_THREAD groups_in_job",
+    "kernels/numba_cpu/grid/bias_axis.py": "CHUNK FEWEST_ROWS STRIDE GROUPS JOBS_OF_THREAD",
     "kernels/numba_cpu/grid/elementwise.py": "ROWS_PER_THREAD WIDEST EVALUATIONS_PER_THREAD cost",
     "kernels/numba_cpu/grid/general_plane.py": "CHUNK",
     "kernels/numba_cpu/grid/interpolate.py": (

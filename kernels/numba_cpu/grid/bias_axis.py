@@ -270,9 +270,9 @@ def add_samples(samples, part, tile, totals, compensation):
 
 
 @subroutine
-def sums_to_means(totals, compensation, n):
-    """Turns the sums of a job into means, in place."""
-    for k in range(0, totals.size, LANES):
+def sums_to_means(totals, compensation, n, cells):
+    """Turns the sums of the first cells of a job into means, in place."""
+    for k in range(0, cells, LANES):
         store(totals, k, (load(AT_B, totals, k) + load(AT_B, compensation, k)) * (1.0 / n))
 
 
@@ -318,14 +318,15 @@ def add_tiles(samples, part, axes, jobs, sums, out, places):
             add_samples(samples, part, tile, totals[own : own + CELLS], compensation[own : own + CELLS])
         if done == part.n:
             if part.stop - part.start < part.n or part.n > CHUNK:
-                sums_to_means(totals, compensation, part.n)
+                sums_to_means(totals, compensation, part.n, (stop - i + COLUMNS - 1) // COLUMNS * CELLS)
             store_means(totals, out, places.rows[j:end], places.columns[i:stop])
 
 
 def groups_in_job(s, tiles):
-    """How many groups along s a job takes, so that all threads have enough of them."""
-    groups = -(-len(s) // COLUMNS) * len(tiles)
-    return max(1, min(GROUPS, groups // (JOBS_OF_THREAD * threads())))
+    """How many groups along s a job takes: all threads have enough of them, and all but the last are as large."""
+    across = -(-len(s) // COLUMNS)
+    most = max(1, min(GROUPS, across * len(tiles) // (JOBS_OF_THREAD * threads())))
+    return -(-across // -(-across // most))
 
 
 def tiles_of_axis(b):

@@ -46,6 +46,9 @@ CHUNK = 256  # samples whose tables, 256 KB, stay in the nearest caches
 BLOCK = 16  # factors between two normalisations: as many as MAX_EXPONENT leaves room for in a float64
 STEEPEST = 38.0  # |log F|: what a denormal E lost to rounding, 2^-1075, is less than 1e-307 times F
 VANISHED = 750.0  # e^-750 is 0
+# How many times |m| may be on a tile what it is at the least, or 1: a linear part from its middle is right to 1e-12 of
+# the loss then, or to 1e-14 where labels are soft; and without one, whether the sample has a factor.
+MOST_RATIO, MOST_RATIO_LINEAR, MOST_RATIO_SOFT = 1e12, 2000.0, 64.0
 
 
 class TileAxes(NamedTuple):
@@ -114,11 +117,12 @@ def partition_samples(samples, start, stop, s, t, scratch):
         spread_s = abs(q[n]) * half_s
         spread = spread_s + abs(r[n]) * half_t
         reflected = -margin > spread
-        if spread_s > STEEPEST or not (reflected or spread - margin <= MAX_EXPONENT):
+        coefficient = label_smoothing[n] - (1.0 if reflected else 0.0)
+        in_range = reflected or spread - margin <= MAX_EXPONENT
+        if spread_s > STEEPEST or not in_range or cancels(coefficient, label_smoothing[n], abs(margin), spread):
             elementwise[n_elementwise] = n
             n_elementwise += 1
             continue
-        coefficient = label_smoothing[n] - (1.0 if reflected else 0.0)
         level, lost = two_sum(level, coefficient * margin)
         level_lost += lost
         s_slope, lost = two_sum(s_slope, coefficient * class_sign[n] * q[n])
@@ -130,6 +134,13 @@ def partition_samples(samples, start, stop, s, t, scratch):
             exponent_sign[n_kept] = class_sign[n] if reflected else -class_sign[n]
             n_kept += 1
     return n_kept, n_elementwise, Linear(level + level_lost, s_slope + s_lost, t_slope + t_lost)
+
+
+@inlined
+def cancels(coefficient, smoothing, middle, spread):
+    """Whether rounding where |m| is largest on a tile is seen where it is least, `middle` being |m| in the middle."""
+    most = MOST_RATIO_SOFT if smoothing > 0.0 else MOST_RATIO_LINEAR if coefficient != 0.0 else MOST_RATIO
+    return middle + spread > most and middle + spread > most * (middle - spread)
 
 
 @subroutine
@@ -258,7 +269,9 @@ def plain_losses(samples, s, t):
         spread_s = abs(q) * (s[-1] - s0)
         spread = spread_s + abs(r) * (t[-1] - t0)
         reflected = -m > spread
-        if spread_s > STEEPEST or not (reflected or spread - m <= MAX_EXPONENT):
+        in_range = reflected or spread - m <= MAX_EXPONENT
+        most = MOST_RATIO_SOFT if smoothing > 0 else MOST_RATIO_LINEAR if reflected else MOST_RATIO
+        if spread_s > STEEPEST or not in_range or abs(m) + spread > most * max(1, abs(m) - spread):
             elementwise.append((p, q, r, c, smoothing))
             continue
         linear += (smoothing - reflected) * np.array([m, c * q, c * r])

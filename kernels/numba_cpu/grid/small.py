@@ -2,7 +2,7 @@
 longer than these.
 
 Arrays of the usual kind are taken, and values that nothing is to be said about. All else is left to the long way, which
-evaluates it or says what is wrong; the bits are the same either way.
+evaluates it or says what is wrong; the bits are the same either way. The kernel is compiled for float64 alone.
 """
 
 import numpy as np
@@ -42,21 +42,16 @@ def loss_surface(x, y, s, b):
         return None
     if rows * columns * cost_of_products(n, bias_axis=True) >= QUICKLY_DONE:  # which is planned
         return None
-    dtype, x, y = x.dtype, in_float64(x.reshape(n)), in_float64(y.reshape(n))
+    dtype, x, y = x.dtype, x.reshape(n).astype(np.float64, copy=False), y.reshape(n).astype(np.float64, copy=False)
     if not (x.flags.carray and y.flags.carray and s.flags.carray and b.flags.carray):  # one type of each for Numba
         return None
     out = np.empty((rows, columns))
-    return rounded(out, dtype) if launch(fill, out.size * n, x, y, s, b, out) else None
-
-
-def in_float64(array):
-    """The same values in float64: kernels of few values are compiled for that alone."""
-    return array.astype(np.float64, copy=False)
+    if not launch(fill, out.size * n, x, y, s, b, out):
+        return None
+    return out if dtype == out.dtype else rounded(out, dtype)
 
 
 def rounded(surface, dtype):
-    if dtype == surface.dtype:
-        return surface
     with np.errstate(over="ignore"):
         return surface.astype(dtype)
 

@@ -6,7 +6,7 @@ import numpy as np
 from kernels.mathematics.planning import cost_of_products, without_search
 from kernels.numba_cpu.grid.bias_axis import padded
 from kernels.numba_cpu.grid.general_plane import TILE, PlaneTile, add_samples, store_tile
-from kernels.numba_cpu.grid.small import FLOATS, LARGEST, are_within, ascends, in_float64, numbers_to, rounded
+from kernels.numba_cpu.grid.small import FLOATS, LARGEST, are_within, ascends, numbers_to, rounded
 from kernels.numba_cpu.runtime.launch import SERIAL_WORK, serial_kernel
 from kernels.numba_cpu.runtime.schedule import Samples
 from kernels.numba_cpu.runtime.subroutine import subroutine
@@ -24,13 +24,16 @@ def surface_on_plane(plane, y, s, t, method, tol):
     out = np.empty((t.size, s.size))
     if not plan or fill(*arguments, out) != GENERAL:
         return None
-    return s.copy(), t.copy(), rounded(out, plane.offset.dtype), plan
+    dtype = plane.offset.dtype
+    return s.copy(), t.copy(), out if dtype == out.dtype else rounded(out, dtype), plan
 
 
 def plan_surface(plane, y, s, t, method, tol):
     """The Plan alone, or None."""
     arguments = usual_arrays(plane, y, s, t)
-    kind = UNUSUAL if arguments is None else kind_of(*arguments)
+    if arguments is None or plan_of(len(y), s.size * t.size, BIAS_AXIS, method, tol) is None:  # which costs less
+        return None
+    kind = kind_of(*arguments)
     return None if kind == UNUSUAL else plan_of(len(y), s.size * t.size, kind, method, tol)
 
 
@@ -53,7 +56,8 @@ def usual_arrays(plane, y, s, t):
         return None
     if not (s.dtype == t.dtype == FLOATS[1] and s.ndim == t.ndim == 1 and offset.size and s.size and t.size):
         return None
-    return *map(in_float64, (offset, s_slope, t_slope, y.reshape(-1))), s, t
+    samples = offset, s_slope, t_slope, y.reshape(-1)
+    return *(field.astype(np.float64, copy=False) for field in samples), s, t
 
 
 @subroutine

@@ -131,7 +131,8 @@ def sorted_axes(s, t):
 def add_products(kernel, samples, summary, axes, out, places, advance):
     """Launches the jobs of `kernel`, a module, on all samples."""
     n, jobs, cells = summary.n, axes.jobs, axes.cells
-    cost = KernelCost(cells, LOGARITHM, EVALUATIONS_PER_THREAD, JOBS_PER_THREAD, kernel.CHUNK, 16 * cells)
+    jobs_per_thread = max(1, JOBS_PER_THREAD * kernel.CELLS // cells)
+    cost = KernelCost(cells, LOGARITHM, EVALUATIONS_PER_THREAD, jobs_per_thread, kernel.CHUNK, 16 * cells)
     kept = summary.blocks > 1 or n > samples_at_once(cost)
     for first, last in job_groups(cost, jobs, n) if kept else [(0, jobs)]:
         sums = Sums(*np.empty((2, last - first if kept else 0, cells)))

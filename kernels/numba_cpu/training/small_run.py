@@ -1,7 +1,7 @@
 """Short runs of the usual kind, in one launch, with as little as there can be between the call and its kernel.
 
 Arguments that nothing is to be said about are taken; all else is left to the long way, which goes through the same
-kernels or says what is wrong.
+kernels or says what is wrong. So is a run that fails, to be made again from its start.
 """
 
 import numpy as np
