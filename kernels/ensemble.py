@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kernels import backends
+from kernels import backends, numba_cpu
 from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
 from kernels.bodies import EnsembleSettings
 from kernels.kinds import ArrayLike, Progress
@@ -61,6 +61,11 @@ def sgd_ensemble(
 
     Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit.
     """
+    usual = sample_weight is None and pos_weight is None and backend is None and progress is None
+    if usual and type(history_of) is tuple and not history_of:
+        ends = numba_cpu.small_ensemble(X, y, w0, b0, lr, (batch_size, epochs), loss)
+        if ends is not None:
+            return ends
     body = backends.chosen(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
     X_array = dataset.features("X", X)
     n, d = X_array.shape

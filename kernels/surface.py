@@ -46,9 +46,9 @@ def loss_surface(
     with plane (0, x, 1). Returns the surface (len(b), len(w)), row = b, in the dtype of x: what
     `matplotlib.contour(w, b, surface)` takes.
     """
-    usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
+    usual = sample_weight is None and pos_weight is None and backend is None and progress is None
     if usual and type(loss) is str and loss == "bce" and numbers.is_way(method, tol) and method != "spectral":
-        surface = numba_cpu.small_surface(x, y, w, b)
+        surface = numba_cpu.small_surface(x, y, w, b, out)
         if surface is not None:
             return surface
     body = backends.chosen(backend, x=x, y=y, sample_weight=sample_weight, out=out)

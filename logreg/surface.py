@@ -214,8 +214,9 @@ def loss_over(
 ) -> np.ndarray:
     """The loss of one-feature samples over the grid (nb, nw)."""
     feature = host(dataset.feature("data x", x)).astype(np.float64)
+    labels = host(dataset.labels(y, len(feature))).astype(np.float64)
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
-    values = evaluate(plane, y, w, b, ("loss",), card, loss=loss, **weights).loss
+    values = evaluate(plane, labels, w, b, ("loss",), card, loss=loss, **weights).loss
     assert values is not None  # as it was asked for
     return host(values)
 

@@ -13,12 +13,20 @@ ROUNDING = 0.5  # of the range is left for what rounding adds to the parameters 
 def losses_may_overflow(
     X: Array, weight: Array | None, starts: Iterable[Array], steps: int, lr: float, loss: str
 ) -> bool:
-    """Whether a loss might leave the range of the dtype of X (n, d) in so many steps from w (k, d), b (k,): parameters
-    move by lr times the largest weight, slope of the loss and feature at most in each."""
-    x, g = max(1.0, largest(X)), 1.0 if weight is None else max(1.0, largest(weight))
+    """Whether a loss might leave the range of the dtype of X (n, d) in so many steps from w (k, d), b (k,)."""
+    g = 1.0 if weight is None else largest(weight)
+    theta = max(map(largest, starts))
+    return not stay_in_range(X.shape[1], (largest(X), g, theta), steps * lr, loss, arrays.largest_of(X))
+
+
+def stay_in_range(d: int, largest_of: tuple[float, float, float], rate: float, loss: str, most: float) -> bool:
+    """Whether losses stay below `most` in a run whose rates of all steps add up to `rate`, of d features: parameters
+    move by the rate times the largest weight, slope of the loss and feature at most in each. `largest_of` are that
+    feature, that weight and the largest parameter at the start."""
+    x, g, theta = largest_of
+    x, g = max(1.0, x), max(1.0, g)
     slope = max(1.0, LOSSES[loss].largest(math.inf)[1])
-    theta = max(map(largest, starts)) + steps * lr * slope * g * x
-    return not theta * (X.shape[1] * x + 1.0) * g < ROUNDING * arrays.largest_of(X)
+    return (theta + rate * slope * g * x) * (d * x + 1.0) * g < ROUNDING * most
 
 
 def left_range(step: int, steps: int, dtype: object, lr: float) -> FloatingPointError:

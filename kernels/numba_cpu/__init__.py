@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kernels.bodies import EnsembleBody, GradientBody, InterpolationBody, RunBody, SurfaceBody
-    from kernels.results import Plan
+    from kernels.results import Ensemble, Plan
 
 TENSORS = False
 
@@ -21,10 +21,10 @@ def surfaces() -> "SurfaceBody[np.ndarray]":
     return body
 
 
-def small_surface(x: object, y: object, s: object, b: object) -> "np.ndarray | None":
+def small_surface(x: object, y: object, s: object, b: object, out: object) -> "np.ndarray | None":
     from kernels.numba_cpu.grid import small
 
-    return small.loss_surface(x, y, s, b)
+    return small.loss_surface(x, y, s, b, out)
 
 
 def small_surface_on_plane(
@@ -59,6 +59,14 @@ def small_run_(
     from kernels.numba_cpu.training import small_run
 
     return small_run.run_(X, y, w, b, rates, length, loss, history)
+
+
+def small_ensemble(
+    X: object, y: object, w0: object, b0: object, lr: object, length: object, loss: object
+) -> "Ensemble | None":
+    from kernels.numba_cpu.training import small_ensemble
+
+    return small_ensemble.sgd_ensemble(X, y, w0, b0, lr, length, loss)
 
 
 def interpolation() -> "InterpolationBody[np.ndarray]":

@@ -15,7 +15,7 @@ from kernels.mathematics.planning import Choice
 from kernels.mathematics.spectral import Interpolation, Tiling
 from kernels.numba_cpu.grid import small, small_plane
 from kernels.numba_cpu.runtime import launch, notice, prefault
-from kernels.numba_cpu.training import ensemble, gradient, small_pass, update
+from kernels.numba_cpu.training import ensemble, gradient, small_ensemble, small_pass, update
 from kernels.numba_cpu.training.layouts import LONG_ROW_BYTES, REGISTER
 from kernels.numba_cpu.training.one_feature import SMALL_BATCH
 from kernels.progress import counted, reporter, silent
@@ -84,6 +84,8 @@ def updates(dtype):
 def ensembles(dtype):
     for d in (1, 2):
         yield partial(compile_ensemble, dtype, d)
+    one = np.zeros((1, 1), dtype)
+    yield partial(small_ensemble.sgd_ensemble, one, one[0], one, one[0], 0.0, (1, 1), "bce")
 
 
 # {name: a function of a dtype that gives what compiles}, as `kernels.warmup` names them

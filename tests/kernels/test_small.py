@@ -7,7 +7,7 @@ import kernels
 from kernels import backends
 from kernels.losses import LOSSES
 from kernels.numba_cpu.grid import small, small_plane
-from kernels.numba_cpu.training import small_pass, small_run
+from kernels.numba_cpu.training import small_ensemble, small_pass, small_run
 from tests import problems
 
 DTYPES = pytest.mark.parametrize("dtype", problems.DTYPES)
@@ -47,6 +47,40 @@ def test_what_is_usual_goes_the_short_way(settings, column, dtype, no_long_way):
     x, y, s, t = problem(dtype=dtype)
     x, y = x[:, None] if column in ("x", "both") else x, y[:, None] if column in ("y", "both") else y
     assert kernels.loss_surface(x, y, s, t, **settings).shape == (17, 30)
+
+
+@DTYPES
+def test_a_usual_output_is_written_the_short_way(dtype, no_long_way):
+    arguments = problem(dtype=dtype)
+    want, out = kernels.loss_surface(*arguments), np.full((17, 30), np.nan, dtype)
+    assert kernels.loss_surface(*arguments, out=out) is out
+    np.testing.assert_array_equal(out, want)
+
+
+def test_outputs_of_other_kinds_are_written_the_long_way_or_refused():
+    x, y, s, t = problem()
+    want = kernels.loss_surface(x, y, s, t)
+    strided, fortran = np.zeros((34, 60))[::2, ::2], np.zeros((17, 30), order="F")
+    for out in (strided, fortran):
+        assert small.loss_surface(x, y, s, t, out) is None
+        assert kernels.loss_surface(x, y, s, t, out=out) is out
+        np.testing.assert_array_equal(out, want)
+    for out, wrong in (
+        (np.zeros((30, 17)), "out is"),
+        (np.zeros((17, 30), np.float32), "out is"),
+        ([], "out is a list"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=wrong):
+            kernels.loss_surface(x, y, s, t, out=out)
+    shared = np.zeros(600)
+    shared[:20] = x
+    with pytest.raises(ValueError, match="out shares memory with the data"):
+        kernels.loss_surface(shared[:20], y, s, t, out=shared[:510].reshape(17, 30))
+    np.testing.assert_array_equal(shared[:20], x)
+    y[3] = np.nan
+    with pytest.raises(ValueError, match=r"y\[3\] is nan"):
+        kernels.loss_surface(x, y, s, t, out=want)
+    assert np.isfinite(want).all()
 
 
 UNUSUAL = {
@@ -149,6 +183,17 @@ def test_planes_have_the_same_bits_as_by_the_long_way(n, ns, nt, scale, dtype):
 
 
 @DTYPES
+@pytest.mark.parametrize("slope", [1.0, 0.75, 0.0, -0.5])
+@pytest.mark.parametrize(("n", "ns", "nt"), [(1, 1, 1), (20, 30, 33), (257, 5, 64), (20, 9, 400)])
+def test_bias_axes_have_the_same_bits_as_by_the_long_way(n, ns, nt, slope, dtype):
+    plane, y, s, t = plane_problem(n, ns, nt, dtype)
+    plane = plane._replace(t_slope=np.full(n, slope, dtype))
+    assert_same_surface(*(kernels.surface_on_plane(plane, y, s, t, backend=backend) for backend in (None, "numba")))
+    short = small_plane.surface_on_plane(plane, y, s, t, "auto", 1e-12)
+    assert (short is not None) == (slope >= 0 or nt == 1)
+
+
+@DTYPES
 @pytest.mark.parametrize("bias_axis", [False, True])
 @pytest.mark.parametrize("points", [30, 400, 900, 2000])
 def test_plans_are_those_of_surfaces(points, bias_axis, dtype):
@@ -178,7 +223,8 @@ UNUSUAL_PLANES = {
     "unsorted t": lambda plane, y, s, t: (plane, y, s, np.roll(t, 3)),
     "strided": lambda plane, y, s, t: (kernels.LogitPlane(*(f[::2] for f in plane)), y[::2], s[::3], t[::-2]),
     "large slopes": lambda plane, y, s, t: (plane._replace(s_slope=1e120 * plane.s_slope), y, s, t),
-    "a bias axis": lambda plane, y, s, t: (plane._replace(t_slope=np.ones(20)), y, s, t),
+    "a descending bias axis": lambda plane, y, s, t: (plane._replace(t_slope=np.full(20, -1.0)), y, s, t),
+    "a wide bias axis": lambda plane, y, s, t: (plane._replace(t_slope=np.full(20, 9.0)), y, s, t),
     "many points": lambda plane, y, s, t: (plane, y, np.linspace(-1, 1, 90), np.linspace(-1, 1, 60)),
 }
 
@@ -356,3 +402,67 @@ def test_wrong_settings_of_a_run_are_told(wrong):
     settings = {"lr": 0.1, "batch_size": 3, "epochs": 1} | wrong
     with pytest.raises((ValueError, TypeError), match=f"^{next(iter(wrong))} is"):
         kernels.sgd_run_(*training(), **settings)
+
+
+# Ensembles
+
+
+def starts(k=20, n=20, d=3, dtype=np.float64):
+    X, y, _, _ = training(n, d, dtype)
+    rng = np.random.default_rng(k)
+    return X, y, 3 * rng.normal(size=(k, d)).astype(dtype), rng.normal(size=k).astype(dtype)
+
+
+def assert_same_ensemble(got, want):
+    assert_same([*got[:-1], *got.history], [*want[:-1], *want.history])
+    assert got.history.velocity is want.history.velocity is None
+
+
+@DTYPES
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("n", [1, 20])
+@pytest.mark.parametrize("d", [1, 2, 5])
+@pytest.mark.parametrize("k", [1, 20, 70])
+def test_ensembles_have_the_same_bits_as_by_the_long_way(k, d, n, loss, dtype):
+    X, y, w0, b0 = starts(k, n, d, dtype)
+    for labels, batch_size, epochs in ((y, 3, 2), ((y > 0.5).astype(dtype)[:, None], 500, 1), (y, 1, 0)):
+        settings = {"lr": 0.3, "batch_size": batch_size, "epochs": epochs, "loss": loss}
+        want = kernels.sgd_ensemble(X, labels, w0, b0, **settings, backend="numba")
+        assert_same_ensemble(kernels.sgd_ensemble(X, labels, w0, b0, **settings), want)
+
+
+@DTYPES
+@pytest.mark.parametrize("d", [1, 3])
+def test_what_is_usual_is_an_ensemble_the_short_way(d, dtype, no_long_way):
+    arguments = starts(d=d, dtype=dtype)
+    before = [array.copy() for array in arguments]
+    assert kernels.sgd_ensemble(*arguments, lr=1, batch_size=3, epochs=1).steps.dtype == np.int64
+    assert_same(arguments, before)
+
+
+UNUSUAL_STARTS = {
+    "labels of another dtype": lambda X, y, w, b: (X, y.astype(np.float32), w, b),
+    "boolean labels": lambda X, y, w, b: (X, y > 0.5, w, b),
+    "features by columns": lambda X, y, w, b: (np.asfortranarray(X), y, w, b),
+    "starts that are strided": lambda X, y, w, b: (X, y, np.repeat(w, 2, axis=0)[::2], np.repeat(b, 2)[::2]),
+    "read-only starts": lambda X, y, w, b: (X, y, np.broadcast_to(w, w.shape), b),
+    "what may diverge": lambda X, y, w, b: (1e154 * X, y, 1e154 * w, b),
+    "many": lambda X, y, w, b: (X, y, np.repeat(w, 40, axis=0), np.repeat(b, 40)),
+}
+
+
+@pytest.mark.parametrize("case", UNUSUAL_STARTS)
+def test_unusual_ensembles_go_the_long_way(case):
+    arguments, settings = UNUSUAL_STARTS[case](*starts()), {"lr": 0.3, "batch_size": 3, "epochs": 2}
+    assert small_ensemble.sgd_ensemble(*arguments, 0.3, (3, 2), "bce") is None
+    want = kernels.sgd_ensemble(*arguments, **settings, backend="numba")
+    assert_same_ensemble(kernels.sgd_ensemble(*arguments, **settings), want)
+
+
+@pytest.mark.parametrize("argument", range(4))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_no_ensemble(argument, value):
+    arguments = starts()
+    arguments[argument].reshape(-1)[5] = value
+    with pytest.raises(ValueError, match=rf"^{('X', 'y', 'w0', 'b0')[argument]}\[.*\] is {value}; accepted"):
+        kernels.sgd_ensemble(*arguments, lr=0.1, batch_size=3, epochs=1)

@@ -194,7 +194,7 @@ def test_too_large_for_memory(loss, monkeypatch):
     monkeypatch.setattr(memory, "SURELY_FREE", 0)
     monkeypatch.setattr(memory, "free_memory", lambda: 10_000)
     with pytest.raises(MemoryError, match="GB"):
-        compute(resolution=50, loss=loss)
+        compute(resolution=500, loss=loss)
 
 
 # Files

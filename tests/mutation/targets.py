@@ -94,6 +94,7 @@ TESTS = {
     "kernels/numba_cpu/training/pipelined.py": ("plain", *GRADIENT),
     "kernels/numba_cpu/training/residuals.py": (*GRADIENT, "elementary"),
     "kernels/numba_cpu/training/rows.py": GRADIENT,
+    "kernels/numba_cpu/training/small_ensemble.py": ("small", "ensemble"),
     "kernels/numba_cpu/training/small_pass.py": ("small", *GRADIENT),
     "kernels/numba_cpu/training/small_run.py": ("small", "update"),
     "kernels/numba_cpu/training/steps.py": ("update",),

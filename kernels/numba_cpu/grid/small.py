@@ -1,5 +1,5 @@
-"""Small surfaces of one feature, checked and evaluated by one kernel: what lies between a call and its kernels takes
-longer than these.
+"""Small surfaces along the bias axis, checked and evaluated by one kernel: what lies between a call and its kernels
+takes longer than these.
 
 Arrays of the usual kind are taken, and values that nothing is to be said about. All else is left to the long way, which
 evaluates it or says what is wrong; the bits are the same either way. The kernel is compiled for float64 alone.
@@ -29,37 +29,56 @@ LARGEST = 1e100  # of a value, so that no logit and no sum of them overflows
 FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def loss_surface(x, y, s, b):
-    """The mean cross-entropy (len(b), len(s)) of the model z = s x + b, in the dtype of x, or None if that is left to
-    the long way."""
+def loss_surface(x, y, s, b, out=None):
+    """The mean cross-entropy (len(b), len(s)) of the model z = s x + b, in the dtype of x, written to `out` unless that
+    is None; or None if it is left to the long way."""
     if not (type(x) is type(y) is type(s) is type(b) is np.ndarray and s.ndim == b.ndim == 1):
         return None
-    n, rows, columns = x.size, b.size, s.size
+    n, shape = x.size, (b.size, s.size)
     column = (n,), (n, 1)
     if not (x.dtype in FLOATS and y.dtype == x.dtype and x.shape in column and y.shape in column):
         return None
-    if not (s.dtype == b.dtype == FLOATS[1] and 0 < n <= CHUNK and 0 < rows <= TILE_ROWS and columns > 0):
+    if not (s.dtype == b.dtype == FLOATS[1] and s.flags.carray and b.flags.carray):  # one type of each for Numba
         return None
-    if rows * columns * cost_of_products(n, bias_axis=True) >= QUICKLY_DONE:  # which is planned
+    if not (out is None or takes(out, shape, x.dtype, (x, y, s, b))):
         return None
     dtype, x, y = x.dtype, x.reshape(n).astype(np.float64, copy=False), y.reshape(n).astype(np.float64, copy=False)
-    if not (x.flags.carray and y.flags.carray and s.flags.carray and b.flags.carray):  # one type of each for Numba
+    if not (x.flags.carray and y.flags.carray):
         return None
-    out = np.empty((rows, columns))
-    if not launch(fill, out.size * n, x, y, s, b, out):
+    surface = np.empty(shape) if out is None or dtype != np.float64 else out
+    if not fill_of_few(np.zeros(n), x, y, s, b, surface):
         return None
-    return out if dtype == out.dtype else rounded(out, dtype)
+    return surface if dtype == np.float64 else rounded(surface, np.empty_like(surface, dtype) if out is None else out)
 
 
-def rounded(surface, dtype):
+def fill_of_few(p, q, y, s, b, surface):
+    """Writes the surface of the plane (p, q, 1) if it is small and its values are usual, of arrays that are; returns
+    whether it does."""
+    points, n = surface.size, y.size
+    if not (0 < n <= CHUNK and 0 < b.size <= TILE_ROWS and s.size > 0):
+        return False
+    if points * cost_of_products(n, bias_axis=True) >= QUICKLY_DONE:  # which is planned
+        return False
+    return launch(fill, points * n, p, q, y, s, b, surface)
+
+
+def takes(out, shape, dtype, data):
+    """Whether a surface can be written to `out`, and nothing else is by that."""
+    if not (type(out) is np.ndarray and out.shape == shape and out.dtype == dtype and out.flags.carray):
+        return False
+    return not any(np.may_share_memory(out, array) for array in data)
+
+
+def rounded(surface, out):
     with np.errstate(over="ignore"):
-        return surface.astype(dtype)
+        out[:] = surface
+    return out
 
 
 @parallel_kernel
-def fill(x, y, s, b, out):
+def fill(p, q, y, s, b, out):
     """Writes the surface, and returns whether the values are usual: nothing is written if they aren't."""
-    usual = are_usual(x, y, s, b)
+    usual = are_usual(p, q, y, s, b)
     if usual:
         rows, columns = numbers_to(b.size), numbers_to(s.size)
         points, middle, too_wide, tau, inverse_tau = rows_of(b)
@@ -68,17 +87,17 @@ def fill(x, y, s, b, out):
             last = min(first + COLUMNS, s.size)
             tile = Tile(padded(s[first:last], COLUMNS), points, middle, too_wide, tau, inverse_tau)
             means, unused = np.empty(CELLS), np.empty(CELLS)
-            add_samples(samples_of(x, y), Part(0, x.size, 0, x.size), tile, means, unused)
+            add_samples(samples_of(p, q, y), Part(0, y.size, 0, y.size), tile, means, unused)
             store_means(means, out, rows, columns[first:last])
     return usual
 
 
 @subroutine
-def are_usual(x, y, s, b):
+def are_usual(p, q, y, s, b):
     """Whether axes ascend, b within a tile, labels are in [0, 1], and nothing is beyond LARGEST."""
     if not (ascends(s) and ascends(b) and b[b.size - 1] - b[0] <= 2 * HALF_WIDTH):
         return False
-    return are_within(x, -LARGEST, LARGEST) and are_within(y, 0.0, 1.0)
+    return are_within(p, -LARGEST, LARGEST) and are_within(q, -LARGEST, LARGEST) and are_within(y, 0.0, 1.0)
 
 
 @subroutine
@@ -98,13 +117,13 @@ def are_within(values, low, high):
 
 
 @subroutine
-def samples_of(x, y):
-    """The Samples of the plane (0, x, 1)."""
-    n = x.size
-    samples = Samples(np.zeros(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
+def samples_of(p, q, y):
+    """The Samples of the plane (p, q, 1)."""
+    n = y.size
+    samples = Samples(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
     for k in range(n):
         class_1 = y[k] > 0.5
-        samples.q[k], samples.r[k], samples.weight[k] = x[k], 1.0, 1.0
+        samples.p[k], samples.q[k], samples.r[k], samples.weight[k] = p[k], q[k], 1.0, 1.0
         samples.class_sign[k] = 1.0 if class_1 else -1.0
         samples.label_smoothing[k] = 1.0 - y[k] if class_1 else y[k]
     return samples

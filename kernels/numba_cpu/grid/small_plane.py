@@ -6,7 +6,7 @@ import numpy as np
 from kernels.mathematics.planning import cost_of_products, without_search
 from kernels.numba_cpu.grid.bias_axis import padded
 from kernels.numba_cpu.grid.general_plane import TILE, PlaneTile, add_samples, store_tile
-from kernels.numba_cpu.grid.small import FLOATS, LARGEST, are_within, ascends, numbers_to, rounded
+from kernels.numba_cpu.grid.small import FLOATS, LARGEST, are_within, ascends, fill_of_few, numbers_to, rounded
 from kernels.numba_cpu.runtime.launch import SERIAL_WORK, serial_kernel
 from kernels.numba_cpu.runtime.schedule import Samples
 from kernels.numba_cpu.runtime.subroutine import subroutine
@@ -20,12 +20,18 @@ def surface_on_plane(plane, y, s, t, method, tol):
     arguments = usual_arrays(plane, y, s, t)
     if arguments is None or s.size * t.size * len(y) > SERIAL_WORK:
         return None
-    plan = plan_of(len(y), s.size * t.size, GENERAL, method, tol)
-    out = np.empty((t.size, s.size))
-    if not plan or fill(*arguments, out) != GENERAL:
+    surface, dtype = np.empty((t.size, s.size)), plane.offset.dtype
+    kind = fill(*arguments, surface)
+    plan = None if kind == UNUSUAL else plan_of(len(y), surface.size, kind, method, tol)
+    if plan is None:
         return None
-    dtype = plane.offset.dtype
-    return s.copy(), t.copy(), out if dtype == out.dtype else rounded(out, dtype), plan
+    if kind == BIAS_AXIS:
+        p, q, r, labels, _, _ = arguments
+        if not fill_of_few(p, q, labels, s, t * r[0], surface):
+            return None
+    if dtype != surface.dtype:
+        surface = rounded(surface, np.empty_like(surface, dtype))
+    return s.copy(), t.copy(), surface, plan
 
 
 def plan_surface(plane, y, s, t, method, tol):

@@ -1,0 +1,106 @@
+"""Small ensembles of the usual kind: what lies between a call and the kernels of `ensemble` takes longer than these, so
+that it is done by kernels too.
+
+Arguments that nothing is to be said about are taken, where no member can diverge; all else is left to the long way. The
+bits are the same either way.
+"""
+
+import math
+
+import numpy as np
+
+from kernels.losses import CODES
+from kernels.mathematics.divergence import stay_in_range
+from kernels.numba_cpu.runtime.launch import SERIAL_WORK, launch, serial_kernel
+from kernels.numba_cpu.training.ensemble import KERNELS, operations, orders
+from kernels.numba_cpu.training.member_costs import OPERATIONS_PER_COST, add_costs
+from kernels.numba_cpu.training.members import LANES, Groups, SignedSamples, Training
+from kernels.numba_cpu.training.small_pass import are_usual, is_rate
+from kernels.numba_cpu.training.small_run import is_count
+from kernels.numba_cpu.training.update import LARGEST
+from kernels.numba_cpu.vector.elementary import LOG2_E
+from kernels.results import Ensemble, Run
+
+
+def sgd_ensemble(X, y, w0, b0, lr, length, loss):
+    """As `kernels.sgd_ensemble`, or None if that is left to the long way; `length` is batch_size and epochs."""
+    if not (type(w0) is type(b0) is np.ndarray and w0.ndim == 2 and len(w0) > 0 and are_usual(X, y, w0[0])):
+        return None
+    if not (w0.flags.carray and b0.flags.carray and b0.dtype == w0.dtype and b0.shape == (len(w0),)):
+        return None
+    if not (is_rate(lr) and all(map(is_count, length)) and type(loss) is str and loss in CODES):
+        return None
+    (n, d), k, (batch_size, epochs), lr = X.shape, len(w0), length, float(lr)
+    size, lanes, batch_size = d + 1, LANES[X.dtype.char], min(batch_size, n)
+    groups = -(-k // lanes)
+    work = groups * lanes * epochs * n * operations(size)
+    if not (batch_size > 0 and work < SERIAL_WORK):
+        return None
+    samples, state = room_for_samples(n, size, X.dtype, CODES[loss]), np.empty((groups, 3, size, lanes), X.dtype)
+    x, theta = prepare(X, y.reshape(n), w0, b0, samples.rows, samples.rows_log2e, samples.label_smoothing, state)
+    steps = epochs * -(-n // batch_size)
+    if math.isnan(x) or not stay_in_range(d, (x, 1.0, theta), steps * lr, loss, LARGEST[X.dtype.char]):
+        return None
+    first_correct, path = np.full((groups, lanes), -1), np.empty((groups, 1, size, lanes), X.dtype)
+    looked_through = samples.rows if d == 1 else orders(groups, n)
+    training = Training(batch_size, lr, 0, epochs * n)
+    launch(KERNELS[X.dtype.char][size > 2], work, samples, looked_through, training, Groups(state, first_correct, path))
+    theta, sums = state[:, 0].copy(), np.zeros((groups, 2, lanes))
+    launch(add_costs, groups * lanes * n * (2 * size + OPERATIONS_PER_COST), samples, 0, n, theta, sums)
+    ends = np.empty((k, d), X.dtype), *np.empty((3, k), X.dtype), np.empty(k, np.int64)
+    write_ends(theta, sums / n, first_correct, *ends)
+    history = Run(np.empty((0, steps, d), X.dtype), *np.empty((2, 0, steps), X.dtype))
+    return Ensemble(*ends, history)
+
+
+def room_for_samples(n, size, dtype, loss):
+    """SignedSamples without weights, to be written to."""
+    rows, rows_log2e = np.empty((2, n, size), dtype)
+    return SignedSamples(rows, rows, rows_log2e, np.empty(n, dtype), loss, None)
+
+
+@serial_kernel
+def prepare(X, y, w0, b0, rows, rows_log2e, smoothing, state):
+    """Writes samples, and models in lanes; returns the largest |X| and the largest parameter, NaN where a label is not
+    in [0, 1] or a value not finite."""
+    (n, d), (groups, _, size, lanes) = X.shape, state.shape
+    largest_x, largest_theta = 0.0, 0.0
+    for i in range(n):
+        class_1 = y[i] > 0.5
+        smoothing[i] = 1.0 - y[i] if class_1 else y[i]
+        if not smoothing[i] >= 0.0:
+            return math.nan, math.nan
+        for j in range(size):
+            x = float(X[i, j]) if j < d else 1.0
+            if not math.isfinite(x):
+                return math.nan, math.nan
+            if abs(x) > largest_x:
+                largest_x = abs(x)
+            rows[i, j] = x if class_1 else -x
+            rows_log2e[i, j] = LOG2_E * (x if class_1 else -x)
+    state[:] = 0.0
+    for g in range(groups):
+        for lane in range(lanes):
+            member = min(g * lanes + lane, b0.size - 1)
+            for j in range(size):
+                theta = float(w0[member, j] if j < d else b0[member])
+                if not math.isfinite(theta):
+                    return math.nan, math.nan
+                if abs(theta) > largest_theta:
+                    largest_theta = abs(theta)
+                state[g, 0, j, lane] = theta
+    return largest_x, largest_theta
+
+
+@serial_kernel
+def write_ends(theta, means, first_correct, w, b, loss, accuracy, steps):
+    """Writes what models have come to, from their lanes, `means` being costs and shares that are correct."""
+    k, d = w.shape
+    lanes = theta.shape[2]
+    for member in range(k):
+        g, lane = member // lanes, member % lanes
+        for j in range(d):
+            w[member, j] = theta[g, j, lane]
+        b[member] = theta[g, d, lane]
+        loss[member], accuracy[member] = means[g, 0, lane], means[g, 1, lane]
+        steps[member] = first_correct[g, lane]
