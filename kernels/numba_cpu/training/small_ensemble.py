@@ -47,10 +47,11 @@ def sgd_ensemble(X, y, w0, b0, lr, length, loss):
     launch(KERNELS[X.dtype.char][size > 2], work, samples, looked_through, training, Groups(state, first_correct, path))
     theta, sums = state[:, 0].copy(), np.zeros((groups, 2, lanes))
     launch(add_costs, groups * lanes * n * (2 * size + OPERATIONS_PER_COST), samples, 0, n, theta, sums)
-    ends = np.empty((k, d), X.dtype), *np.empty((3, k), X.dtype), np.empty(k, np.int64)
-    write_ends(theta, sums / n, first_correct, *ends)
+    w, correct_at = np.empty((k, d), X.dtype), np.empty(k, np.int64)
+    b, of_loss, accuracy = np.empty((3, k), X.dtype)
+    write_ends(theta, sums / n, first_correct, w, b, of_loss, accuracy, correct_at)
     history = Run(np.empty((0, steps, d), X.dtype), *np.empty((2, 0, steps), X.dtype))
-    return Ensemble(*ends, history)
+    return Ensemble(w, b, of_loss, accuracy, correct_at, history)
 
 
 def room_for_samples(n, size, dtype, loss):
