@@ -207,6 +207,7 @@ SPEED = {
     "kernels/numba_cpu/training/packed.py": "prefetch",
     "kernels/numba_cpu/training/pipelined.py": "FETCHED LOADED_ROWS prefetch fetched",
     "kernels/numba_cpu/training/rows.py": "PREFETCH_LINES LABELS_AHEAD prefetch elements_ahead ahead",
+    "kernels/numba_cpu/grid/small.py": "MANY_POINTS",
     "kernels/numba_cpu/training/small_pass.py": "MOST_OPERATIONS",
     "kernels/numba_cpu/training/small_run.py": "MOST_RECORDED",
     "kernels/numba_cpu/training/update.py": "LAUNCH_OPERATIONS LARGE_BATCH GATHERED",

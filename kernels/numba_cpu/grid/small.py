@@ -14,9 +14,11 @@ from kernels.numba_cpu.grid.bias_axis import (
     CHUNK,
     COLUMNS,
     HALF_WIDTH,
+    STRIDE,
     TILE_ROWS,
     Tile,
     add_samples,
+    groups_in_job,
     padded,
     rows_of,
     store_means,
@@ -26,6 +28,8 @@ from kernels.numba_cpu.runtime.schedule import Part, Samples
 from kernels.numba_cpu.runtime.subroutine import subroutine
 
 LARGEST = 1e100  # of a value, so that no logit and no sum of them overflows
+ONE_TILE = range(1)  # along b
+MANY_POINTS = 4096  # from which rows of several cache lines are worth asking how many
 FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -59,7 +63,8 @@ def fill_of_few(p, q, y, s, b, surface):
         return False
     if points * cost_of_products(n, bias_axis=True) >= QUICKLY_DONE:  # which is planned
         return False
-    return launch(fill, points * n, p, q, y, s, b, surface)
+    groups = groups_in_job(s, ONE_TILE) if points >= MANY_POINTS else 1
+    return launch(fill, points * n, p, q, y, s, b, groups, surface)
 
 
 def takes(out, shape, dtype, data):
@@ -76,19 +81,25 @@ def rounded(surface, out):
 
 
 @parallel_kernel
-def fill(p, q, y, s, b, out):
-    """Writes the surface, and returns whether the values are usual: nothing is written if they aren't."""
+def fill(p, q, y, s, b, groups, out):
+    """Writes the surface by jobs of `groups` groups of columns, and returns whether the values are usual: nothing is
+    written if they aren't."""
     usual = are_usual(p, q, y, s, b)
     if usual:
-        rows, columns = numbers_to(b.size), numbers_to(s.size)
+        rows, columns, width = numbers_to(b.size), numbers_to(s.size), groups * COLUMNS
         points, middle, too_wide, tau, inverse_tau = rows_of(b)
-        for job in prange((s.size + COLUMNS - 1) // COLUMNS):
-            first = job * COLUMNS
-            last = min(first + COLUMNS, s.size)
-            tile = Tile(padded(s[first:last], COLUMNS), points, middle, too_wide, tau, inverse_tau)
-            means, unused = np.empty(CELLS), np.empty(CELLS)
-            add_samples(samples_of(p, q, y), Part(0, y.size, 0, y.size), tile, means, unused)
-            store_means(means, out, rows, columns[first:last])
+        class_sign, smoothing, weight = labels_of(y)
+        for job in prange((s.size + width - 1) // width):
+            start = job * width
+            stop = min(start + width, s.size)
+            samples = Samples(p, q, weight, class_sign, smoothing, weight)
+            means, unused = np.empty(groups * CELLS), np.empty(CELLS)
+            for first in range(start, stop, COLUMNS):
+                at_s = padded(s[first : min(first + COLUMNS, stop)], COLUMNS)
+                tile = Tile(at_s, points, middle, too_wide, tau, inverse_tau)
+                own = (first - start) * STRIDE
+                add_samples(samples, Part(0, y.size, 0, y.size), tile, means[own : own + CELLS], unused)
+            store_means(means, out, rows, columns[start:stop])
     return usual
 
 
@@ -117,16 +128,14 @@ def are_within(values, low, high):
 
 
 @subroutine
-def samples_of(p, q, y):
-    """The Samples of the plane (p, q, 1)."""
+def labels_of(y):
+    """Class signs, label smoothing and weights of 1, as Samples have them."""
     n = y.size
-    samples = Samples(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
+    class_sign, smoothing, weight = np.empty(n), np.empty(n), np.empty(n)
     for k in range(n):
         class_1 = y[k] > 0.5
-        samples.p[k], samples.q[k], samples.r[k], samples.weight[k] = p[k], q[k], 1.0, 1.0
-        samples.class_sign[k] = 1.0 if class_1 else -1.0
-        samples.label_smoothing[k] = 1.0 - y[k] if class_1 else y[k]
-    return samples
+        class_sign[k], smoothing[k], weight[k] = 1.0 if class_1 else -1.0, 1.0 - y[k] if class_1 else y[k], 1.0
+    return class_sign, smoothing, weight
 
 
 @subroutine

@@ -6,7 +6,16 @@ import numpy as np
 from kernels.mathematics.planning import cost_of_products, without_search
 from kernels.numba_cpu.grid.bias_axis import padded
 from kernels.numba_cpu.grid.general_plane import TILE, PlaneTile, add_samples, store_tile
-from kernels.numba_cpu.grid.small import FLOATS, LARGEST, are_within, ascends, fill_of_few, numbers_to, rounded
+from kernels.numba_cpu.grid.small import (
+    FLOATS,
+    LARGEST,
+    are_within,
+    ascends,
+    fill_of_few,
+    labels_of,
+    numbers_to,
+    rounded,
+)
 from kernels.numba_cpu.runtime.launch import SERIAL_WORK, serial_kernel
 from kernels.numba_cpu.runtime.schedule import Samples
 from kernels.numba_cpu.runtime.subroutine import subroutine
@@ -89,7 +98,7 @@ def fill(p, q, r, y, s, t, out):
     """Writes the surface if the plane is GENERAL; returns what it is."""
     kind = kind_of_plane(p, q, r, y, s, t)
     if kind == GENERAL:
-        samples = samples_of(p, q, r, y)
+        samples = Samples(p, q, r, *labels_of(y))
         rows, columns = numbers_to(t.size), numbers_to(s.size)
         totals, compensation = np.empty(TILE * TILE), np.empty(TILE * TILE)
         for i in range(0, s.size, TILE):
@@ -101,15 +110,3 @@ def fill(p, q, r, y, s, t, out):
                 add_samples(samples, 0, y.size, tile, totals, compensation)
                 store_tile(totals, compensation, y.size, out, rows[j : j + TILE], columns[i : i + TILE])
     return kind
-
-
-@subroutine
-def samples_of(p, q, r, y):
-    n = y.size
-    samples = Samples(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
-    for k in range(n):
-        class_1 = y[k] > 0.5
-        samples.p[k], samples.q[k], samples.r[k], samples.weight[k] = p[k], q[k], r[k], 1.0
-        samples.class_sign[k] = 1.0 if class_1 else -1.0
-        samples.label_smoothing[k] = 1.0 - y[k] if class_1 else y[k]
-    return samples
