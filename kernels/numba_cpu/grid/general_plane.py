@@ -36,13 +36,15 @@ from kernels.numba_cpu.vector.operators import fma, splat, to_float
 from kernels.numba_cpu.vector.panels import multiply_outer_product, zero_panel
 from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
-TILE = 64  # points of a tile along each axis: its sums, 64 KB with what they lost, stay in the second-level cache
+# Points of a tile along each axis: its sums, 64 KB with what they lost, stay in the second-level cache. With 128 surfaces
+# of many samples take 0.87 of the time (Zen 5), as tables serve more points, but samples twice as flat go one by one.
+TILE = 64
 CELLS = TILE**2
 PANEL = REGISTERS.width // 8 * 2  # points along s evaluated at once, for ROWS along t
 ROWS = 4
 AT_S = Vector(types.float64, PANEL)
 EXPONENTS = Vector(types.int64, PANEL)
-CHUNK = 256  # samples whose tables, 256 KB, stay in the nearest caches
+CHUNK = 256  # samples of which two panels of the tables, 32 KB by AVX2, stay in the first-level cache
 BLOCK = 16  # factors between two normalisations: as many as MAX_EXPONENT leaves room for in a float64
 STEEPEST = 38.0  # |log F|: what a denormal E lost to rounding, 2^-1075, is less than 1e-307 times F
 VANISHED = 750.0  # e^-750 is 0
@@ -249,10 +251,10 @@ def add_tiles(samples, part, axes, jobs, sums, out, places):
         i, j = job % across * TILE, job // across * TILE
         totals = tile_accumulator(sums.totals, job - jobs[0], CELLS)
         compensation = tile_accumulator(sums.compensation, job - jobs[0], CELLS)
-        if part.before == 0:
-            totals[:] = 0.0
-            compensation[:] = 0.0
         rows, columns = places.rows[j : j + TILE], places.columns[i : i + TILE]
+        if part.before == 0:
+            totals[: rows.size * TILE] = 0.0
+            compensation[: rows.size * TILE] = 0.0
         tile = PlaneTile(s[i : i + TILE], t[j : j + TILE], columns.size, rows.size)
         add_samples(samples, part.start, part.stop, tile, totals, compensation)
         if done == part.n:

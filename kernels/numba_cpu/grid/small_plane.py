@@ -105,8 +105,8 @@ def fill(p, q, r, y, s, t, out):
             at_s = padded(s[i : i + TILE], TILE)
             for j in range(0, t.size, TILE):
                 tile = PlaneTile(at_s, padded(t[j : j + TILE], TILE), min(TILE, s.size - i), min(TILE, t.size - j))
-                totals[:] = 0.0
-                compensation[:] = 0.0
+                totals[: tile.rows * TILE] = 0.0
+                compensation[: tile.rows * TILE] = 0.0
                 add_samples(samples, 0, y.size, tile, totals, compensation)
                 store_tile(totals, compensation, y.size, out, rows[j : j + TILE], columns[i : i + TILE])
     return kind
