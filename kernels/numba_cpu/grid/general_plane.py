@@ -36,8 +36,8 @@ from kernels.numba_cpu.vector.operators import fma, splat, to_float
 from kernels.numba_cpu.vector.panels import multiply_outer_product, zero_panel
 from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
-# Points of a tile along each axis: its sums, 64 KB with what they lost, stay in the second-level cache. With 128 surfaces
-# of many samples take 0.87 of the time (Zen 5), as tables serve more points, but samples twice as flat go one by one.
+# Points of a tile along each axis: its sums, 64 KB with what they lost, stay in the second-level cache. With 128 many
+# samples take 0.87 of the time (Zen 5), as tables serve more points, but samples half as steep go one by one already.
 TILE = 64
 CELLS = TILE**2
 PANEL = REGISTERS.width // 8 * 2  # points along s evaluated at once, for ROWS along t
