@@ -103,6 +103,8 @@ def add_penalty(surface: Surface, l2: float, plane: Plane) -> None:
     By the decomposition [s_w, t_w, c_w] = Q R of the weights' parts, w = Q R (s, t, 1), so that |w|^2 is a sum of at
     most three squares of linear functions.
     """
+    if l2 == 0:
+        return
     R = np.linalg.qr(np.column_stack([plane.s_direction, plane.t_direction, plane.center])[:-1])[1]
     loss, gradient, hessian = surface.loss, surface.gradient, surface.hessian
     for along_s, along_t, constant in R:
