@@ -31,6 +31,7 @@ LARGEST = 1e100  # of a value, so that no logit and no sum of them overflows
 ONE_TILE = range(1)  # along b
 MANY_POINTS = 4096  # from which rows of several cache lines are worth asking how many
 FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+LABELS = "?bBhHiIlLqQfd"
 
 
 def loss_surface(x, y, s, b, out=None):
@@ -40,7 +41,7 @@ def loss_surface(x, y, s, b, out=None):
         return None
     n, shape = x.size, (b.size, s.size)
     column = (n,), (n, 1)
-    if not (x.dtype in FLOATS and y.dtype == x.dtype and x.shape in column and y.shape in column):
+    if not (are_few(n, *shape) and x.dtype in FLOATS and are_labels(y) and x.shape in column and y.shape in column):
         return None
     if not (s.dtype == b.dtype == FLOATS[1] and s.flags.carray and b.flags.carray):  # one type of each for Numba
         return None
@@ -55,16 +56,23 @@ def loss_surface(x, y, s, b, out=None):
     return surface if dtype == np.float64 else rounded(surface, np.empty_like(surface, dtype) if out is None else out)
 
 
+def are_few(n, rows, columns):
+    """Whether a surface is evaluated here, and not planned."""
+    if not (0 < n <= CHUNK and 0 < rows <= TILE_ROWS and columns > 0):
+        return False
+    return rows * columns * cost_of_products(n, bias_axis=True) < QUICKLY_DONE
+
+
+def are_labels(y):
+    """Whether an array has a dtype of labels, all of which float64 holds as they are."""
+    return y.dtype.char in LABELS and y.dtype.isnative
+
+
 def fill_of_few(p, q, y, s, b, surface):
-    """Writes the surface of the plane (p, q, 1) if it is small and its values are usual, of arrays that are; returns
-    whether it does."""
-    points, n = surface.size, y.size
-    if not (0 < n <= CHUNK and 0 < b.size <= TILE_ROWS and s.size > 0):
-        return False
-    if points * cost_of_products(n, bias_axis=True) >= QUICKLY_DONE:  # which is planned
-        return False
-    groups = groups_in_job(s, ONE_TILE) if points >= MANY_POINTS else 1
-    return launch(fill, points * n, p, q, y, s, b, groups, surface)
+    """Writes the surface of the plane (p, q, 1), of few samples and points, if its values are usual; returns whether
+    they are."""
+    groups = groups_in_job(s, ONE_TILE) if surface.size >= MANY_POINTS else 1
+    return launch(fill, surface.size * y.size, p, q, y, s, b, groups, surface)
 
 
 def takes(out, shape, dtype, data):

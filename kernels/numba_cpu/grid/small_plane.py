@@ -9,6 +9,8 @@ from kernels.numba_cpu.grid.general_plane import TILE, PlaneTile, add_samples, s
 from kernels.numba_cpu.grid.small import (
     FLOATS,
     LARGEST,
+    are_few,
+    are_labels,
     are_within,
     ascends,
     fill_of_few,
@@ -26,17 +28,17 @@ UNUSUAL, BIAS_AXIS, GENERAL = range(3)  # what a plane is
 def surface_on_plane(plane, y, s, t, method, tol):
     """Copies of the axes, the mean cross-entropy (len(t), len(s)), in the dtype of the plane, and its Plan, or None if
     that is left to the long way."""
-    arguments = usual_arrays(plane, y, s, t)
-    if arguments is None or s.size * t.size * len(y) > SERIAL_WORK:
+    if not (are_usual(plane, y, s, t) and s.size * t.size * y.size <= SERIAL_WORK):
         return None
+    arguments = *in_float64(plane, y), s, t
     surface, dtype = np.empty((t.size, s.size)), plane.offset.dtype
     kind = fill(*arguments, surface)
     plan = None if kind == UNUSUAL else plan_of(len(y), surface.size, kind, method, tol)
     if plan is None:
         return None
     if kind == BIAS_AXIS:
-        p, q, r, labels, _, _ = arguments
-        if not fill_of_few(p, q, labels, s, t * r[0], surface):
+        p, q, r, labels = arguments[:4]
+        if not (are_few(len(p), *surface.shape) and fill_of_few(p, q, labels, s, t * r[0], surface)):
             return None
     if dtype != surface.dtype:
         surface = rounded(surface, np.empty_like(surface, dtype))
@@ -45,10 +47,11 @@ def surface_on_plane(plane, y, s, t, method, tol):
 
 def plan_surface(plane, y, s, t, method, tol):
     """The Plan alone, or None."""
-    arguments = usual_arrays(plane, y, s, t)
-    if arguments is None or plan_of(len(y), s.size * t.size, BIAS_AXIS, method, tol) is None:  # which costs less
+    if not (are_usual(plane, y, s, t) and y.size <= SERIAL_WORK):
         return None
-    kind = kind_of(*arguments)
+    if plan_of(len(y), s.size * t.size, BIAS_AXIS, method, tol) is None:  # which costs less
+        return None
+    kind = kind_of(*in_float64(plane, y), s, t)
     return None if kind == UNUSUAL else plan_of(len(y), s.size * t.size, kind, method, tol)
 
 
@@ -58,21 +61,21 @@ def plan_of(n, points, kind, method, tol):
     return choice and choice.plan
 
 
-def usual_arrays(plane, y, s, t):
-    """Offset, slopes and labels (n,), s and t, float64, where nothing is to be said about what they are, or None."""
-    arrays = *plane, y, s, t
-    if not all(type(array) is np.ndarray and array.flags.carray for array in arrays):
-        return None
+def are_usual(plane, y, s, t):
+    """Whether nothing is to be said about what offset and slopes (n,), labels and axes are."""
+    if not all(type(array) is np.ndarray and array.flags.carray for array in (*plane, y, s, t)):
+        return False
     offset, s_slope, t_slope = plane
     shape, dtype = offset.shape, offset.dtype
     if not (dtype in FLOATS and offset.ndim == 1 and shape == s_slope.shape == t_slope.shape):
-        return None
-    if not (dtype == s_slope.dtype == t_slope.dtype == y.dtype and y.shape in (shape, (*shape, 1))):
-        return None
-    if not (s.dtype == t.dtype == FLOATS[1] and s.ndim == t.ndim == 1 and offset.size and s.size and t.size):
-        return None
-    samples = offset, s_slope, t_slope, y.reshape(-1)
-    return *(field.astype(np.float64, copy=False) for field in samples), s, t
+        return False
+    if not (dtype == s_slope.dtype == t_slope.dtype and are_labels(y) and y.shape in (shape, (*shape, 1))):
+        return False
+    return s.dtype == t.dtype == FLOATS[1] and s.ndim == t.ndim == 1 and offset.size and s.size and t.size
+
+
+def in_float64(plane, y):
+    return [field.astype(np.float64, copy=False) for field in (*plane, y.reshape(-1))]
 
 
 @subroutine

@@ -15,7 +15,7 @@ from kernels.numba_cpu.runtime.launch import SERIAL_WORK, launch, serial_kernel
 from kernels.numba_cpu.training.ensemble import KERNELS, operations, orders
 from kernels.numba_cpu.training.member_costs import OPERATIONS_PER_COST, add_costs
 from kernels.numba_cpu.training.members import LANES, Groups, SignedSamples, Training
-from kernels.numba_cpu.training.small_pass import are_usual, is_rate
+from kernels.numba_cpu.training.small_pass import are_usual, is_rate, usual_labels
 from kernels.numba_cpu.training.small_run import is_count
 from kernels.numba_cpu.training.update import LARGEST
 from kernels.numba_cpu.vector.elementary import LOG2_E
@@ -24,7 +24,7 @@ from kernels.results import Ensemble, Run
 
 def sgd_ensemble(X, y, w0, b0, lr, length, loss):
     """As `kernels.sgd_ensemble`, or None if that is left to the long way; `length` is batch_size and epochs."""
-    if not (type(w0) is type(b0) is np.ndarray and w0.ndim == 2 and len(w0) > 0 and are_usual(X, y, w0[0])):
+    if not (type(w0) is type(b0) is np.ndarray and w0.ndim == 2 and len(w0) > 0 and are_usual(X, w0[0])):
         return None
     if not (w0.flags.carray and b0.flags.carray and b0.dtype == w0.dtype and b0.shape == (len(w0),)):
         return None
@@ -34,10 +34,11 @@ def sgd_ensemble(X, y, w0, b0, lr, length, loss):
     size, lanes, batch_size = d + 1, LANES[X.dtype.char], min(batch_size, n)
     groups = -(-k // lanes)
     work = groups * lanes * epochs * n * operations(size)
-    if not (batch_size > 0 and work < SERIAL_WORK):
+    labels = usual_labels(y, n, X.dtype) if batch_size > 0 and work < SERIAL_WORK else None
+    if labels is None:
         return None
     samples, state = room_for_samples(n, size, X.dtype, CODES[loss]), np.empty((groups, 3, size, lanes), X.dtype)
-    x, theta = prepare(X, y.reshape(n), w0, b0, samples.rows, samples.rows_log2e, samples.label_smoothing, state)
+    x, theta = prepare(X, labels, w0, b0, samples.rows, samples.rows_log2e, samples.label_smoothing, state)
     steps = epochs * -(-n // batch_size)
     if math.isnan(x) or not stay_in_range(d, (x, 1.0, theta), steps * lr, loss, LARGEST[X.dtype.char]):
         return None

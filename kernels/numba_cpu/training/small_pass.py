@@ -22,6 +22,7 @@ GROUP = REGISTER // 4  # rows that a pipeline needs
 BLOCK_OF_COLUMNS = BLOCK[Columns][2]  # samples
 NO_WEIGHTS = {np.dtype(dtype): np.empty(0, dtype) for dtype in (np.float32, np.float64)}
 FLOATS = float, np.float64, np.float32
+WHOLE_NUMBERS = "?bBhHiIlLqQ"  # dtypes of labels that may be 0 or 1, and nothing between
 RATES = float, np.float64, int
 
 
@@ -48,32 +49,42 @@ def by_rows_or_columns(X):
 def usual_loss_and_gradient(X, y, w, b):
     """Mean loss, its gradient (d + 1,), float64, and the dtype of the arrays, or None if that is left to the long
     way."""
-    found = checked_by_kernel(X, y, w, b) if are_usual(X, y, w) else None
+    found = checked_by_kernel(X, y, w, b) if are_usual(X, w) else None
     return found and (*found, X.dtype)
 
 
 def checked_by_kernel(X, y, w, b):
     """Mean loss and gradient of usual arrays, of which the kernel looks at the values, or None."""
     n, d = X.shape
-    if operations(n, d) > MOST_OPERATIONS:
+    labels = None if operations(n, d) > MOST_OPERATIONS else usual_labels(y, n, X.dtype)
+    if labels is None:
         return None
     if type(b) is np.ndarray and b.size == 1 and b.ndim < 2 and b.dtype in NO_WEIGHTS:
         b = b.item()
     elif type(b) not in FLOATS:
         return None
     gradient, no_weight = np.empty(d + 1), NO_WEIGHTS[X.dtype]
-    loss, finite = mean_of_few(by_rows_or_columns(X), y.reshape(n), no_weight, w, float(b), float(n), gradient)
+    loss, finite = mean_of_few(by_rows_or_columns(X), labels, no_weight, w, float(b), float(n), gradient)
     return (loss, gradient) if finite else None
 
 
-def are_usual(X, y, w):
-    """Whether these are arrays of one dtype that the kernel is compiled for: X (n, d), y (n,) or (n, 1), w (d,)."""
-    if not (type(X) is type(y) is type(w) is np.ndarray and X.ndim == 2 and X.dtype in NO_WEIGHTS):
+def are_usual(X, w):
+    """Whether these are arrays of one dtype that the kernel is compiled for: X (n, d), w (d,)."""
+    if not (type(X) is type(w) is np.ndarray and X.ndim == 2 and X.dtype in NO_WEIGHTS and X.dtype == w.dtype):
         return False
     n, d = X.shape
-    if not (n > 0 and d > 0 and y.shape in ((n,), (n, 1)) and w.shape == (d,) and X.dtype == y.dtype == w.dtype):
-        return False
-    return X.flags.carray and y.flags.carray and w.flags.carray
+    return n > 0 and d > 0 and w.shape == (d,) and X.flags.carray and w.flags.carray
+
+
+def usual_labels(y, n, dtype):
+    """Labels (n,) in a dtype, which it holds as they are, or None."""
+    if type(y) is not np.ndarray or y.shape not in ((n,), (n, 1)):
+        return None
+    if y.dtype != dtype:
+        if y.dtype.char not in WHOLE_NUMBERS:
+            return None
+        y = y.astype(dtype)
+    return y.reshape(n) if y.flags.carray else None
 
 
 @serial_kernel
@@ -110,7 +121,7 @@ def data_by_dimensions(X, y, weight, d):
 def step_(X, y, w, b, lr):
     """Takes a step from w (d,) and b (1,), in place, and returns the mean loss before it, or None if that is left to
     the long way."""
-    if not (are_usual(X, y, w) and are_parameters(w, b) and is_rate(lr)) or may_share_memory(X, y, w, b):
+    if not (are_usual(X, w) and are_parameters(w, b) and is_rate(lr)) or may_share_memory(X, y, w, b):
         return None
     found = checked_by_kernel(X, y, w, b)
     return found[0] if found is not None and descend(w, b, *found, float(lr)) else None
@@ -126,7 +137,10 @@ def is_rate(value):
 
 
 def may_share_memory(X, y, w, b):
+    """Whether parameters may share memory with one another, X or, if it is an array, y."""
     shared = np.may_share_memory
+    if type(y) is not np.ndarray:
+        y = X
     return shared(w, b) or shared(w, X) or shared(w, y) or shared(b, X) or shared(b, y)
 
 
