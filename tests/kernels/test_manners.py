@@ -151,7 +151,7 @@ print(json.dumps([sum(sum(s.cache_hits.values()) for s in stats), sum(sum(s.cach
     assert hits >= 8
 
 
-@pytest.mark.parametrize(("backend", "kernel", "most"), [(None, "fill", 8), ("numba", "add_tiles", 67)])
+@pytest.mark.parametrize(("backend", "kernel", "most"), [(None, "fill", 10), ("numba", "add_tiles", 67)])
 def test_a_small_surface_takes_few_calls(backend, kernel, most):
     """Of functions of the package, one of which is the kernel: the short way, and the long one, which is asked for."""
     package, called = str(Path(kernels.__file__).parent), []
