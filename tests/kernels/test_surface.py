@@ -467,6 +467,18 @@ def test_a_stream_is_read_no_oftener_than_sums_have_room(ns, nt, monkeypatch):
         assert stream.passes - looked_at.passes <= 2 * parts
 
 
+@pytest.mark.parametrize("shape", [(1, 2048), (40, 2048), (2048, 40), (2048, 2048)])
+def test_launches_are_short_whatever_jobs_take(shape, monkeypatch):
+    """So that Ctrl-C is answered: of as many evaluations as jobs of one group would have."""
+    works, x = [], np.linspace(-1, 1, 1024)
+    monkeypatch.setattr(surface, "launch", lambda kernel, work, *arguments: works.append(work))
+    s, b = (np.linspace(-3, 3, points) for points in shape)
+    kernels.loss_surface(x, (x > 0) * 1.0, s, b, method="direct")
+    least = surface.JOBS_PER_THREAD * bias_axis.CELLS * bias_axis.CHUNK
+    assert 0 < max(works) <= launch.threads() * max(surface.EVALUATIONS_PER_THREAD, least)
+    assert sum(works) == len(s) * len(b) * len(x)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (8, 1), (9, 2), (65, 1), (72, 98), (1024, 2), (10_000, 1)])
 @pytest.mark.parametrize("threads", [1, 2, 64])
 def test_jobs_are_of_about_the_same_size(threads, shape, monkeypatch):

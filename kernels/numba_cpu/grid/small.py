@@ -31,7 +31,7 @@ LARGEST = 1e100  # of a value, so that no logit and no sum of them overflows
 ONE_TILE = range(1)  # along b
 MANY_POINTS = 4096  # from which rows of several cache lines are worth asking how many
 FLOATS = np.dtype(np.float32), np.dtype(np.float64)
-LABELS = "?bBhHiIlLqQfd"
+LABELS = "?bBhHiIlLqQfd"  # characters of the dtypes that labels may have
 
 
 def loss_surface(x, y, s, b, out=None):
