@@ -5,12 +5,12 @@ of the product whose logarithm is the sum of the losses is separable,
 
     e^-m = E(t) F(s),    E = e^(-c (p + s0 q + t r)),    F = e^(-c (s - s0) q),
 
-so after a table for each axis a sample costs a multiplication and the step of the product.
+so after a table for each axis a sample costs two multiply-adds: h + F (E + E h), which is (1 + h) (1 + E F) - 1.
 
-1. Samples of a chunk are partitioned (`partition_samples`): those with a factor, and those that are evaluated one by one,
-   as no product can hold them or a linear part would lose digits (`cancels`). A sample that is wrong all over the tile is
-   reflected, log(1 + e^-m) = -m + log(1 + e^m); soft labels add a part linear in m, y' m. One whose factor is 1 all over
-   the tile has none.
+1. Samples of a chunk are partitioned (`partition_samples`): those with a factor, and those that are evaluated one by
+   one, as no product can hold them or a linear part would lose digits (`cancels`). A sample that is wrong all over the
+   tile is reflected, log(1 + e^-m) = -m + log(1 + e^m); soft labels add a part linear in m, y' m. One whose factor is 1
+   all over the tile has none.
 2. Tables of E and F are made of those with a factor (`fill_tables`).
 3. Products are multiplied up at a panel of points along s and ROWS along t, as (1 + h) 2^exponent
    (`logs_of_products`); of each one logarithm is taken.
