@@ -1,9 +1,12 @@
 """Functions that only kernels call: compiled once for their types, in the kernels alone, and not for Python."""
 
+import gc
+
 import numpy as np
 import pytest
 from numba import njit, prange, types
 from numba.core.errors import UnsupportedError
+from numba.extending import intrinsic
 
 from kernels.numba_cpu.runtime.subroutine import INLINED, SUBROUTINE, KernelCompiler, Library, inlined, subroutine
 
@@ -59,11 +62,9 @@ def test_a_subroutine_isnt_for_python():
 
 
 def test_any_jitted_function_may_call_one():
-    @njit
-    def cube(x):
-        return power(x, 3)
-
-    assert cube(1.5) == 1.5**3
+    run(njit(polynomials))
+    run(as_kernel(polynomials))
+    run(njit(polynomials))
 
 
 def test_code_of_subroutines_is_optimised_in_the_kernel_alone():
@@ -72,8 +73,37 @@ def test_code_of_subroutines_is_optimised_in_the_kernel_alone():
     (whole,) = (compiled.library for compiled in serial.overloads.values())
     assert isinstance(part, Library)
     assert not isinstance(whole, Library)
+    defined = [function.name for function in part.get_defined_functions()]
+    assert len(defined) == 1  # what it calls is in the kernel
     assert "alloca" in part.get_llvm_str()  # as it was translated
     assert SUBROUTINE.items() <= INLINED.items()
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_is_collected_after_a_kernel_is_compiled_if_it_was_before(collects):
+    during = []
+
+    @intrinsic
+    def note(typing, x):
+        during.append(gc.isenabled())
+        return types.none(x), lambda context, builder, signature, args: context.get_dummy_value()
+
+    def noted(x):
+        note(x)
+
+    def refused(x):
+        note(x)
+        print(x)
+
+    (gc.enable if collects else gc.disable)()
+    try:
+        as_kernel(noted)(1.0)
+        with pytest.raises(UnsupportedError):
+            as_kernel(refused)(1.0)
+        assert gc.isenabled() == collects
+    finally:
+        gc.enable()
+    assert set(during) == {False}
 
 
 def test_errors_of_subroutines_are_raised():
