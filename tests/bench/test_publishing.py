@@ -2,6 +2,7 @@
 take."""
 
 import json
+import platform
 import re
 import subprocess
 import sys
@@ -70,6 +71,14 @@ def two(tmp_path):
 )
 def test_folders_name_processors(folder, cpu, title):
     assert processor.title(folder, cpu) == title
+
+
+@pytest.mark.parametrize("told", [{"brand_raw": "AMD EPYC"}, {}])
+def test_kinds_of_processors_are_told_apart_where_the_system_doesnt(monkeypatch, told):
+    monkeypatch.setattr(this_processor.cpuinfo, "get_cpu_info", lambda: told)
+    monkeypatch.setattr(this_processor.binding, "get_host_cpu_name", lambda: "znver4")
+    system = told.get("brand_raw", platform.machine())
+    assert this_processor.name() == f"{system} znver4"
 
 
 def test_a_processor_that_plays_another_is_labelled(monkeypatch):
