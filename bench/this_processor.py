@@ -11,7 +11,7 @@ from kernels.numba_cpu.runtime import target
 
 
 def name():
-    """The system's name for it, and LLVM's for its kind: AMD EPYC znver4, where AMD EPYC is all that the system tells."""
+    """The system's name for it and LLVM's for its kind: AMD EPYC znver4, of which the system tells AMD EPYC alone."""
     return f"{cpuinfo.get_cpu_info().get('brand_raw', platform.machine())} {binding.get_host_cpu_name()}"
 
 
