@@ -289,6 +289,33 @@ def test_a_loss_that_overflows_is_a_divergence(samples, d, backend, monkeypatch)
         np.testing.assert_array_equal(finite, np.arange(24) < step - 1)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("loss", COSTS)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("k", [1, 5000])
+def test_features_at_the_end_of_the_range_of_models_that_stay_where_they_are(k, d, dtype, loss, backend):
+    top = np.finfo(dtype).max
+    X, y = np.array([[top], [-0.8 * top], [1.0]], dtype).repeat(d, axis=1), np.array([1, 0, 0], dtype)
+    w0, b0 = np.zeros((k, d), dtype), np.full(k, 0.5, dtype)
+    ends = kernels.sgd_ensemble(X, y, w0, b0, lr=0.0, batch_size=1, epochs=1, loss=loss, backend=backend)
+    want = np.mean([oracle.value_at(([0.5], [0.0], [0.0]), [label], 0, 0, "loss", loss=loss) for label in y])
+    np.testing.assert_array_equal(ends.w, w0)
+    np.testing.assert_array_equal(ends.b, b0)
+    np.testing.assert_allclose(ends.loss, want, rtol=1e-6)
+    np.testing.assert_allclose(ends.accuracy, 1 / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("backend", [None, *BACKENDS])
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_a_sum_of_slopes_that_overflows_is_a_divergence(dtype, backend):
+    X, y = np.full((20, 1), 0.2 * np.finfo(dtype).max, dtype), np.ones(20, dtype)
+    zeros = np.zeros((1, 1), dtype), np.zeros(1, dtype)
+    ends = kernels.sgd_ensemble(X, y, *zeros, lr=0.0, batch_size=20, epochs=1, backend=backend)
+    assert np.isnan([*ends.w[0], *ends.b, *ends.loss, *ends.accuracy]).all()
+    assert ends.steps == -1
+
+
 @pytest.mark.parametrize("d", [1, 3])
 def test_watching_for_divergence_changes_no_bits(d, monkeypatch):
     X, y, *_ = problems.sgd_problem(20, d)

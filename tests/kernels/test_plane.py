@@ -217,18 +217,47 @@ def test_tiny_losses_of_steep_samples_keep_their_digits(steepness):
 
 
 @pytest.mark.parametrize("steepness", [30.0, 300.0, 1e4, 1e9, 1e90])
-@pytest.mark.parametrize("soft", [False, True])
-def test_steep_planes_keep_digits_where_logits_are_small(soft, steepness):
+@pytest.mark.parametrize("n", [2, 10, 40])
+@pytest.mark.parametrize("soft", [0, 1, 40])
+def test_steep_planes_keep_digits_where_logits_are_small(soft, n, steepness):
     """At t = 0, and at s = 0, logits are p alone, whatever they are elsewhere on the tile."""
     rng = np.random.default_rng(int(steepness % 1000))
-    p, q, r = rng.normal(size=(3, 40))
-    y = rng.uniform(size=40) if soft else (rng.normal(size=40) > 0) * 1.0
+    p, q, r = rng.normal(size=(3, n))
+    y = np.where(np.arange(n) < soft, rng.uniform(size=n), rng.normal(size=n) > 0)
     few, many = np.linspace(-0.02, 0.02, 3), np.arange(-4.0, 5.0)
     for fields, s, t in (((p, q, steepness * r), few, many), ((p, steepness * q, r), many, few)):
         for start in (0, 4):  # of the axis that is steep: where 0 is in the middle, and where it is at the end
             axes = (s, t[start:]) if t is many else (s[start:], t)
             got = surface_on_plane(LogitPlane(*fields), y, *axes, method="direct").loss
             assert_surface_close(got, fields, y, *axes, cells=10**6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "y"),
+    [
+        (([0.016046702561896338, 0.0], [229.1003761214577, 0.1], [-25.724510766793394, 0.2]), [0.0, 0.5]),
+        (
+            (
+                [-0.02919214136761852] * 2,
+                [35.16551030125673, 35.16551033650088],
+                [-1030.985099048857, -1030.9850980155663],
+            ),
+            [9.004743543272294e-07, 1.0001404832122573e-06],
+        ),
+    ],
+    ids=["a hard label beside a soft one", "soft labels"],
+)
+def test_linear_parts_are_not_seen_where_logits_are_small(fields, y):
+    """Samples that are wrong all over a tile, and hardly so at one of its corners."""
+    plane, y = tuple(map(np.array, fields)), np.array(y)
+    steep_s, steep_t = np.array([0.0, 0.06883012254430058]), np.array([-72.62080055659106, 0.0005537563249371442])
+    flat_s, flat_t = (
+        np.array([0.0011076392365024946, 0.1700319769397709]),
+        np.array([-0.05490518635880098, -3.368668438766168e-09]),
+    )
+    for s, t in ((steep_s, steep_t), (flat_s, flat_t)):
+        got = surface_on_plane(LogitPlane(*plane), y, s, t, method="direct").loss
+        assert_surface_close(got, plane, y, s, t)
 
 
 @pytest.mark.parametrize(

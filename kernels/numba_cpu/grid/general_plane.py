@@ -49,9 +49,9 @@ CHUNK = 256  # samples of which two panels of the tables, 32 KB by AVX2, stay in
 BLOCK = 16  # factors between two normalisations: as many as MAX_EXPONENT leaves room for in a float64
 STEEPEST = 38.0  # |log F|: what a denormal E lost to rounding, 2^-1075, is less than 1e-307 times F
 VANISHED = 750.0  # e^-750 is 0
-# How many times |m| may be on a tile what it is at the least, or 1: a linear part from its middle is right to 1e-12 of
-# the loss then, or to 1e-14 where labels are soft; and without one, whether the sample has a factor.
-MOST_RATIO, MOST_RATIO_LINEAR, MOST_RATIO_SOFT = 1e12, 2000.0, 64.0
+# How many times |m| may be on a tile what it is at the least, or 1. With a linear part: one label that is soft asks for
+# 1e-14 (1 + |m|) of all samples, and rounding goes by the most. Without one: as to whether the sample has a factor.
+MOST_RATIO_LINEAR, MOST_RATIO = 32.0, 1e12
 
 
 class TileAxes(NamedTuple):
@@ -122,7 +122,7 @@ def partition_samples(samples, start, stop, s, t, scratch):
         reflected = -margin > spread
         coefficient = label_smoothing[n] - (1.0 if reflected else 0.0)
         in_range = reflected or spread - margin <= MAX_EXPONENT
-        if spread_s > STEEPEST or not in_range or cancels(coefficient, label_smoothing[n], abs(margin), spread):
+        if spread_s > STEEPEST or not in_range or cancels(coefficient, abs(margin), spread):
             elementwise[n_elementwise] = n
             n_elementwise += 1
             continue
@@ -140,9 +140,9 @@ def partition_samples(samples, start, stop, s, t, scratch):
 
 
 @inlined
-def cancels(coefficient, smoothing, middle, spread):
+def cancels(coefficient, middle, spread):
     """Whether rounding where |m| is largest on a tile is seen where it is least, `middle` being |m| in the middle."""
-    most = MOST_RATIO_SOFT if smoothing > 0.0 else MOST_RATIO_LINEAR if coefficient != 0.0 else MOST_RATIO
+    most = MOST_RATIO_LINEAR if coefficient != 0.0 else MOST_RATIO
     return middle + spread > most and middle + spread > most * (middle - spread)
 
 
@@ -273,7 +273,7 @@ def plain_losses(samples, s, t):
         spread = spread_s + abs(r) * (t[-1] - t0)
         reflected = -m > spread
         in_range = reflected or spread - m <= MAX_EXPONENT
-        most = MOST_RATIO_SOFT if smoothing > 0 else MOST_RATIO_LINEAR if reflected else MOST_RATIO
+        most = MOST_RATIO_LINEAR if smoothing - reflected != 0 else MOST_RATIO
         if spread_s > STEEPEST or not in_range or abs(m) + spread > most * max(1, abs(m) - spread):
             elementwise.append((p, q, r, c, smoothing))
             continue

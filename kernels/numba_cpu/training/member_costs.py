@@ -115,11 +115,16 @@ def losses_along(samples, batch_size, step, path):
     return means
 
 
+def operations_of_cost(size):
+    """Multiply-adds of one sample's cost with `size` parameters."""
+    return 2 * size + OPERATIONS_PER_COST
+
+
 def costs(samples, theta):
     """Mean cost and share correct of all the samples at `theta` (groups, d + 1, lanes), (groups, 2, lanes) float64."""
     n, (groups, size, lanes) = len(samples.label_smoothing), theta.shape
     sums = np.zeros((groups, 2, lanes))
-    each = 2 * size + OPERATIONS_PER_COST
+    each = operations_of_cost(size)
     at_once = -(-samples_at_once(groups * lanes, each) // COST_BLOCK) * COST_BLOCK
     for first in range(0, n, at_once):
         last = min(first + at_once, n)

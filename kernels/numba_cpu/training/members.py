@@ -142,7 +142,8 @@ def write_rows(X, y, rows, rows_log2e):
     """Writes the signed rows (n, d + 1), and these times log2 e."""
     rows[:, -1] = np.where(y > 0.5, 1, -1)
     np.multiply(rows[:, -1:], X, out=rows[:, :-1])
-    largest = np.finfo(X.dtype).max / LOG2_E  # what is beyond overflows in any step
+    # what is beyond overflows in any step; the next smaller, as the product would be rounded up
+    largest = np.nextafter(np.finfo(X.dtype).max / X.dtype.type(LOG2_E), X.dtype.type(0))
     rows_log2e[:] = LOG2_E * np.clip(rows, -largest, largest).astype(np.float64)
 
 

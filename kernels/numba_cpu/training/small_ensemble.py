@@ -13,13 +13,15 @@ from kernels.losses import CODES
 from kernels.mathematics.divergence import stay_in_range
 from kernels.numba_cpu.runtime.launch import SERIAL_WORK, launch, serial_kernel
 from kernels.numba_cpu.training.ensemble import KERNELS, operations, orders
-from kernels.numba_cpu.training.member_costs import OPERATIONS_PER_COST, add_costs
+from kernels.numba_cpu.training.member_costs import add_costs, operations_of_cost
 from kernels.numba_cpu.training.members import LANES, Groups, SignedSamples, Training
 from kernels.numba_cpu.training.small_pass import are_usual, is_rate, usual_labels
 from kernels.numba_cpu.training.small_run import is_count
 from kernels.numba_cpu.training.update import LARGEST
 from kernels.numba_cpu.vector.elementary import LOG2_E
 from kernels.results import Ensemble, Run
+
+MOST_WORK_OF_COSTS = 10 * SERIAL_WORK  # multiply-adds: 0.1 ms or so, which Ctrl-C waits for
 
 
 def sgd_ensemble(X, y, w0, b0, lr, length, loss):
@@ -33,21 +35,25 @@ def sgd_ensemble(X, y, w0, b0, lr, length, loss):
     (n, d), k, (batch_size, epochs), lr = X.shape, len(w0), length, float(lr)
     size, lanes, batch_size = d + 1, LANES[X.dtype.char], min(batch_size, n)
     groups = -(-k // lanes)
-    work = groups * lanes * epochs * n * operations(size)
-    labels = usual_labels(y, n, X.dtype) if batch_size > 0 and work < SERIAL_WORK else None
+    pairs = groups * lanes * n  # of a member and a sample
+    work, work_of_costs = pairs * epochs * operations(size), pairs * operations_of_cost(size)
+    is_small = batch_size > 0 and work < SERIAL_WORK and work_of_costs < MOST_WORK_OF_COSTS
+    labels = usual_labels(y, n, X.dtype) if is_small else None
     if labels is None:
         return None
     samples, state = room_for_samples(n, size, X.dtype, CODES[loss]), np.empty((groups, 3, size, lanes), X.dtype)
     x, theta = prepare(X, labels, w0, b0, samples.rows, samples.rows_log2e, samples.label_smoothing, state)
     steps = epochs * -(-n // batch_size)
-    if math.isnan(x) or not stay_in_range(d, (x, 1.0, theta), steps * lr, loss, LARGEST[X.dtype.char]):
+    most = LARGEST[X.dtype.char]
+    # the sum of a batch is of slopes below 2, and log2 e is below 2 too
+    if not (2.0 * n * x < most and stay_in_range(d, (x, 1.0, theta), steps * lr, loss, most)):
         return None
     first_correct, path = np.full((groups, lanes), -1), np.empty((groups, 1, size, lanes), X.dtype)
     looked_through = samples.rows if d == 1 else orders(groups, n)
     training = Training(batch_size, lr, 0, epochs * n)
     launch(KERNELS[X.dtype.char][size > 2], work, samples, looked_through, training, Groups(state, first_correct, path))
     theta, sums = state[:, 0].copy(), np.zeros((groups, 2, lanes))
-    launch(add_costs, groups * lanes * n * (2 * size + OPERATIONS_PER_COST), samples, 0, n, theta, sums)
+    launch(add_costs, work_of_costs, samples, 0, n, theta, sums)
     w, correct_at = np.empty((k, d), X.dtype), np.empty(k, np.int64)
     b, of_loss, accuracy = np.empty((3, k), X.dtype)
     write_ends(theta, sums / n, first_correct, w, b, of_loss, accuracy, correct_at)
