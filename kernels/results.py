@@ -57,7 +57,7 @@ class Run(Path):
     velocity: Array | None = None
 
     def __new__(cls, w: Array, b: Array, loss: Array, velocity: Array | None = None) -> "Run":
-        run = super().__new__(cls, w, b, loss)
+        run = tuple.__new__(cls, (w, b, loss))
         run.velocity = velocity
         return run
 

@@ -184,9 +184,9 @@ def sgd_run_(
     usual = sample_weight is None and pos_weight is None and shuffle_seed is None and velocity is None
     if usual and frozen is None and backend is None and progress is None and type(first_epoch) is int:
         rates, length = (lr, momentum, weight_decay), (batch_size, epochs)
-        done = numba_cpu.small_run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
-        if done is not None:
-            return Run(*done[0], done[1] if arrays.dtype_of(w) == np.float32 else done[1][0])
+        run_of_few = numba_cpu.small_run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
+        if run_of_few is not None:
+            return run_of_few
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array = dataset.samples(X, y)
     n, d = X_array.shape

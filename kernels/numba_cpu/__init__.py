@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kernels.bodies import EnsembleBody, GradientBody, InterpolationBody, RunBody, SurfaceBody
-    from kernels.results import Ensemble, Plan
+    from kernels.results import Ensemble, Plan, Run
 
 TENSORS = False
 
@@ -55,7 +55,7 @@ def small_step_(X: object, y: object, w: object, b: object, lr: object) -> float
 
 def small_run_(
     X: object, y: object, w: object, b: object, rates: object, length: object, loss: object, history: object
-) -> "tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None":
+) -> "Run | None":
     from kernels.numba_cpu.training import small_run
 
     return small_run.run_(X, y, w, b, rates, length, loss, history)

@@ -135,6 +135,7 @@ def rows_in_block(X, layout):
 
 def padded_theta(w, b, dtype):
     """theta (d + 1,) = (w, b), with as many zeros as vectors of it may reach further."""
-    theta = np.zeros((len(w) // PADDING_LANES + 2) * PADDING_LANES, dtype)
-    theta[: len(w)], theta[len(w)] = w, b[0]
+    d = len(w)
+    theta = np.zeros((d // PADDING_LANES + 2) * PADDING_LANES, dtype)
+    theta[:d], theta[d] = w, b[0]
     return theta

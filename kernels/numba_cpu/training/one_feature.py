@@ -21,7 +21,7 @@ from numba import types
 
 from kernels.numba_cpu.runtime.launch import serial_kernel
 from kernels.numba_cpu.runtime.subroutine import inlined
-from kernels.numba_cpu.training.steps import Steps, next_record
+from kernels.numba_cpu.training.steps import next_record
 from kernels.numba_cpu.vector import losses
 from kernels.numba_cpu.vector.elementary import exp_in_range, log1p_scaled
 from kernels.numba_cpu.vector.memory import load, load_where, store
@@ -144,7 +144,8 @@ def run_one_feature(X, y, steps, rates, loss, state, record, next_margins):
     `next_margins` (SMALL_BATCH,) are those of the next batch, kept from one call to the next, or NaN. Returns the
     number of the step that failed, as its loss or the parameters after it aren't in range, or -1.
     """
-    if Steps(*steps).batch_size <= SMALL_BATCH:
+    _, _, _, batch_size = steps
+    if batch_size <= SMALL_BATCH:
         return run_small_batches(X, y, steps, rates, loss, state, record, next_margins)
     return run_batches(X, y, steps, rates, loss, state, record)
 

@@ -16,7 +16,6 @@ from kernels.numba_cpu.training.ensemble import KERNELS, operations, orders
 from kernels.numba_cpu.training.member_costs import add_costs, operations_of_cost
 from kernels.numba_cpu.training.members import LANES, Groups, SignedSamples, Training
 from kernels.numba_cpu.training.small_pass import are_usual, is_rate, usual_labels
-from kernels.numba_cpu.training.small_run import is_count
 from kernels.numba_cpu.training.update import LARGEST
 from kernels.numba_cpu.vector.elementary import LOG2_E
 from kernels.results import Ensemble, Run
@@ -30,14 +29,17 @@ def sgd_ensemble(X, y, w0, b0, lr, length, loss):
         return None
     if not (w0.flags.carray and b0.flags.carray and b0.dtype == w0.dtype and b0.shape == (len(w0),)):
         return None
-    if not (is_rate(lr) and all(map(is_count, length)) and type(loss) is str and loss in CODES):
+    batch_size, epochs = length
+    if not (is_rate(lr) and type(batch_size) is type(epochs) is int and type(loss) is str and loss in CODES):
         return None
-    (n, d), k, (batch_size, epochs), lr = X.shape, len(w0), length, float(lr)
+    if not (batch_size > 0 and epochs >= 0):
+        return None
+    (n, d), k, lr = X.shape, len(w0), float(lr)
     size, lanes, batch_size = d + 1, LANES[X.dtype.char], min(batch_size, n)
     groups = -(-k // lanes)
     pairs = groups * lanes * n  # of a member and a sample
     work, work_of_costs = pairs * epochs * operations(size), pairs * operations_of_cost(size)
-    is_small = batch_size > 0 and work < SERIAL_WORK and work_of_costs < MOST_WORK_OF_COSTS
+    is_small = work < SERIAL_WORK and work_of_costs < MOST_WORK_OF_COSTS
     labels = usual_labels(y, n, X.dtype) if is_small else None
     if labels is None:
         return None

@@ -24,6 +24,7 @@ NO_WEIGHTS = {np.dtype(dtype): np.empty(0, dtype) for dtype in (np.float32, np.f
 FLOATS = float, np.float64, np.float32
 WHOLE_NUMBERS = "?bBhHiIlLqQ"  # dtypes of labels that may be 0 or 1, and nothing between
 RATES = float, np.float64, int
+LARGEST_RATE = sys.float_info.max
 
 
 def loss_and_gradient(X, y, weight, w, b, total):
@@ -77,7 +78,7 @@ def are_usual(X, w):
 
 
 def usual_labels(y, n, dtype):
-    """Labels (n,) in a dtype, which it holds as they are, or None."""
+    """Labels (n,) in a dtype, which it holds as they are, a view or a copy, or None."""
     if type(y) is not np.ndarray or y.shape not in ((n,), (n, 1)):
         return None
     if y.dtype != dtype:
@@ -133,15 +134,24 @@ def are_parameters(w, b):
 
 
 def is_rate(value):
-    return type(value) in RATES and 0 <= value <= sys.float_info.max
+    return type(value) in RATES and 0 <= value <= LARGEST_RATE
 
 
 def may_share_memory(X, y, w, b):
     """Whether parameters may share memory with one another, X or, if it is an array, y."""
+    if have_memory_of_their_own(X, y, w, b):
+        return False
     shared = np.may_share_memory
     if type(y) is not np.ndarray:
         y = X
     return shared(w, b) or shared(w, X) or shared(w, y) or shared(b, X) or shared(b, y)
+
+
+def have_memory_of_their_own(X, y, w, b):
+    """Whether that can be seen without looking where they lie."""
+    if not (type(y) is np.ndarray and X.flags.owndata and y.flags.owndata and w.flags.owndata and b.flags.owndata):
+        return False
+    return not (w is b or w is X or w is y or b is X or b is y)
 
 
 @serial_kernel

@@ -7,29 +7,28 @@ kernels or says what is wrong. So is a run that fails, to be made again from its
 import numpy as np
 
 from kernels.losses import CODES
-from kernels.numba_cpu.runtime.launch import read_only
 from kernels.numba_cpu.training import update
 from kernels.numba_cpu.training.job import operations
 from kernels.numba_cpu.training.layouts import padded_theta
-from kernels.numba_cpu.training.one_feature import NO_MARGINS
+from kernels.numba_cpu.training.one_feature import NO_MARGINS, run_one_feature
 from kernels.numba_cpu.training.small_pass import are_parameters, are_usual, is_rate, may_share_memory, usual_labels
-from kernels.numba_cpu.training.steps import Rates, Record, State
+from kernels.results import Run
 
 MOST_RECORDED = 1_000_000  # numbers of a history, which fit into any memory
 
 
 def run_(X, y, w, b, rates, length, loss, history):
-    """The path of a run, w (d,) and b (1,) in place, and its velocity and its parameters before they were rounded
-    (2, d + 1), or None if that is left to the long way; `rates` are lr, momentum and weight_decay, `length` batch_size
-    and epochs."""
+    """As `kernels.sgd_run_`, or None if that is left to the long way; `rates` are lr, momentum and weight_decay,
+    `length` batch_size and epochs."""
+    batch_size, epochs = length
     if not (are_usual(X, w) and are_parameters(w, b) and all(map(is_rate, rates))):
         return None
-    if not (type(loss) is str and loss in CODES and all(map(is_count, (*length, history)))):
+    if not (type(batch_size) is type(epochs) is type(history) is int and type(loss) is str and loss in CODES):
         return None
-    (n, d), dtype, (batch_size, epochs) = X.shape, X.dtype, length
+    (n, d), dtype = X.shape, X.dtype
+    if not (batch_size > 0 and 0 < epochs <= update.LAUNCH_OPERATIONS // operations(n, d) and history >= 0):
+        return None
     batch_size = min(batch_size, n)
-    if not (batch_size > 0 and 0 < epochs <= update.LAUNCH_OPERATIONS // operations(n, d)):
-        return None
     if operations(batch_size, d) >= update.LARGE_BATCH or may_share_memory(X, y, w, b):
         return None
     labels, steps = usual_labels(y, n, dtype), epochs * -(-n // batch_size)
@@ -37,17 +36,20 @@ def run_(X, y, w, b, rates, length, loss, history):
     if labels is None or records * (d + 2) > MOST_RECORDED:
         return None
     path = np.empty((records, d), dtype), np.empty(records, dtype), np.empty(records, dtype)
-    state = State(padded_theta(w, b, np.float64), np.zeros(d + 1))
-    lr, momentum, decay = map(float, rates)
-    rates_in_range = Rates(lr, momentum, decay, update.LARGEST[dtype.char])
-    of_run = update.Run((X, read_only(labels), None), loss, rates_in_range, np.ones(d + 1), d == 1)
-    record = Record(min(history, steps + 1), *path)
-    if update.run_small_batches(of_run, None, (0, steps, batch_size), state, record, NO_MARGINS.copy()) >= 0:
+    theta, velocity = padded_theta(w, b, np.float64), np.zeros(d + 1)
+    rates, record = (*map(float, rates), update.LARGEST[dtype.char]), (min(history, steps + 1), *path)
+    if failed(X, labels, (0, 0, steps, batch_size), rates, CODES[loss], (theta, velocity), record):
         return None
-    theta = state.theta[: d + 1]
-    w[:], b[:] = theta[:d], theta[d:]
-    return path, np.stack((state.velocity, theta))
+    w[:], b[0] = theta[:d], theta[d]
+    return Run(*path, velocity if dtype.char == "d" else np.array((velocity, theta[: d + 1])))
 
 
-def is_count(value):
-    return type(value) is int and value >= 0
+def failed(X, labels, steps, rates, loss, state, record):
+    """Whether a step of a run failed; tuples are those of `steps`. Labels become read-only, as kernels take them."""
+    n, d = X.shape
+    labels.setflags(write=False)
+    if d > 1:
+        return update.launch_features((X, labels, None), np.ones(d + 1), steps, rates, loss, state, record) >= 0
+    x = X.reshape(n)
+    x.setflags(write=False)
+    return run_one_feature(x, labels, steps, rates, loss, state, record, NO_MARGINS.copy()) >= 0

@@ -27,6 +27,7 @@ from kernels.numba_cpu.training.layouts import (
 from kernels.numba_cpu.training.one_feature import NO_MARGINS, run_one_feature
 from kernels.numba_cpu.training.steps import Rates, Record, State, next_record
 
+FLOAT64 = np.dtype(np.float64)
 LARGEST = {char: float(np.finfo(char).max) for char in "fd"}
 LAUNCH_OPERATIONS = 5_000_000  # multiply-adds in one launch: well under 0.1 s, so that Ctrl-C is answered
 LARGE_BATCH = 1_000_000  # multiply-adds that are worth all threads
@@ -113,18 +114,25 @@ def run_small_batches(run, order, steps, state, record, next_margins):
     """Launches `run_one_feature` or, for what that can't, `run_features`, for the steps [first, last); `order` is that
     of the samples, or None if they are in order. Returns the number of the step that failed, or -1."""
     first, last, batch_size = steps
-    n, d = run.samples[0].shape
+    n = len(run.samples[0])
     begin, samples = first % -(-n // batch_size) * batch_size, run.samples
     if order is not None:
         batches = last - first + run.alone  # margins of one feature are computed a batch ahead
         samples, begin = taken(samples, order[begin : begin + batches * batch_size]), 0
-    (X, y, weight), loss, where = samples, CODES[run.loss], (begin, *steps)
+    loss, where = CODES[run.loss], (begin, *steps)
     rates, state, record = tuple(run.rates), tuple(state), tuple(record)
     if run.alone:
+        X, y, _ = samples
         return run_one_feature(read_only(X[:, 0]), y, where, rates, loss, state, record, next_margins)
-    flat, layout = as_flat(X, np.dtype(np.float64))
-    data = flat, layout.stride, d, y, y[:0] if weight is None else weight, rows_in_block(X, layout)
-    return run_features(data, layout, run.trained, where, rates, loss, state, record)
+    return launch_features(samples, run.trained, where, rates, loss, state, record)
+
+
+def launch_features(samples, trained, steps, rates, loss, state, record):
+    """Launches `run_features` for samples X (n, d), y and weights (n,) or None; tuples are those of `steps`."""
+    X, y, weight = samples
+    flat, layout = as_flat(X, FLOAT64)
+    data = flat, layout.stride, X.shape[1], y, y[:0] if weight is None else weight, rows_in_block(X, layout)
+    return run_features(data, layout, trained, steps, rates, loss, state, record)
 
 
 def run_large_batches(run, order, steps, state, record, next_margins):
