@@ -63,7 +63,7 @@ def sgd_ensemble(
     """
     usual = sample_weight is None and pos_weight is None and backend is None and progress is None
     if usual and type(history_of) is tuple and not history_of:
-        ends = numba_cpu.small_ensemble(X, y, w0, b0, lr, (batch_size, epochs), loss)
+        ends = numba_cpu.small_ensembles().sgd_ensemble(X, y, w0, b0, lr, (batch_size, epochs), loss)
         if ends is not None:
             return ends
     body = backends.chosen(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)

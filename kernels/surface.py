@@ -48,7 +48,7 @@ def loss_surface(
     """
     usual = sample_weight is None and pos_weight is None and backend is None and progress is None
     if usual and type(loss) is str and loss == "bce" and numbers.is_way(method, tol) and method != "spectral":
-        surface = numba_cpu.small_surface(x, y, w, b, out)
+        surface = numba_cpu.small_surfaces().loss_surface(x, y, w, b, out)
         if surface is not None:
             return surface
     body = backends.chosen(backend, x=x, y=y, sample_weight=sample_weight, out=out)
@@ -123,7 +123,7 @@ def surface_on_plane(
     """
     usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
     if usual and of_loss_alone(plane, quantities, loss) and numbers.is_way(method, tol):
-        small = numba_cpu.small_surface_on_plane(plane, y, s, t, method, tol)
+        small = numba_cpu.small_planes().surface_on_plane(plane, y, s, t, method, tol)
         if small is not None:
             return Surface(small[0], small[1], loss=small[2], plan=small[3])
     samples = samples_of(plane, y, sample_weight)
@@ -154,7 +154,7 @@ def plan_surface(
     """
     usual = sample_weight is None and pos_weight is None and numbers.is_way(method, tol)
     if usual and of_loss_alone(plane, quantities, loss):
-        plan = numba_cpu.small_plan(plane, y, s, t, method, tol)
+        plan = numba_cpu.small_planes().plan_surface(plane, y, s, t, method, tol)
         if plan is not None:
             return plan
     samples = samples_of(plane, y, sample_weight)

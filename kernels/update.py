@@ -46,7 +46,7 @@ def bce_loss_grad(
     that isn't finite, and of CUDA tensors never: the result says it.
     """
     if backend is None and sample_weight is None and pos_weight is None:
-        pass_over_few = numba_cpu.small_gradient(X, y, w, b)
+        pass_over_few = numba_cpu.small_passes().usual_loss_and_gradient(X, y, w, b)
         if pass_over_few is not None:
             loss, gradient, dtype = pass_over_few
             return rounded(loss, gradient[:-1], gradient[-1], dtype)
@@ -94,7 +94,7 @@ def sgd_step_(
     all the same, as nothing waits for the card.
     """
     if backend is None and sample_weight is None and pos_weight is None:
-        before = numba_cpu.small_step_(X, y, w, b, lr)
+        before = numba_cpu.small_passes().step_(X, y, w, b, lr)
         if before is not None:
             return arrays.dtype_of(w).type(before)
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
@@ -184,7 +184,8 @@ def sgd_run_(
     usual = sample_weight is None and pos_weight is None and shuffle_seed is None and velocity is None
     if usual and frozen is None and backend is None and progress is None and type(first_epoch) is int:
         rates, length = (lr, momentum, weight_decay), (batch_size, epochs)
-        run_of_few = numba_cpu.small_run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
+        run_ = numba_cpu.small_runs().run_
+        run_of_few = run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
         if run_of_few is not None:
             return run_of_few
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
