@@ -34,38 +34,39 @@ def sgd_ensemble(X, y, w0, b0, lr, length, loss):
         return None
     if not (batch_size > 0 and epochs >= 0):
         return None
-    (n, d), k, lr = X.shape, len(w0), float(lr)
-    size, lanes, batch_size = d + 1, LANES[X.dtype.char], min(batch_size, n)
+    (n, d), dtype, k, lr = X.shape, X.dtype, len(w0), float(lr)
+    size, lanes, batch_size = d + 1, LANES[dtype.char], min(batch_size, n)
     groups = -(-k // lanes)
     pairs = groups * lanes * n  # of a member and a sample
     work, work_of_costs = pairs * epochs * operations(size), pairs * operations_of_cost(size)
     is_small = work < SERIAL_WORK and work_of_costs < MOST_WORK_OF_COSTS
-    labels = usual_labels(y, n, X.dtype) if is_small else None
+    labels = usual_labels(y, n, dtype) if is_small else None
     if labels is None:
         return None
-    samples, state = room_for_samples(n, size, X.dtype, CODES[loss]), np.empty((groups, 3, size, lanes), X.dtype)
+    samples, state = room_for_samples(n, size, dtype, CODES[loss]), np.empty((groups, 3, size, lanes), dtype)
     x, theta = prepare(X, labels, w0, b0, samples.rows, samples.rows_log2e, samples.label_smoothing, state)
     steps = epochs * -(-n // batch_size)
-    most = LARGEST[X.dtype.char]
+    most = LARGEST[dtype.char]
     # the sum of a batch is of slopes below 2, and log2 e is below 2 too
     if not (2.0 * n * x < most and stay_in_range(d, (x, 1.0, theta), steps * lr, loss, most)):
         return None
-    first_correct, path = np.full((groups, lanes), -1), np.empty((groups, 1, size, lanes), X.dtype)
+    first_correct, path = np.empty((groups, lanes), np.int64), np.empty((groups, 1, size, lanes), dtype)
+    first_correct.fill(-1)
     looked_through = samples.rows if d == 1 else orders(groups, n)
     training = Training(batch_size, lr, 0, epochs * n)
-    launch(KERNELS[X.dtype.char][size > 2], work, samples, looked_through, training, Groups(state, first_correct, path))
+    launch(KERNELS[dtype.char][size > 2], work, samples, looked_through, training, Groups(state, first_correct, path))
     theta, sums = state[:, 0].copy(), np.zeros((groups, 2, lanes))
     launch(add_costs, work_of_costs, samples, 0, n, theta, sums)
-    w, correct_at = np.empty((k, d), X.dtype), np.empty(k, np.int64)
-    b, of_loss, accuracy = np.empty((3, k), X.dtype)
-    write_ends(theta, sums / n, first_correct, w, b, of_loss, accuracy, correct_at)
-    history = Run(np.empty((0, steps, d), X.dtype), *np.empty((2, 0, steps), X.dtype))
-    return Ensemble(w, b, of_loss, accuracy, correct_at, history)
+    values = np.empty((k, d), dtype), np.empty(k, dtype), np.empty(k, dtype), np.empty(k, dtype)
+    ends = *values, np.empty(k, np.int64)
+    write_ends(theta, sums, n, first_correct, ends)
+    history = Run(np.empty((0, steps, d), dtype), np.empty((0, steps), dtype), np.empty((0, steps), dtype))
+    return Ensemble(*ends, history)
 
 
 def room_for_samples(n, size, dtype, loss):
     """SignedSamples without weights, to be written to."""
-    rows, rows_log2e = np.empty((2, n, size), dtype)
+    rows, rows_log2e = np.empty((n, size), dtype), np.empty((n, size), dtype)
     return SignedSamples(rows, rows, rows_log2e, np.empty(n, dtype), loss, None)
 
 
@@ -103,8 +104,10 @@ def prepare(X, y, w0, b0, rows, rows_log2e, smoothing, state):
 
 
 @serial_kernel
-def write_ends(theta, means, first_correct, w, b, loss, accuracy, steps):
-    """Writes what models have come to, from their lanes, `means` being costs and shares that are correct."""
+def write_ends(theta, sums, n, first_correct, ends):
+    """Writes what models have come to, from their lanes, `sums` being costs and how many of n samples are correct, to
+    the fields of an Ensemble."""
+    w, b, loss, accuracy, steps = ends
     k, d = w.shape
     lanes = theta.shape[2]
     for member in range(k):
@@ -112,5 +115,5 @@ def write_ends(theta, means, first_correct, w, b, loss, accuracy, steps):
         for j in range(d):
             w[member, j] = theta[g, j, lane]
         b[member] = theta[g, d, lane]
-        loss[member], accuracy[member] = means[g, 0, lane], means[g, 1, lane]
+        loss[member], accuracy[member] = sums[g, 0, lane] / n, sums[g, 1, lane] / n
         steps[member] = first_correct[g, lane]
