@@ -30,8 +30,10 @@ def host(values: np.ndarray | torch.Tensor | None) -> np.ndarray | None:
 
 def card_of(device: Device) -> torch.device | None:
     """The CUDA device that is meant, None for the CPU."""
+    if device is None:
+        return None
     try:
-        found = torch.device("cpu" if device is None else device)
+        found = torch.device(device)
     except (RuntimeError, TypeError):
         found = None
     if found is None or found.type not in ("cpu", "cuda"):

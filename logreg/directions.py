@@ -150,18 +150,29 @@ def end_of_path(history: Run, end: str, d: int) -> np.ndarray:
     return np.append(w, b)
 
 
-def given(directions: Sequence[ArrayLike], d: int) -> np.ndarray:
+def given(directions: Sequence[ArrayLike], d: int) -> tuple[np.ndarray, np.ndarray]:
     """Two directions (d + 1,) that span a plane."""
     if not (hasattr(directions, "__len__") and len(directions) == 2):
         names = ", ".join(map(repr, KINDS))
         raise ValueError(
             f"directions is a {type(directions).__name__}; accepted: {names} or a pair of vectors ({d + 1},)"
         )
-    pair = np.stack([models.theta(f"directions[{k}]", vector, d) for k, vector in enumerate(directions)])
-    lengths = np.linalg.norm(pair, axis=1)
-    if not lengths.all() or np.linalg.svd(pair / lengths[:, None])[1][1] < SURELY_PARALLEL:
+    s, t = (models.theta(f"directions[{k}]", vector, d) for k, vector in enumerate(directions))
+    if not (are_far_from_parallel(s, t) or span_plane(s, t)):
         raise ValueError("directions are parallel or zero; accepted: two vectors that span a plane")
-    return pair
+    return s, t
+
+
+def are_far_from_parallel(s: np.ndarray, t: np.ndarray) -> bool:
+    """Whether that is seen without decomposing them, of lengths whose squares have all their digits."""
+    of_s, of_t, of_both = np.vdot(s, s), np.vdot(t, t), np.vdot(s, t)
+    return 1e-100 < of_s < 1e100 and 1e-100 < of_t < 1e100 and of_both * of_both < of_s * of_t / 2
+
+
+def span_plane(s: np.ndarray, t: np.ndarray) -> bool:
+    pair = np.stack([s, t])
+    lengths = np.linalg.norm(pair, axis=1)
+    return bool(lengths.all() and np.linalg.svd(pair / lengths[:, None])[1][1] >= SURELY_PARALLEL)
 
 
 def random_pair(size: int, seed: Any) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from kernels import LogitPlane, logit_plane, surface_on_plane
-from kernels.arguments import numbers
+from kernels import LogitPlane, surface_on_plane
+from kernels.arguments import arrays, numbers
 from kernels.quantities import QUANTITIES, Surface
 from logreg.data import blocks
 from logreg.devices import host, moved
@@ -26,9 +26,15 @@ UNIT_ROUNDOFF = 2.0**-53
 
 def logits_on(plane: Plane, x: np.ndarray) -> LogitPlane:
     """The LogitPlane of features x (n, d), float64 whatever their dtype."""
-    thetas = plane.center, plane.s_direction, plane.t_direction
-    parts = [logit_plane(features, *thetas) for _, features in blocks(x)]
-    return LogitPlane(*map(np.concatenate, zip(*parts, strict=True)))
+    vectors = plane.center, plane.s_direction, plane.t_direction
+    thetas, logits = np.empty((len(plane.center), 3)), np.empty((3, len(x)))
+    thetas[:, 0], thetas[:, 1], thetas[:, 2] = vectors
+    if not arrays.is_finite(thetas):
+        for name, vector in zip(plane._fields, vectors, strict=False):
+            arrays.check_finite(name, vector)
+    for rows, features in blocks(x):
+        logits[:, rows] = (features @ thetas[:-1] + thetas[-1]).T
+    return LogitPlane(*logits)
 
 
 def evaluate(
@@ -45,9 +51,9 @@ def evaluate(
 ) -> Surface:
     """The kernels' Surface on a LogitPlane; values that interpolation can't resolve are evaluated directly. Arrays in,
     arrays out; `card` is the CUDA device to use, if any."""
-    own = tuple(name for name in quantities if QUANTITIES[name].of_loss)
-    if pos_weight is not None and len(own) < len(quantities):  # of the others, whose plan is another one
-        others = tuple(name for name in quantities if name not in own)
+    others = () if pos_weight is None else tuple(name for name in quantities if not QUANTITIES[name].of_loss)
+    if others:  # whose plan is another one
+        own = tuple(name for name in quantities if name not in others)
         surfaces = [evaluate(plane, y, s, t, others, card, sample_weight=sample_weight)]
         if own:
             weights: dict[str, Any] = {"sample_weight": sample_weight, "pos_weight": pos_weight}
@@ -58,7 +64,9 @@ def evaluate(
     p, q, r, labels, *weight = moved(card, *given)
     data = LogitPlane(p, q, r), labels
     options: dict[str, Any] = {"loss": loss, "sample_weight": weight[0] if weight else None, "pos_weight": pos_weight}
-    surface = on_host(surface_on_plane(*data, s, t, quantities=quantities, **options))
+    surface = surface_on_plane(*data, s, t, quantities=quantities, **options)
+    if card is not None:
+        surface = on_host(surface)
     assert surface.plan is not None  # only one that is made by hand has none
     if surface.plan.method == "direct":
         return surface
@@ -119,6 +127,6 @@ def add_penalty(surface: Surface, l2: float, plane: Plane) -> None:
 
 def check_penalty(l2: float) -> float:
     """The penalty as a float, finite and >= 0."""
-    if not isinstance(l2, Real) or isinstance(l2, bool):
+    if type(l2) is not float and (not isinstance(l2, Real) or isinstance(l2, bool)):
         raise ValueError(f"l2 is {l2!r}; accepted: a finite number >= 0")
     return numbers.nonnegative("l2", l2)

@@ -50,18 +50,23 @@ def check_seed(seed: int) -> None:
 
 def linear_layer(model: nn.Module) -> nn.Linear:
     """The nn.Linear(d, 1) that a model consists of: itself or its `linear`, and no other parameters."""
-    layer: Any = getattr(model, "linear", model)
-    plain = isinstance(layer, nn.Linear) and {"weight", "bias"} <= {
-        k for k, v in layer._parameters.items() if v is not None
-    }
-    if not (
-        plain and layer.out_features == 1 and {id(p) for p in model.parameters()} == {id(layer.weight), id(layer.bias)}
-    ):
+    layer: Any = model if type(model) is nn.Linear else getattr(model, "linear", model)
+    own = layer._parameters if isinstance(layer, nn.Linear) else {}
+    weight, bias = own.get("weight"), own.get("bias")
+    plain = not (weight is None or bias is None) and layer.out_features == 1
+    if not (plain and ids_of_parameters(model) == {id(weight), id(bias)}):
         raise TypeError(
             f"model is a {full_name(model)}; accepted: logreg.LogisticRegression, or nn.Linear(d, 1) with a bias, "
             "alone or as the attribute `linear` of a module without other or transformed parameters"
         )
     return layer
+
+
+def ids_of_parameters(model: nn.Module) -> set[int]:
+    """Those of a module and of the modules in it; that of nn.Linear is quicker to ask than its `parameters`."""
+    plain = type(model) is nn.Linear and not model._modules
+    parameters: Any = model._parameters.values() if plain else model.parameters()
+    return {id(p) for p in parameters if p is not None}
 
 
 def parameters(model: Model) -> np.ndarray:
@@ -82,7 +87,7 @@ def parameters(model: Model) -> np.ndarray:
 
 
 def is_classifier(model: Model) -> TypeGuard[LinearClassifier]:
-    return hasattr(model, "coef_") and hasattr(model, "intercept_")
+    return type(model) is not nn.Linear and hasattr(model, "coef_") and hasattr(model, "intercept_")
 
 
 def fitted(model: LinearClassifier) -> tuple[np.ndarray, np.ndarray]:

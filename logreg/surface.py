@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
-from kernels import LogitPlane
+from kernels import LogitPlane, numba_cpu
 from kernels.arguments import arrays, dataset, memory, numbers
 from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES
@@ -149,7 +149,7 @@ class LossSurface:
         plane = plane_around(model, x, y, directions, l2, seed, **weights)
         surface = evaluate(logits_on(plane, x), y, s, t, names, card, **weights)
         add_penalty(surface, l2, plane)
-        return PlaneSurface(surface._replace(s=s, t=t), plane, l2, loss)
+        return PlaneSurface(surface, plane, l2, loss)
 
     @property
     def minimum(self) -> Minimum:
@@ -213,8 +213,13 @@ def loss_over(
     x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray, loss: str, card: torch.device | None, **weights: Any
 ) -> np.ndarray:
     """The loss of one-feature samples over the grid (nb, nw)."""
-    feature = host(dataset.feature("data x", x)).astype(np.float64)
-    labels = host(dataset.labels(y, len(feature))).astype(np.float64)
+    x = host(x).astype(np.float64, copy=False)
+    if card is None and loss == "bce" and all(weight is None for weight in weights.values()):
+        surface = numba_cpu.small_surfaces().loss_surface(x, y, w, b)
+        if surface is not None:
+            return surface
+    feature = host(dataset.feature("data x", x))
+    labels = host(dataset.labels(y, len(feature), np.float64))
     plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
     values = evaluate(plane, labels, w, b, ("loss",), card, loss=loss, **weights).loss
     assert values is not None  # as it was asked for
@@ -238,7 +243,19 @@ def axis(name: str, window: Window, points: int) -> np.ndarray:
     """`points` evenly spaced values over a window; of one point, its middle."""
     low, high = interval(name, window)
     points = numbers.integer("resolution", points, 1)
-    return np.array([low + (high - low) / 2]) if points == 1 else np.linspace(low, high, points)
+    return np.array([low + (high - low) / 2]) if points == 1 else evenly_spaced(low, high, points)
+
+
+def evenly_spaced(low: float, high: float, points: int) -> np.ndarray:
+    """np.linspace to the bit, which takes three times as long for what a short axis can do without."""
+    step = (high - low) / (points - 1)
+    if step == 0:
+        return np.linspace(low, high, points)
+    values = np.arange(points, dtype=np.float64)
+    values *= step
+    values += low
+    values[-1] = high
+    return values
 
 
 def interval(name: str, window: Window) -> tuple[float, float]:

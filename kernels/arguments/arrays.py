@@ -106,8 +106,8 @@ def array_of(name: str, value: ArrayLike, accepted: object = NUMBERS) -> np.ndar
         if value.device.type != "cpu":
             raise ValueError(f"{name} is on device {value.device}; accepted: NumPy arrays and CPU tensors")
         check_tensor(name, value, accepted)
-        value = array_of_tensor(name, value)
-    elif type(value) is not np.ndarray and hasattr(value, "shape"):
+        return array_of_tensor(name, value)
+    if type(value) is not np.ndarray and hasattr(value, "shape"):
         check_dense(name, value)
         if is_table(value):
             return table_array(name, value, accepted)

@@ -68,6 +68,7 @@ def choose(group: Group, s: np.ndarray, t: np.ndarray, method: str, tol: float) 
     return Choice(Plan("spectral", nodes, amplified * interpolation.bound, costs), interpolation, line)
 
 
+@functools.lru_cache(KEPT)  # its words take a microsecond
 def without_search(method: str, tol: float, direct_cost: int) -> Choice | None:
     """Direct evaluation where no other way is looked for, or None."""
     if method == "direct" or tol == 0:

@@ -221,6 +221,7 @@ def test_a_path_that_stays_is_not_outside(wide, model):
 PAIRS = {
     "parallel": (np.arange(31.0), -2 * np.arange(31.0)),
     "nearly parallel": (np.ones(31), np.ones(31) + 1e-12 * np.arange(31)),
+    "tiny and parallel": (1e-162 * np.ones(31), -1e-162 * np.ones(31)),
     "zero": (np.ones(31), np.zeros(31)),
     "short": (np.ones(31), np.ones(30)),
     "not finite": (np.ones(31), np.full(31, np.nan)),
@@ -236,6 +237,15 @@ PAIRS = {
 def test_bad_directions(kind, wide, model):
     with pytest.raises((TypeError, ValueError), match=r"directions.*accepted"):
         directions_of(model, wide, PAIRS[kind])
+
+
+@pytest.mark.parametrize("length", [1e-60, 1e-9, 1.0, 1e60])
+@pytest.mark.parametrize("angle", [1e-8, 0.5, 1.5])
+def test_directions_of_any_length_span_a_plane(length, angle, wide, model):
+    one, other = np.eye(31)[:2]
+    pair = length * one, np.cos(angle) * one + np.sin(angle) * other
+    plane = directions_of(model, wide, pair)
+    np.testing.assert_array_equal((plane.s_direction, plane.t_direction), pair)
 
 
 def test_components_need_a_path_that_turns(wide, model, history):

@@ -7,7 +7,7 @@ import torch
 from kernels import LogitPlane, logit_plane, reference, surface_on_plane
 from logreg import evaluation
 from logreg.directions import Plane
-from logreg.evaluation import add_penalty, bands, evaluate, size_of_quantity
+from logreg.evaluation import add_penalty, bands, evaluate, logits_on, size_of_quantity
 from tests import oracle
 
 
@@ -19,6 +19,22 @@ def valley():
     y = (np.arange(500) % 2).astype(float)
     s, t = np.linspace(-2, 20, 2000), np.linspace(-3, 3, 200)
     return LogitPlane(np.zeros(500), np.where(y > 0, q, -q), r), y, s, t
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logits_are_those_of_the_kernels(dtype):
+    rng = np.random.default_rng(0)
+    x, vectors = rng.normal(size=(2**13, 70)).astype(dtype), rng.normal(size=(3, 71))
+    got = logits_on(Plane(*vectors, ("", "")), x)
+    np.testing.assert_allclose(got, logit_plane(x.astype(np.float64), *vectors), rtol=0, atol=1e-12)
+    assert all(field.dtype == np.float64 for field in got)
+
+
+@pytest.mark.parametrize("name", ["center", "s_direction", "t_direction"])
+def test_planes_that_are_not_finite_are_named(name):
+    plane = Plane(np.ones(3), np.ones(3), np.ones(3), ("", ""))._replace(**{name: np.array([0, np.nan, 1])})
+    with pytest.raises(ValueError, match=rf"^{name}\[1\] is nan; accepted: finite values"):
+        logits_on(plane, np.ones((4, 2)))
 
 
 @pytest.mark.parametrize("quantity", ["loss", "mse", "gradient", "hessian"])

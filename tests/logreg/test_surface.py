@@ -19,6 +19,7 @@ from kernels import LogitPlane, plan_surface, surface_on_plane
 from kernels.arguments import memory
 from kernels.losses import LOSSES
 from logreg import LabData, LossSurface
+from logreg.surface import axis
 from tests import oracle, problems
 
 COSTS = pytest.mark.parametrize("loss", list(LOSSES))
@@ -57,6 +58,12 @@ def test_other_data(loss, dtype, labels):
 def test_windows(window):
     for got in (compute(w_range=window).w, compute(b_range=window).b):
         np.testing.assert_array_equal(got, np.linspace(-2, 2, 4))
+
+
+@pytest.mark.parametrize("points", [2, 3, 30, 1000])
+@pytest.mark.parametrize("window", [(-15, 15), (0.1, 0.7), (-1e300, 3e307), (0, 5e-324), (1, 1 + 2**-52)], ids=repr)
+def test_axes_are_those_of_linspace(window, points):
+    np.testing.assert_array_equal(axis("w_range", window, points), np.linspace(*window, points))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +201,7 @@ def test_too_large_for_memory(loss, monkeypatch):
     monkeypatch.setattr(memory, "SURELY_FREE", 0)
     monkeypatch.setattr(memory, "free_memory", lambda: 10_000)
     with pytest.raises(MemoryError, match="GB"):
-        compute(resolution=500, loss=loss)
+        compute(resolution=600, loss=loss)
 
 
 # Files
