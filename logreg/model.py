@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn, sigmoid
 
-from kernels.arguments import arrays, models
+from kernels.arguments import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -73,7 +73,7 @@ def parameters(model: Model) -> np.ndarray:
     """theta (d + 1,) float64, the bias last, of a LogisticRegression or nn.Linear(d, 1), or of a linear classifier of
     scikit-learn that was fitted to two classes."""
     if is_classifier(model):
-        parts = fitted(model)
+        weight, bias = fitted(model)
     elif not isinstance(model, nn.Module):
         raise TypeError(
             f"model is a {full_name(model)}; accepted: logreg.LogisticRegression, nn.Linear(d, 1), or a linear "
@@ -81,9 +81,11 @@ def parameters(model: Model) -> np.ndarray:
         )
     else:
         layer = linear_layer(model)
-        parts = arrays.array_of("the model's weight", layer.weight), arrays.array_of("its bias", layer.bias)
-    theta = np.concatenate([part.reshape(-1) for part in parts])
-    return models.theta("the model", theta, len(theta) - 1)
+        weight, bias = arrays.array_of("the model's weight", layer.weight), arrays.array_of("its bias", layer.bias)
+    theta = np.empty(weight.size + 1)
+    theta[:-1], theta[-1:] = weight.reshape(-1), bias.reshape(-1)
+    arrays.check_finite("the model", theta)
+    return theta
 
 
 def is_classifier(model: Model) -> TypeGuard[LinearClassifier]:

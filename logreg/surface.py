@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -141,8 +141,9 @@ class LossSurface:
         y = host(dataset.labels(y, len(x), np.float64))
         names = numbers.some_of("quantities", quantities, QUANTITIES)
         l2 = check_penalty(l2)
-        windows: Sequence[Any] = extent if is_pair_of_windows(extent) else (extent, extent)
-        s, t = (axis("extent", *ends) for ends in zip(windows, pair_of_points(resolution), strict=True))
+        along_s, along_t = pair_of_windows(extent)
+        points = pair_of_points(resolution)
+        s, t = axis("extent", along_s, points[0]), axis("extent", along_t, points[1])
         numbers.one_of("loss", loss, LOSSES)
         sample_weight, pos_weight = dataset.weights(sample_weight, len(x)), numbers.pos_weight_for(loss, pos_weight)
         weights: dict[str, Any] = {"loss": loss, "sample_weight": sample_weight, "pos_weight": pos_weight}
@@ -233,10 +234,13 @@ def pair_of_points(resolution: Resolution) -> Sequence[int]:
     return points
 
 
-def is_pair_of_windows(extent: Window | Sequence[Window]) -> TypeGuard[Sequence[Any]]:
-    """Whether there is a window for each axis: two things, of which at least one is a pair itself."""
-    pair = extent if isinstance(extent, (tuple, list)) and len(extent) == 2 else ()
-    return any(isinstance(window, Sized) for window in pair)
+def pair_of_windows(extent: Any) -> tuple[Window, Window]:
+    """A window for each axis: two things of which at least one is a pair itself, or the same for both."""
+    if isinstance(extent, (tuple, list)) and len(extent) == 2:
+        first, second = extent
+        if isinstance(first, Sized) or isinstance(second, Sized):
+            return first, second
+    return extent, extent
 
 
 def axis(name: str, window: Window, points: int) -> np.ndarray:
