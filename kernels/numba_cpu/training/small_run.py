@@ -36,7 +36,8 @@ def run_(X, y, w, b, rates, length, loss, history):
     if labels is None or records * (d + 2) > MOST_RECORDED:
         return None
     path = np.empty((records, d), dtype), np.empty(records, dtype), np.empty(records, dtype)
-    theta, velocity = padded_theta(w, b, np.float64), np.zeros(d + 1)
+    theta = padded_theta(w, b, np.float64) if d > 1 else np.array([w.item(), b.item()])
+    velocity = np.zeros(d + 1)
     rates, record = (*map(float, rates), update.LARGEST[dtype.char]), (min(history, steps + 1), *path)
     if failed(X, labels, (0, 0, steps, batch_size), rates, CODES[loss], (theta, velocity), record):
         return None
