@@ -28,7 +28,7 @@ from kernels.numba_cpu.runtime.schedule import Part, Samples
 from kernels.numba_cpu.runtime.subroutine import subroutine
 
 LARGEST = 1e100  # of a value, so that no logit and no sum of them overflows
-ONE_TILE = range(1)  # along b
+ONE_TILE = range(1)  # along b, for its length
 MANY_POINTS = 4096  # from which rows of several cache lines are worth asking how many
 FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 LABELS = "?bBhHiIlLqQfd"  # characters of the dtypes that labels may have
@@ -64,7 +64,7 @@ def are_few(n, rows, columns):
 
 
 def are_labels(y):
-    """Whether an array has a dtype of labels, all of which float64 holds as they are."""
+    """Whether an array has a dtype of labels, which float64 holds as they are where they are in [0, 1]."""
     return y.dtype.char in LABELS and y.dtype.isnative
 
 
@@ -100,7 +100,7 @@ def fill(p, q, y, s, b, groups, out):
         for job in prange((s.size + width - 1) // width):
             start = job * width
             stop = min(start + width, s.size)
-            samples = Samples(p, q, weight, class_sign, smoothing, weight)
+            samples = Samples(p, q, weight, class_sign, smoothing, weight)  # slopes along b are 1, as weights are
             means, unused = np.empty(groups * CELLS), np.empty(CELLS)
             for first in range(start, stop, COLUMNS):
                 at_s = padded(s[first : min(first + COLUMNS, stop)], COLUMNS)

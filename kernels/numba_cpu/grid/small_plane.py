@@ -1,5 +1,5 @@
-"""Small surfaces over a plane, checked and evaluated by one kernel on one thread, and their plans, as `small` has those
-of one feature."""
+"""Small surfaces over a plane, checked and evaluated by a kernel on one thread, and their plans. Those along a bias axis
+are evaluated in `small`, which has those of one feature."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ UNUSUAL, BIAS_AXIS, GENERAL = range(3)  # what a plane is
 def surface_on_plane(plane, y, s, t, method, tol):
     """Copies of the axes, the mean cross-entropy (len(t), len(s)), in the dtype of the plane, and its Plan, or None if
     that is left to the long way."""
-    if not (are_usual(plane, y, s, t) and s.size * t.size * y.size <= SERIAL_WORK):
+    if not (are_usual(plane, y, s, t) and s.size * t.size * y.size < SERIAL_WORK):
         return None
     arguments = *in_float64(plane, y), s, t
     surface, dtype = np.empty((t.size, s.size)), plane.offset.dtype

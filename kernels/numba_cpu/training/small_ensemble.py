@@ -20,7 +20,7 @@ from kernels.numba_cpu.training.update import LARGEST
 from kernels.numba_cpu.vector.elementary import LOG2_E
 from kernels.results import Ensemble, Run
 
-MOST_WORK_OF_COSTS = 10 * SERIAL_WORK  # multiply-adds: 0.1 ms or so, which Ctrl-C waits for
+MOST_WORK_OF_COSTS = 10 * SERIAL_WORK  # multiply-adds: a millisecond or less, which Ctrl-C waits for
 
 
 def sgd_ensemble(X, y, w0, b0, lr, length, loss):
