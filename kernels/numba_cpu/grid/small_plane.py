@@ -1,5 +1,7 @@
-"""Small surfaces over a plane, checked and evaluated by a kernel on one thread, and their plans. Those along a bias axis
-are evaluated in `small`, which has those of one feature."""
+"""Small surfaces over a plane, checked and evaluated by a kernel on one thread, and their plans.
+
+Those along a bias axis are evaluated in `small`, which has those of one feature.
+"""
 
 import numpy as np
 
