@@ -47,9 +47,6 @@ def ensembles() -> "EnsembleBody[np.ndarray]":
     return body
 
 
-# What takes small calls, which importing it anew would make 0.3 us longer
-
-
 @cache
 def small_surfaces() -> "ModuleType":
     import kernels.numba_cpu.grid.small as body
