@@ -20,6 +20,11 @@ from kernels.numba_cpu.training.members import (
 )
 from kernels.numba_cpu.vector.memory import load, store
 from kernels.numba_cpu.vector.operators import count_true, fma, splat
+from kernels.numba_cpu.vector.vector_type import REGISTERS
+
+# Whether gradients are added for two samples at once: 30 features in float32 take 0.87 of the time by AVX2; the slopes of
+# two samples in float64 aren't held in 16 registers, and 4 features take 1.25 (Zen 4).
+F32_IN_PAIRS, F64_IN_PAIRS = True, REGISTERS.number >= 32
 
 
 @inlined
@@ -56,6 +61,24 @@ def add_gradient(models_type, samples, i, state):
 
 
 @inlined
+def add_gradients(models_type, samples, i, state):
+    """Adds the gradients of two samples, `i` and the next, as `add_gradient` of each would, to the bit: parameters and
+    gradients are read once for both."""
+    weighted_rows, rows_log2e, (_, size, lanes) = samples.weighted_rows, samples.rows_log2e, state.shape
+    log2_odds, of_next = splat(models_type, 0.0), splat(models_type, 0.0)
+    for j in range(size):
+        theta = load(models_type, state, j * lanes)
+        log2_odds = fma(theta, rows_log2e[i, j], log2_odds)
+        of_next = fma(theta, rows_log2e[i + 1, j], of_next)
+    slope = negative_slope(samples.loss, log2_odds, samples.label_smoothing[i])
+    slope_of_next = negative_slope(samples.loss, of_next, samples.label_smoothing[i + 1])
+    for j in range(size):
+        at = (2 * size + j) * lanes
+        gradient = fma(slope, weighted_rows[i, j], load(models_type, state, at))
+        store(state, at, fma(slope_of_next, weighted_rows[i + 1, j], gradient))
+
+
+@inlined
 def take_step(models_type, rate, state):
     """Moves the parameters by the gradient, which is then zero."""
     _, size, lanes = state.shape
@@ -69,7 +92,7 @@ def take_step(models_type, rate, state):
 
 
 @inlined
-def run_features(models_type, steps_type, wide_type, samples, order, training, group):
+def run_features(models_type, steps_type, wide_type, in_pairs, samples, order, training, group):
     """The run of one group; `wide_type` is that of as many float64. `order` is that in which samples are looked at for
     being correct."""
     (batch_size, lr, first, last), (state, first_correct_step, path) = training, group
@@ -89,7 +112,10 @@ def run_features(models_type, steps_type, wide_type, samples, order, training, g
             break
         end = min(begin + batch_size, n)
         stop = min(end, row + last - first)
-        for i in range(row, stop):
+        paired = row + (stop - row) // 2 * 2 if in_pairs else row
+        for i in range(row, paired, 2):
+            add_gradients(models_type, samples, i, state)
+        for i in range(paired, stop):
             add_gradient(models_type, samples, i, state)
         first += stop - row
         row = stop if stop < n else 0
@@ -111,10 +137,12 @@ def group_of(groups, g):
 @parallel_kernel
 def features_f32(samples, order, training, groups):
     for g in prange(groups.state.shape[0]):
-        run_features(F32_MODELS, F32_STEPS, F32_MODELS_WIDE, samples, order[g], training, group_of(groups, g))
+        group = group_of(groups, g)
+        run_features(F32_MODELS, F32_STEPS, F32_MODELS_WIDE, F32_IN_PAIRS, samples, order[g], training, group)
 
 
 @parallel_kernel
 def features_f64(samples, order, training, groups):
     for g in prange(groups.state.shape[0]):
-        run_features(F64_MODELS, F64_STEPS, F64_MODELS, samples, order[g], training, group_of(groups, g))
+        group = group_of(groups, g)
+        run_features(F64_MODELS, F64_STEPS, F64_MODELS, F64_IN_PAIRS, samples, order[g], training, group)
