@@ -40,8 +40,8 @@ def log():
     directory = cache_directory()
     kept = "can't be kept on disk" if directory is None else f"are kept in {directory}"
     logger.info(
-        "compiling kernels for their first use, which takes seconds for each function and a minute or more for all; they %s. "
-        "`kernels.warmup()` compiles them ahead: python -c 'import kernels; kernels.warmup(progress=True)'",
+        "compiling kernels for their first use, which takes seconds for each function and a minute or more for all; "
+        "they %s. `kernels.warmup()` compiles them ahead: python -c 'import kernels; kernels.warmup(progress=True)'",
         kept,
     )
 
