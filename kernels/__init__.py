@@ -52,6 +52,9 @@ def warmup(*, only: str | Iterable[str] | None = None, progress: Progress = None
 
     Raises ValueError for another name, and TypeError for another progress.
     """
-    from kernels.numba_cpu import warmup
+    from kernels import numba_cpu
+
+    with numba_cpu.IMPORTING:
+        from kernels.numba_cpu import warmup
 
     warmup.compile_groups(only, progress)

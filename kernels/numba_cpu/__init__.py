@@ -5,6 +5,7 @@
 """
 
 from functools import cache
+from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,68 +16,84 @@ if TYPE_CHECKING:
     from kernels.bodies import EnsembleBody, GradientBody, InterpolationBody, RunBody, SurfaceBody
 
 TENSORS = False
+IMPORTING = RLock()  # two threads that import Numba at once fail, and all calls after them
 
 
+@cache
 def surfaces() -> "SurfaceBody[np.ndarray]":
-    import kernels.numba_cpu.grid.surface as body
+    with IMPORTING:
+        import kernels.numba_cpu.grid.surface as body
 
     return body
 
 
+@cache
 def interpolation() -> "InterpolationBody[np.ndarray]":
-    import kernels.numba_cpu.grid.surface as body
+    with IMPORTING:
+        import kernels.numba_cpu.grid.surface as body
 
     return body
 
 
+@cache
 def gradients() -> "GradientBody[np.ndarray]":
-    import kernels.numba_cpu.training.gradient as body
+    with IMPORTING:
+        import kernels.numba_cpu.training.gradient as body
 
     return body
 
 
+@cache
 def runs() -> "RunBody[np.ndarray]":
-    import kernels.numba_cpu.training.update as body
+    with IMPORTING:
+        import kernels.numba_cpu.training.update as body
 
     return body
 
 
+@cache
 def ensembles() -> "EnsembleBody[np.ndarray]":
-    import kernels.numba_cpu.training.ensemble as body
+    with IMPORTING:
+        import kernels.numba_cpu.training.ensemble as body
 
     return body
 
 
 @cache
 def small_surfaces() -> "ModuleType":
-    import kernels.numba_cpu.grid.small as body
+    with IMPORTING:
+        import kernels.numba_cpu.grid.small as body
 
     return body
 
 
 @cache
 def small_planes() -> "ModuleType":
-    import kernels.numba_cpu.grid.small_plane as body
+    with IMPORTING:
+        import kernels.numba_cpu.grid.small_plane as body
 
     return body
 
 
 @cache
 def small_passes() -> "ModuleType":
-    import kernels.numba_cpu.training.small_pass as body
+    with IMPORTING:
+        import kernels.numba_cpu.training.small_pass as body
 
     return body
 
 
 @cache
 def small_runs() -> "ModuleType":
-    import kernels.numba_cpu.training.small_run as body
+    with IMPORTING:
+        import kernels.numba_cpu.training.small_run as body
 
     return body
 
 
 @cache
 def small_ensembles() -> "ModuleType":
-    import kernels.numba_cpu.training.small_ensemble as body
+    with IMPORTING:
+        import kernels.numba_cpu.training.small_ensemble as body
 
     return body

@@ -1,6 +1,7 @@
 """Functions that only kernels call: compiled once for their types, in the kernels alone, and not for Python."""
 
 import gc
+import os
 
 import numpy as np
 import pytest
@@ -8,7 +9,15 @@ from numba import njit, prange, types
 from numba.core.errors import UnsupportedError
 from numba.extending import intrinsic
 
-from kernels.numba_cpu.runtime.subroutine import INLINED, SUBROUTINE, KernelCompiler, Library, inlined, subroutine
+from kernels.numba_cpu.runtime.subroutine import (
+    INLINED,
+    SUBROUTINE,
+    KernelCompiler,
+    Library,
+    inlined,
+    subroutine,
+    uncollected,
+)
 
 
 @inlined
@@ -104,6 +113,40 @@ def test_garbage_is_collected_after_a_kernel_is_compiled_if_it_was_before(collec
     finally:
         gc.enable()
     assert set(during) == {False}
+
+
+def test_garbage_is_collected_in_a_child_of_a_process_that_compiles():
+    with uncollected():
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if gc.isenabled() else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_what_parts_do_when_they_are_loaded_their_kernel_does():
+    """That of a parallel part starts threads, without which it crashes."""
+
+    @njit(parallel=True)
+    def total(x):
+        result = 0.0
+        for k in prange(x.size):
+            result += x[k]
+        return result
+
+    @subroutine
+    def part(x):
+        return total(x) + 1
+
+    @as_kernel
+    def kernel(x):
+        return part(x)
+
+    assert kernel(np.ones(1000)) == 1001
+    (alone,), (whole,) = total.overloads.values(), kernel.overloads.values()
+    assert alone.library._reload_init
+    assert whole.library._reload_init == alone.library._reload_init
 
 
 def test_errors_of_subroutines_are_raised():

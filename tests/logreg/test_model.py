@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
+from logreg.model import parameters
 
 
 def test_seeded_start():
@@ -82,7 +83,21 @@ def three_classes(X, y):
     return linear_model.LogisticRegression().fit(X, np.arange(len(y)) % 3)
 
 
+class Doubled(nn.Linear):
+    @property
+    def weight(self):
+        return 2 * self.__getattr__("weight")
+
+
+def with_a_weight_of_its_own(X, y):
+    model = nn.Linear(X.shape[1], 1)
+    model.__dict__["weight"] = torch.ones(1, X.shape[1])
+    return model
+
+
 WRONG = {
+    "transformed": (lambda X, y: Doubled(X.shape[1], 1), r"test_model\.Doubled; accepted: .* transformed parameters"),
+    "shadowed": (with_a_weight_of_its_own, r"Linear; accepted: .* transformed parameters"),
     "unfitted": (
         lambda X, y: linear_model.LogisticRegression(),
         r"_logistic\.LogisticRegression; accepted: .* is fitted",
@@ -102,6 +117,14 @@ WRONG = {
         r"model\.coef_ is a scipy\.sparse csr_\w+; accepted: a dense",
     ),
 }
+
+
+def test_modules_that_hold_themselves_are_read():
+    layer, model = nn.Linear(2, 1), LogisticRegression(2)
+    layer.linear, model.itself = layer, model
+    for module, of in ((layer, layer), (model, model.linear)):
+        want = np.append(of.weight.detach().numpy(), of.bias.detach().numpy())
+        np.testing.assert_array_equal(parameters(module), want)
 
 
 @pytest.mark.parametrize("kind", WRONG)

@@ -8,6 +8,7 @@ parallel kernel.
 
 import ctypes
 import gc
+import os
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,12 +18,8 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.errors import UnsupportedError
-from numba.core.typed_passes import NopythonRewrites, NopythonTypeInference
-from numba.core.untyped_passes import InlineClosureLikes
+from numba.core.typed_passes import NopythonTypeInference
 
-# they look for closures and for expressions of whole arrays, of which kernels have none: a twentieth of the time to a
-# first surface (Zen 4)
-UNUSED = {InlineClosureLikes, NopythonRewrites}
 # takes (self, arguments, keywords), as what Python calls does, and raises that `self` is not callable
 NOT_CALLABLE = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).value
 
@@ -54,6 +51,7 @@ class Library(JITCodeLibrary):
         module.data_layout = self._codegen._data_layout
 
     def finalize(self):
+        start_what_parts_start(self)
         self._finalize_dynamic_globals()
         self._finalized = True
 
@@ -72,9 +70,15 @@ class Linked(JITCodeLibrary):
     """Code of a kernel."""
 
     def finalize(self):
+        start_what_parts_start(self)
         link_into(self._final_module, self._linking_libraries)
         self._linking_libraries.clear()
         super().finalize()
+
+
+def start_what_parts_start(library):
+    """Has a library do, when it is loaded from disk, what the parts do then: start Numba's threads."""
+    library._reload_init.update(*(part._reload_init for part in library._linking_libraries))
 
 
 def link_into(module, libraries):
@@ -140,8 +144,6 @@ class KernelCompiler(CompilerBase):
     def define_pipelines(self):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(self.kept, NopythonTypeInference)
-        if not self.state.flags.auto_parallel.enabled:
-            passes.passes = [(made, description) for made, description in passes.passes if made not in UNUSED]
         passes.finalize()
         return [passes]
 
@@ -150,17 +152,34 @@ class SubroutineCompiler(KernelCompiler):
     kept = KeptSubroutine
 
 
+class Collection:
+    paused = False  # by a kernel that is being compiled
+
+
 @contextmanager
 def uncollected():
     """A context in which no cycles of garbage are looked for: compiling leaves few, and makes so many objects that it
     takes a tenth of the time."""
-    collects = gc.isenabled()
-    gc.disable()
+    if not gc.isenabled():
+        yield
+        return
     try:
+        Collection.paused = True
+        gc.disable()
         yield
     finally:
-        if collects:
-            gc.enable()
+        collect_again()
+
+
+def collect_again():
+    """Where a kernel was being compiled, in a child of this process too."""
+    if Collection.paused:
+        Collection.paused = False
+        gc.enable()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=collect_again)
 
 
 SUBROUTINE: dict[str, Any] = {
