@@ -85,32 +85,23 @@ def test_torch_imported_later_has_its_number_of_threads():
 
 
 FIRST_CALLS = """
-import threading
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np, kernels
 
-X, y, w = np.linspace(-1, 1, 20)[:, None], np.arange(20) % 2.0, np.ones(1)
-axis, together, results = np.linspace(-5, 5, 12), threading.Barrier(4), []
-calls = (
-    lambda: kernels.loss_surface(X, y, axis, axis)[0, 0],
-    lambda: kernels.bce_loss_grad(X, y, w, 0.5).loss,
-    lambda: kernels.sgd_run_(X, y, w.copy(), np.zeros(1), lr=0.1, batch_size=3, epochs=2).loss[0],
-    lambda: kernels.sgd_ensemble(X, y, w[None], w, lr=0.1, batch_size=3, epochs=2).loss[0],
-)
-
-def call(one):
-    together.wait()
-    results.append(one())
-
-threads = [threading.Thread(target=call, args=(one,)) for one in calls]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-assert sorted(results) == sorted(one() for one in calls)
+x = np.linspace(-1, 1, 20)
+X, y, axis, w = x[:, None].copy(), (x > 0.2) * 1.0, np.linspace(-5, 5, 12), np.ones(1)
+calls = lambda: kernels.loss_surface(x, y, axis, axis)[0, 0], lambda: kernels.bce_loss_grad(X, y, w, 0.5).loss
+with ThreadPoolExecutor(8) as pool:  # the second call starts while the first one imports, as at a barrier it may not
+    found = [call.result() for call in [pool.submit(call) for call in calls]]
+assert found == [call() for call in calls]
 """
 
 
 def test_first_calls_may_be_of_several_threads():
-    """In a process that hasn't imported Numba yet, which two threads can't at once."""
-    run_python(FIRST_CALLS)
+    """In a process that hasn't imported Numba yet, which two threads can't at once: nine times in ten, so three of
+    them."""
+    for _ in range(3):
+        run_python(FIRST_CALLS)
 
 
 ASKING = """
