@@ -77,8 +77,10 @@ class Linked(JITCodeLibrary):
 
 
 def start_what_parts_start(library):
-    """Has a library do, when it is loaded from disk, what the parts do then: start Numba's threads."""
-    library._reload_init.update(*(part._reload_init for part in library._linking_libraries))
+    """Has a library do, when it is loaded from disk, what the parts do then: start Numba's threads. Before Numba 0.63
+    libraries have no such list: functions with parallel loops of their own start them."""
+    if hasattr(library, "_reload_init"):
+        library._reload_init.update(*(part._reload_init for part in library._linking_libraries))
 
 
 def link_into(module, libraries):
