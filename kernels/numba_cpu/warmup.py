@@ -134,7 +134,7 @@ def compile_ensemble(dtype, d):
 
 def compile_gradient(dtype, d, precision):
     """Of few samples on one thread, of many on all. Only a process that was forked has many on one."""
-    X, y = np.zeros((REGISTER, d), dtype), np.zeros(REGISTER, dtype)  # enough for a pipeline of groups
+    X, y = np.zeros((REGISTER, d), dtype), np.zeros(REGISTER, dtype)  # enough for a group of rows
     theta = np.zeros(d + 1, precision)
     if launch.serial_work_here.get() == 0:
         gradient.sums(X, y, theta, None)

@@ -395,6 +395,49 @@ def test_rows(stored, dtype, count, stride):
     same(sums, np.concatenate([matrix.sum(axis=1), matrix.sum(axis=0)]))
 
 
+@pytest.mark.parametrize(("rows_of_run", "runs"), [(1, 4), (2, 4), (4, 2), (4, 1)])
+@pytest.mark.parametrize(("stored", "dtype"), [(d, d) for d in REALS] + [(types.float32, types.float64)], ids=str)
+def test_rows_of_runs(stored, dtype, runs, rows_of_run):
+    """Of 4, 7 elements from one another in a run; in each round of a loop those that follow."""
+    count, rounds = runs * rows_of_run, 3
+    rows, run, columns = Vector(dtype, count), Vector(dtype, rows_of_run), Vector(dtype, 4)
+    apart = rounds * rows_of_run * 7
+
+    @njit
+    def kernel(x, out):
+        live = operators.lane_numbers(columns) < 3
+        for k in range(rounds):
+            index = 1 + k * rows_of_run * 7
+            memory.store(out, 8 * count * k, matrices.load_runs(rows, run, columns, x, (index, 7, apart)))
+            some = matrices.load_runs_where(rows, run, columns, x, (index, 7, apart), live)
+            memory.store(out, 8 * count * k + 4 * count, some)
+
+    x = np.random.default_rng(runs).normal(size=1 + (runs - 1) * apart + (rounds * rows_of_run - 1) * 7 + 4)
+    x, out = x.astype(numpy_dtype(stored)), np.full((rounds, 2, count, 4), np.nan, numpy_dtype(dtype))
+    kernel(problems.at_the_end_of_memory(x), out)
+    for k in range(rounds):
+        starts = [1 + r * apart + (k * rows_of_run + i) * 7 for r in range(runs) for i in range(rows_of_run)]
+        matrix = np.stack([x[start : start + 4] for start in starts]).astype(out.dtype)
+        same(out[k], np.stack([matrix, np.where(np.arange(4) < 3, matrix, out.dtype.type(0))]))
+
+
+@pytest.mark.parametrize("dtype", REALS, ids=str)
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_scaled_rows_are_added(count, dtype):
+    rows, columns, both = Vector(dtype, count), Vector(dtype, 4), Vector(dtype, 4 * count)
+
+    @njit
+    def kernel(sums, x, scales, out):
+        matrix = matrices.in_every_column(columns, memory.load(rows, scales, 0))
+        memory.store(out, 0, matrices.add_scaled_rows(memory.load(columns, sums, 0), memory.load(both, x, 0), matrix))
+
+    rng = np.random.default_rng(count)
+    sums, x, scales = (rng.integers(-99, 99, n).astype(numpy_dtype(dtype)) for n in (4, 4 * count, count))
+    out = np.full(4, np.nan, sums.dtype)
+    kernel(sums, x, scales, out)
+    same(out, sums + scales @ x.reshape(count, 4))
+
+
 def test_rows_are_read_where_the_mask_is_set_alone():
     rows, columns = Vector(types.float64, 4), Vector(types.float64, 8)
 
@@ -417,7 +460,7 @@ def test_packed_rows(stored, dtype):
         matrix = matrices.load_packed_rows(rows, columns, x, 3)
         memory.store(out, 0, matrix)
         memory.store(sums, 0, matrices.row_totals(rows, matrix))
-        sums[8] = vector_type.lanes_of(rows) + vector_type.lanes_of(vector_type.halved(rows))
+        sums[8] = vector_type.lanes_of(rows) + vector_type.lanes_of(vector_type.divided(rows, 2))
 
     x = problems.at_the_end_of_memory(np.random.default_rng(0).integers(-99, 99, 19).astype(numpy_dtype(stored)))
     out, sums = np.full((8, 2), np.nan, numpy_dtype(dtype)), np.full(9, np.nan, numpy_dtype(dtype))

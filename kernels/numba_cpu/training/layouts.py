@@ -9,7 +9,9 @@ from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 REGISTER = REGISTERS.width  # bytes
 UNROLL = 4  # registers of samples at once, for arithmetic that waits for itself
-LONG_ROW_BYTES = 512  # of which the three groups of 8 in a pipeline take 12 KB of the first-level cache
+RUNS = 4  # streams in which rows are read; 8, pages apart, would fill each set of the nearest cache
+MOST_ROWS = 8  # of a group, whose sums are registers at the same time
+LONG_ROW_BYTES = 512  # from here on one row of each run at a time: as fast as two (Zen 3), and fewer to be kept near
 PADDING_LANES = UNROLL * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 
 
@@ -72,11 +74,23 @@ def packed_row(layout, theta):
     return width and Vector(theta.dtype, width)
 
 
-# of a block: bytes, and the fewest and most rows. Rows are prefetched, columns are many short pieces.
+def group_of_rows(layout, theta):
+    """The vector types of a group's logits and of the features of a row that are taken at once, where rows go by
+    `streams`; None for rows of two or four features, and for columns."""
+    kind, lanes = layout.instance_class, REGISTER * 8 // theta.dtype.bitwidth
+    if kind in (Columns, Twos, Fours):
+        return None
+    if kind is LongRows:
+        return Vector(theta.dtype, RUNS), Vector(theta.dtype, 2 * lanes)
+    return Vector(theta.dtype, max(RUNS, min(MOST_ROWS, lanes))), packed_row(layout, theta) or Vector(
+        theta.dtype, lanes
+    )
+
+
+# of a block: bytes, and the fewest and most rows. Few rows keep memory evenly busy, columns are many short pieces.
 BLOCK = {
-    **dict.fromkeys((Rows, LongRows), (16_384, 8, 128)),
-    ShortRows: (8_192, 16, 128),
-    **dict.fromkeys(PACKED.values(), (8_192, 16, 256)),
+    **dict.fromkeys((Rows, LongRows, ShortRows, Eights), (8_192, 4, 32)),
+    **dict.fromkeys((Twos, Fours), (8_192, 16, 256)),
     Columns: (131_072, 64, 512),
 }
 
@@ -101,7 +115,7 @@ def as_flat_in_groups(X, precision):
     """As `as_flat`, for groups of rows: by columns if there are too few, by blocks if they are long, several in a
     register if they are short."""
     n, d = X.shape
-    if n < REGISTER // 4:
+    if n < MOST_ROWS:
         return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)
     data, layout = as_flat(X, precision)
     row = d * precision.itemsize

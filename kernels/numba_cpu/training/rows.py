@@ -11,7 +11,7 @@ from kernels.numba_cpu.vector.matrices import (
 )
 from kernels.numba_cpu.vector.memory import load, load_where, prefetch, store
 from kernels.numba_cpu.vector.operators import fma, lane_numbers, splat, total
-from kernels.numba_cpu.vector.vector_type import halved, lanes_of, line_of, registers_of, resized
+from kernels.numba_cpu.vector.vector_type import divided, lanes_of, line_of, registers_of, resized
 
 PREFETCH_LINES = 256  # cache lines from a block to what is prefetched meanwhile, or the next block if that is further
 LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are prefetched
@@ -20,7 +20,7 @@ LABELS_AHEAD = 1_024  # samples from those at hand to those whose labels are pre
 @inlined
 def logits_of_rows(X, first, stride, rows, theta, d, z):
     """As `logits_of_block`; few rows at a time, so that memory is read almost in order."""
-    samples_type, features_type = halved(registers_of(theta, 1)), registers_of(theta, 2)
+    samples_type, features_type = divided(registers_of(theta, 1), 2), registers_of(theta, 2)
     logits_of_vectors(samples_type, features_type, X, stride, (first, rows), theta, d, z)
 
 

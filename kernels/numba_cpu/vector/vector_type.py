@@ -70,11 +70,11 @@ def resized(typing, vector, lanes):
     return types.TypeRef(Vector(vector.instance_type.dtype, lanes.literal_value))(vector, lanes), no_value
 
 
-@intrinsic
-def halved(typing, vector):
-    """The vector type with half the lanes."""
+@intrinsic(prefer_literal=True)
+def divided(typing, vector, parts):
+    """The vector type of a constant number of parts of a vector."""
     given = vector.instance_type
-    return types.TypeRef(Vector(given.dtype, given.lanes // 2))(vector), no_value
+    return types.TypeRef(Vector(given.dtype, given.lanes // parts.literal_value))(vector, parts), no_value
 
 
 @intrinsic
