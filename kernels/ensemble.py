@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from kernels import backends, numba_cpu
 from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
 from kernels.bodies import EnsembleSettings
@@ -63,9 +65,10 @@ def sgd_ensemble(
     """
     usual = sample_weight is None and pos_weight is None and backend is None and progress is None
     if usual and type(history_of) is tuple and not history_of:
-        ends = numba_cpu.small_ensembles().sgd_ensemble(X, y, w0, b0, lr, (batch_size, epochs), loss)
+        given = arrays.seen_by_numpy(X, y, w0, b0)
+        ends = numba_cpu.small_ensembles().sgd_ensemble(*given, lr, (batch_size, epochs), loss)
         if ends is not None:
-            return ends
+            return as_kind_of(X, ends)
     body = backends.chosen(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
     X_array = dataset.features("X", X)
     n, d = X_array.shape
@@ -86,6 +89,13 @@ def sgd_ensemble(
     taken = backends.arguments_of(body, X_array, y_array, weight, *starts)
     with reporter(progress) as report:
         found = body.ensembles().sgd_ensemble(*taken, **settings, progress=report)
+    return as_kind_of(X, found)
+
+
+def as_kind_of(X: ArrayLike, found: Ensemble) -> Ensemble:
+    """The result as tensors where X is one."""
+    if type(X) is np.ndarray:
+        return found
     w, b, of_loss, accuracy, first_correct = (arrays.as_kind_of(X, field) for field in found[:-1])
     history = Run(*(arrays.as_kind_of(X, field) for field in found.history))
     return Ensemble(w, b, of_loss, accuracy, first_correct, history)

@@ -48,9 +48,10 @@ def loss_surface(
     """
     usual = sample_weight is None and pos_weight is None and backend is None and progress is None
     if usual and type(loss) is str and loss == "bce" and numbers.is_way(method, tol) and method != "spectral":
-        surface = numba_cpu.small_surfaces().loss_surface(x, y, w, b, out)
+        given = arrays.seen_by_numpy(x, y, w, b) if out is None else arrays.seen_by_numpy(x, y, w, b, out)
+        surface = numba_cpu.small_surfaces().loss_surface(*given)
         if surface is not None:
-            return surface
+            return arrays.as_kind_of(x, surface) if out is None else out
     body = backends.chosen(backend, x=x, y=y, sample_weight=sample_weight, out=out)
     plane = grids.bias_plane(dataset.feature("x", x))
     n = len(plane[1])
@@ -122,10 +123,12 @@ def surface_on_plane(
     is then untouched.
     """
     usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
-    if usual and of_loss_alone(plane, quantities, loss) and numbers.is_way(method, tol):
-        small = numba_cpu.small_planes().surface_on_plane(plane, y, s, t, method, tol)
+    usual = usual and of_loss_alone(plane, quantities, loss) and numbers.is_way(method, tol)
+    if usual and isinstance(plane, LogitPlane):
+        small = numba_cpu.small_planes().surface_on_plane(*seen_by_numpy(plane, y, s, t), method, tol)
         if small is not None:
-            return Surface(small[0], small[1], loss=small[2], plan=small[3])
+            at_s, at_t, values = (arrays.as_kind_of(plane.offset, array) for array in small[:3])
+            return Surface(at_s, at_t, loss=values, plan=small[3])
     samples = samples_of(plane, y, sample_weight)
     body = backends.chosen(backend, **samples.named, out=out)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
@@ -154,13 +157,19 @@ def plan_surface(
     """
     usual = sample_weight is None and pos_weight is None and numbers.is_way(method, tol)
     if usual and of_loss_alone(plane, quantities, loss):
-        plan = numba_cpu.small_planes().plan_surface(plane, y, s, t, method, tol)
+        plan = numba_cpu.small_planes().plan_surface(*seen_by_numpy(plane, y, s, t), method, tol)
         if plan is not None:
             return plan
     samples = samples_of(plane, y, sample_weight)
     backends.chosen(None, **samples.named)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
     return planned(problem)[0][1].plan
+
+
+def seen_by_numpy(plane: Any, *values: Any) -> tuple[Any, ...]:
+    """The plane and the values, ordinary tensors as arrays of the same memory."""
+    offset, s_slope, t_slope, *others = arrays.seen_by_numpy(*plane, *values)
+    return LogitPlane(offset, s_slope, t_slope), *others
 
 
 def of_loss_alone(plane: Any, quantities: Any, loss: Any) -> bool:

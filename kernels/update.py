@@ -46,10 +46,10 @@ def bce_loss_grad(
     that isn't finite, and of CUDA tensors never: the result says it.
     """
     if backend is None and sample_weight is None and pos_weight is None:
-        pass_over_few = numba_cpu.small_passes().usual_loss_and_gradient(X, y, w, b)
+        pass_over_few = numba_cpu.small_passes().usual_loss_and_gradient(*arrays.seen_by_numpy(X, y, w, b))
         if pass_over_few is not None:
             loss, gradient, dtype = pass_over_few
-            return rounded(loss, gradient[:-1], gradient[-1], dtype)
+            return as_kind_of(X, rounded(loss, gradient[:-1], gradient[-1], dtype))
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array, weight, total = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight)
     dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
@@ -58,10 +58,14 @@ def bce_loss_grad(
     loss, grad_w, grad_b = means.mean_loss_grad(body, X_array, y_array, weight, w_array, b_array, total)
     if arrays.is_tensor(X_array):
         return LossGrad(*(arrays.cast(value, dtype) for value in (loss, grad_w, grad_b)))
-    found = rounded(loss, grad_w, grad_b, dtype)
-    if arrays.is_tensor(X):
-        return LossGrad(*(arrays.as_kind_of(X, np.asarray(value)) for value in found))
-    return found
+    return as_kind_of(X, rounded(loss, grad_w, grad_b, dtype))
+
+
+def as_kind_of(X: ArrayLike, found: LossGrad) -> LossGrad:
+    """The result as tensors where X is one."""
+    if type(X) is np.ndarray or not arrays.is_tensor(X):
+        return found
+    return LossGrad(*(arrays.as_kind_of(X, np.asarray(value)) for value in found))
 
 
 def rounded(loss: Any, grad_w: np.ndarray, grad_b: Any, dtype: np.dtype) -> LossGrad:
@@ -94,9 +98,9 @@ def sgd_step_(
     all the same, as nothing waits for the card.
     """
     if backend is None and sample_weight is None and pos_weight is None:
-        before = numba_cpu.small_passes().step_(X, y, w, b, lr)
+        before = small_step_(X, y, w, b, lr)
         if before is not None:
-            return arrays.dtype_of(w).type(before)
+            return before
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
     X_array, y_array, weight, total = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight)
     dtype, d = arrays.dtype_of(X_array), X_array.shape[1]
@@ -116,6 +120,18 @@ def sgd_step_(
     w_array[:], b_array[:] = new_w, new_b
     tell()
     return arrays.as_kind_of(X, loss) if arrays.is_tensor(X) else loss[()]
+
+
+def small_step_(X: ArrayLike, y: ArrayLike, w: Array, b: Array, lr: float) -> Array | None:
+    """The mean loss before a step on few samples, or None if that is left to the long way."""
+    seen = arrays.seen_by_numpy(X, y, w, b)
+    tell = models.version_bumper(w, b)
+    before = numba_cpu.small_passes().step_(*seen, lr)
+    if before is None:
+        return None
+    tell()
+    loss = seen[0].dtype.type(before)
+    return loss if type(X) is np.ndarray else arrays.as_kind_of(X, np.asarray(loss))
 
 
 def sgd_run_(
@@ -184,8 +200,7 @@ def sgd_run_(
     usual = sample_weight is None and pos_weight is None and shuffle_seed is None and velocity is None
     if usual and frozen is None and backend is None and progress is None and type(first_epoch) is int:
         rates, length = (lr, momentum, weight_decay), (batch_size, epochs)
-        run_ = numba_cpu.small_runs().run_
-        run_of_few = run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
+        run_of_few = small_run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
         if run_of_few is not None:
             return run_of_few
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
@@ -222,6 +237,18 @@ def sgd_run_(
             tell()
     run = *path, state if dtype == np.float32 else state[0]
     return Run(*(arrays.as_kind_of(X, array) for array in run)) if arrays.is_tensor(X) else Run(*run)
+
+
+def small_run_(
+    X: ArrayLike, y: ArrayLike, w: Array, b: Array, rates: tuple[Any, ...], length: tuple[Any, ...], *others: Any
+) -> Run | None:
+    """A short run of few samples, or None if that is left to the long way."""
+    tell = models.version_bumper(w, b)
+    run = numba_cpu.small_runs().run_(*arrays.seen_by_numpy(X, y, w, b), rates, length, *others)
+    if run is None:
+        return None
+    tell()
+    return run if type(X) is np.ndarray else Run(*(arrays.as_kind_of(X, array) for array in run))
 
 
 def run_on(

@@ -50,7 +50,10 @@ def as_kind_of(value: object, array: Array) -> Array:
         return array
     if is_tensor(array):
         return array if is_tensor(value) else array.numpy()
-    return sys.modules["torch"].from_numpy(array).to(value.device) if is_tensor(value) else array
+    if not is_tensor(value):
+        return array
+    tensor = sys.modules["torch"].from_numpy(array)
+    return tensor if value.is_cpu else tensor.to(value.device)
 
 
 def dtype_of(array: Array) -> np.dtype:
@@ -130,6 +133,24 @@ def array_of_tensor(name: str, value: Tensor) -> np.ndarray:
             f"{name} is a tensor without values to read, as within torch.func or torch.compile ({error}); accepted: "
             "one that NumPy can read; linear_bce has derivatives"
         ) from None
+
+
+def seen_by_numpy(*values: Any) -> tuple[Any, ...]:
+    """The values, ordinary tensors on the CPU as arrays of the same memory; what else there is as it is."""
+    if all(type(value) is np.ndarray for value in values) or (torch := sys.modules.get("torch")) is None:
+        return values
+    ordinary = torch.Tensor, torch.nn.Parameter
+    return tuple(view_of(value) if type(value) in ordinary else value for value in values)
+
+
+def view_of(tensor: Tensor) -> Array:
+    """The array of a tensor's memory, or the tensor if NumPy can't read it."""
+    if not tensor.is_cpu:
+        return tensor
+    try:
+        return tensor.detach().numpy() if tensor.requires_grad else tensor.numpy()
+    except (RuntimeError, TypeError):
+        return tensor
 
 
 def is_sparse(value: object) -> TypeGuard[Sparse]:

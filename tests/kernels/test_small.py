@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 import kernels
 from kernels import backends
+from kernels.arguments import arrays
 from kernels.losses import LOSSES
 from kernels.numba_cpu.grid import small, small_plane
 from kernels.numba_cpu.training import small_ensemble, small_pass, small_run
@@ -522,3 +524,68 @@ def test_what_is_not_finite_is_no_ensemble(argument, value):
     arguments[argument].reshape(-1)[5] = value
     with pytest.raises(ValueError, match=rf"^{('X', 'y', 'w0', 'b0')[argument]}\[.*\] is {value}; accepted"):
         kernels.sgd_ensemble(*arguments, lr=0.1, batch_size=3, epochs=1)
+
+
+# Tensors
+
+
+def as_tensors(values, requires_grad=False):
+    return [torch.from_numpy(array.copy()).requires_grad_(requires_grad) for array in values]
+
+
+def assert_tensors(got, want):
+    """Tensors of the same bits as arrays or numbers."""
+    assert all(type(tensor) is torch.Tensor and not tensor.requires_grad for tensor in got)
+    assert_same([tensor.numpy() for tensor in got], [np.asarray(array) for array in want])
+
+
+@DTYPES
+def test_surfaces_of_tensors_go_the_short_way(dtype, no_long_way):
+    x, y, w, b = problem(dtype=dtype)
+    want = kernels.loss_surface(x, y, w, b)
+    assert_tensors([kernels.loss_surface(*as_tensors((x, y, w, b)))], [want])
+    assert_tensors([kernels.loss_surface(torch.from_numpy(x), y, w, b)], [want])
+    assert_same([kernels.loss_surface(x, *as_tensors((y, w, b)))], [want])
+    out = torch.empty(want.shape, dtype=torch.from_numpy(x).dtype)
+    assert kernels.loss_surface(*as_tensors((x, y, w, b)), out=out) is out
+    assert_tensors([out], [want])
+    plane, y, s, t = plane_problem(dtype=dtype)
+    found = kernels.surface_on_plane(kernels.LogitPlane(*as_tensors(plane)), *as_tensors((y, s, t)))
+    assert_tensors([found.loss, found.s, found.t], [kernels.surface_on_plane(plane, y, s, t).loss, s, t])
+    plan = kernels.plan_surface(kernels.LogitPlane(*as_tensors(plane)), *as_tensors((y, s, t)))
+    assert plan == kernels.plan_surface(plane, y, s, t) == found.plan
+
+
+@DTYPES
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_tensors_are_trained_the_short_way(requires_grad, dtype, no_long_way):
+    X, y, w, b = training(dtype=dtype)
+    data, parameters = as_tensors((X, y)), as_tensors((w, b), requires_grad)
+    assert_tensors(kernels.bce_loss_grad(*data, *parameters), kernels.bce_loss_grad(X, y, w, b))
+    for call, settings in ((kernels.sgd_step_, {}), (kernels.sgd_run_, {"batch_size": 3, "epochs": 2})):
+        versions = [tensor._version for tensor in parameters]
+        found, want = call(*data, *parameters, lr=0.3, **settings), call(X, y, w, b, lr=0.3, **settings)
+        assert_tensors([found] if call is kernels.sgd_step_ else found, [want] if call is kernels.sgd_step_ else want)
+        assert_same([tensor.detach().numpy() for tensor in parameters], [w, b])
+        assert all(tensor._version > before for tensor, before in zip(parameters, versions, strict=True))
+        assert all(tensor.requires_grad == requires_grad for tensor in parameters)
+
+
+@DTYPES
+def test_an_ensemble_of_tensors_goes_the_short_way(dtype, no_long_way):
+    X, y, _, _ = training(dtype=dtype)
+    starts = np.random.default_rng(4).normal(size=(2, 5, X.shape[1])).astype(dtype)
+    given, settings = (X, y, starts[0], starts[1, :, 0].copy()), {"lr": 0.1, "batch_size": 7, "epochs": 2}
+    found, want = kernels.sgd_ensemble(*as_tensors(given), **settings), kernels.sgd_ensemble(*given, **settings)
+    assert_tensors(found[:-1], want[:-1])
+    assert_tensors(found.history, want.history)
+
+
+def test_tensors_that_numpy_cannot_read_are_left_to_the_long_way():
+    tensor = torch.tensor([1.0 + 1.0j]).conj().imag  # with the negative bit
+    array, sparse, text = np.ones(1), torch.eye(2).to_sparse(), [1.0]
+    given = tensor, array, sparse, torch.ones(1, dtype=torch.bfloat16), text, torch.ones(1, device="meta")
+    assert all(value is seen for value, seen in zip(given, arrays.seen_by_numpy(*given), strict=True))
+    seen, _ = arrays.seen_by_numpy(torch.ones(2), array)
+    assert type(seen) is np.ndarray
+    assert np.shares_memory(seen, arrays.seen_by_numpy(array, torch.from_numpy(seen))[1])
