@@ -65,7 +65,7 @@ def sgd_ensemble(
     """
     usual = sample_weight is None and pos_weight is None and backend is None and progress is None
     if usual and type(history_of) is tuple and not history_of:
-        given = arrays.seen_by_numpy(X, y, w0, b0)
+        given = (X, y, w0, b0) if type(X) is np.ndarray else arrays.seen_by_numpy(X, y, w0, b0)
         ends = numba_cpu.small_ensembles().sgd_ensemble(*given, lr, (batch_size, epochs), loss)
         if ends is not None:
             return as_kind_of(X, ends)

@@ -48,10 +48,12 @@ def loss_surface(
     """
     usual = sample_weight is None and pos_weight is None and backend is None and progress is None
     if usual and type(loss) is str and loss == "bce" and numbers.is_way(method, tol) and method != "spectral":
-        given = arrays.seen_by_numpy(x, y, w, b) if out is None else arrays.seen_by_numpy(x, y, w, b, out)
-        surface = numba_cpu.small_surfaces().loss_surface(*given)
+        of_array, given = type(x) is np.ndarray, (x, y, w, b, out)
+        surface = numba_cpu.small_surfaces().loss_surface(*(given if of_array else arrays.seen_by_numpy(*given)))
         if surface is not None:
-            return arrays.as_kind_of(x, surface) if out is None else out
+            if out is not None:
+                return out
+            return surface if of_array else arrays.as_kind_of(x, surface)
     body = backends.chosen(backend, x=x, y=y, sample_weight=sample_weight, out=out)
     plane = grids.bias_plane(dataset.feature("x", x))
     n = len(plane[1])
@@ -168,6 +170,8 @@ def plan_surface(
 
 def seen_by_numpy(plane: Any, *values: Any) -> tuple[Any, ...]:
     """The plane and the values, ordinary tensors as arrays of the same memory."""
+    if type(plane.offset) is np.ndarray:
+        return plane, *values
     offset, s_slope, t_slope, *others = arrays.seen_by_numpy(*plane, *values)
     return LogitPlane(offset, s_slope, t_slope), *others
 

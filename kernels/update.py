@@ -46,7 +46,8 @@ def bce_loss_grad(
     that isn't finite, and of CUDA tensors never: the result says it.
     """
     if backend is None and sample_weight is None and pos_weight is None:
-        pass_over_few = numba_cpu.small_passes().usual_loss_and_gradient(*arrays.seen_by_numpy(X, y, w, b))
+        given = (X, y, w, b) if type(X) is np.ndarray else arrays.seen_by_numpy(X, y, w, b)
+        pass_over_few = numba_cpu.small_passes().usual_loss_and_gradient(*given)
         if pass_over_few is not None:
             loss, gradient, dtype = pass_over_few
             return as_kind_of(X, rounded(loss, gradient[:-1], gradient[-1], dtype))
@@ -124,14 +125,15 @@ def sgd_step_(
 
 def small_step_(X: ArrayLike, y: ArrayLike, w: Array, b: Array, lr: float) -> Array | None:
     """The mean loss before a step on few samples, or None if that is left to the long way."""
-    seen = arrays.seen_by_numpy(X, y, w, b)
-    tell = models.version_bumper(w, b)
-    before = numba_cpu.small_passes().step_(*seen, lr)
+    if type(X) is np.ndarray:
+        before = numba_cpu.small_passes().step_(X, y, w, b, lr)
+        return None if before is None else X.dtype.type(before)
+    given, tell = arrays.seen_by_numpy(X, y, w, b), models.version_bumper(w, b)
+    before = numba_cpu.small_passes().step_(*given, lr)
     if before is None:
         return None
     tell()
-    loss = seen[0].dtype.type(before)
-    return loss if type(X) is np.ndarray else arrays.as_kind_of(X, np.asarray(loss))
+    return arrays.as_kind_of(X, np.asarray(before, given[0].dtype))
 
 
 def sgd_run_(
@@ -243,12 +245,14 @@ def small_run_(
     X: ArrayLike, y: ArrayLike, w: Array, b: Array, rates: tuple[Any, ...], length: tuple[Any, ...], *others: Any
 ) -> Run | None:
     """A short run of few samples, or None if that is left to the long way."""
+    if type(X) is np.ndarray:
+        return numba_cpu.small_runs().run_(X, y, w, b, rates, length, *others)
     tell = models.version_bumper(w, b)
     run = numba_cpu.small_runs().run_(*arrays.seen_by_numpy(X, y, w, b), rates, length, *others)
     if run is None:
         return None
     tell()
-    return run if type(X) is np.ndarray else Run(*(arrays.as_kind_of(X, array) for array in run))
+    return Run(*(arrays.as_kind_of(X, array) for array in (*run, run.velocity)))
 
 
 def run_on(

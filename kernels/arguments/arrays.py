@@ -137,7 +137,8 @@ def array_of_tensor(name: str, value: Tensor) -> np.ndarray:
 
 def seen_by_numpy(*values: Any) -> tuple[Any, ...]:
     """The values, ordinary tensors on the CPU as arrays of the same memory; what else there is as it is."""
-    if all(type(value) is np.ndarray for value in values) or (torch := sys.modules.get("torch")) is None:
+    torch = sys.modules.get("torch")
+    if torch is None:
         return values
     ordinary = torch.Tensor, torch.nn.Parameter
     return tuple(view_of(value) if type(value) in ordinary else value for value in values)
