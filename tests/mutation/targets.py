@@ -199,7 +199,7 @@ SPEED = {
     "kernels/numba_cpu/runtime/schedule.py": "KEPT_BYTES samples_at_once jobs_at_once alone",
     "kernels/numba_cpu/training/ensemble.py": "OPERATIONS_PER_SAMPLE PATH_BYTES at_once",
     "kernels/numba_cpu/training/gradient.py": "JOBS JOB_OPERATIONS LAUNCH_OPERATIONS",
-    "kernels/numba_cpu/training/job.py": "AT_ONCE OPERATIONS_PER_SAMPLE ahead operations prefetch",
+    "kernels/numba_cpu/training/job.py": "OPERATIONS_PER_SAMPLE ahead operations prefetch",
     "kernels/numba_cpu/training/layouts.py": "LONG_ROW_BYTES",
     "kernels/numba_cpu/training/member_costs.py": "OPERATIONS_PER_COST at_once",
     "kernels/numba_cpu/training/members.py": "OPERATIONS_PER_THREAD",

@@ -20,7 +20,6 @@ from kernels.numba_cpu.vector.memory import load, load_where, prefetch, store
 from kernels.numba_cpu.vector.operators import lane_numbers, splat, total
 from kernels.numba_cpu.vector.vector_type import lanes_of, registers_of
 
-AT_ONCE = 2  # registers of logits, whose exponential functions don't wait for one another, and share constants
 # rows summed in the type of the parameters
 SPAN = min(512, MOST_FACTORS * REGISTER // 4)
 OPERATIONS_PER_SAMPLE = 40  # what sigmoid and logarithm cost, in multiply-adds
@@ -47,7 +46,7 @@ class RunScratch(NamedTuple):
 def add_residuals(loss, y, weight, first, ahead, span, z, sums):
     """Replaces the logits z[begin:end] of a span by the derivatives of the losses, and adds to the sums. The label of
     z[0] is that of the sample `first`; labels that are needed later, `ahead`, an array and an index, are asked for."""
-    samples = registers_of(z, AT_ONCE)
+    samples = registers_of(z, 1)
     lanes = lanes_of(samples)
     begin, end = span
     for row in range(begin, end, lanes):
@@ -75,7 +74,7 @@ def add_span(data, layout, first, last, theta, loss, scratch, gradient):
     """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses."""
     X, _, d, y, weight, block = data
     z, partial_gradient = scratch
-    sums = no_sums(registers_of(theta, AT_ONCE))
+    sums = no_sums(registers_of(theta, 1))
     partial_gradient[:] = 0.0
     for row in range(first, last, block):
         rows = min(block, last - row)
@@ -101,7 +100,7 @@ def add_span_of_runs(samples_type, features_type, data, groups, others, theta, l
     """The LaneSums of groups of rows, without the first `others` rows; their gradient is that of the scratch."""
     X, stride, d, y, weight, block = data
     z, labels, weights, partial_gradient = scratch
-    size, sums = lanes_of(samples_type), no_sums(registers_of(theta, AT_ONCE))
+    size, sums = lanes_of(samples_type), no_sums(registers_of(theta, 1))
     partial_gradient[:] = 0.0
     at_once = max(1, block // size)
     for g in range(0, groups.number, at_once):
