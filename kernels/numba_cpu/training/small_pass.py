@@ -18,7 +18,8 @@ from kernels.numba_cpu.training.layouts import BLOCK, MOST_ROWS, PADDING_LANES, 
 from kernels.numba_cpu.vector.losses import CROSS_ENTROPY
 
 MOST_OPERATIONS = SERIAL_WORK  # multiply-adds of a pass that is made here
-BLOCK_OF_ROWS, BLOCK_OF_COLUMNS = BLOCK[Rows][2], BLOCK[Columns][2]  # samples
+BYTES_OF_ROWS, _, BLOCK_OF_ROWS = BLOCK[Rows]  # and samples
+BLOCK_OF_COLUMNS = BLOCK[Columns][2]  # samples
 NO_WEIGHTS = {np.dtype(dtype): np.empty(0, dtype) for dtype in (np.float32, np.float64)}
 FLOATS = float, np.float64, np.float32
 WHOLE_NUMBERS = "?bBhHiIlLqQ"  # dtypes of labels that may be 0 or 1, and nothing between
@@ -115,7 +116,10 @@ def data_of(X, y, weight, d):
 def data_by_dimensions(X, y, weight, d):
     if X.ndim == 1:
         return lambda X, y, weight, d: (Data(X, y.size, d, y, weight, BLOCK_OF_COLUMNS), Columns(y.size))
-    return lambda X, y, weight, d: (Data(X, d, d, y, weight, BLOCK_OF_ROWS), Rows(d))
+    return lambda X, y, weight, d: (
+        Data(X, d, d, y, weight, min(BLOCK_OF_ROWS, BYTES_OF_ROWS // (d * X.itemsize))),
+        Rows(d),
+    )
 
 
 def step_(X, y, w, b, lr):

@@ -1,10 +1,10 @@
 """Products with rows of X that are read as four streams at once.
 
 Consecutive rows are cut into four runs of the same length; a group is the next row of each, or the next few. While a
-program reads four streams evenly, a processor fetches ahead of each of them, and more of memory's rate is kept than by
-one stream, for which it stops at the end of each page. What a block of groups has next is asked for before the
-derivatives of its losses are computed, when nothing else is read. (Zen 3, two threads, float32 of 32 to 1,024 features:
-0.85 to 0.95 of the speed of a sum, by one stream with all asked for by instructions 0.61 to 0.74.)
+program reads four streams evenly, a processor fetches ahead of each of them; of one stream it stops at the end of each
+page, and to ask for all of it by instructions costs more than it saves (measured on a Zen 3, two threads, float32 of 32
+to 1,024 features). What a block of groups has next is asked for before the derivatives of its losses are computed, when
+nothing else is read.
 
 What the runs leave of the rows, less than a group, is a group by itself, the last rows of all, some of which other
 groups have too.
