@@ -68,7 +68,7 @@ def sgd_ensemble(
         given = (X, y, w0, b0) if type(X) is np.ndarray else arrays.seen_by_numpy(X, y, w0, b0)
         ends = numba_cpu.small_ensembles().sgd_ensemble(*given, lr, (batch_size, epochs), loss)
         if ends is not None:
-            return as_kind_of(X, ends)
+            return ends if type(X) is np.ndarray else as_kind_of(X, ends)
     body = backends.chosen(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
     X_array = dataset.features("X", X)
     n, d = X_array.shape
@@ -93,9 +93,7 @@ def sgd_ensemble(
 
 
 def as_kind_of(X: ArrayLike, found: Ensemble) -> Ensemble:
-    """The result as tensors where X is one."""
-    if type(X) is np.ndarray:
-        return found
+    """The result as tensors where X is one, else as arrays."""
     w, b, of_loss, accuracy, first_correct = (arrays.as_kind_of(X, field) for field in found[:-1])
     history = Run(*(arrays.as_kind_of(X, field) for field in found.history))
     return Ensemble(w, b, of_loss, accuracy, first_correct, history)
