@@ -464,3 +464,17 @@ def test_a_bias_alone_is_not_stepped_out_of_range(backend):
     with pytest.raises(FloatingPointError, match="leaves the range of float32"):
         kernels.sgd_step_(np.zeros((3, 2), np.float32), np.zeros(3), w, b, lr=1e39, backend=backend)
     assert [*w, *b] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2, 4, 8, 9, 64, 128, 257, 300, 513])
+@pytest.mark.parametrize("rows", [60, 700, 1303])
+def test_products_of_many_samples_on_the_boundary_do_not_overflow(rows, d, dtype, monkeypatch):
+    """Each 1 + e is 2 there, and one job has them all."""
+    monkeypatch.setattr(gradient, "JOBS", 1)
+    monkeypatch.setattr(gradient, "JOB_OPERATIONS", 10**9)
+    X, y, _, _ = problems.sgd_problem(rows, d)
+    value, slopes = gradient.sums(X.astype(dtype), y.astype(dtype), np.zeros(d + 1, dtype), None)
+    want = X.astype(dtype).astype(float).T @ (0.5 - y)
+    assert value == pytest.approx(rows * np.log(2), rel=4 * float(np.finfo(dtype).eps))
+    np.testing.assert_allclose(slopes[:-1], want, rtol=0, atol=8 * np.finfo(dtype).eps * np.abs(X).sum(axis=0).max())

@@ -586,7 +586,8 @@ def test_an_ensemble_of_tensors_goes_the_short_way(dtype, no_long_way):
 def test_tensors_that_numpy_cannot_read_are_left_to_the_long_way():
     tensor = torch.tensor([1.0 + 1.0j]).conj().imag  # with the negative bit
     array, sparse, text = np.ones(1), torch.eye(2).to_sparse(), [1.0]
-    given = tensor, array, sparse, torch.ones(1, dtype=torch.bfloat16), text, torch.ones(1, device="meta")
+    others = (torch.ones(1, dtype=dtype) for dtype in (torch.bfloat16, torch.uint16))
+    given = tensor, array, sparse, *others, text, torch.ones(1, device="meta")
     assert all(value is seen for value, seen in zip(given, arrays.seen_by_numpy(*given), strict=True))
     ones = torch.ones(2, requires_grad=True)
     seen, other = arrays.seen_by_numpy(ones, array)

@@ -96,6 +96,15 @@ def add_by_blocks(data, layout, first, last, theta, loss, gradient):
 
 
 @inlined
+def groups_in_span(size, block, lanes):
+    """Of so many rows, how many go into a span: no lane gets more than MOST_FACTORS, though a block may not fill the
+    last of its registers."""
+    in_block = max(1, block // size)
+    registers = (in_block * size + lanes - 1) // lanes
+    return in_block * max(1, min(SPAN // (in_block * size), MOST_FACTORS // registers))
+
+
+@inlined
 def add_span_of_runs(samples_type, features_type, data, groups, others, theta, loss, scratch):
     """The LaneSums of groups of rows, without the first `others` rows; their gradient is that of the scratch."""
     X, stride, d, y, weight, block = data
@@ -110,7 +119,7 @@ def add_span_of_runs(samples_type, features_type, data, groups, others, theta, l
         if weight.size > 0:
             labels_of_runs(samples_type, weight, some, weights)
         ask_for_next(samples_type, X, some, stride)
-        ahead = y, some.first + LABELS_AHEAD
+        ahead = y, some.first + LABELS_AHEAD  # of the first run
         sums = add_residuals(loss, labels, weights, 0, ahead, (others, some.number * size), z, sums)
         z[:others] = 0.0
         add_runs(samples_type, features_type, X, some, stride, z, d, partial_gradient)
@@ -122,7 +131,8 @@ def add_by_streams(samples_type, features_type, data, first, last, theta, loss, 
     """As `add_job`: groups of rows of four runs, and then the rows that these leave."""
     size = lanes_of(samples_type)
     each, whole, left = size // RUNS, (last - first) // size, (last - first) % size
-    span, room = max(1, SPAN // size), max(data.block, size) + PADDING_LANES
+    span = groups_in_span(size, data.block, lanes_of(registers_of(theta, 1)))
+    room = max(data.block, size) + PADDING_LANES
     z, labels = np.zeros(room, theta.dtype), np.zeros(room, theta.dtype)
     weights = np.zeros(room if data.weight.size > 0 else 0, theta.dtype)
     scratch, value = RunScratch(z, labels, weights, np.empty_like(theta)), 0.0

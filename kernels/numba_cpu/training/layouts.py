@@ -112,8 +112,8 @@ def as_flat(X, precision):
 
 
 def as_flat_in_groups(X, precision):
-    """As `as_flat`, for groups of rows: by columns if there are too few, by blocks if they are long, several in a
-    register if they are short."""
+    """As `as_flat`, for groups of rows: by columns if there are too few, one of each run at a time if they are long,
+    several in a register if they are short."""
     n, d = X.shape
     if n < MOST_ROWS:
         return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)

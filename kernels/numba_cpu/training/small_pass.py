@@ -18,7 +18,7 @@ from kernels.numba_cpu.training.layouts import BLOCK, MOST_ROWS, PADDING_LANES, 
 from kernels.numba_cpu.vector.losses import CROSS_ENTROPY
 
 MOST_OPERATIONS = SERIAL_WORK  # multiply-adds of a pass that is made here
-BYTES_OF_ROWS, _, BLOCK_OF_ROWS = BLOCK[Rows]  # and samples
+BYTES_OF_ROWS, FEWEST_ROWS, BLOCK_OF_ROWS = BLOCK[Rows]
 BLOCK_OF_COLUMNS = BLOCK[Columns][2]  # samples
 NO_WEIGHTS = {np.dtype(dtype): np.empty(0, dtype) for dtype in (np.float32, np.float64)}
 FLOATS = float, np.float64, np.float32
@@ -117,7 +117,7 @@ def data_by_dimensions(X, y, weight, d):
     if X.ndim == 1:
         return lambda X, y, weight, d: (Data(X, y.size, d, y, weight, BLOCK_OF_COLUMNS), Columns(y.size))
     return lambda X, y, weight, d: (
-        Data(X, d, d, y, weight, min(BLOCK_OF_ROWS, BYTES_OF_ROWS // (d * X.itemsize))),
+        Data(X, d, d, y, weight, min(BLOCK_OF_ROWS, max(FEWEST_ROWS, BYTES_OF_ROWS // (d * X.itemsize)))),
         Rows(d),
     )
 
