@@ -146,7 +146,7 @@ def seen_by_numpy(*values: Any) -> tuple[Any, ...]:
 
 def view_of(tensor: Tensor) -> Array:
     """The array of a tensor's memory, or the tensor if NumPy can't read it."""
-    if not tensor.is_cpu or str(tensor.dtype) not in TENSOR_DTYPES:
+    if is_cuda(tensor) or str(tensor.dtype) not in TENSOR_DTYPES:
         return tensor
     try:
         return tensor.detach().numpy() if tensor.requires_grad else tensor.numpy()
