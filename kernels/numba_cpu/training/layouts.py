@@ -82,9 +82,8 @@ def group_of_rows(layout, theta):
         return None
     if kind is LongRows:
         return Vector(theta.dtype, RUNS), Vector(theta.dtype, 2 * lanes)
-    return Vector(theta.dtype, max(RUNS, min(MOST_ROWS, lanes))), packed_row(layout, theta) or Vector(
-        theta.dtype, lanes
-    )
+    features_type = packed_row(layout, theta) or Vector(theta.dtype, lanes)
+    return Vector(theta.dtype, max(RUNS, min(MOST_ROWS, lanes))), features_type
 
 
 # of a block: bytes, and the fewest and most rows. Few rows keep memory evenly busy, columns are many short pieces.
