@@ -127,12 +127,19 @@ def array_of(name: str, value: ArrayLike, accepted: object = NUMBERS) -> np.ndar
 
 def array_of_tensor(name: str, value: Tensor) -> np.ndarray:
     try:
+        if is_functional(value):
+            raise RuntimeError("it stands for another tensor")
         return value.detach().resolve_neg().numpy()
     except RuntimeError as error:
         raise TypeError(
             f"{name} is a tensor without values to read, as within torch.func or torch.compile ({error}); accepted: "
             "one that NumPy can read; linear_bce has derivatives"
         ) from None
+
+
+def is_functional(value: Tensor) -> bool:
+    """Whether it is what torch.func.functionalize hands on, whose memory NumPy would read though it holds no values."""
+    return sys.modules["torch"]._is_functional_tensor(value)
 
 
 def seen_by_numpy(*values: Any) -> tuple[Any, ...]:
@@ -146,7 +153,7 @@ def seen_by_numpy(*values: Any) -> tuple[Any, ...]:
 
 def view_of(tensor: Tensor) -> Array:
     """The array of a tensor's memory, or the tensor if NumPy can't read it."""
-    if is_cuda(tensor) or str(tensor.dtype) not in TENSOR_DTYPES:
+    if is_cuda(tensor) or str(tensor.dtype) not in TENSOR_DTYPES or is_functional(tensor):
         return tensor
     try:
         return tensor.detach().numpy() if tensor.requires_grad else tensor.numpy()

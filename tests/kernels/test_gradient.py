@@ -301,6 +301,15 @@ def test_tensors_without_values_are_refused_by_name():
             transform(lambda w: kernels.bce_loss_grad(X, y, w[0], b).loss)(w[None])
 
 
+def test_tensors_that_stand_for_others_are_refused():
+    """NumPy would read memory that isn't theirs, without a word."""
+    X, y, w, b = (torch.from_numpy(array.copy()) for array in GOOD)
+    with pytest.raises(TypeError, match=r"^X is a tensor without values to read, as within torch.func"):
+        torch.func.functionalize(lambda X: kernels.bce_loss_grad(X, y, w, b).loss)(X)
+    with pytest.raises(TypeError, match=r"^w is a tensor without values to read"):
+        torch.func.functionalize(lambda w: kernels.sgd_step_(X, y, w, b, lr=0.1))(w)
+
+
 # Same bits
 
 
