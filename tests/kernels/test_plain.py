@@ -7,7 +7,7 @@ from kernels import LogitPlane, loss_surface, sgd_ensemble, sgd_run_, surface_on
 from kernels.arguments.samples import Block
 from kernels.numba_cpu.grid import bias_axis, general_plane
 from kernels.numba_cpu.runtime.schedule import samples_of
-from kernels.numba_cpu.training import gradient, job, members_of_one_feature, one_feature
+from kernels.numba_cpu.training import gradient, job, members_of_one_feature, one_feature, pipelined
 from kernels.numba_cpu.training.members import signed_samples
 from tests import problems
 
@@ -41,10 +41,11 @@ def test_a_tile_of_a_general_plane(scale, labels):
 
 @LABELS
 @pytest.mark.parametrize(("n", "d"), [(8, 8), (61, 8), (100, 17), (257, 30)])
-def test_groups_of_runs(n, d, labels):
+@pytest.mark.parametrize("way", [job, pipelined])  # which one kernels take, the processor's registers decide
+def test_groups_of_rows(way, n, d, labels):
     X, y, w, b = problems.sgd_problem(n, d, soft=labels == "soft")
     theta = np.append(w, b)
-    value, slopes = job.plain_pass(X, y, theta, 8)
+    value, slopes = way.plain_pass(X, y, theta, 8)
     want, want_slopes = gradient.sums(X, y, theta, None)
     assert value == pytest.approx(want, rel=1e-12)
     np.testing.assert_allclose(slopes, want_slopes, rtol=0, atol=1e-12 * np.abs(want_slopes).max())

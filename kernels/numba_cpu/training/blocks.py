@@ -4,7 +4,7 @@ from numba.extending import overload
 
 from kernels.numba_cpu.runtime.subroutine import INLINED
 from kernels.numba_cpu.training.columns import add_columns, logits_of_columns
-from kernels.numba_cpu.training.layouts import Columns, Rows, ShortRows, packed_row
+from kernels.numba_cpu.training.layouts import Columns, LongRows, Rows, ShortRows, packed_row
 from kernels.numba_cpu.training.packed import add_packed, logits_of_packed
 from kernels.numba_cpu.training.rows import add_rows, add_short_rows, logits_of_rows, logits_of_short_rows
 
@@ -23,6 +23,7 @@ def logits_by_layout(X, row, layout, rows, theta, d, z):
         return lambda X, row, layout, rows, theta, d, z: logits_of_packed(features, X, row, rows, theta, d, z)
     functions = {
         Rows: logits_of_rows,
+        LongRows: logits_of_rows,
         ShortRows: logits_of_short_rows,
         Columns: logits_of_columns,
     }
@@ -34,6 +35,6 @@ def logits_by_layout(X, row, layout, rows, theta, d, z):
 def add_by_layout(X, row, layout, rows, slopes, d, gradient):
     if features := packed_row(layout, gradient):
         return lambda X, row, layout, rows, slopes, d, gradient: add_packed(features, X, row, rows, slopes, d, gradient)
-    functions = {Rows: add_rows, ShortRows: add_short_rows, Columns: add_columns}
+    functions = {Rows: add_rows, LongRows: add_rows, ShortRows: add_short_rows, Columns: add_columns}
     function = functions[layout.instance_class]
     return lambda X, row, layout, rows, slopes, d, gradient: function(X, row, layout.stride, rows, slopes, d, gradient)

@@ -1,8 +1,9 @@
 """Loss and gradient of consecutive samples, on one thread.
 
 A block of rows is small enough to stay in the cache while its logits, its residuals and its share of the gradient are
-computed, by `streams` where rows lie in memory one after another, else by `blocks`. The arithmetic is in the type of
-the parameters; sums leave it for float64 every SPAN rows or so.
+computed, by `streams` where rows lie in memory one after another, else by `blocks`. With registers enough for two
+groups of rows they are `pipelined` in place of streams, if they aren't long. The arithmetic is in the type of the
+parameters; sums leave it for float64 every SPAN rows or so.
 """
 
 from typing import NamedTuple
@@ -12,7 +13,8 @@ from numba.extending import overload
 
 from kernels.numba_cpu.runtime.subroutine import INLINED, inlined
 from kernels.numba_cpu.training.blocks import add_block, logits_of_block
-from kernels.numba_cpu.training.layouts import PADDING_LANES, REGISTER, RUNS, group_of_rows
+from kernels.numba_cpu.training.layouts import HOLD_TWO_GROUPS, PADDING_LANES, REGISTER, RUNS, group_of_rows
+from kernels.numba_cpu.training.pipelined import Pipeline, pipelined_pass
 from kernels.numba_cpu.training.residuals import MOST_FACTORS, no_sums, slopes_of, total_loss
 from kernels.numba_cpu.training.rows import LABELS_AHEAD
 from kernels.numba_cpu.training.streams import RowGroups, add_runs, ask_for_next, labels_of_runs, logits_of_runs
@@ -148,18 +150,37 @@ def add_by_streams(samples_type, features_type, data, first, last, theta, loss, 
     return value
 
 
+@inlined
+def add_by_stages(group_type, data, layout, first, last, theta, loss, gradient):
+    """As `add_job`: groups of consecutive rows, the last of which are there even if these are fewer."""
+    size = lanes_of(group_type[0])
+    steps = (last - first + size - 1) // size + 2
+    pipeline, value = Pipeline(np.zeros(3 * size, theta.dtype), np.empty_like(theta)), 0.0
+    for step in range(0, steps, MOST_FACTORS):
+        stop = min(step + MOST_FACTORS, steps)
+        pipeline.partial_gradient[:] = 0.0
+        sums = pipelined_pass(group_type, data, layout, (first, last), (step, stop), theta, loss, pipeline)
+        add_sums(pipeline.partial_gradient, sums, gradient)
+        value += total_loss(sums)
+    return value
+
+
 def add_job(data, layout, first, last, theta, loss, gradient):
     """Adds the gradient of the samples [first, last) to `gradient` (d + 1,); returns the sum of their losses."""
 
 
 @overload(add_job, jit_options=INLINED)
 def add_job_by_layout(data, layout, first, last, theta, loss, gradient):
-    types = group_of_rows(layout, theta)
-    if types is None:
+    group_type = group_of_rows(layout, theta)
+    if group_type is None:
         return lambda data, layout, first, last, theta, loss, gradient: add_by_blocks(
             data, layout, first, last, theta, loss, gradient
         )
-    samples_type, features_type = types
+    if HOLD_TWO_GROUPS:
+        return lambda data, layout, first, last, theta, loss, gradient: add_by_stages(
+            group_type, data, layout, first, last, theta, loss, gradient
+        )
+    samples_type, features_type = group_type
     return lambda data, layout, first, last, theta, loss, gradient: add_by_streams(
         samples_type, features_type, data, first, last, theta, loss, gradient
     )

@@ -9,9 +9,14 @@ from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 
 REGISTER = REGISTERS.width  # bytes
 UNROLL = 4  # registers of samples at once, for arithmetic that waits for itself
-RUNS = 4  # streams in which rows are read; 8, pages apart, would fill each set of the nearest cache
+RUNS = 4  # into which rows are cut, to be read as streams; 8, pages apart, would fill each set of the nearest cache
 MOST_ROWS = 8  # of a group, whose sums are registers at the same time
-LONG_ROW_BYTES = 512  # from here on one row of each run at a time: as fast as two (Zen 3), and fewer to be kept near
+FEWEST_ROWS = max(MOST_ROWS, REGISTER // 4)  # that make a group, packed ones too
+# whether registers hold the sums of two groups, so that one's logits and another's gradient are computed side by side
+HOLD_TWO_GROUPS = REGISTERS.number >= 32
+# from here on: with few registers a row of each run at a time, which is as fast as two (Zen 3); with many by blocks,
+# which are as fast as a pipeline, of whose groups three would take a fourth of the nearest cache (Zen 5)
+LONG_ROW_BYTES = 512
 PADDING_LANES = UNROLL * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 
 
@@ -75,20 +80,22 @@ def packed_row(layout, theta):
 
 
 def group_of_rows(layout, theta):
-    """The vector types of a group's logits and of the features of a row that are taken at once, where rows go by
-    `streams`; None for rows of two or four features, and for columns."""
+    """The vector types of a group's logits and of the features of a row that are taken at once; None for what goes by
+    blocks: columns, rows of two or four features, and long ones where others are pipelined."""
     kind, lanes = layout.instance_class, REGISTER * 8 // theta.dtype.bitwidth
-    if kind in (Columns, Twos, Fours):
+    if kind in (Columns, Twos, Fours) or (kind is LongRows and HOLD_TWO_GROUPS):
         return None
     if kind is LongRows:
         return Vector(theta.dtype, RUNS), Vector(theta.dtype, 2 * lanes)
-    features_type = packed_row(layout, theta) or Vector(theta.dtype, lanes)
-    return Vector(theta.dtype, max(RUNS, min(MOST_ROWS, lanes))), features_type
+    if packed := packed_row(layout, theta):
+        return Vector(theta.dtype, lanes), packed
+    return Vector(theta.dtype, max(RUNS, min(MOST_ROWS, lanes))), Vector(theta.dtype, lanes)
 
 
-# of a block: bytes, and the fewest and most rows. Few rows keep memory evenly busy, columns are many short pieces.
+# of a block: bytes, and the fewest and most rows. Few rows of streams keep memory evenly busy, those of other blocks
+# are prefetched, columns are many short pieces.
 BLOCK = {
-    **dict.fromkeys((Rows, LongRows, ShortRows, Eights), (8_192, 4, 32)),
+    **dict.fromkeys((Rows, LongRows, ShortRows, Eights), (16_384, 8, 128) if HOLD_TWO_GROUPS else (8_192, 4, 32)),
     **dict.fromkeys((Twos, Fours), (8_192, 16, 256)),
     Columns: (131_072, 64, 512),
 }
@@ -114,7 +121,7 @@ def as_flat_in_groups(X, precision):
     """As `as_flat`, for groups of rows: by columns if there are too few, one of each run at a time if they are long,
     several in a register if they are short."""
     n, d = X.shape
-    if n < MOST_ROWS:
+    if n < FEWEST_ROWS:
         return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)
     data, layout = as_flat(X, precision)
     row = d * precision.itemsize
