@@ -28,11 +28,11 @@ def main():
 
 
 def figure_of(measured):
-    """A row of panels for each processor."""
-    size = {"figsize": (13, 4.2 * len(measured)), "layout": "constrained"}
-    figure, rows = plt.subplots(len(measured), len(PANELS), **size, sharey=True, squeeze=False)
-    for axes, (processor, results) in zip(rows, measured.items(), strict=True):
-        entries = [entry for result in results for entry in result["benchmarks"]]
+    """A row of panels for each processor on which something was measured that they show."""
+    shown = {processor: entries for processor, results in measured.items() if (entries := entries_shown(results))}
+    size = {"figsize": (13, 4.2 * len(shown)), "layout": "constrained"}
+    figure, rows = plt.subplots(len(shown), len(PANELS), **size, sharey=True, squeeze=False)
+    for axes, (processor, entries) in zip(rows, shown.items(), strict=True):
         for ax, (workload, (along, title)) in zip(axes, PANELS.items(), strict=True):
             draw(ax, entries, workload, along)
             ax.set(xscale="log", yscale="log", xlabel=LABELS[along], title=title)
@@ -40,6 +40,11 @@ def figure_of(measured):
         axes[0].set_ylabel(f"seconds, {processor}")
     rows[0, 0].legend(fontsize="small")
     return figure
+
+
+def entries_shown(results):
+    entries = (entry for result in results for entry in result["benchmarks"])
+    return [entry for entry in entries if entry["extra_info"]["workload"] in PANELS]
 
 
 def draw(ax, entries, workload, along):

@@ -225,9 +225,11 @@ def test_what_a_call_takes_over_its_kernels_is_shown():
     assert cells == ("20.0 µs, 12.0 µs over its kernels", "", "", "", "")
 
 
-def test_a_row_of_panels_for_each_processor():
-    first = json.loads(next((ROOT / "bench/results").glob("*/plane.json")).read_text())
-    figure = plots.figure_of({"A": [first], "B": [first]})
+def test_a_row_of_panels_for_each_processor_with_something_in_them():
+    planes, runs = (
+        json.loads(next((ROOT / "bench/results").glob(f"*/{name}.json")).read_text()) for name in ("plane", "run")
+    )
+    figure = plots.figure_of({"A": [planes, runs], "none": [runs], "B": [planes]})
     assert len(figure.axes) == 6
     assert [ax.get_ylabel() for ax in figure.axes[::3]] == ["seconds, A", "seconds, B"]
     plots.plt.close(figure)
