@@ -247,6 +247,7 @@ def axis(name: str, window: Window, points: int) -> np.ndarray:
     """`points` evenly spaced values over a window; of one point, its middle."""
     low, high = interval(name, window)
     points = numbers.integer("resolution", points, 1)
+    memory.check_fits((points,), np.float64)
     return np.array([low + (high - low) / 2]) if points == 1 else evenly_spaced(low, high, points)
 
 

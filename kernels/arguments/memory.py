@@ -11,6 +11,7 @@ from kernels.arguments import arrays
 from kernels.kinds import Device, DTypeLike
 
 SURELY_FREE = 2**24  # bytes for which the system isn't asked
+ADDRESSED = 2**64  # bytes, by any processor
 
 
 def check_fits(shape: tuple[int, ...], dtype: DTypeLike, sources: Iterable[object] = ()) -> None:
@@ -22,9 +23,8 @@ def check_fits(shape: tuple[int, ...], dtype: DTypeLike, sources: Iterable[objec
     card = arrays.cuda_tensor_of(sources)
     free, where = (free_memory(), "") if card is None else (free_on_card(card.device), f" on {card.device}")
     if wanted > free:
-        raise MemoryError(
-            f"an array {shape} of {np.dtype(dtype)} takes {wanted / 1e9:.1f} GB; free{where}: {free / 1e9:.1f} GB"
-        )
+        size = f"takes {wanted / 1e9:.1f} GB" if wanted < ADDRESSED else "is larger than any memory"
+        raise MemoryError(f"an array {shape} of {np.dtype(dtype)} {size}; free{where}: {free / 1e9:.1f} GB")
 
 
 def free_on_card(device: Device) -> int:

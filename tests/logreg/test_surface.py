@@ -204,6 +204,12 @@ def test_too_large_for_memory(loss, monkeypatch):
         compute(resolution=600, loss=loss)
 
 
+@pytest.mark.parametrize("resolution", [10**15, (4, 10**15), 10**400], ids=["both", "one", "beyond addresses"])
+def test_axes_larger_than_memory(resolution):
+    with pytest.raises(MemoryError, match=r"^an array \(10+,\) of float64 (takes .* GB|is larger than any memory)"):
+        compute(resolution=resolution)
+
+
 # Files
 
 
