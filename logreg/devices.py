@@ -24,7 +24,7 @@ def host(values: None) -> None: ...
 
 
 def host(values: np.ndarray | torch.Tensor | None) -> np.ndarray | None:
-    """The NumPy array of an array, or of a tensor on any device; or None."""
+    """The NumPy array of an array, or of a tensor on any device that kernels made or took; or None."""
     return values if values is None or isinstance(values, np.ndarray) else values.cpu().numpy()
 
 

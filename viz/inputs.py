@@ -58,9 +58,16 @@ class Starts(NamedTuple):
 
 
 def to_numpy(values: Any) -> np.ndarray:
-    """An array, a sequence or a tensor on any device as a NumPy array of the same shape, gradients dropped."""
+    """An array, a sequence or a tensor on any device as a NumPy array of the same shape, gradients dropped; ValueError
+    for a tensor without values."""
     if hasattr(values, "detach"):
+        from kernels.arguments.arrays import is_functional
+
         values = values.detach().cpu().resolve_neg()
+        if is_functional(values):
+            raise ValueError(
+                "a tensor that stands for another has no values to read; accepted: one that NumPy can read"
+            )
     return np.asarray(values)
 
 
@@ -72,7 +79,7 @@ def finite_array(name: str, values: Any) -> np.ndarray:
         values = table_array(name, values, "real numbers")
     try:
         array = to_numpy(values)
-    except ValueError:  # rows of several lengths
+    except ValueError:  # rows of several lengths, or a tensor without values
         raise ValueError(f"{name} is {values!r}; accepted: an array of real numbers") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} has dtype {array.dtype}; accepted: real numbers")

@@ -11,6 +11,7 @@ import torch
 import kernels
 from kernels.numba_cpu.runtime import launch
 from kernels.numba_cpu.training import gradient, layouts, small_pass
+from kernels.results import LossGrad
 from tests import oracle, problems, processes
 
 BACKENDS = ("numba", "reference")
@@ -473,6 +474,22 @@ def test_a_bias_alone_is_not_stepped_out_of_range(backend):
     with pytest.raises(FloatingPointError, match="leaves the range of float32"):
         kernels.sgd_step_(np.zeros((3, 2), np.float32), np.zeros(3), w, b, lr=1e39, backend=backend)
     assert [*w, *b] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 8, 9, 16, 130, 600])
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 15, 16, 17])
+def test_no_row_before_the_first_is_read(n, d, dtype):
+    """Groups that reach back to have enough rows."""
+    X, y, w, b = problems.sgd_problem(60 + n, d, dtype=dtype)
+    want = oracle.mean_loss_grad(X[60:], y[60:], w, b)
+    X[:60], y[:60] = NAN, NAN
+    value, slopes = gradient.sums(X[60:], y[60:], np.append(w, b), None)
+    for got in (
+        (value / n, slopes[:-1] / n, slopes[-1] / n),
+        small_pass.loss_and_gradient(X[60:], y[60:], None, w, b, n),
+    ):
+        oracle.assert_pass_close(LossGrad(*(np.asarray(part, dtype) for part in got)), want, dtype)
 
 
 @pytest.mark.parametrize("dtype", problems.DTYPES)

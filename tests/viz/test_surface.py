@@ -384,6 +384,15 @@ def test_losses_that_are_no_method_are_refused(surface, history):
         plot_surface(surface, changed(history, full_loss=history.full_loss()))
 
 
+def test_tensors_that_stand_for_others_are_refused_by_name(surface):
+    def draw(w):
+        with pytest.raises(ValueError, match=r"(?s)surface\.w is .*; accepted: an array of real numbers"):
+            plot_contour(changed(surface, w=w))
+        return w
+
+    torch.func.functionalize(draw)(torch.from_numpy(surface.w))
+
+
 def test_ragged_rows_are_refused_by_name(surface):
     with pytest.raises(
         ValueError, match=r"surface\.Z is \[\[1\.0\], \[1\.0, 2\.0\]\]; accepted: an array of real numbers"

@@ -2,8 +2,8 @@
 
 A block of rows is small enough to stay in the cache while its logits, its residuals and its share of the gradient are
 computed, by `streams` where rows lie in memory one after another, else by `blocks`. With registers enough for two
-groups of rows they are `pipelined` in place of streams, if they aren't long. The arithmetic is in the type of the
-parameters; sums leave it for float64 every SPAN rows or so.
+groups of rows they are `pipelined` instead, if they are neither few nor long. The arithmetic is in the type of the
+parameters; sums leave it for float64 every SPAN rows or so, at the latest when a lane has MOST_FACTORS.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from numba.extending import overload
 
 from kernels.numba_cpu.runtime.subroutine import INLINED, inlined
 from kernels.numba_cpu.training.blocks import add_block, logits_of_block
-from kernels.numba_cpu.training.layouts import HOLD_TWO_GROUPS, PADDING_LANES, REGISTER, RUNS, group_of_rows
+from kernels.numba_cpu.training.layouts import PADDING_LANES, REGISTER, RUNS, are_pipelined, group_of_rows
 from kernels.numba_cpu.training.pipelined import Pipeline, pipelined_pass
 from kernels.numba_cpu.training.residuals import MOST_FACTORS, no_sums, slopes_of, total_loss
 from kernels.numba_cpu.training.rows import LABELS_AHEAD
@@ -176,7 +176,7 @@ def add_job_by_layout(data, layout, first, last, theta, loss, gradient):
         return lambda data, layout, first, last, theta, loss, gradient: add_by_blocks(
             data, layout, first, last, theta, loss, gradient
         )
-    if HOLD_TWO_GROUPS:
+    if are_pipelined(layout):
         return lambda data, layout, first, last, theta, loss, gradient: add_by_stages(
             group_type, data, layout, first, last, theta, loss, gradient
         )

@@ -10,8 +10,7 @@ from kernels.numba_cpu.vector.vector_type import REGISTERS, Vector
 REGISTER = REGISTERS.width  # bytes
 UNROLL = 4  # registers of samples at once, for arithmetic that waits for itself
 RUNS = 4  # into which rows are cut, to be read as streams; 8, pages apart, would fill each set of the nearest cache
-MOST_ROWS = 8  # of a group, whose sums are registers at the same time
-FEWEST_ROWS = max(MOST_ROWS, REGISTER // 4)  # that make a group, packed ones too
+MOST_ROWS = 8  # of a group, whose sums are registers at the same time, unless rows are packed
 # whether registers hold the sums of two groups, so that one's logits and another's gradient are computed side by side
 HOLD_TWO_GROUPS = REGISTERS.number >= 32
 # from here on: with few registers a row of each run at a time, which is as fast as two (Zen 3); with many by blocks,
@@ -34,6 +33,12 @@ class Data(NamedTuple):
 
 class Rows(NamedTuple):
     """Features are next to one another; rows begin `stride` elements apart."""
+
+    stride: int
+
+
+class FewRows(NamedTuple):
+    """Rows so few that a pipeline's first and last steps, which are waste, would be a good part of it."""
 
     stride: int
 
@@ -92,10 +97,18 @@ def group_of_rows(layout, theta):
     return Vector(theta.dtype, max(RUNS, min(MOST_ROWS, lanes))), Vector(theta.dtype, lanes)
 
 
-# of a block: bytes, and the fewest and most rows. Few rows of streams keep memory evenly busy, those of other blocks
-# are prefetched, columns are many short pieces.
+def are_pipelined(layout):
+    """Whether groups of rows go through a pipeline, not as streams."""
+    return HOLD_TWO_GROUPS and layout.instance_class is not FewRows
+
+
+# of a block: bytes, and the fewest and most rows. Few rows of streams keep memory evenly busy; those of other blocks
+# are prefetched, and so many that a lane gets no more than MOST_FACTORS from a span, one or more of each block; columns
+# are many short pieces.
+STREAMED = 8_192, 4, 32
 BLOCK = {
-    **dict.fromkeys((Rows, LongRows, ShortRows, Eights), (16_384, 8, 128) if HOLD_TWO_GROUPS else (8_192, 4, 32)),
+    **dict.fromkeys((Rows, LongRows, ShortRows, Eights), (16_384, 8, 128) if HOLD_TWO_GROUPS else STREAMED),
+    FewRows: STREAMED,
     **dict.fromkeys((Twos, Fours), (8_192, 16, 256)),
     Columns: (131_072, 64, 512),
 }
@@ -118,14 +131,15 @@ def as_flat(X, precision):
 
 
 def as_flat_in_groups(X, precision):
-    """As `as_flat`, for groups of rows: by columns if there are too few, one of each run at a time if they are long,
-    several in a register if they are short."""
+    """As `as_flat`, for groups of rows: by columns if there are too few, with a copy of them; in ways of their own if
+    they are long, or short and enough for a group of as many as a register has lanes."""
     n, d = X.shape
-    if n < FEWEST_ROWS:
+    if n < MOST_ROWS:
         return read_only(np.asfortranarray(X).T.reshape(-1)), Columns(n)
     data, layout = as_flat(X, precision)
     row = d * precision.itemsize
-    packed = isinstance(layout, ShortRows) and layout.stride == d and d in PACKED and row < REGISTER
+    lanes = REGISTER // precision.itemsize
+    packed = isinstance(layout, ShortRows) and layout.stride == d and d in PACKED and row < REGISTER and n >= lanes
     if packed and X.dtype == precision:  # else it is a large batch of a run, which is rare
         return data, PACKED[d](d)
     return data, LongRows(layout.stride) if isinstance(layout, Rows) and row >= LONG_ROW_BYTES else layout

@@ -14,11 +14,11 @@ from numba.extending import overload
 from kernels.numba_cpu.runtime.launch import SERIAL_WORK, serial_kernel
 from kernels.numba_cpu.runtime.subroutine import INLINED
 from kernels.numba_cpu.training.job import add_job, operations
-from kernels.numba_cpu.training.layouts import BLOCK, FEWEST_ROWS, PADDING_LANES, Columns, Data, Rows
+from kernels.numba_cpu.training.layouts import BLOCK, MOST_ROWS, PADDING_LANES, Columns, Data, FewRows
 from kernels.numba_cpu.vector.losses import CROSS_ENTROPY
 
 MOST_OPERATIONS = SERIAL_WORK  # multiply-adds of a pass that is made here
-BYTES_OF_BLOCK, FEWEST_IN_BLOCK, MOST_IN_BLOCK = BLOCK[Rows]
+BYTES_OF_BLOCK, FEWEST_IN_BLOCK, MOST_IN_BLOCK = BLOCK[FewRows]
 BLOCK_OF_COLUMNS = BLOCK[Columns][2]  # samples
 NO_WEIGHTS = {np.dtype(dtype): np.empty(0, dtype) for dtype in (np.float32, np.float64)}
 FLOATS = float, np.float64, np.float32
@@ -44,7 +44,7 @@ def of_usual_kind(array):
 
 def by_rows_or_columns(X):
     """X (n, d) or, if it lies by columns in memory or has few rows, its columns, one after the other."""
-    return X.T.reshape(-1) if X.flags.f_contiguous or len(X) < FEWEST_ROWS else X
+    return X.T.reshape(-1) if X.flags.f_contiguous or len(X) < MOST_ROWS else X
 
 
 def usual_loss_and_gradient(X, y, w, b):
@@ -118,7 +118,7 @@ def data_by_dimensions(X, y, weight, d):
         return lambda X, y, weight, d: (Data(X, y.size, d, y, weight, BLOCK_OF_COLUMNS), Columns(y.size))
     return lambda X, y, weight, d: (
         Data(X, d, d, y, weight, min(MOST_IN_BLOCK, max(FEWEST_IN_BLOCK, BYTES_OF_BLOCK // (d * X.itemsize)))),
-        Rows(d),
+        FewRows(d),
     )
 
 
