@@ -27,7 +27,7 @@ def bce_loss_grad(
     """Mean cross-entropy and its gradient at one point, in one pass over `X`.
 
     X              features (n, d), float32 or float64; one in which neither rows nor columns are contiguous is copied,
-                   a piece at a time
+                   a piece at a time, and so are fewer than 8 rows
     y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans; quickest in the dtype of X
     w, b           weights (d,) and bias, a number, () or (1,)
     sample_weight  (n,) >= 0, not all 0: the mean is sum(weight * loss) / sum(weight); a sample of weight 0 counts for
