@@ -175,8 +175,8 @@ def fill_contiguous(values, basis_s, basis_t, out, floor):
         work = operations(band_rows, columns, nodes_s, nodes_t)
     bands = -(-rows // band_rows)
     at_once = max(1, OPERATIONS_PER_THREAD // work) * threads()
-    B = np.zeros((nodes_s, columns + -columns % PANEL))
-    B[:, :columns] = basis_s.values
+    B = basis_s.values
+    B = np.pad(B, ((0, 0), (0, -columns % PANEL))) if columns % PANEL else np.ascontiguousarray(B)
     bases = Bases(in_groups(basis_t.values, band_rows), nodes_t, basis_t.points, B, basis_s.points)
     nodes = Nodes(values.ravel(), values.shape[1])
     for first in range(0, bands, at_once):
@@ -189,11 +189,14 @@ def in_groups(A, band_rows):
     begins with a group, and ends with zeros if the last one isn't full."""
     nodes, rows = A.shape
     bands, groups = -(-rows // band_rows), -(-band_rows // ROWS)
-    by_band = np.zeros((nodes, bands, groups * ROWS))
-    for band in range(bands):
+    by_band = np.zeros((bands, groups, nodes, ROWS))
+    for band, grouped in enumerate(by_band):
         some = A[:, band * band_rows : (band + 1) * band_rows]
-        by_band[:, band, : some.shape[1]] = some
-    return np.ascontiguousarray(by_band.reshape(nodes, bands * groups, ROWS).transpose(1, 0, 2)).ravel()
+        whole, left = divmod(some.shape[1], ROWS)
+        grouped[:whole] = some[:, : whole * ROWS].reshape(nodes, whole, ROWS).transpose(1, 0, 2)
+        if left:
+            grouped[whole, :, :left] = some[:, whole * ROWS :]
+    return by_band.ravel()
 
 
 def operations(rows, columns, nodes_s, nodes_t):
