@@ -13,8 +13,9 @@ RUNS = 4  # into which rows are cut, to be read as streams; 8, pages apart, woul
 MOST_ROWS = 8  # of a group, whose sums are registers at the same time, unless rows are packed
 # whether registers hold the sums of two groups, so that one's logits and another's gradient are computed side by side
 HOLD_TWO_GROUPS = REGISTERS.number >= 32
-# from here on: with few registers a row of each run at a time, which is as fast as two (Zen 3); with many by blocks,
-# which are as fast as a pipeline, of whose groups three would take a fourth of the nearest cache (Zen 5)
+# from here on: with few registers a row of each run at a time, which is as fast as two (Zen 3); with many by blocks, as
+# three of a pipeline's groups would take a fourth of the nearest cache or more (Zen 5: 1.1 of its time at 128 float32,
+# as fast at 256, 0.8 to 0.95 at 64 float64 and beyond)
 LONG_ROW_BYTES = 512
 PADDING_LANES = UNROLL * REGISTER // 4  # lanes by which vectors of samples may reach further than a block
 
