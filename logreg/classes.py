@@ -138,7 +138,7 @@ def weights_with_classes(
     own = np.ones(n) if weight is None else weight.astype(np.float64)
     if isinstance(class_weight, str) and class_weight == "balanced":
         sums = own[~is_one].sum(), own[is_one].sum()
-        zero, one = (own.sum() / (2 * part) if part > 0 else 1.0 for part in sums)
+        zero, one = (own.sum() / (2 * part) if min(sums) > 0 else 1.0 for part in sums)
     else:
         zero, one = by_name(labels.classes, class_weight)
     return host(dataset.weights(own * np.where(is_one, one, zero), n))

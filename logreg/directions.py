@@ -6,11 +6,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
-from kernels import reference
 from kernels.arguments import memory, models, numbers
 from kernels.arguments.weighting import unit_of, weigh_positive
+from kernels.losses import LOSSES, parts_of
 from logreg.devices import host
 
 if TYPE_CHECKING:
@@ -262,9 +261,8 @@ def curvatures(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> Iterator[
     """Some samples at a time, and weight d^2 L/dz^2 of these at theta (rows,), weights being 1 where there are none."""
     for batch in samples:
         y = batch.y if mean.y is None else mean.y[batch.rows]
-        z = torch.from_numpy(batch.x @ theta[:-1] + theta[-1])
-        curvature = reference.curvature(z, torch.from_numpy(y), mean.loss).numpy()
-        yield batch, curvature if mean.weight is None else mean.weight[batch.rows] * curvature
+        curvature = LOSSES[mean.loss].curvature(parts_of(batch.x @ theta[:-1] + theta[-1], y))
+        yield batch, host(curvature if mean.weight is None else mean.weight[batch.rows] * curvature)
 
 
 def divisor_of(samples: Samples, mean: MeanLoss) -> int:

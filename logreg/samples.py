@@ -35,7 +35,7 @@ class Batch(NamedTuple):
         """Sums of the squares of each feature (d,), of each sample times its weight (rows,)."""
         features: Any = self.x
         if isinstance(features, np.ndarray):
-            return np.einsum("ij,ij->j", features * weight[:, None], features)
+            return weight @ np.square(features)
         return features.power(2).T @ weight
 
 
@@ -128,7 +128,10 @@ def read_samples(data: Any, meaning: Meaning = NOTHING, known: Expected = ANYTHI
 def read_features(x: Any, known: Expected) -> Any:
     """Features (n, d), checked: float32 or float64, from numbers of any kind; a sparse matrix of compressed rows. Of
     one feature (n,) will do."""
-    x = x if known.prepare is None else known.prepare(x)
+    if known.prepare is None:
+        check_names(names_of(x), known.names)
+    else:
+        x = known.prepare(x)
     if arrays.is_sparse(x):
         given: Any = x
         features = dataset.sparse_features("data x", given if given.dtype.kind == "f" else given.astype(np.float64))
@@ -145,6 +148,13 @@ def as_floats(x: Any) -> Any:
     if arrays.dtype_of(given).kind != "f":
         given = arrays.cast(given, np.float64)
     return given[:, None] if given.ndim == 1 else given
+
+
+def check_names(names: tuple[str, ...] | None, known: tuple[str, ...] | None) -> None:
+    """Refuses columns in another order than a model was fitted to, where both have names."""
+    if names is not None and known is not None and names != known:
+        accepted = f"accepted: {', '.join(known[:3])}, ..., as the model was fitted to"
+        raise ValueError(f"data x has the columns {', '.join(names[:3])}, ...; {accepted}")
 
 
 def names_of(x: Any) -> tuple[str, ...] | None:
