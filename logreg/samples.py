@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 
 from kernels.arguments import arrays, dataset, memory
 from logreg.classes import NOTHING, Labels, Meaning, column_of, distinct, is_share, read_labels
@@ -56,6 +56,7 @@ class ArraySamples:
     def __init__(self, x: Any, labels: Labels, names: tuple[str, ...] | None) -> None:
         self.x, self.labels, self.names = x, labels, names
         self.size: int | None = len(labels.y)
+        self.is_shuffled = False
 
     def __iter__(self) -> Iterator[Batch]:
         at_once = max(1, VALUES_AT_ONCE // self.x.shape[1])
@@ -70,6 +71,11 @@ class StreamedSamples:
     def __init__(self, batches: Iterable[Any], meaning: Meaning, known: Expected) -> None:
         self.batches, self.meaning, self.known, self.names = batches, meaning, known, known.names
         self.read: Labels | None = None
+
+    @property
+    def is_shuffled(self) -> bool:
+        """Whether a DataLoader draws a new order for each pass."""
+        return isinstance(getattr(self.batches, "sampler", None), RandomSampler)
 
     @property
     def size(self) -> int | None:
@@ -217,10 +223,11 @@ def read_part(y: Any, n: int, meaning: Meaning) -> Labels:
 
 def joined(parts: list[Labels]) -> Labels:
     """The Labels of all batches."""
-    zeros = {labels.classes[0] for labels in parts} - {None}
-    if len(zeros) > 1:
-        raise ValueError(f"data y has the labels {sorted(zeros, key=str)} for class 0; accepted: two classes in all")
-    classes = (zeros.pop() if zeros else None, parts[0].classes[1])
+    zeros, ones = ({labels.classes[k] for labels in parts} - {None} for k in (0, 1))
+    for k, several in enumerate((zeros, ones)):
+        if len(several) > 1:
+            raise ValueError(f"data y has for class {k} the labels {sorted(several, key=str)}; accepted: one for all")
+    classes = (zeros.pop() if zeros else None, ones.pop() if ones else None)
     return Labels(np.concatenate([labels.y for labels in parts]), classes)
 
 

@@ -14,7 +14,7 @@ from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES
 from kernels.results import lowest_point
 from logreg import files
-from logreg.classes import Labels, Meaning, read_labels, weights_with_classes
+from logreg.classes import Labels, Meaning, read_labels, read_weights, weights_with_classes
 from logreg.devices import Device, card_of, host
 from logreg.directions import Projection, mean_loss, plane_around
 from logreg.evaluation import check_penalty, evaluate, logits_on
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import ArrayLike
 
-    from logreg.classes import ClassWeight
+    from logreg.classes import ClassWeight, Weights
     from logreg.models import LinearModel, Models
     from logreg.samples import Samples
     from logreg.windows import Resolution, Window
@@ -171,15 +171,16 @@ class LossSurface:
         numbers.one_of("loss", loss, LOSSES)
         known = read_models(model)
         samples = read_samples(data, known.meaning(positive), known.expected)
-        weight = weights_of(known, samples, sample_weight, class_weight)
+        weights = weights_of(known, samples, sample_weight, class_weight)
         positive_weight = numbers.pos_weight_for(loss, pos_weight)
-        penalty = penalty_around(known, samples, weight, l2, weight_decay)
+        penalty = penalty_around(known, samples, weights, l2, weight_decay)
         if directions is None:
             directions = "pca" if len(known.paths) > 1 else "axes"
-        mean = mean_loss(loss, samples, weight, positive_weight)
+        mean = mean_loss(loss, samples, weights, positive_weight)
         plane = plane_around(known, samples, directions, seed, mean, penalty)
         s, t = axes_of(extent, resolution, plane, known.paths)
-        logits = Logits(logits_on(plane, samples), samples.labels.y, weight, positive_weight, card)
+        fields, y = logits_on(plane, samples), samples.labels.y
+        logits = Logits(fields, y, None if weights is None else weights.of(y), positive_weight, card)
         return surface_of(logits, plane, s, t, names, penalty, loss)
 
     @property
@@ -223,16 +224,20 @@ class LossSurface:
 
 def weights_of(
     known: LinearModel, samples: Samples, sample_weight: ArrayLike | None, class_weight: ClassWeight
-) -> np.ndarray | None:
-    """Weights of the samples (n,) with those of their classes, the model's own by default; None if there are none."""
+) -> Weights | None:
+    """Weights of the samples with those of their classes, the model's own by default; None if there are none."""
     class_weight = known.class_weight if class_weight is None else class_weight
     if sample_weight is None and class_weight is None:
         return None
-    return weights_with_classes(samples.labels, sample_weight, class_weight)
+    if sample_weight is not None and samples.is_shuffled:
+        raise ValueError(
+            "sample_weight goes with an order of data, which is shuffled; accepted: the same in every pass"
+        )
+    return read_weights(samples.labels, sample_weight, class_weight)
 
 
 def penalty_around(
-    known: LinearModel, samples: Samples, weight: np.ndarray | None, l2: float | None, weight_decay: float | None
+    known: LinearModel, samples: Samples, weights: Weights | None, l2: float | None, weight_decay: float | None
 ) -> tuple[float, float]:
     """The penalties of weights and bias that are asked for, or the model's own beside the mean loss."""
     if l2 is not None and weight_decay is not None:
@@ -245,8 +250,8 @@ def penalty_around(
         raise ValueError("l2 is None and the model's penalty is no square of its own; accepted: l2 or weight_decay")
     if not any(known.penalty[:2]):
         return 0.0, 0.0
-    n = len(samples.labels.y)
-    return known.penalty.beside_mean(n, n if weight is None else float(weight.sum()))
+    y = samples.labels.y
+    return known.penalty.beside_mean(len(y), len(y) if weights is None else float(weights.of(y).sum()))
 
 
 def read_surface(archive: ZipFile) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
