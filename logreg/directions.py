@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kernels.arguments import memory, models, numbers
-from kernels.arguments.weighting import weigh_positive
+from kernels.arguments.weighting import unit_of, weigh_positive
 from kernels.losses import LOSSES, parts_of
 from logreg.devices import host
 
@@ -231,7 +231,11 @@ def mean_loss(loss: str, samples: Samples, weights: Weights | None, pos_weight: 
     if weights is None and pos_weight is None:
         return MeanLoss(loss)
     y = samples.labels.y
-    return MeanLoss(loss, weights, pos_weight, len(y) if weights is None else float(weights.of(y).sum()))
+    if weights is None:
+        return MeanLoss(loss, None, pos_weight, len(y))
+    if weights.own is not None:  # in units in which their sum is in range
+        weights = weights._replace(own=weights.own / unit_of(weights.own))
+    return MeanLoss(loss, weights, pos_weight, float(weights.of(y).sum()))
 
 
 def hessian(samples: Samples, theta: np.ndarray, l2: tuple[float, float], mean: MeanLoss) -> np.ndarray:

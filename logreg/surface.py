@@ -230,9 +230,7 @@ def weights_of(
     if sample_weight is None and class_weight is None:
         return None
     if sample_weight is not None and samples.is_shuffled:
-        raise ValueError(
-            "sample_weight goes with an order of data, which is shuffled; accepted: the same in every pass"
-        )
+        raise ValueError("sample_weight is of samples in an order, and data is shuffled; accepted: None, or one order")
     return read_weights(samples.labels, sample_weight, class_weight)
 
 

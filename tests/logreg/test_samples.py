@@ -201,7 +201,7 @@ def test_other_data_is_refused(kind):
 
 def test_shuffled_samples_have_no_weights_of_their_own():
     loader = DataLoader(TensorDataset(XT, YT), batch_size=10, shuffle=True)
-    with pytest.raises(ValueError, match="sample_weight goes with an order of data, which is shuffled; accepted"):
+    with pytest.raises(ValueError, match="sample_weight is of samples in an order, and data is shuffled; accepted"):
         LossSurface.around(THETA, loader, sample_weight=np.ones(97))
 
 
