@@ -12,6 +12,7 @@ from torch import nn
 from kernels import reference, sgd_run_
 from kernels.arguments import arrays, dataset, numbers, weighting
 from kernels.results import Run
+from logreg import files, keeping
 from logreg.data import VALUES_AT_ONCE, Data, blocks, samples
 from logreg.devices import Device, card_of, host, moved
 from logreg.model import Model, linear_layer, parameters
@@ -104,6 +105,15 @@ class History:
             steps=kept * self.every,
             velocity=None,
         )
+
+    def save(self, path: files.AnyPath) -> None:
+        """Writes everything to `path` as npz, its data too, as `LossSurface.save` does; `History.load` reads it."""
+        keeping.save(path, keeping.HISTORY, vars(self))
+
+    @classmethod
+    def load(cls, path: files.AnyPath) -> History:
+        """What `save` wrote, in the same dtypes; it is read, and refused, as `LossSurface.load` does."""
+        return cls(**keeping.load(path, keeping.HISTORY))
 
 
 def losses_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
