@@ -14,7 +14,7 @@ from kernels.arguments import arrays, dataset, memory, numbers
 from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES
 from kernels.results import lowest_point
-from logreg import files
+from logreg import export, files
 from logreg.data import Data, samples
 from logreg.devices import Device, card_of, host
 from logreg.directions import plane_around
@@ -24,6 +24,7 @@ from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
 if TYPE_CHECKING:
     from zipfile import ZipFile
 
+    import pandas as pd
     import torch
     from numpy.typing import ArrayLike
 
@@ -162,15 +163,25 @@ class LossSurface:
 
         All or nothing: an old file stays until all is on the disk, and of several writers the last one's file stands,
         whole. A link is followed; of hard links the others keep the old file; the mode of an old file is kept. A killed
-        process leaves at the most a file `.saving-*` to be deleted.
+        process leaves at the most a file `.saving-*` to be deleted. A name that ends in .vtk gets a VTK file, which
+        ParaView reads and `load` does not: w across, b up, and the loss.
 
         Raises TypeError or ValueError for a surface that `load` would refuse; OSError for a `path` that is taken by a
-        folder, a device or a FIFO, which stays, and for what the system can't write.
+        folder, a device or a FIFO, which stays, and for what the system can't write. ValueError for axes of a VTK file
+        that do not increase.
         """
         arrays, about = {"w": self.w, "b": self.b, "Z": self.Z}, {"format": FORMAT, "loss": self.loss}
         check_layout(files.shapes_of(arrays), about)
         check_values(**arrays)
-        files.write(path, about, arrays)
+        if export.is_vtk(path):
+            export.write_vtk(path, f"{self.loss} of weight w and bias b", grid_of(self))
+        else:
+            files.write(path, about, arrays)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A DataFrame with a row for each point of the grid, of one bias after another, and columns w, b and loss.
+        ImportError without pandas."""
+        return export.frame_of(grid_of(self))
 
     @classmethod
     def load(cls, path: files.AnyPath) -> LossSurface | PlaneSurface:
@@ -181,6 +192,10 @@ class LossSurface:
         """
         with files.opened(path, "LossSurface") as archive:
             return read_plane_surface(archive) if is_plane_surface(archive) else cls(*read_surface(archive))
+
+
+def grid_of(surface: LossSurface) -> export.Grid:
+    return export.Grid(("w", "b"), surface.w, surface.b, {"loss": surface.Z})
 
 
 def read_surface(archive: ZipFile) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
