@@ -7,10 +7,12 @@ require_ours(kernels, "loss_surface")
 
 from logreg.data import LabData, lab_data
 from logreg.model import LogisticRegression
+from logreg.path import TrainingPath, record
 from logreg.plane import PlaneSurface
+from logreg.scores import accuracy
 from logreg.starts import StartsStudy, study_starts
 from logreg.surface import LossSurface
-from logreg.train import History, accuracy, train
+from logreg.train import History, train
 
 __all__ = [
     "History",
@@ -19,8 +21,10 @@ __all__ = [
     "LossSurface",
     "PlaneSurface",
     "StartsStudy",
+    "TrainingPath",
     "accuracy",
     "lab_data",
+    "record",
     "study_starts",
     "train",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from kernels import sgd_run_
 from kernels.losses import LOSSES
 from logreg.data import LAB_TRAINING, LabData
-from logreg.train import is_correct
+from logreg.scores import is_correct
 
 if TYPE_CHECKING:
     from logreg.lab import Settings, Trial

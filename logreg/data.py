@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from kernels.arguments import arrays, dataset
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -52,19 +50,6 @@ class LabData(Dataset):
 def lab_data() -> LabData:
     """The lab's data set, for those who prefer a function."""
     return LabData()
-
-
-def samples(data: Data) -> tuple[np.ndarray, np.ndarray]:
-    """x (n, d) and y (n,) of a data set, as NumPy arrays that share its memory where they can.
-
-    `data[:]` must give both, as a tuple (x, y) does; x may be (n,), y (n, 1).
-    """
-    x, y = dataset.pair(data)
-    given: Any = arrays.float_array("data x", x)
-    x, y = given[:, None] if given.ndim == 1 else given, arrays.array_of("data y", y)
-    if y.shape not in (x.shape[:1], (len(x), 1) if x.ndim else ()):
-        raise ValueError(f"data y has shape {y.shape}; accepted: one label for each of the {x.shape} samples of x")
-    return x, y.reshape(-1)
 
 
 def blocks(x: np.ndarray, most: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:

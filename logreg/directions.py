@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
 from kernels import reference
-from kernels.arguments import arrays, memory, models, numbers
+from kernels.arguments import memory, models, numbers
 from kernels.arguments.weighting import unit_of, weigh_positive
-from logreg.data import blocks
 from logreg.devices import host
-from logreg.model import Model, full_name, parameters
-from logreg.train import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
-KINDS = ("axes", "random", "hessian", "pca")
+    from logreg.models import LinearModel
+    from logreg.samples import Batch, Samples
+
+KINDS = ("axes", "random", "filter", "hessian", "pca")
 SURELY_PARALLEL = 1e-10  # of a unit vector, outside the line of the other one
 FLAT = 1e-12  # the share of a path's variance that is rounding
-
-
-class Run(Protocol):
-    """What is read of a run of training, as a History has it: w (k, d), b (k,) and where it started."""
-
-    @property
-    def w(self) -> ArrayLike: ...
-
-    @property
-    def b(self) -> ArrayLike: ...
-
-    @property
-    def start_w(self) -> ArrayLike: ...
-
-    @property
-    def start_b(self) -> ArrayLike: ...
 
 
 class Plane(NamedTuple):
@@ -71,96 +56,87 @@ class Projection(NamedTuple):
 
 
 def plane_around(
-    model: Model | History,
-    x: np.ndarray,
-    y: np.ndarray,
-    directions: str | Sequence[ArrayLike],
-    l2: float,
+    model: LinearModel,
+    samples: Samples,
+    directions: str | Sequence[ArrayLike | str],
     seed: Any,
-    *,
-    loss: str = "bce",
-    sample_weight: np.ndarray | None = None,
-    pos_weight: float | None = None,
+    mean: MeanLoss,
+    l2: tuple[float, float],
 ) -> Plane:
-    """The Plane around a model, of checked data x (n, d), float32 or float64, y (n,) float64; other arguments as in
-    `LossSurface.around`."""
-    center = path_of(model)[-1].copy() if isinstance(model, History) else parameters(model)
-    if len(center) != x.shape[1] + 1:
-        raise ValueError(f"data x has {x.shape[1]} features; accepted: {len(center) - 1}, as the model has weights")
+    """The Plane around a model of the dimension of its samples, by the mean loss over these and, of weights and bias,
+    the penalty; other arguments as in `LossSurface.around`."""
+    center = model.theta
     if not isinstance(directions, str):
-        s, t = given(directions, x.shape[1])
-        return Plane(center, s, t, ("along s_direction", "along t_direction"))
+        return Plane(center, *given(directions, center, samples.names))
     numbers.one_of("directions", directions, KINDS)
-    if directions == "random":
-        s, t = random_pair(len(center), seed)
-        return Plane(center, s, t, ("random direction 1", "random direction 2"))
     if directions == "pca":
-        if not isinstance(model, History):
-            raise ValueError(
-                f"directions is 'pca' and model is a {full_name(model)}; accepted: the History of its training"
-            )
-        (s, t), explained = principal_components(path_of(model))
-        first, second = (
-            f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
-        )
-        return Plane(center, s, t, (first, second), explained)
-    samples = MeanLoss(loss, *labels_and_weights(y, sample_weight, pos_weight))
-    if directions == "hessian":
-        (s, t), eigenvalues = top_eigenvectors(hessian(x, center, l2, samples))
-        first, second = (f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1))
-        return Plane(center, s, t, (first, second))
-    chosen = coordinates(x, center, samples)
-    first, second = (label_of_coordinate(center, k) for k in chosen)
-    s, t = pair = np.zeros((2, len(center)))
-    pair[[0, 1], chosen] = 1
-    return Plane(center, s, t, (first, second))
+        return plane_of_paths(model)
+    free = len(center) - (not model.has_bias and len(center) > 2)
+    if directions in ("random", "filter"):
+        pair, labels = random_directions(center[:free], directions, seed)
+    elif directions == "hessian":
+        pair, eigenvalues = top_eigenvectors(hessian(samples, center, l2, mean)[:free, :free])
+        labels = [f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1)]
+    else:
+        chosen = coordinates(samples, center, mean)
+        pair, labels = units(chosen, len(center)), [label_of_coordinate(center, k, samples.names) for k in chosen]
+    s, t = np.pad(pair, ((0, 0), (0, len(center) - pair.shape[1])))
+    return Plane(center, s, t, (labels[0], labels[1]))
 
 
-def path_of(history: Run) -> np.ndarray:
-    """theta (k + 2, d + 1) float64 along a History: at the start, after the k steps that were kept, and at the end if
-    that isn't the last of them.
-
-    What has w (k, d), b (k,), start_w (d,) and start_b will do; one with more `steps` than it holds, one of
-    `every`, also has `end_w` and `end_b`. TypeError if something is missing, ValueError for shapes that disagree.
-    """
-    require_run(history, ("w", "b", "start_w", "start_b"))
-    w, b = (arrays.array_of(f"history.{name}", getattr(history, name)) for name in "wb")
-    if w.ndim != 2 or b.shape != w.shape[:1]:
-        raise ValueError(f"history.w has shape {w.shape} and history.b {b.shape}; accepted: (k, d) and (k,)")
-    points = [end_of_path(history, "start", w.shape[1]), np.column_stack([w, b])]
-    if getattr(history, "steps", 0) > len(b) * getattr(history, "every", 1):
-        require_run(history, ("end_w", "end_b"))
-        points.append(end_of_path(history, "end", w.shape[1]))
-    return np.vstack(points, dtype=np.float64)
-
-
-def require_run(history: Run, fields: tuple[str, ...]) -> None:
-    lacking = ", ".join(name for name in fields if not hasattr(history, name))
-    if lacking:
-        raise TypeError(
-            f"history is a {type(history).__name__} without {lacking}; accepted: the History of one run of training"
-        )
-
-
-def end_of_path(history: Run, end: str, d: int) -> np.ndarray:
-    """theta (d + 1,) at the "start" or the "end" of a run."""
-    w, b = (arrays.array_of(f"history.{end}_{name}", getattr(history, f"{end}_{name}")) for name in "wb")
-    if w.size != d or b.size != 1:
-        raise ValueError(f"history.{end}_w and _b have shapes {w.shape} and {b.shape}; accepted: ({d},) and one number")
-    return np.append(w, b)
-
-
-def given(directions: Sequence[ArrayLike], d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two directions (d + 1,) that span a plane."""
-    if not (hasattr(directions, "__len__") and len(directions) == 2):
-        names = ", ".join(map(repr, KINDS))
+def plane_of_paths(model: LinearModel) -> Plane:
+    """The Plane of the principal components of all points of a model's paths."""
+    if not model.paths:
         raise ValueError(
-            f"directions is a {type(directions).__name__}; accepted: {names} or a pair of vectors ({d + 1},)"
+            "directions is 'pca' and model has no path; accepted: the History of its training, or another path"
         )
-    s, t = (models.theta(f"directions[{k}]", vector, d) for k, vector in enumerate(directions))
+    (s, t), explained = principal_components(np.vstack(model.paths))
+    first, second = (
+        f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
+    )
+    return Plane(model.theta, s, t, (first, second), explained)
+
+
+def given(
+    directions: Sequence[ArrayLike | str], center: np.ndarray, names: tuple[str, ...] | None
+) -> tuple[np.ndarray, np.ndarray, tuple[str, str]]:
+    """Two directions (d + 1,) that span a plane, and what they are called: vectors, or coordinates by name."""
+    d = len(center) - 1
+    if not (hasattr(directions, "__len__") and len(directions) == 2):
+        kinds = ", ".join(map(repr, KINDS))
+        raise ValueError(
+            f"directions is a {type(directions).__name__}; accepted: {kinds} or a pair of vectors ({d + 1},) or names "
+            "of features"
+        )
+    vectors: list[np.ndarray] = []
+    labels: list[str] = []
+    for which, direction in zip(("s_direction", "t_direction"), directions, strict=True):
+        k = coordinate_of(direction, d, names) if isinstance(direction, str) else None
+        labels.append(f"along {which}" if k is None else label_of_coordinate(center, k, names))
+        vectors.append(models.theta(f"directions[{len(vectors)}]", direction, d) if k is None else units([k], d + 1)[0])
+    s, t = vectors
     if not (are_far_from_parallel(s, t) or span_plane(s, t)):
         raise ValueError("directions are parallel or zero; accepted: two vectors that span a plane")
-    return s, t
+    return s, t, (labels[0], labels[1])
+
+
+def units(coordinates: Sequence[int], size: int) -> np.ndarray:
+    """Unit vectors (k, size) along coordinates."""
+    vectors = np.zeros((len(coordinates), size))
+    vectors[np.arange(len(coordinates)), coordinates] = 1
+    return vectors
+
+
+def coordinate_of(name: str, d: int, names: tuple[str, ...] | None) -> int:
+    """The place in theta of the weight of a feature, or of the "bias"."""
+    if names is not None and name in names:
+        return names.index(name)
+    if name == "bias":
+        return d
+    if names is None:
+        raise ValueError(f"directions has {name!r}; accepted: vectors or 'bias', as data x has no names of columns")
+    near = ", ".join(map(repr, get_close_matches(name, names) or names[:5]))
+    raise ValueError(f"directions has {name!r}; accepted: names of columns, such as {near}, or 'bias'")
 
 
 def are_far_from_parallel(s: np.ndarray, t: np.ndarray) -> bool:
@@ -175,12 +151,26 @@ def span_plane(s: np.ndarray, t: np.ndarray) -> bool:
     return bool(lengths.all() and np.linalg.svd(pair / lengths[:, None])[1][1] >= SURELY_PARALLEL)
 
 
-def random_pair(size: int, seed: Any) -> np.ndarray:
-    """Two orthonormal vectors (2, size), uniformly distributed (Mezzadri, Notices of the AMS 54, 2007)."""
+def random_directions(center: np.ndarray, kind: str, seed: Any) -> tuple[np.ndarray, list[str]]:
+    """Two random directions (2, size) and their labels: orthonormal, or scaled by the size of each parameter.
+
+    "filter" is the filter normalisation of Li et al. (Visualizing the Loss Landscape of Neural Nets, 2018), read for a
+    linear model: each weight is the filter of its feature, so a normal random number is multiplied by its size.
+    """
     try:
         rng = np.random.default_rng(seed)
     except (TypeError, ValueError):
         raise ValueError(f"seed is {seed!r}; accepted: None or what numpy.random.default_rng takes") from None
+    if kind == "random":
+        return random_pair(len(center), rng), ["random direction 1", "random direction 2"]
+    if np.count_nonzero(center) < 2:
+        raise ValueError("directions is 'filter'; accepted: for a model with at least two parameters that aren't 0")
+    pair = rng.normal(size=(2, len(center))) * np.abs(center)
+    return pair, [f"random direction {k}, by the size of each weight" for k in (1, 2)]
+
+
+def random_pair(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Two orthonormal vectors (2, size), uniformly distributed (Mezzadri, Notices of the AMS 54, 2007)."""
     q, r = np.linalg.qr(rng.normal(size=(size, 2)))
     return (q * np.sign(np.diag(r))).T
 
@@ -212,11 +202,18 @@ def oriented(vectors: np.ndarray) -> np.ndarray:
 
 
 class MeanLoss(NamedTuple):
-    """A loss by its name, labels (n,), and the weight that each sample has in its mean (n,)."""
+    """A loss by its name, and each sample's label (n,) and weight in the mean (n,); None: what it has, and 1 / n."""
 
     loss: str
-    y: np.ndarray
-    weight: np.ndarray
+    y: np.ndarray | None = None
+    weight: np.ndarray | None = None
+
+
+def mean_loss(loss: str, samples: Samples, sample_weight: np.ndarray | None, pos_weight: float | None) -> MeanLoss:
+    """The MeanLoss of samples with weights or without; these are not read for it where there are none."""
+    if sample_weight is None and pos_weight is None:
+        return MeanLoss(loss)
+    return MeanLoss(loss, *labels_and_weights(samples.labels.y, sample_weight, pos_weight))
 
 
 def labels_and_weights(
@@ -231,34 +228,48 @@ def labels_and_weights(
     return host(labels), host(own)
 
 
-def hessian(x: np.ndarray, theta: np.ndarray, l2: float, samples: MeanLoss) -> np.ndarray:
-    """Second derivatives (d + 1, d + 1) of the mean loss + l2/2 |w|^2 at theta: X' diag(weight d^2 L/dz^2) X."""
-    d = x.shape[1]
+def hessian(samples: Samples, theta: np.ndarray, l2: tuple[float, float], mean: MeanLoss) -> np.ndarray:
+    """Second derivatives (d + 1, d + 1) of the mean loss and the penalty l2, of weights and of the bias, at theta:
+    X' diag(weight d^2 L/dz^2) X + diag(l2)."""
+    d = len(theta) - 1
     memory.check_fits((d + 1, d + 1), np.float64)
     total = np.zeros((d + 1, d + 1))
-    for features, curvature in curvatures(x, theta, samples):
-        rows = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
+    for batch, curvature in curvatures(samples, theta, mean):
+        rows = np.pad(batch.dense, ((0, 0), (0, 1)), constant_values=1)
         total += (rows.T * curvature) @ rows
-    total[np.arange(d), np.arange(d)] += l2
+    total /= divisor_of(samples, mean)
+    total[np.diag_indices(d + 1)] += penalty_of_each(l2, d)
     return total
 
 
-def coordinates(x: np.ndarray, theta: np.ndarray, samples: MeanLoss) -> list[int]:
+def penalty_of_each(l2: tuple[float, float], d: int) -> np.ndarray:
+    """The factor of each parameter's square (d + 1,), the bias last."""
+    return np.append(np.full(d, l2[0]), l2[1])
+
+
+def coordinates(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> list[int]:
     """Two coordinates: weight and bias of a single feature, else the two weights along which the mean loss curves most
     at theta, by the diagonal of its Hessian; a penalty makes all of it larger alike."""
     if len(theta) == 2:
         return [0, 1]
-    diagonal = np.zeros(x.shape[1])
-    for features, curvature in curvatures(x, theta, samples):
-        diagonal += np.einsum("ij,ij->j", features * curvature[:, None], features)
+    diagonal = np.zeros(len(theta) - 1)
+    for batch, curvature in curvatures(samples, theta, mean):
+        diagonal += batch.squared_columns(curvature)
     return np.argsort(-diagonal, kind="stable")[:2].tolist()
 
 
-def curvatures(x: np.ndarray, theta: np.ndarray, samples: MeanLoss) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Some rows of x (rows, d) at a time, float64, and weight d^2 L/dz^2 of these at theta (rows,)."""
-    for rows, features in blocks(x):
-        z, y = torch.from_numpy(features @ theta[:-1] + theta[-1]), torch.from_numpy(samples.y[rows])
-        yield features, samples.weight[rows] * reference.curvature(z, y, samples.loss).numpy()
+def curvatures(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Some samples at a time, and weight d^2 L/dz^2 of these at theta (rows,), weights being 1 where there are none."""
+    for batch in samples:
+        y = batch.y if mean.y is None else mean.y[batch.rows]
+        z = torch.from_numpy(batch.x @ theta[:-1] + theta[-1])
+        curvature = reference.curvature(z, torch.from_numpy(y), mean.loss).numpy()
+        yield batch, curvature if mean.weight is None else mean.weight[batch.rows] * curvature
+
+
+def divisor_of(samples: Samples, mean: MeanLoss) -> int:
+    """What sums over all samples are divided by, once these have been read."""
+    return len(samples.labels.y) if mean.weight is None else 1
 
 
 def project(plane: Plane, theta: np.ndarray) -> Projection:
@@ -273,6 +284,6 @@ def project(plane: Plane, theta: np.ndarray) -> Projection:
     return Projection(s, t, np.linalg.norm(rest, axis=1), outside)
 
 
-def label_of_coordinate(center: np.ndarray, k: int) -> str:
-    name = "b" if k == len(center) - 1 else "w" if len(center) == 2 else f"w[{k}]"
+def label_of_coordinate(center: np.ndarray, k: int, names: tuple[str, ...] | None) -> str:
+    name = "b" if k == len(center) - 1 else f"w[{names[k]}]" if names else "w" if len(center) == 2 else f"w[{k}]"
     return f"change of {name} from {center[k]:.4g}"

@@ -11,29 +11,34 @@ import torch
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments import arrays, numbers
 from kernels.quantities import QUANTITIES, Surface
-from logreg.data import blocks
 from logreg.devices import host, moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from logreg.directions import Plane
+    from logreg.samples import Samples
 
 BELOW_BOUND = 1e3  # times the error of interpolation: log contours need digits below that
 BAND = 64  # rows that are evaluated at once
 UNIT_ROUNDOFF = 2.0**-53
 
 
-def logits_on(plane: Plane, x: np.ndarray) -> LogitPlane:
-    """The LogitPlane of features x (n, d), float64 whatever their dtype."""
+def logits_on(plane: Plane, samples: Samples) -> LogitPlane:
+    """The LogitPlane of samples, float64 whatever the dtype of their features: one pass over these."""
     vectors = plane.center, plane.s_direction, plane.t_direction
-    thetas, logits = np.empty((len(plane.center), 3)), np.empty((3, len(x)))
+    thetas = np.empty((len(plane.center), 3))
     thetas[:, 0], thetas[:, 1], thetas[:, 2] = vectors
     if not arrays.is_finite(thetas):
         for name, vector in zip(plane._fields, vectors, strict=False):
             arrays.check_finite(name, vector)
-    for rows, features in blocks(x):
-        logits[:, rows] = (features @ thetas[:-1] + thetas[-1]).T
+    size = samples.size
+    if size is None:
+        parts = [np.ascontiguousarray((batch.x @ thetas[:-1] + thetas[-1]).T) for batch in samples]
+        return LogitPlane(*map(np.concatenate, zip(*parts, strict=True)))
+    logits = np.empty((3, size))
+    for batch in samples:
+        logits[:, batch.rows] = (batch.x @ thetas[:-1] + thetas[-1]).T
     return LogitPlane(*logits)
 
 
@@ -105,28 +110,29 @@ def bands(mask: np.ndarray) -> Iterator[tuple[slice, slice]]:
             yield slice(start, min(start + BAND, len(mask))), slice(columns[0], columns[-1] + 1)
 
 
-def add_penalty(surface: Surface, l2: float, plane: Plane) -> None:
-    """Adds l2/2 |w|^2, the bias left out, to the loss, the gradient and the Hessian of a Surface, in place.
+def add_penalty(surface: Surface, l2: tuple[float, float], plane: Plane) -> None:
+    """Adds l2/2 |w|^2 + l2_bias/2 b^2 to the loss, the gradient and the Hessian of a Surface, in place.
 
     By the decomposition [s_w, t_w, c_w] = Q R of the weights' parts, w = Q R (s, t, 1), so that |w|^2 is a sum of at
-    most three squares of linear functions.
+    most three squares of linear functions, and b^2 one more.
     """
-    if l2 == 0:
+    if l2 == (0, 0):
         return
-    R = np.linalg.qr(np.column_stack([plane.s_direction, plane.t_direction, plane.center])[:-1])[1]
+    parts = np.column_stack([plane.s_direction, plane.t_direction, plane.center])
+    squares = [(l2[0], row) for row in np.linalg.qr(parts[:-1])[1]] + [(l2[1], parts[-1])]
     loss, gradient, hessian = surface.loss, surface.gradient, surface.hessian
-    for along_s, along_t, constant in R:
-        w = along_s * surface.s + (along_t * surface.t + constant)[:, None]
+    for factor, (along_s, along_t, constant) in squares:
+        value = along_s * surface.s + (along_t * surface.t + constant)[:, None]
         if loss is not None:
-            loss += l2 / 2 * w**2
+            loss += factor / 2 * value**2
         if gradient is not None:
-            gradient += l2 * np.stack([along_s * w, along_t * w])
+            gradient += factor * np.stack([along_s * value, along_t * value])
         if hessian is not None:
-            hessian += l2 * np.reshape([along_s**2, along_s * along_t, along_t**2], (3, 1, 1))
+            hessian += factor * np.reshape([along_s**2, along_s * along_t, along_t**2], (3, 1, 1))
 
 
-def check_penalty(l2: float) -> float:
+def check_penalty(l2: float, name: str = "l2") -> float:
     """The penalty as a float, finite and >= 0."""
     if type(l2) is not float and (not isinstance(l2, Real) or isinstance(l2, bool)):
-        raise ValueError(f"l2 is {l2!r}; accepted: a finite number >= 0")
-    return numbers.nonnegative("l2", l2)
+        raise ValueError(f"{name} is {l2!r}; accepted: a finite number >= 0")
+    return numbers.nonnegative(name, l2)

@@ -13,13 +13,14 @@ from kernels.arguments import numbers
 from logreg import datasets
 from logreg.data import LAB_TRAINING
 from logreg.devices import card_of
-from logreg.directions import Projection, path_of, plane_around, project
 from logreg.evaluation import check_penalty
 from logreg.model import check_seed, seeded_model
 from logreg.penalised import train_penalised
 from logreg.pictures import draw_plane, draw_plane_3d, new_folder, save
+from logreg.scores import accuracy
 from logreg.surface import LossSurface
-from logreg.train import History, accuracy, train
+from logreg.train import History, train
+from logreg.windows import MOSTLY
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from logreg.plane import PlaneSurface
 
 TRAINING: dict[str, Any] = {"lr": 0.5, "batch_size": 32, "epochs": 30}  # chosen by eye: a path that bends and settles
-MOSTLY = 0.5  # share of the path's variance off the plane from which a projection shows little of it; chosen by eye
-MARGIN = 0.25  # of the path's range, on both sides of it; chosen by eye
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,7 @@ def run_surface(settings: Exploration) -> PlaneSurface:
     model = seeded_model(x.shape[1], settings.seed).double()
     history = trained(model, data, settings)
     plane: dict[str, Any] = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
-    projection = project(plane_around(history, x, y, **plane), path_of(history))
-    extent = window_of(projection) if settings.extent is None else settings.extent
-    grid: dict[str, Any] = {"extent": extent, "resolution": settings.resolution}
+    grid: dict[str, Any] = {"extent": settings.extent, "resolution": settings.resolution}
     quantities = tuple(dict.fromkeys(("loss", *settings.quantities)))  # the gradient is drawn over the loss
     begin = perf_counter()
     surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities, device=settings.device)
@@ -71,9 +68,10 @@ def run_surface(settings: Exploration) -> PlaneSurface:
     print(title)
     print(f"{len(surface.t)} x {len(surface.s)} points of {', '.join(quantities)} in {seconds:.3g} s")
     print(f"{surface.plan.method}: {surface.plan.reason}; error bound {surface.plan.bound:.2g}")
-    drawn = history if projection.outside <= MOSTLY else None
+    outside = surface.project(history).outside
+    drawn = history if outside <= MOSTLY else None
     if drawn is None:
-        print(f"the path of training is not drawn: {projection.outside:.1%} of its variance is outside the plane")
+        print(f"the path of training is not drawn: {outside:.1%} of its variance is outside the plane")
     draw(surface, drawn, settings, title)
     return surface
 
@@ -95,18 +93,3 @@ def draw(surface: PlaneSurface, history: History | None, settings: Exploration, 
     overview, solid = draw_plane(surface, history, settings.quantities, title), draw_plane_3d(surface, title)
     for stem, figure in ((name, overview), (f"{name}-3d", solid)):
         print(f"drawn: {save(figure, settings.out / f'{stem}.png')}")
-
-
-def window_of(projection: Projection) -> tuple[tuple[float, float], tuple[float, float]]:
-    """A window with a margin around the path and the center, or, if the path is mostly off the plane, as far as it goes
-    in each direction from the center: ((low, high) of s, of t)."""
-    sides = np.append(projection.s, 0.0), np.append(projection.t, 0.0)
-    if projection.outside > MOSTLY:
-        reach = np.sqrt(projection.s**2 + projection.t**2 + projection.distance**2).max()
-        sides = (np.array([-reach, reach]),) * 2
-    return with_margin(sides[0]), with_margin(sides[1])
-
-
-def with_margin(values: np.ndarray) -> tuple[float, float]:
-    margin = MARGIN * np.ptp(values) or 1.0
-    return float(values.min() - margin), float(values.max() + margin)

@@ -185,6 +185,8 @@ HISTORY = Layout(
         "every": count,
         "cost": loss_name,
         "pos_weight": weight_of_class_1,
+        "l2": numbers.nonnegative,
+        "l2_bias": numbers.nonnegative,
     },
     history_fits,
 )

@@ -25,9 +25,10 @@ from logreg.devices import card_of
 from logreg.eager import train_eagerly
 from logreg.model import LogisticRegression, check_seed, seeded_model
 from logreg.pictures import draw_animation, draw_lab, draw_starts, new_folder
+from logreg.scores import accuracy
 from logreg.starts import StartsStudy, study_starts
 from logreg.surface import LossSurface
-from logreg.train import History, accuracy, train
+from logreg.train import History, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable

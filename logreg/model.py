@@ -1,27 +1,13 @@
-"""The lab's model, and the parameters of this and other linear models."""
+"""The lab's model, and the layer that is trained in it and in others."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
+from typing import Any
 
-import numpy as np
 import torch
 from torch import nn, sigmoid
 
-from kernels.arguments import arrays
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-
-class LinearClassifier(Protocol):
-    """A linear classifier as scikit-learn has it, once it is fitted."""
-
-    coef_: ArrayLike
-    intercept_: ArrayLike
-
-
-Model: TypeAlias = nn.Module | LinearClassifier
+from logreg.estimators import full_name
 
 
 class LogisticRegression(nn.Module):
@@ -33,9 +19,6 @@ class LogisticRegression(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return sigmoid(self.linear(x))
-
-
-OURS = LogisticRegression, nn.Linear
 
 
 def seeded_model(n_inputs: int, seed: int) -> LogisticRegression:
@@ -71,44 +54,3 @@ def ids_of_parameters(model: nn.Module) -> set[int]:
     if type(layer) is not nn.Linear or layer._modules or list(model._modules.values()) != parts:
         return {id(p) for p in model.parameters()}
     return {id(p) for p in (*model._parameters.values(), *layer._parameters.values()) if p is not None}
-
-
-def parameters(model: Model) -> np.ndarray:
-    """theta (d + 1,) float64, the bias last, of a LogisticRegression or nn.Linear(d, 1), or of a linear classifier of
-    scikit-learn that was fitted to two classes."""
-    if is_classifier(model):
-        weight, bias = fitted(model)
-    elif not isinstance(model, nn.Module):
-        raise TypeError(
-            f"model is a {full_name(model)}; accepted: logreg.LogisticRegression, nn.Linear(d, 1), or a linear "
-            "classifier of scikit-learn that is fitted"
-        )
-    else:
-        layer = linear_layer(model)
-        weight, bias = arrays.array_of("the model's weight", layer.weight), arrays.array_of("its bias", layer.bias)
-    theta = np.empty(weight.size + bias.size)
-    theta[: weight.size], theta[weight.size :] = weight.reshape(-1), bias.reshape(-1)
-    arrays.check_finite("the model", theta)
-    return theta
-
-
-def is_classifier(model: Model) -> TypeGuard[LinearClassifier]:
-    return type(model) not in OURS and hasattr(model, "coef_") and hasattr(model, "intercept_")
-
-
-def fitted(model: LinearClassifier) -> tuple[np.ndarray, np.ndarray]:
-    """`coef_` (d,) and `intercept_` (1,) of a classifier of two classes."""
-    classes = len(getattr(model, "classes_", ()))
-    weight, bias = (arrays.array_of(f"model.{name}", getattr(model, name)) for name in ("coef_", "intercept_"))
-    if classes != 2 or weight.shape not in ((weight.size,), (1, weight.size)) or bias.size != 1:
-        raise ValueError(
-            f"model is a {full_name(model)} with {classes} classes and coef_ {weight.shape}; accepted: a classifier of "
-            "two classes with coef_ (1, d)"
-        )
-    return weight, bias
-
-
-def full_name(model: object) -> str:
-    """The class of a model with the module that it is from: there is a LogisticRegression elsewhere, too."""
-    kind = type(model)
-    return f"{kind.__module__}.{kind.__qualname__}"

@@ -14,17 +14,34 @@ from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES, Surface
 from kernels.results import Plan, lowest_point
 from logreg import export, files
-from logreg.directions import Plane, Projection, Run, path_of, project
-from logreg.evaluation import check_penalty
+from logreg.directions import Plane, Projection, project
+from logreg.evaluation import add_penalty, check_penalty, evaluate
+from logreg.models import points_of
+from logreg.windows import axis, pair_of_points
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from zipfile import ZipFile
 
     import pandas as pd
+    import torch
+
+    from kernels import LogitPlane
+    from logreg.models import Models
+    from logreg.windows import Resolution, Window
 
 FORMAT = 1
 VECTORS = ("center", "s_direction", "t_direction")
+
+
+class Logits(NamedTuple):
+    """What is evaluated on a plane: logits, labels and weights of samples, and the CUDA device where it is, or None."""
+
+    plane: LogitPlane
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    pos_weight: float | None
+    card: torch.device | None
 
 
 class PlaneMinimum(NamedTuple):
@@ -44,12 +61,16 @@ class PlaneSurface:
     plane   Plane(center, s_direction, t_direction, labels, explained): theta at (s, t), and its axes
     l2      l2/2 |w|^2 is in the loss, its gradient and its Hessian
     cost    the name of the loss
+    l2_bias l2_bias/2 b^2 is, too
+    logits  of the samples on the plane, by which `at` evaluates other windows; None of a surface that was loaded
     """
 
     values: Surface
     plane: Plane
     l2: float
     cost: str = "bce"
+    l2_bias: float = 0.0
+    logits: Logits | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name in Surface._fields:
@@ -63,17 +84,40 @@ class PlaneSurface:
             raise ValueError("the surface has no loss; accepted: a surface whose quantities include 'loss'")
         return PlaneMinimum(*lowest_point(self.s, self.t, self.loss))
 
-    def project(self, history: Run) -> Projection:
-        """Where the path of a History, its start included, lies on the plane: Projection(s, t, distance, outside).
+    def project(self, model: Models) -> Projection:
+        """Where a path of training, its start included, or a model lies on the plane: Projection(s, t, distance,
+        outside).
 
         s, t, distance are those of the points of the path, its start, the steps that were kept and its end: the nearest
         points of the plane, and how far from it the path is; `outside` is the share of the path's variance at right
-        angles to the plane. TypeError for what isn't one run of training, ValueError for another number of weights.
+        angles to the plane. Models are those of `LossSurface.around`. TypeError for what is no model and no run of
+        training, ValueError for another number of weights.
         """
-        path, size = path_of(history), len(self.plane.center)
-        if path.shape[1] != size:
-            raise ValueError(f"history has {path.shape[1] - 1} weights; accepted: {size - 1}, as the plane has")
-        return project(self.plane, path)
+        points, size = points_of(model), len(self.plane.center)
+        if points.shape[1] != size:
+            raise ValueError(f"model has {points.shape[1] - 1} weights; accepted: {size - 1}, as the plane has")
+        return project(self.plane, points)
+
+    def at(
+        self,
+        s_range: Window,
+        t_range: Window,
+        resolution: Resolution = 300,
+        *,
+        quantities: str | Iterable[str] | None = None,
+    ) -> PlaneSurface:
+        """The same plane over another window, from the logits that were kept: the data isn't read again.
+
+        `s_range` and `t_range` are pairs (low, high), or a number r for (-r, r); `resolution` and `quantities` are as
+        in `LossSurface.around`, the latter those of this surface by default. ValueError for a surface that was loaded.
+        """
+        if self.logits is None:
+            raise ValueError("the surface was loaded and has no samples; accepted: one from LossSurface.around")
+        names = [name for name in QUANTITIES if getattr(self, name) is not None]
+        asked = names if quantities is None else numbers.some_of("quantities", quantities, QUANTITIES)
+        points = pair_of_points(resolution)
+        s, t = axis("s_range", s_range, points[0]), axis("t_range", t_range, points[1])
+        return surface_of(self.logits, self.plane, s, t, asked, (self.l2, self.l2_bias), self.cost)
 
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it.
@@ -84,12 +128,12 @@ class PlaneSurface:
         arrays = {"s": self.s, "t": self.t, **{name: getattr(self.plane, name) for name in VECTORS}}
         arrays |= grid_of(self).quantities
         about = {"format": FORMAT, "l2": self.l2, "cost": self.cost, "plan": self.plan, "labels": self.plane.labels}
-        about = check_about(about | {"explained": self.plane.explained})
+        about = check_about(about | {"explained": self.plane.explained, "l2_bias": self.l2_bias})
         check_layout(files.shapes_of(arrays))
         check_values(arrays)
         if export.is_vtk(path):
             along_s, along_t = self.plane.labels
-            title = f"{self.cost}, l2 {self.l2:g}; s: {along_s}; t: {along_t}"
+            title = f"{self.cost}, l2 {self.l2:g} and {self.l2_bias:g}; s: {along_s}; t: {along_t}"
             export.write_vtk(path, title, grid_of(self))
         else:
             files.write(path, about, arrays)
@@ -105,6 +149,22 @@ def grid_of(surface: PlaneSurface) -> export.Grid:
     """The axes of a surface and the quantities that were asked for."""
     quantities = {name: getattr(surface, name) for name in QUANTITIES if getattr(surface, name) is not None}
     return export.Grid(("s", "t"), surface.s, surface.t, quantities)
+
+
+def surface_of(
+    logits: Logits,
+    plane: Plane,
+    s: np.ndarray,
+    t: np.ndarray,
+    quantities: Sequence[str],
+    l2: tuple[float, float],
+    loss: str,
+) -> PlaneSurface:
+    """The PlaneSurface of samples whose logits on its plane are known."""
+    weights: dict[str, Any] = {"sample_weight": logits.sample_weight, "pos_weight": logits.pos_weight}
+    values = evaluate(logits.plane, logits.y, s, t, quantities, logits.card, loss=loss, **weights)
+    add_penalty(values, l2, plane)
+    return PlaneSurface(values, plane, l2[0], loss, l2[1], logits)
 
 
 def is_plane_surface(archive: ZipFile) -> bool:
@@ -123,7 +183,8 @@ def read_plane_surface(archive: ZipFile) -> PlaneSurface:
     check_values(arrays)
     center, s_direction, t_direction = (arrays.pop(name) for name in VECTORS)
     plane = Plane(center, s_direction, t_direction, about["labels"], about["explained"])
-    return PlaneSurface(Surface(**arrays, plan=about["plan"]), plane, about["l2"], about["cost"])
+    values = Surface(**arrays, plan=about["plan"])
+    return PlaneSurface(values, plane, about["l2"], about["cost"], about["l2_bias"])
 
 
 def check_layout(shapes: files.Shapes) -> None:
@@ -161,7 +222,8 @@ def check_about(about: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"its shares are {about['explained']}; accepted: two from 0 to 1, or none")
     entries = {"labels": (first, second), "explained": explained}
     cost = numbers.one_of("cost", about.get("cost", "bce"), LOSSES)  # of files before there was another
-    return about | entries | {"l2": check_penalty(about["l2"]), "plan": check_plan(*about["plan"]), "cost": cost}
+    l2, l2_bias = check_penalty(about["l2"]), check_penalty(about.get("l2_bias", 0.0), "l2_bias")
+    return about | entries | {"l2": l2, "l2_bias": l2_bias, "plan": check_plan(*about["plan"]), "cost": cost}
 
 
 def check_plan(method: str, nodes: Sequence[int] | None, bound: float, reason: str) -> Plan:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +11,18 @@ from kernels import sgd_ensemble
 from kernels.arguments import dataset, memory, numbers
 from kernels.losses import LOSSES
 from logreg import files, keeping
-from logreg.data import Data, samples
+from logreg.classes import Meaning, weights_with_classes
 from logreg.devices import Device, card_of, host, moved
-from logreg.surface import Window, interval
+from logreg.samples import as_arrays
+from logreg.windows import interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from logreg.classes import ClassWeight
+    from logreg.windows import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +101,13 @@ LAYOUT = keeping.Layout(
 
 def costs_of(costs: Sequence[str]) -> list[str]:
     """Names of losses, at least one."""
-    if isinstance(costs, str) or not isinstance(costs, Sequence) or not costs:
+    if isinstance(costs, str) or not isinstance(costs, (list, tuple)) or not costs:
         raise ValueError(f"costs is {costs!r}; accepted: a list of names of losses, of {', '.join(map(repr, LOSSES))}")
     return [numbers.one_of("costs", cost, LOSSES) for cost in costs]
 
 
 def study_starts(
-    data: Data,
+    data: Any,
     w_range: Window,
     b_range: Window,
     n: int,
@@ -109,11 +117,15 @@ def study_starts(
     epochs: int,
     seed: int,
     costs: Sequence[str] = ("bce", "mse"),
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight = None,
+    positive: Any = None,
     device: Device = None,
 ) -> StartsStudy:
     """Trains one-feature models from `n` uniformly random starts of a window, with each of some costs.
 
-    `data[:]` gives x (m, 1) or (m,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for (-r, r).
+    `data[:]` gives x (m, 1) or (m,) and y; labels, `positive`, `sample_weight` and `class_weight` are as in
+    `logreg.train`. `w_range` and `b_range` are pairs (low, high), or a number r for (-r, r).
     `seed` is that of `numpy.random.default_rng`, an integer >= 0; all `costs`, names of losses, have the same starts,
     in the dtype of the data. `device` is where they are trained: None, "cpu" or a CUDA device. The other arguments are
     those of `kernels.sgd_ensemble`. Returns a StartsStudy.
@@ -121,7 +133,7 @@ def study_starts(
     Raises ValueError or TypeError that name a wrong argument, MemoryError before allocating what can't fit.
     """
     card = card_of(device)
-    x, y = samples(data)
+    x, labels = as_arrays(data, Meaning(positive))
     x = host(dataset.feature("data x", x))[:, None]
     numbers.integer("n", n, 1)
     costs = costs_of(costs)
@@ -130,7 +142,10 @@ def study_starts(
     ranges = interval("w_range", w_range), interval("b_range", b_range)
     w, b = (rng.uniform(*ends, n).astype(x.dtype) for ends in ranges)
     settings: dict[str, Any] = {"lr": lr, "batch_size": batch_size, "epochs": epochs}
-    arrays = moved(card, x, y, w[:, None], b)
+    weight = weights_with_classes(labels, sample_weight, class_weight)
+    if weight is not None:
+        settings["sample_weight"] = moved(card, weight)[0]
+    arrays = moved(card, x, labels.y, w[:, None], b)
     ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in costs}
     names = ("loss", "accuracy", "steps")
     loss, accuracy, steps = ({cost: host(getattr(one, name)) for cost, one in ends.items()} for name in names)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,26 +14,30 @@ from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES
 from kernels.results import lowest_point
 from logreg import export, files
-from logreg.data import Data, samples
+from logreg.classes import Labels, Meaning, read_labels, weights_with_classes
 from logreg.devices import Device, card_of, host
-from logreg.directions import plane_around
-from logreg.evaluation import add_penalty, check_penalty, evaluate, logits_on
-from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
+from logreg.directions import Projection, mean_loss, plane_around
+from logreg.evaluation import check_penalty, evaluate, logits_on
+from logreg.models import points_of, read_models
+from logreg.plane import Logits, PlaneSurface, is_plane_surface, read_plane_surface, surface_of
+from logreg.samples import read_samples, unread_arrays
+from logreg.windows import axes_of, axis, pair_of_points
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from zipfile import ZipFile
 
     import pandas as pd
     import torch
     from numpy.typing import ArrayLike
 
-    from logreg.model import Model
-    from logreg.train import History
+    from logreg.classes import ClassWeight
+    from logreg.models import LinearModel, Models
+    from logreg.samples import Samples
+    from logreg.windows import Resolution, Window
 
 FORMAT = 1
 ARRAYS = ("w", "b", "Z")
-Window: TypeAlias = float | Sequence[float]
-Resolution: TypeAlias = int | Sequence[int]
 
 
 class Minimum(NamedTuple):
@@ -63,22 +66,24 @@ class LossSurface:
     @classmethod
     def compute(
         cls,
-        data: Data,
+        data: Any,
         w_range: Window,
         b_range: Window,
         *,
         resolution: Resolution,
         loss: str = "bce",
         sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight = None,
         pos_weight: ArrayLike | None = None,
+        positive: Any = None,
         device: Device = None,
     ) -> LossSurface:
         """The surface of one-feature data over a window.
 
-        `data[:]` gives x (n, 1) or (n,) and y. `w_range` and `b_range` are pairs (low, high), or a number r for
-        (-r, r). `resolution` is the number of points of both axes, or a pair (of w, of b); a single point is the middle
-        of the window. `loss` is "bce", "mse" or "focal". `device` is where it is computed: None, "cpu" or a CUDA
-        device.
+        `data[:]` gives x (n, 1) or (n,) and y; labels, `positive` and `class_weight` are as in `around`. `w_range` and
+        `b_range` are pairs (low, high), or a number r for (-r, r). `resolution` is the number of points of both axes,
+        or a pair (of w, of b); a single point is the middle of the window. `loss` is "bce", "mse" or "focal". `device`
+        is where it is computed: None, "cpu" or a CUDA device.
 
         `sample_weight` (n,), >= 0, makes the mean sum(weight * loss) / sum(weight). `pos_weight` is a number >= 0 by
         which the cross-entropy of class 1 counts, as torch.nn.BCEWithLogitsLoss has it; None with loss="mse".
@@ -86,48 +91,74 @@ class LossSurface:
         """
         card = card_of(device)
         numbers.pos_weight_for(numbers.one_of("loss", loss, LOSSES), pos_weight)
-        x, y = samples(data)
+        x, y = unread_arrays(data, Meaning(positive))
         points = pair_of_points(resolution)
         w, b = axis("w_range", w_range, points[0]), axis("b_range", b_range, points[1])
-        weights = {"sample_weight": sample_weight, "pos_weight": pos_weight}
-        return cls(w, b, loss_over(x, y, w, b, loss, card, **weights), loss)
+        plain = sample_weight is class_weight is pos_weight is positive is None and isinstance(y, np.ndarray)
+        Z = small_surface(x, y, w, b) if plain and card is None and loss == "bce" else None
+        if Z is None:
+            feature = host(dataset.feature("data x", host(x).astype(np.float64, copy=False)))
+            labels = y if isinstance(y, Labels) else read_labels(y, len(feature), Meaning(positive))
+            weight = weights_with_classes(labels, sample_weight, class_weight)
+            weights = {"sample_weight": weight, "pos_weight": pos_weight}
+            Z = loss_over(feature, labels.y, w, b, loss, card, **weights)
+        return cls(w, b, Z, loss)
 
     @staticmethod
     def around(
-        model: Model | History,
-        data: Data,
+        model: Models,
+        data: Any,
         *,
-        directions: str | Sequence[ArrayLike] = "axes",
-        extent: Window | Sequence[Window],
-        resolution: Resolution,
+        directions: str | Sequence[ArrayLike | str] | None = None,
+        extent: Window | Sequence[Window] | None = None,
+        resolution: Resolution = 300,
         quantities: str | Iterable[str] = ("loss",),
         loss: str = "bce",
-        l2: float = 0.0,
+        l2: float | None = None,
+        weight_decay: float | None = None,
         sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight = None,
         pos_weight: ArrayLike | None = None,
+        positive: Any = None,
         seed: Any = None,
         device: Device = None,
     ) -> PlaneSurface:
-        """Loss and what belongs to it on a plane through a trained model of any number of features: a PlaneSurface.
+        """Loss and what belongs to it on a plane through a model of any number of features: a PlaneSurface.
 
-        `model` is a LogisticRegression, an nn.Linear(d, 1), a linear classifier of scikit-learn that was fitted to two
-        classes, or the History of a training run, whose last step is meant; its parameters theta = (w, b), the bias
-        last, are the center (s, t) = (0, 0). `data[:]` gives x (n, d) and y, 1 for the second of the classes.
+        `model` is what the center (s, t) = (0, 0) is, by its parameters theta = (w, b), the bias last:
+            a logistic classifier of scikit-learn that was fitted to two classes, or a Pipeline that ends with one,
+            through whose steps the data goes first;
+            a LogisticRegression, an nn.Linear(d, 1) or (d, 2), the logit of which is the difference, alone or first in
+            an nn.Sequential; of another network the last layer, as `logreg.head` gives it with its data;
+            a vector theta (d + 1,);
+            the History of a run of training, or another TrainingPath, whose last step is meant; a list of models is
+            a path, too;
+            several runs or models in a dict, or several runs in a list: the center is the mean of their ends.
+        `data` is (x, y), or a data set whose data[:] is: x (n, d) an array, a table, a memory map or of scipy.sparse, y
+        labels; or batches (x, y) that can be iterated over again, such as a DataLoader, read once, and once more for
+        "axes" and "hessian". Nothing of them is kept but labels and logits.
+        Labels are numbers in [0, 1] or of two classes; class 1 is `positive`, or the model's second, or the greater.
 
         directions  "axes": two coordinates. Weight and bias of a single feature; of more, the two weights along which
                     the loss curves most, as some columns of real data are constant and show nothing
                     "random": two random orthonormal vectors by `seed`
+                    "filter": two random vectors, each weight by its own size
                     "hessian": eigenvectors of the Hessian of the loss at the center, of the largest two eigenvalues
-                    "pca": the first two principal components of the path of training, `model` being its History
-                    (s, t): two vectors (d + 1,), not parallel, of any length
-        extent      the window in units of the directions, all but the last of which have length 1: (low, high) or r for
-                    (-r, r), for both axes, or a pair of these with at least one (low, high): ((-1, 2), 3)
-        resolution  number of points of both axes, or a pair (of s, of t); one point is the middle of the window
+                    "pca": the first two principal components of the paths of training; the default for several
+                    a pair of vectors (d + 1,), not parallel, of any length, or of names of columns of x or "bias"
+        extent      the window in units of the directions, all but vectors and "filter" of length 1: (low, high) or r
+                    for (-r, r), for both axes, or a pair of these with at least one (low, high): ((-1, 2), 3); by
+                    default what shows the paths, or, around a model, as far as its weights are long
+        resolution  number of points of both axes, or a pair (of s, of t); one point is the middle of the window, and
+                    the center where the window isn't given
         quantities  of "loss", "mse", "accuracy", "balanced_accuracy", "gradient" and "hessian"
         loss        "bce", mean cross-entropy, "mse", mean squared error, or "focal", mean focal loss: what the loss is,
                     its gradient and its Hessian, also for the directions
-        l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised
+        l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised.
+                    By default it is the model's own penalty: 1 / (C n) of scikit-learn, weight decay of a path
+        weight_decay  the same with the bias penalised, as torch.optim does; in place of `l2`
         sample_weight  (n,), >= 0: means become sum(weight * value) / sum(weight), directions by the loss included
+        class_weight  "balanced" or {label: weight}, by which these are multiplied; by default the model's own
         pos_weight  a number >= 0 by which the loss of class 1 counts, with its gradient and its Hessian, as
                     torch.nn.BCEWithLogitsLoss has it
         device      where it is computed: None, "cpu" or a CUDA device
@@ -137,26 +168,33 @@ class LossSurface:
         argument, MemoryError before allocating what can't fit.
         """
         card = card_of(device)
-        x, y = samples(data)
-        x = host(dataset.features("data x", x))
-        y = host(dataset.labels(y, len(x), np.float64))
         names = numbers.some_of("quantities", quantities, QUANTITIES)
-        l2 = check_penalty(l2)
-        along_s, along_t = pair_of_windows(extent)
-        points = pair_of_points(resolution)
-        s, t = axis("extent", along_s, points[0]), axis("extent", along_t, points[1])
         numbers.one_of("loss", loss, LOSSES)
-        sample_weight, pos_weight = dataset.weights(sample_weight, len(x)), numbers.pos_weight_for(loss, pos_weight)
-        weights: dict[str, Any] = {"loss": loss, "sample_weight": sample_weight, "pos_weight": pos_weight}
-        plane = plane_around(model, x, y, directions, l2, seed, **weights)
-        surface = evaluate(logits_on(plane, x), y, s, t, names, card, **weights)
-        add_penalty(surface, l2, plane)
-        return PlaneSurface(surface, plane, l2, loss)
+        known = read_models(model)
+        samples = read_samples(data, known.meaning(positive), known.expected)
+        weight = weights_of(known, samples, sample_weight, class_weight)
+        positive_weight = numbers.pos_weight_for(loss, pos_weight)
+        penalty = penalty_around(known, samples, weight, l2, weight_decay)
+        if directions is None:
+            directions = "pca" if len(known.paths) > 1 else "axes"
+        mean = mean_loss(loss, samples, weight, positive_weight)
+        plane = plane_around(known, samples, directions, seed, mean, penalty)
+        s, t = axes_of(extent, resolution, plane, known.paths)
+        logits = Logits(logits_on(plane, samples), samples.labels.y, weight, positive_weight, card)
+        return surface_of(logits, plane, s, t, names, penalty, loss)
 
     @property
     def minimum(self) -> Minimum:
         """The lowest point of the grid."""
         return Minimum(*lowest_point(self.w, self.b, self.Z))
+
+    def project(self, model: Models) -> Projection:
+        """Where a path of training or a model of one feature lies: Projection(s, t, distance, outside), s being its
+        weights (k,) and t its biases; distances are 0. Models are those of `around`."""
+        points = points_of(model)
+        if points.shape[1] != 2:
+            raise ValueError(f"model has {points.shape[1] - 1} weights; accepted: one, as the surface is of w and b")
+        return Projection(points[:, 0], points[:, 1], np.zeros(len(points)), 0.0)
 
     def save(self, path: files.AnyPath) -> None:
         """Writes the surface to `path`, text, bytes or an os.PathLike, as npz with a description.
@@ -198,6 +236,34 @@ def grid_of(surface: LossSurface) -> export.Grid:
     return export.Grid(("w", "b"), surface.w, surface.b, {"loss": surface.Z})
 
 
+def weights_of(
+    known: LinearModel, samples: Samples, sample_weight: ArrayLike | None, class_weight: ClassWeight
+) -> np.ndarray | None:
+    """Weights of the samples (n,) with those of their classes, the model's own by default; None if there are none."""
+    class_weight = known.class_weight if class_weight is None else class_weight
+    if sample_weight is None and class_weight is None:
+        return None
+    return weights_with_classes(samples.labels, sample_weight, class_weight)
+
+
+def penalty_around(
+    known: LinearModel, samples: Samples, weight: np.ndarray | None, l2: float | None, weight_decay: float | None
+) -> tuple[float, float]:
+    """The penalties of weights and bias that are asked for, or the model's own beside the mean loss."""
+    if l2 is not None and weight_decay is not None:
+        raise ValueError(f"l2 is {l2!r} and weight_decay {weight_decay!r}; accepted: one of both")
+    if l2 is not None:
+        return check_penalty(l2), 0.0
+    if weight_decay is not None:
+        return (check_penalty(weight_decay, "weight_decay"),) * 2
+    if known.penalty is None:
+        raise ValueError("l2 is None and the model's penalty is no square of its own; accepted: l2 or weight_decay")
+    if not any(known.penalty[:2]):
+        return 0.0, 0.0
+    n = len(samples.labels.y)
+    return known.penalty.beside_mean(n, n if weight is None else float(weight.sum()))
+
+
 def read_surface(archive: ZipFile) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     """w, b, Z and the name of the loss."""
     files.check_names(files.names_in(archive), (*ARRAYS, files.ABOUT))
@@ -225,65 +291,16 @@ def check_values(w: np.ndarray, b: np.ndarray, Z: np.ndarray) -> None:
     files.check_range("Z", Z)
 
 
+def small_surface(x: np.ndarray, y: Any, w: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+    """The cross-entropy of few samples over the grid (nb, nw), by the kernels' short way; None for what it refuses."""
+    return numba_cpu.small_surfaces().loss_surface(host(x).astype(np.float64, copy=False), y, w, b)
+
+
 def loss_over(
     x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray, loss: str, card: torch.device | None, **weights: Any
 ) -> np.ndarray:
-    """The loss of one-feature samples over the grid (nb, nw)."""
-    x = host(x).astype(np.float64, copy=False)
-    if card is None and loss == "bce" and all(weight is None for weight in weights.values()):
-        surface = numba_cpu.small_surfaces().loss_surface(x, y, w, b)
-        if surface is not None:
-            return surface
-    feature = host(dataset.feature("data x", x))
-    labels = host(dataset.labels(y, len(feature), np.float64))
-    plane = LogitPlane(np.zeros_like(feature), feature, np.ones_like(feature))
-    values = evaluate(plane, labels, w, b, ("loss",), card, loss=loss, **weights).loss
+    """The loss of samples of one feature x (n,), checked, over the grid (nb, nw)."""
+    plane = LogitPlane(np.zeros_like(x), x, np.ones_like(x))
+    values = evaluate(plane, y, w, b, ("loss",), card, loss=loss, **weights).loss
     assert values is not None  # as it was asked for
     return host(values)
-
-
-def pair_of_points(resolution: Resolution) -> Sequence[int]:
-    points = resolution if isinstance(resolution, (tuple, list)) else (resolution, resolution)
-    if len(points) != 2:
-        raise ValueError(f"resolution is {resolution!r}; accepted: a number of points, or a pair of them")
-    return points
-
-
-def pair_of_windows(extent: Any) -> tuple[Window, Window]:
-    """A window for each axis: two things of which at least one is a pair itself, or the same for both."""
-    if isinstance(extent, (tuple, list)) and len(extent) == 2:
-        first, second = extent
-        if isinstance(first, Sized) or isinstance(second, Sized):
-            return first, second
-    return extent, extent
-
-
-def axis(name: str, window: Window, points: int) -> np.ndarray:
-    """`points` evenly spaced values over a window; of one point, its middle."""
-    low, high = interval(name, window)
-    points = numbers.integer("resolution", points, 1)
-    memory.check_fits((points,), np.float64)
-    return np.array([low + (high - low) / 2]) if points == 1 else evenly_spaced(low, high, points)
-
-
-def evenly_spaced(low: float, high: float, points: int) -> np.ndarray:
-    """np.linspace to the bit, which takes three times as long for what a short axis can do without."""
-    step = (high - low) / (points - 1)
-    if step == 0:
-        return np.linspace(low, high, points)
-    values = np.arange(points, dtype=np.float64)
-    values *= step
-    values += low
-    values[-1] = high
-    return values
-
-
-def interval(name: str, window: Window) -> tuple[float, float]:
-    """The ends of a window, (low, high) or r for (-r, r), as floats."""
-    try:
-        low, high = map(float, window) if isinstance(window, Sized) else (-float(window), float(window))
-    except (TypeError, ValueError, OverflowError):
-        low, high = math.nan, math.nan
-    if isinstance(window, str) or not (low < high and math.isfinite(high - low)):
-        raise ValueError(f"{name} is {window!r}; accepted: (low, high) with low < high, or a number r > 0 for (-r, r)")
-    return low, high

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from kernels import reference, sgd_run_
-from kernels.arguments import arrays, dataset, numbers, weighting
+from kernels import sgd_run_
+from kernels.arguments import arrays, numbers
 from kernels.results import Run
 from logreg import files, keeping
-from logreg.data import VALUES_AT_ONCE, Data, blocks, samples
+from logreg.classes import Meaning, weights_with_classes
 from logreg.devices import Device, card_of, host, moved
-from logreg.model import Model, linear_layer, parameters
+from logreg.model import linear_layer
+from logreg.samples import as_arrays
+from logreg.scores import Scored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import ArrayLike
 
-LOGITS_AT_ONCE = 2**18  # 2 MB of float64: those of all steps and samples may not fit into memory
-LEAST_ROWS = 128  # of the data at once, where there are so many: fewer make slow products of matrices
-
-Values = TypeVar("Values", np.ndarray, torch.Tensor)
+    from logreg.classes import ClassWeight
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class History(Scored):
     """A training run: NumPy arrays in the dtype of the model, and the data that it was trained on.
 
     w (k, d), b (k,)       parameters after each step that was kept: every step, or every `every`-th
@@ -45,6 +42,7 @@ class History:
     sample_weight (n,)     by which losses were multiplied, and the factor of the positive class: losses on all the data
     pos_weight             are weighted as they were, accuracies not at all; None: 1
     velocity               of the last step, as `kernels.sgd_run_` takes it to go on; None of a part of a run
+    l2, l2_bias            the penalty l2/2 |w|^2 + l2_bias/2 b^2 that was minimised with the cost, by weight decay
     """
 
     w: np.ndarray
@@ -63,31 +61,8 @@ class History:
     sample_weight: np.ndarray | None = None
     pos_weight: float | None = None
     velocity: np.ndarray | None = None
-
-    def full_loss(self) -> np.ndarray:
-        """Loss on all the data after each step that was kept (k,), float64."""
-        return losses_at(self, self.w, self.b)
-
-    @property
-    def start_loss(self) -> float:
-        """Loss on all the data before the first step."""
-        return losses_at(self, self.start_w[None], [self.start_b]).item()
-
-    @property
-    def end_loss(self) -> float:
-        """Loss on all the data after the last step."""
-        return losses_at(self, self.end_w[None], [self.end_b]).item()
-
-    def full_accuracy(self) -> np.ndarray:
-        """Share of all the samples that are classified correctly after each step that was kept (k,), float64."""
-        return shares_correct_at(self, self.w, self.b)
-
-    def steps_to_accuracy_1(self) -> int | None:
-        """The first step, 0 being the start, at which every sample is classified correctly; None if there is none.
-        Steps that were not kept are not looked at."""
-        start = shares_correct_at(self, self.start_w[None], [self.start_b])
-        perfect = np.flatnonzero(np.append(start, self.full_accuracy()) == 1)
-        return int(perfect[0]) * self.every if len(perfect) else None
+    l2: float = 0.0
+    l2_bias: float = 0.0
 
     def until(self, steps: int) -> History:
         """The history of the first `steps` steps, which ends with the last of them that was kept, or at the start."""
@@ -116,67 +91,19 @@ class History:
         return cls(**keeping.load(path, keeping.HISTORY))
 
 
-def losses_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
-    """Loss of a History's model on all its data with each of the parameters w (k, d), b (k,): (k,) float64."""
-    labels, weight = weighting.of_training(run.y, run.sample_weight, run.pos_weight, run.cost)
-    columns = [host(column) for column in (labels, weight) if column is not None]
-    return mean_of(lambda z, y, *weight: weighted(reference.value(z, y, run.cost), *weight), run.x, columns, w, b)
-
-
-def shares_correct_at(run: History, w: ArrayLike, b: ArrayLike) -> np.ndarray:
-    """Share of a History's samples that each of the parameters w (k, d), b (k,) classifies correctly: (k,) float64."""
-    return mean_of(is_correct, run.x, [run.y], w, b)
-
-
-def mean_of(
-    function: Callable[..., torch.Tensor], x: np.ndarray, columns: Sequence[np.ndarray], w: ArrayLike, b: ArrayLike
-) -> np.ndarray:
-    """Mean over the data x (n, d) of function(z, *columns), columns being (n,) and z the logits by each of the
-    parameters w (k, d), b (k,): (k,) float64. x is read once for as many parameters as are taken at once."""
-    n, d = x.shape
-    at_once = max(1, min(VALUES_AT_ONCE // d, LOGITS_AT_ONCE // min(n, LEAST_ROWS)))
-    weights, biases = np.asarray(w), np.asarray(b)
-    tensors = [torch.from_numpy(column.astype(np.float64)) for column in columns]
-    means = np.empty(len(biases))
-    for start in range(0, len(biases), at_once):
-        some = slice(start, start + at_once)
-        means[some] = sums_of(function, x, tensors, *(v[some].astype(np.float64) for v in (weights, biases))) / n
-    return means
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def sums_of(
-    function: Callable[..., torch.Tensor], x: np.ndarray, columns: Sequence[torch.Tensor], w: np.ndarray, b: np.ndarray
-) -> np.ndarray:
-    """Sums over the data of the same, (k,), in one pass over it."""
-    sums = np.zeros(len(b))
-    for rows, features in blocks(x, max(LEAST_ROWS, LOGITS_AT_ONCE // len(b))):
-        z = w @ features.T
-        z += b[:, None]
-        sums += function(torch.from_numpy(z), *(column[rows] for column in columns)).double().sum(-1).numpy()
-    return sums
-
-
-def is_correct(z: Values, y: Values) -> Values:
-    """Whether the predicted class, 1 where z > 0, is the true one, 1 where y > 0.5."""
-    return (z > 0) == (y > 0.5)
-
-
-def weighted(values: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
-    """Values (..., n) times weights (n,): where these are 0, 0 whatever the value."""
-    return values if weight is None else torch.where(weight > 0, weight * values, 0.0)
-
-
 def train(
     model: nn.Module,
-    data: Data,
+    data: Any,
     *,
     lr: float,
     batch_size: int,
     epochs: int,
     loss: str = "bce",
     sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight = None,
     pos_weight: ArrayLike | None = None,
+    weight_decay: float = 0.0,
+    positive: Any = None,
     device: Device = None,
     history: int = 1,
     **settings: Any,
@@ -185,24 +112,30 @@ def train(
 
     `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the
     trained parameters, and a weight or bias that doesn't require grad stays as it is. `data[:]` gives x (n, d) and
-    y (n, 1) or (n,). The other arguments are those of `kernels.sgd_run_`, also `shuffle_seed`, `first_epoch`,
-    `momentum`, `weight_decay`, `velocity`, `backend` and `progress`; `device` is None, "cpu", or a CUDA device to train
+    y (n, 1) or (n,), or `data` is batches (x, y), which are gathered. Labels are numbers in [0, 1] or of two classes,
+    of which `positive` is 1; by default the greater. `class_weight`, "balanced" or {label: weight}, multiplies
+    `sample_weight` as scikit-learn's does. The other arguments are those of `kernels.sgd_run_`, also `shuffle_seed`,
+    `first_epoch`, `momentum`, `velocity`, `backend` and `progress`; `device` is None, "cpu", or a CUDA device to train
     on, with model and data on the CPU before and after. Returns a History, with whose `velocity` another call goes on;
-    it keeps x and y themselves, not copies.
+    it keeps x and y themselves, not copies, where labels are in [0, 1].
 
     Raises what `kernels.sgd_run_` raises; ValueError for another device, or a model of which nothing requires grad;
     TypeError for another model or one of another dtype.
     """
     card = card_of(device)
     layer = linear_layer(model)
-    x, y = samples(data)
+    x, labels = as_arrays(data, Meaning(positive))
+    y = labels.y
+    if class_weight is not None:
+        sample_weight = weights_with_classes(labels, sample_weight, class_weight)
     w, b = layer.weight.detach()[0], layer.bias.detach()
     start_w, start_b = copies_of(w, b)
     check_features(x, len(start_w))
     if start_w.dtype != x.dtype:
         raise TypeError(f"model has parameters of {start_w.dtype}; accepted: {x.dtype}, the dtype of data x")
     settings |= {"lr": lr, "batch_size": batch_size, "epochs": epochs, "loss": loss, "history": history}
-    settings |= {"sample_weight": sample_weight, "pos_weight": pos_weight, "frozen": frozen_part(layer)}
+    settings |= {"sample_weight": sample_weight, "pos_weight": pos_weight, "weight_decay": weight_decay}
+    settings |= {"frozen": frozen_part(layer)}
     run = sgd_run_(x, y, w, b, **settings) if card is None else run_on(card, x, y, w, b, settings)
     per_epoch = -(-len(y) // int(batch_size))
     return History(
@@ -221,6 +154,8 @@ def train(
         sample_weight=weights_of(sample_weight),
         pos_weight=numbers.pos_weight(pos_weight),
         velocity=host(run.velocity),
+        l2=float(weight_decay),
+        l2_bias=float(weight_decay),
     )
 
 
@@ -246,19 +181,6 @@ def copies_of(w: torch.Tensor, b: torch.Tensor) -> tuple[np.ndarray, float]:
 def check_features(x: np.ndarray, d: int) -> None:
     if x.ndim == 2 and x.shape[1] != d:
         raise ValueError(f"data x has {x.shape[1]} features; accepted: {d}, as the model has weights")
-
-
-def accuracy(model: Model, data: Data) -> float:
-    """Share of the samples that the model classifies correctly: class 1 where its logit, in float64, is above 0.
-
-    `model` is a LogisticRegression, an nn.Linear(d, 1), or a linear classifier of scikit-learn that was fitted to two
-    classes, the second of which is 1; `data[:]` gives x (n, d) and y.
-    """
-    w, b = np.split(parameters(model), [-1])
-    x, y = samples(data)
-    x, y = host(dataset.features("data x", x)), host(dataset.labels(y, len(x)))
-    check_features(x, len(w))
-    return mean_of(is_correct, x, [y], w[None], b).item()
 
 
 def run_on(

@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from logreg import LabData, accuracy, lab_data, train
-from logreg.data import samples
+from logreg.samples import as_arrays, read_samples
 from tests import problems
 
 
@@ -99,9 +99,9 @@ def test_any_layout_of_arrays(layout, model_at):
 
 
 def test_shapes_of_samples():
-    x, y = samples(([0.5, 1.5, 2.5], [[0], [1], [1]]))
+    x, labels = as_arrays(([0.5, 1.5, 2.5], [[0], [1], [1]]))
     assert x.shape == (3, 1)
-    assert y.shape == (3,)
+    assert labels.y.shape == (3,)
 
 
 class OneByOne(Dataset):
@@ -124,10 +124,10 @@ NOT_DATA = {
     "none": None,
     "dict": {"x": [0.0], "y": [0.0]},
     "three": (torch.zeros(3), torch.zeros(3), torch.zeros(3)),
-    "loader": DataLoader(LabData()),
     "x alone": torch.zeros(20, 1),
-    "unsliceable": OneByOne(),
-    "iterable": Endless(),
+    "iterable without a length": Endless(),
+    "generator": (batch for batch in DataLoader(LabData())),
+    "stream of x alone": DataLoader(LabData().x),
     "text": ("ab", "cd"),
     "nested text": (["a"], ["b"]),
 }
@@ -136,4 +136,6 @@ NOT_DATA = {
 @pytest.mark.parametrize("kind", NOT_DATA)
 def test_what_is_not_data(kind):
     with pytest.raises((TypeError, ValueError), match="data"):
-        samples(NOT_DATA[kind])
+        as_arrays(NOT_DATA[kind])
+    with pytest.raises((TypeError, ValueError), match="data"):
+        list(read_samples(NOT_DATA[kind]))

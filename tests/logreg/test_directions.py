@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-import logreg.data
+import logreg.samples
 from kernels import reference
 from logreg import History, train
 from logreg.directions import (
@@ -16,11 +16,13 @@ from logreg.directions import (
     Plane,
     hessian,
     oriented,
-    path_of,
     plane_around,
     principal_components,
     project,
 )
+from logreg.models import read_models
+from logreg.runs import path_of
+from logreg.samples import read_samples
 from tests import problems
 
 
@@ -35,12 +37,13 @@ def history(wide, model):
 
 
 def directions_of(model, problem, kind, l2=0.0, seed=0):
-    return plane_around(model, problem.X.astype(np.float64), problem.y.astype(np.float64), kind, l2, seed)
+    known = read_models(model)
+    samples = read_samples((problem.X, problem.y), known=known.expected)
+    return plane_around(known, samples, kind, seed, MeanLoss("bce"), (l2, 0.0))
 
 
-def shares_of(problem):
-    n = len(problem.y)
-    return MeanLoss("bce", problem.y.astype(np.float64), np.full(n, 1 / n))
+def hessian_of(problem, theta, l2=0.0):
+    return hessian(read_samples((problem.X, problem.y)), theta, (l2, 0.0), MeanLoss("bce"))
 
 
 def autograd_hessian(problem, theta, l2=0.0):
@@ -52,7 +55,7 @@ def autograd_hessian(problem, theta, l2=0.0):
     return torch.autograd.functional.hessian(loss, torch.from_numpy(theta)).numpy()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "filter"])
 def test_center_is_the_end_and_directions_are_orthonormal(kind, wide, model, history):
     plane = directions_of(history, wide, kind)
     np.testing.assert_array_equal(plane.center, np.append(history.w[-1], history.b[-1]))
@@ -87,18 +90,14 @@ def test_center_of_no_steps_is_the_start(wide, model):
 @pytest.mark.parametrize("scale", [1.0, 30.0])
 def test_hessian_against_autograd(l2, scale, wide):
     theta = scale * np.append(wide.w, wide.b)
-    np.testing.assert_allclose(
-        hessian(wide.X, theta, l2, shares_of(wide)), autograd_hessian(wide, theta, l2), rtol=1e-10, atol=1e-14
-    )
+    np.testing.assert_allclose(hessian_of(wide, theta, l2), autograd_hessian(wide, theta, l2), rtol=1e-10, atol=1e-14)
 
 
 def test_hessian_of_more_rows_than_are_taken_at_once(monkeypatch):
-    monkeypatch.setattr(logreg.data, "VALUES_AT_ONCE", 4000)
+    monkeypatch.setattr(logreg.samples, "VALUES_AT_ONCE", 4000)
     problem = problems.sgd_problem(10_000, 3)
     theta = np.append(problem.w, problem.b)
-    np.testing.assert_allclose(
-        hessian(problem.X, theta, 0.0, shares_of(problem)), autograd_hessian(problem, theta), rtol=1e-10
-    )
+    np.testing.assert_allclose(hessian_of(problem, theta), autograd_hessian(problem, theta), rtol=1e-10)
 
 
 @pytest.mark.parametrize("l2", [0.0, 5.0])
@@ -115,7 +114,7 @@ def test_hessian_directions_are_the_top_eigenvectors(l2, wide, model):
 def test_axes_are_the_weights_of_most_curvature(wide, model):
     X = wide.X.copy()
     X[:, :4], X[:, 7], X[:, 2] = 0, 9 * X[:, 7], 5 * X[:, 11]
-    plane = plane_around(model, X, wide.y.astype(np.float64), "axes", 0.0, None)
+    plane = directions_of(model, wide._replace(X=X), "axes")
     np.testing.assert_array_equal(np.argmax(plane[1:3], axis=1), [7, 2])
     assert plane.labels[0] == f"change of w[7] from {plane.center[7]:.4g}"
 
@@ -124,11 +123,11 @@ def test_axes_are_the_weights_of_most_curvature(wide, model):
 @pytest.mark.parametrize("l2", [0.0, 1e3])
 def test_axes_against_autograd_where_rows_come_in_blocks(l2, dtype, model_at, monkeypatch):
     """The order is that of the diagonal, whatever the penalty adds to all of it."""
-    monkeypatch.setattr(logreg.data, "VALUES_AT_ONCE", 200)
+    monkeypatch.setattr(logreg.samples, "VALUES_AT_ONCE", 200)
     problem = problems.sgd_problem(997, 6, dtype)
     X = problem.X * np.array([1, 1.02, 0.98, 1.04, 1.01, 1.03], dtype)
     model = model_at(problem.w, problem.b, torch.float64)
-    plane = plane_around(model, X, problem.y.astype(np.float64), "axes", l2, None)
+    plane = directions_of(model, problem._replace(X=X), "axes", l2)
     diagonal = np.diag(autograd_hessian(problem._replace(X=X), plane.center))[:-1]
     np.testing.assert_array_equal(np.argmax(plane[1:3], axis=1), np.argsort(-diagonal)[:2])
 
@@ -249,9 +248,7 @@ def test_directions_of_any_length_span_a_plane(length, angle, wide, model):
 
 
 def test_components_need_a_path_that_turns(wide, model, history):
-    with pytest.raises(
-        ValueError, match=r"'pca' and model is a logreg\.model\.LogisticRegression; accepted: the History"
-    ):
+    with pytest.raises(ValueError, match=r"'pca' and model has no path; accepted: the History"):
         directions_of(model, wide, "pca")
     for steps in (0, 1):
         with pytest.raises(ValueError, match=f"path of {steps + 1} points keeps to a line"):
@@ -273,7 +270,7 @@ def test_model_and_data_must_fit(wide, model_at, history):
     with pytest.raises(ValueError, match=r"the model\[1\] is nan; accepted"):
         directions_of(model_at([1, np.nan], 3), problems.sgd_problem(9, 2), "axes")
     with pytest.raises(TypeError, match=r"model is a torch\.nn\.modules\.linear\.Linear; accepted"):
-        directions_of(torch.nn.Linear(30, 2), wide, "axes")
+        directions_of(torch.nn.Linear(30, 3), wide, "axes")
     assert isinstance(history, History)
 
 

@@ -8,6 +8,7 @@ from kernels import LogitPlane, logit_plane, reference, surface_on_plane
 from logreg import evaluation
 from logreg.directions import Plane
 from logreg.evaluation import add_penalty, bands, evaluate, logits_on, size_of_quantity
+from logreg.samples import read_samples
 from tests import oracle
 
 
@@ -25,7 +26,7 @@ def valley():
 def test_logits_are_those_of_the_kernels(dtype):
     rng = np.random.default_rng(0)
     x, vectors = rng.normal(size=(2**13, 70)).astype(dtype), rng.normal(size=(3, 71))
-    got = logits_on(Plane(*vectors, ("", "")), x)
+    got = logits_on(Plane(*vectors, ("", "")), read_samples((x, x[:, 0] > 0)))
     np.testing.assert_allclose(got, logit_plane(x.astype(np.float64), *vectors), rtol=0, atol=1e-12)
     assert all(field.dtype == np.float64 for field in got)
 
@@ -34,7 +35,7 @@ def test_logits_are_those_of_the_kernels(dtype):
 def test_planes_that_are_not_finite_are_named(name):
     plane = Plane(np.ones(3), np.ones(3), np.ones(3), ("", ""))._replace(**{name: np.array([0, np.nan, 1])})
     with pytest.raises(ValueError, match=rf"^{name}\[1\] is nan; accepted: finite values"):
-        logits_on(plane, np.ones((4, 2)))
+        logits_on(plane, read_samples((np.ones((4, 2)), np.ones(4))))
 
 
 @pytest.mark.parametrize("quantity", ["loss", "mse", "gradient", "hessian"])
@@ -112,7 +113,7 @@ def penalised(X, y, plane, s, t, l2):
     def loss(st):
         theta = center + st[0] * along_s + st[1] * along_t
         bce = reference.linear_bce(torch.from_numpy(X), theta[:-1], theta[-1:], torch.from_numpy(y))
-        return bce + l2 / 2 * theta[:-1].square().sum()
+        return bce + l2[0] / 2 * theta[:-1].square().sum() + l2[1] / 2 * theta[-1].square()
 
     at = torch.tensor([s, t], dtype=torch.float64)
     gradient = torch.autograd.functional.jacobian(loss, at).numpy()
@@ -120,18 +121,18 @@ def penalised(X, y, plane, s, t, l2):
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 30])
-@pytest.mark.parametrize("l2", [0.0, 0.25, 1e3])
-def test_penalty_against_autograd(d, l2):
+@pytest.mark.parametrize(("l2", "l2_bias"), [(0.0, 0.0), (0.25, 0.0), (1e3, 0.0), (0.5, 0.5), (0.0, 3.0)])
+def test_penalty_against_autograd(d, l2, l2_bias):
     rng = np.random.default_rng(d)
     X, y = rng.normal(size=(40, d)), rng.random(40).round()
     plane = Plane(*rng.normal(size=(3, d + 1)), ("s", "t"))
     s, t = np.array([-3.0, 0.0, 0.7, 5.0]), np.array([-1.0, 0.0, 2.5])
     surface = surface_on_plane(logit_plane(X, *plane[:3]), y, s, t, quantities=("loss", "mse", "gradient", "hessian"))
     mse = surface.mse.copy()
-    add_penalty(surface, l2, plane)
+    add_penalty(surface, (l2, l2_bias), plane)
     np.testing.assert_array_equal(surface.mse, mse)
     for j, i in np.ndindex(3, 4):
-        loss, gradient, hessian = penalised(X, y, plane, s[i], t[j], l2)
+        loss, gradient, hessian = penalised(X, y, plane, s[i], t[j], (l2, l2_bias))
         np.testing.assert_allclose(surface.loss[j, i], loss, rtol=1e-12)
         np.testing.assert_allclose(surface.gradient[:, j, i], gradient, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(surface.hessian[:, j, i], hessian, rtol=1e-10, atol=1e-12)

@@ -13,9 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from kernels import reference
 from logreg import LabData, __main__, datasets, explore, train
 from logreg.directions import Projection
-from logreg.explore import Exploration, run_surface, window_of
+from logreg.explore import Exploration, run_surface
 from logreg.model import seeded_model
 from logreg.penalised import train_penalised
+from logreg.windows import window_of
 
 
 def test_defaults():

@@ -1,6 +1,5 @@
 """What the lab allocates beside its data: some of it at a time, and no copies."""
 
-import sys
 import tracemalloc
 from functools import partial
 
@@ -17,7 +16,6 @@ from logreg.model import seeded_model
 from logreg.penalised import train_penalised
 from tests import oracle, problems
 
-train_module = sys.modules["logreg.train"]  # the package has its function of this name in front of it
 VALUES, LOGITS = 2**14, 2**12
 N, D = 10_000, 100
 SETTINGS = {"lr": 0.1, "batch_size": 500, "epochs": 3}
@@ -27,9 +25,9 @@ GRID = {"extent": 1.0, "resolution": 5}
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """As small beside this data as blocks are beside data that is large."""
-    for module in (logreg.data, train_module):
+    for module in (logreg.data, logreg.samples, logreg.scores):
         monkeypatch.setattr(module, "VALUES_AT_ONCE", VALUES)
-    monkeypatch.setattr(train_module, "LOGITS_AT_ONCE", LOGITS)
+    monkeypatch.setattr(logreg.scores, "LOGITS_AT_ONCE", LOGITS)
     monkeypatch.setattr(update, "LAUNCH_OPERATIONS", VALUES)
 
 
@@ -90,18 +88,18 @@ def test_features_are_read_once_for_as_many_parameters_as_are_taken_at_once(name
     data = data_of(1500, 4)
     history, read = train(seeded_model(4, 0), data, **SETTINGS | {"batch_size": 100}, loss=loss), []
 
-    def spy(x, *most, original=train_module.blocks):
+    def spy(x, *most, original=logreg.scores.blocks):
         for rows, features in original(x, *most):
             read.append(len(features))
             yield rows, features
 
-    monkeypatch.setattr(train_module, "blocks", spy)
+    monkeypatch.setattr(logreg.scores, "blocks", spy)
     values = {}
     for logits in (LOGITS, LOGITS // 4):
-        monkeypatch.setattr(train_module, "LOGITS_AT_ONCE", logits)
+        monkeypatch.setattr(logreg.scores, "LOGITS_AT_ONCE", logits)
         read.clear()
         values[logits] = getattr(history, name)()
-        passes = -(-len(history.b) // (logits // train_module.LEAST_ROWS))
+        passes = -(-len(history.b) // (logits // logreg.scores.LEAST_ROWS))
         assert sum(read) == passes * len(data[1])
         assert len(read) > passes
     assert len(history.b) == 45

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from sklearn import linear_model, svm
+from sklearn import discriminant_analysis, linear_model, svm
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
-from logreg.model import parameters
+from logreg.models import read_model
 
 
 def test_seeded_start():
@@ -50,9 +50,7 @@ CLASSIFIERS = [
     linear_model.LogisticRegression(C=0.5),
     linear_model.LogisticRegression(fit_intercept=False),
     linear_model.SGDClassifier(loss="log_loss", random_state=0),
-    linear_model.RidgeClassifier(),
-    svm.LinearSVC(fit_intercept=False),
-    svm.SVC(kernel="linear"),
+    discriminant_analysis.LinearDiscriminantAnalysis(),
 ]
 
 
@@ -62,7 +60,8 @@ def test_linear_classifiers_of_scikit_learn(classifier, classes, wide):
     """Their parameters are the center, and they are as accurate here as they say."""
     X, y = wide.X, wide.y > 0.5
     classifier.fit(X, np.where(y, classes[1], classes[0]))
-    surface = LossSurface.around(classifier, (X, y), extent=1, resolution=3, quantities=("loss", "accuracy"))
+    quantities = ("loss", "accuracy")
+    surface = LossSurface.around(classifier, (X, y), extent=1, resolution=3, quantities=quantities, l2=0)
     theta = np.append(classifier.coef_, classifier.intercept_)
     np.testing.assert_array_equal(surface.plane.center, theta)
     want = classifier.score(X, np.where(y, classes[1], classes[0]))
@@ -102,10 +101,18 @@ WRONG = {
         lambda X, y: linear_model.LogisticRegression(),
         r"_logistic\.LogisticRegression; accepted: .* is fitted",
     ),
-    "pipeline": (
-        lambda X, y: make_pipeline(StandardScaler(), linear_model.LogisticRegression()).fit(X, y),
-        r"model is a sklearn\.pipeline\.Pipeline; accepted",
+    "pipeline that ends with something else": (
+        lambda X, y: make_pipeline(StandardScaler(), svm.LinearSVC()).fit(X, y),
+        r"model is a sklearn\.svm\._classes\.LinearSVC of loss 'squared_hinge'; accepted",
     ),
+    "pipeline that isn't fitted": (
+        lambda X, y: make_pipeline(StandardScaler(), linear_model.LogisticRegression()),
+        r"_logistic\.LogisticRegression; accepted: .* is fitted",
+    ),
+    "ridge": (linear_model.RidgeClassifier().fit, r"_ridge\.RidgeClassifier, whose margins are no logits; accepted"),
+    "svm": (svm.SVC(kernel="linear").fit, r"_classes\.SVC, whose margins are no logits; accepted"),
+    "linear svm": (svm.LinearSVC().fit, r"_classes\.LinearSVC of loss 'squared_hinge'; accepted: loss='log_loss'"),
+    "hinge": (linear_model.SGDClassifier().fit, r"SGDClassifier of loss 'hinge'; accepted: loss='log_loss'"),
     "text": (lambda X, y: "model", r"model is a builtins\.str; accepted"),
     "three classes": (three_classes, r"_logistic\.LogisticRegression with 3 classes and coef_ \(3, \d+\); accepted: "),
     "regression": (
@@ -124,7 +131,7 @@ def test_modules_that_hold_themselves_are_read():
     layer.linear, model.itself = layer, model
     for module, of in ((layer, layer), (model, model.linear)):
         want = np.append(of.weight.detach().numpy(), of.bias.detach().numpy())
-        np.testing.assert_array_equal(parameters(module), want)
+        np.testing.assert_array_equal(read_model(module).theta, want)
 
 
 @pytest.mark.parametrize("kind", WRONG)

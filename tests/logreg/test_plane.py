@@ -145,7 +145,7 @@ def test_history_is_projected(wide, history):
     np.testing.assert_allclose(lengths, np.linalg.norm(offsets, axis=1), atol=1e-13)
     other = problems.sgd_problem(9, 2)
     small = train(torch.nn.Linear(2, 1).double(), (other.X, other.y), lr=1, batch_size=9, epochs=1)
-    with pytest.raises(ValueError, match="history has 2 weights; accepted: 30, as the plane has"):
+    with pytest.raises(ValueError, match="model has 2 weights; accepted: 30, as the plane has"):
         surface.project(small)
 
 
@@ -181,10 +181,11 @@ def test_bad_settings(name, value, wide, model):
     ("data", "message"),
     [
         (lambda X, y: (X[:, :4], y), "data x has 4 features; accepted: 30"),
-        (lambda X, y: (X, 2 * y), r"y\[\d+\] is 2.0; accepted"),
+        (lambda X, y: (X, y + np.arange(len(y)) % 2), r"data y has 3 classes, 0\.0, 1\.0, 2\.0; accepted"),
+        (lambda X, y: (X, 2 * np.ones(len(y))), r"data y has only 2\.0; accepted"),
         (lambda X, y: (X[:0], y[:0]), "data x has shape"),
         (lambda X, y: (np.where(X > 1, np.nan, X), y), r"data x\[.* is nan; accepted"),
-        (lambda X, y: (X.astype(int), y), "data x has dtype int64; accepted"),
+        (lambda X, y: (X.astype(complex), y), "data x has dtype complex128; accepted"),
         (lambda X, y: X, "data is a ndarray; accepted"),
     ],
 )
@@ -221,7 +222,7 @@ def assert_same(got, want):
     assert (got.l2, got.plan, got.plane.labels) == (want.l2, want.plan, want.plane.labels)
     assert got.plane.explained == want.plane.explained
     assert got.cost == want.cost
-    assert {field.name for field in fields(got)} == {"values", "plane", "l2", "cost"}
+    assert {field.name for field in fields(got)} == {"values", "plane", "l2", "cost", "l2_bias", "logits"}
 
 
 def changed(surface, **changes):

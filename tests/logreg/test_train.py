@@ -1,7 +1,5 @@
 """Training, its history, and accuracy."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -11,9 +9,9 @@ from torch.nn.utils.parametrizations import weight_norm
 import kernels
 import kernels.numba_cpu.training.update
 from kernels.losses import LOSSES
-from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
-from logreg.directions import path_of
+from logreg import LabData, LogisticRegression, LossSurface, accuracy, scores, train
 from logreg.eager import train_eagerly
+from logreg.runs import path_of
 from tests import oracle, problems
 from tests.training import TORCH_LOSSES
 
@@ -393,14 +391,13 @@ def test_long_histories_in_chunks(at_once, seeded_history, monkeypatch):
     history = seeded_history.until(70)
     whole = history.full_loss(), history.full_accuracy(), history.steps_to_accuracy_1()
     shapes = []
-    module = sys.modules["logreg.train"]  # the package has its function of this name in front of it
 
-    def spy(z, y, original=module.is_correct):
+    def spy(z, y, original=scores.is_correct):
         shapes.append(z.shape)
         return original(z, y)
 
-    monkeypatch.setattr(module, "is_correct", spy)
-    monkeypatch.setattr(module, "LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr(scores, "is_correct", spy)
+    monkeypatch.setattr(scores, "LOGITS_AT_ONCE", at_once)
     np.testing.assert_allclose(history.full_loss(), whole[0], rtol=1e-14)
     np.testing.assert_array_equal(history.full_accuracy(), whole[1])
     assert sum(steps for steps, _ in shapes) == 70

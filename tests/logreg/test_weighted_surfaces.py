@@ -7,6 +7,7 @@ from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.grids import QUANTITIES
 from logreg import LogisticRegression, LossSurface
 from logreg.directions import MeanLoss, hessian, labels_and_weights, top_eigenvectors
+from logreg.samples import read_samples
 
 RNG = np.random.default_rng(8)
 X, WEIGHT = RNG.normal(size=(60, 2)), RNG.exponential(size=60)
@@ -38,7 +39,9 @@ def test_around():
     rows = np.column_stack([X, np.ones(60)])
     p = 1 / (1 + np.exp(-rows @ theta))
     curvature = (rows.T * (share * p * (1 - p))) @ rows + 0.1 * np.diag([1, 1, 0])
-    np.testing.assert_allclose(hessian(X, theta, 0.1, MeanLoss("bce", Y, share)), curvature, rtol=1e-13)
+    np.testing.assert_allclose(
+        hessian(read_samples((X, Y)), theta, (0.1, 0.0), MeanLoss("bce", Y, share)), curvature, rtol=1e-13
+    )
     (s_direction, t_direction), _ = top_eigenvectors(curvature)
     np.testing.assert_allclose(np.abs(got.plane.s_direction), np.abs(s_direction), rtol=1e-9)
     np.testing.assert_allclose(np.abs(got.plane.t_direction), np.abs(t_direction), rtol=1e-9)

@@ -1,0 +1,197 @@
+"""Paths of training by any optimiser: parameters that are noted as it steps, or as models are added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from kernels.arguments import numbers
+from kernels.losses import LOSSES
+from logreg.classes import Labels, Meaning
+from logreg.estimators import Penalty, full_name
+from logreg.models import LinearModel, output_layer, read_model
+from logreg.samples import as_arrays
+from logreg.scores import Scored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch.optim import Optimizer
+
+DECOUPLED = ("AdamW", "Adafactor", "Muon")  # optimisers whose weight decay is no gradient of a penalty
+
+
+class TrainingPath(Scored):
+    """Parameters along training: at the start, after each step that is kept, and at the end.
+
+    It is taken wherever a History is, by surfaces, projections and pictures; what needs losses along it, such as a path
+    in three dimensions, also needs its `data`.
+
+    w (k, d), b (k,)       after each step that was kept: every `every`-th; float64
+    start_w (d,), start_b  before the first step; end_w (d,), end_b after the last, whether it was kept or not
+    steps                  how many there were
+    steps_per_epoch        steps that go once through the data, for `plot_epochs`; 0 if it isn't known
+    model                  what is known of its last model, its penalty among it
+    """
+
+    sample_weight, pos_weight = None, None
+
+    def __init__(
+        self, models: Iterable[Any] = (), *, every: int = 1, data: Any = None, loss: str = "bce", positive: Any = None
+    ) -> None:
+        """A path through models, each as `LossSurface.around` takes it, the first of which is the start; more are
+        added by `add` or by an optimiser, see `record`. `data` and `loss` are those of losses along it."""
+        self.every = numbers.integer("every", every, 1)
+        self.steps = -1  # before there is a start
+        self.steps_per_epoch = 0
+        self.cost = numbers.one_of("loss", loss, LOSSES)
+        self.data = None if data is None else as_arrays(data, Meaning(positive))
+        self.model: LinearModel | None = None
+        self.kept: list[np.ndarray] = []
+        self.noted: list[torch.Tensor] = []  # kept, and still where the optimiser has its parameters
+        self.last: np.ndarray | torch.Tensor | None = None
+        self.handle: Any = None
+        for model in models:
+            self.add(model)
+
+    def add(self, model: Any) -> None:
+        """Notes the parameters of a model as those after one more step, or as the start: of an estimator after
+        `partial_fit` or a warm start, of a module, or a vector theta (d + 1,)."""
+        known = read_model(model)
+        if self.model is not None and len(known.theta) != len(self.model.theta):
+            raise ValueError(
+                f"model has {len(known.theta) - 1} weights; accepted: {len(self.model.theta) - 1}, as the path has"
+            )
+        self.model = known._replace(paths=())
+        self.thetas  # noqa: B018  # what is noted before it
+        self.note(known.theta)
+
+    def note(self, theta: np.ndarray | torch.Tensor) -> None:
+        """Takes parameters (d + 1,) as those after one more step; nothing waits for a card."""
+        self.steps += 1
+        self.last = theta
+        if self.steps % self.every == 0:
+            if isinstance(theta, np.ndarray):
+                self.kept.append(theta)
+            else:
+                self.noted.append(theta)
+
+    def stop(self) -> None:
+        """Ends the recording of an optimiser's steps."""
+        if self.handle is not None:
+            self.handle.remove()
+            self.handle = None
+
+    @property
+    def thetas(self) -> np.ndarray:
+        """Parameters (k + 1, d + 1) at the start and after the steps that were kept, the bias last."""
+        if self.noted:
+            self.kept.extend(torch.stack(self.noted).double().cpu().numpy())
+            self.noted.clear()
+        if not self.kept:
+            raise ValueError("the path is empty; accepted: one to which a model was added")
+        return np.stack(self.kept)
+
+    @property
+    def w(self) -> np.ndarray:
+        return self.thetas[1:, :-1]
+
+    @property
+    def b(self) -> np.ndarray:
+        return self.thetas[1:, -1]
+
+    @property
+    def start_w(self) -> np.ndarray:
+        return self.thetas[0, :-1]
+
+    @property
+    def start_b(self) -> float:
+        return float(self.thetas[0, -1])
+
+    @property
+    def end(self) -> np.ndarray:
+        """Parameters (d + 1,) after the last step, the bias last."""
+        self.thetas  # noqa: B018  # refuses an empty path
+        last: Any = self.last
+        return last if isinstance(last, np.ndarray) else last.double().cpu().numpy()
+
+    @property
+    def end_w(self) -> np.ndarray:
+        return self.end[:-1]
+
+    @property
+    def end_b(self) -> float:
+        return float(self.end[-1])
+
+    @property
+    def x(self) -> np.ndarray:
+        return self.samples[0]
+
+    @property
+    def y(self) -> np.ndarray:
+        return self.samples[1].y
+
+    @property
+    def samples(self) -> tuple[np.ndarray, Labels]:
+        """x (n, d) and the Labels, by which losses along the path are told; ValueError if there are none."""
+        if self.data is None:
+            raise ValueError("the path has no data; accepted: one that was made with data=(x, y)")
+        return self.data
+
+
+def record(
+    optimizer: Optimizer, model: nn.Module, *, every: int = 1, data: Any = None, loss: str = "bce", positive: Any = None
+) -> TrainingPath:
+    """The TrainingPath of a model that an optimiser of PyTorch trains: from where it is now, on with each step.
+
+    `model` is as in `LossSurface.around`, or a network whose last nn.Linear, which has one or two outputs, is meant.
+    Each `every`-th step is kept. Parameters are copied where they are, so that no step waits for a card. The penalty
+    of the path is the optimiser's weight decay of these parameters, none where it is decoupled from the gradient, as
+    AdamW's is. `path.stop()` ends it. `data`, `loss` and `positive` are those of losses along the path.
+
+    TypeError for a model without such a layer, ValueError for a layer that the optimiser doesn't train.
+    """
+    layer = last_linear(model)
+    path = TrainingPath(every=every, data=data, loss=loss, positive=positive)
+    known = read_model(layer)
+    path.model = known._replace(penalty=penalty_of(optimizer, layer))
+    path.note(theta_of(layer))
+    path.handle = optimizer.register_step_post_hook(lambda *step: path.note(theta_of(layer)))
+    return path
+
+
+def last_linear(model: nn.Module) -> nn.Linear:
+    """The layer that makes a module's logit: the last nn.Linear in it, of one or two outputs."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {full_name(model)}; accepted: a module of PyTorch")
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+    return output_layer(layers[-1] if layers else model)
+
+
+def theta_of(layer: nn.Linear) -> torch.Tensor:
+    """A copy of the parameters (d + 1,) of a layer, where they are; of two outputs, of their difference."""
+    weight = layer.weight.detach()
+    own: Any = layer.bias
+    bias = weight.new_zeros(len(weight)) if own is None else own.detach()
+    rows = torch.cat([weight, bias[:, None]], dim=1)
+    return rows[0] if len(rows) == 1 else rows[1] - rows[0]
+
+
+def penalty_of(optimizer: Optimizer, layer: nn.Linear) -> Penalty:
+    """The Penalty that weight decay is: of two outputs half of it, as both have a half of their difference."""
+    of_w, of_b = (decay_of(optimizer, parameter) for parameter in (layer.weight, layer.bias))
+    if of_w is None and of_b is None:
+        raise ValueError("optimizer has no parameter of the model; accepted: one that trains it")
+    return Penalty((of_w or 0.0) / layer.out_features, (of_b or 0.0) / layer.out_features)
+
+
+def decay_of(optimizer: Optimizer, parameter: torch.Tensor | None) -> float | None:
+    """The weight decay of a parameter, 0 if it is decoupled from the gradient; None if it isn't trained."""
+    for group in optimizer.param_groups:
+        if any(parameter is trained for trained in group["params"]):
+            decoupled = type(optimizer).__name__ in DECOUPLED or group.get("decoupled_weight_decay", False)
+            return 0.0 if decoupled else float(group.get("weight_decay", 0.0))
+    return None

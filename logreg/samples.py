@@ -1,0 +1,248 @@
+"""Samples of any data set, some at a time: arrays, tables, sparse matrices, or batches of more than memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from kernels.arguments import arrays, dataset, memory
+from logreg.classes import NOTHING, Labels, Meaning, column_of, distinct, is_share, read_labels
+from logreg.data import VALUES_AT_ONCE
+from logreg.devices import host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+ITEMS_AT_ONCE = 4096  # samples of a data set that gives them one by one
+PAIR = "a data set or a tuple, of which data[:] is (x, y), or batches (x, y) that can be iterated over again"
+
+
+class Batch(NamedTuple):
+    """Some samples: which of all they are, features (rows, d) float64, dense or sparse, and labels (rows,)."""
+
+    rows: slice
+    x: Any
+    y: np.ndarray
+
+    @property
+    def dense(self) -> np.ndarray:
+        features: Any = self.x
+        return features.toarray() if arrays.is_sparse(self.x) else features
+
+    def squared_columns(self, weight: np.ndarray) -> np.ndarray:
+        """Sums of the squares of each feature (d,), of each sample times its weight (rows,)."""
+        features: Any = self.x
+        if isinstance(features, np.ndarray):
+            return np.einsum("ij,ij->j", features * weight[:, None], features)
+        return features.power(2).T @ weight
+
+
+class Expected(NamedTuple):
+    """What a model expects of features: how many, what they go through first, and their names; None: nothing."""
+
+    d: int | None = None
+    prepare: Callable[[Any], Any] | None = None
+    names: tuple[str, ...] | None = None
+
+
+ANYTHING = Expected()
+
+
+class ArraySamples:
+    """Samples that are there: x (n, d), float32 or float64 or sparse, checked, labels (n,), and names of features."""
+
+    def __init__(self, x: Any, labels: Labels, names: tuple[str, ...] | None) -> None:
+        self.x, self.labels, self.names = x, labels, names
+        self.size: int | None = len(labels.y)
+
+    def __iter__(self) -> Iterator[Batch]:
+        at_once = max(1, VALUES_AT_ONCE // self.x.shape[1])
+        for start in range(0, len(self.labels.y), at_once):
+            rows = slice(start, start + at_once)
+            yield Batch(rows, self.x[rows].astype(np.float64, copy=False), self.labels.y[rows])
+
+
+class StreamedSamples:
+    """Batches (x, y) that are read anew in each pass, of which only labels are kept."""
+
+    def __init__(self, batches: Iterable[Any], meaning: Meaning, known: Expected) -> None:
+        self.batches, self.meaning, self.known, self.names = batches, meaning, known, known.names
+        self.read: Labels | None = None
+
+    @property
+    def size(self) -> int | None:
+        """How many samples there are, once they have been read."""
+        return None if self.read is None else len(self.read.y)
+
+    @property
+    def labels(self) -> Labels:
+        if self.read is None:
+            for _ in self:
+                pass
+        assert self.read is not None  # as a pass is complete
+        return self.read
+
+    def __iter__(self) -> Iterator[Batch]:
+        seen: list[Labels] = []
+        start = 0
+        for item in self.batches:
+            x, y = self.features_and_labels(item)
+            seen.append(read_part(y, x.shape[0], self.meaning))
+            yield Batch(slice(start, start + x.shape[0]), x.astype(np.float64, copy=False), seen[-1].y)
+            start += x.shape[0]
+        if self.size not in (None, start):
+            raise ValueError(
+                f"data gave {self.size} samples in one pass and {start} in another; accepted: always the same"
+            )
+        if not seen:
+            raise ValueError("data has no batches; accepted: at least one (x, y)")
+        self.read = joined(seen)
+
+    def features_and_labels(self, item: Any) -> tuple[Any, Any]:
+        """Features, checked, and labels of a batch."""
+        if not (isinstance(item, (tuple, list)) and len(item) == 2):
+            raise TypeError(f"data is a stream of {type(item).__name__}; accepted: batches (x, y)")
+        return read_features(item[0], self.known), item[1]
+
+
+Samples: TypeAlias = ArraySamples | StreamedSamples
+
+
+def read_samples(data: Any, meaning: Meaning = NOTHING, known: Expected = ANYTHING) -> Samples:
+    """The Samples of any data set, of what a model expects.
+
+    Arrays, tensors and tables count whose data[:] is (x, y), x of scipy.sparse among them; batches (x, y) that can be
+    iterated over again, such as a DataLoader; and data sets of PyTorch that give one sample at a time, of known length.
+    """
+    batches = batches_of(data)
+    if batches is not None:
+        return StreamedSamples(batches, meaning, known)
+    x, y = dataset.pair(data)
+    features = read_features(x, known)
+    names = None if known.prepare else names_of(x)
+    return ArraySamples(features, read_labels(y, features.shape[0], meaning), names or known.names)
+
+
+def read_features(x: Any, known: Expected) -> Any:
+    """Features (n, d), checked: float32 or float64, from numbers of any kind; a sparse matrix of compressed rows. Of
+    one feature (n,) will do."""
+    x = x if known.prepare is None else known.prepare(x)
+    if arrays.is_sparse(x):
+        given: Any = x
+        features = dataset.sparse_features("data x", given if given.dtype.kind == "f" else given.astype(np.float64))
+    else:
+        features = host(dataset.features("data x", as_floats(x)))
+    if known.d not in (None, features.shape[1]):
+        raise ValueError(f"data x has {features.shape[1]} features; accepted: {known.d}, as the model has weights")
+    return features
+
+
+def as_floats(x: Any) -> Any:
+    """Features (n,) or (n, d) as a float32 or float64 array (n, d), values still to be checked."""
+    given = arrays.values_of("data x", x)
+    if arrays.dtype_of(given).kind != "f":
+        given = arrays.cast(given, np.float64)
+    return given[:, None] if given.ndim == 1 else given
+
+
+def names_of(x: Any) -> tuple[str, ...] | None:
+    """The names of the columns of a table; None for what has none."""
+    columns = getattr(x, "columns", None)
+    return None if columns is None else tuple(map(str, columns))
+
+
+def batches_of(data: Any) -> Iterable[Any] | None:
+    """The batches (x, y) of data that is read in parts; None for data that is there as a whole."""
+    if isinstance(data, (tuple, list)):
+        return data if is_list_of_batches(data) else None
+    if isinstance(data, IterableDataset):
+        if not hasattr(data, "__len__"):
+            raise TypeError(f"data is a {type(data).__name__} without a length; accepted: {PAIR}")
+        return DataLoader(data, batch_size=ITEMS_AT_ONCE)
+    if isinstance(data, Dataset):
+        return None if can_be_sliced(data) else DataLoader(data, batch_size=ITEMS_AT_ONCE)
+    if hasattr(data, "__iter__") and not (hasattr(data, "__array__") or isinstance(data, (str, dict))):
+        if iter(data) is data:
+            raise TypeError(f"data is a {type(data).__name__}, which can be read only once; accepted: {PAIR}")
+        return data if not hasattr(data, "__getitem__") else None
+    return None
+
+
+def is_list_of_batches(data: Any) -> bool:
+    """Whether a list holds batches, and not features and labels."""
+    first = data[0] if len(data) else None
+    return isinstance(first, (tuple, list)) and len(first) == 2 and getattr(first[0], "ndim", 0) == 2
+
+
+def can_be_sliced(data: Any) -> bool:
+    try:
+        data[:1]
+    except (TypeError, ValueError, LookupError, NotImplementedError):
+        return False
+    return True
+
+
+def first_of(batches: Iterable[Any]) -> Any:
+    for item in batches:
+        return item
+    raise ValueError("data has no batches; accepted: at least one (x, y)")
+
+
+def read_part(y: Any, n: int, meaning: Meaning) -> Labels:
+    """The Labels of a batch, which may all be of one class; the class that isn't there is None."""
+    if meaning.positive is None or meaning.classes is not None:
+        try:
+            return read_labels(y, n, meaning)
+        except ValueError as error:
+            raise ValueError(f"{error}; in batches also labels of two classes with `positive`") from None
+    column = column_of(y, n)
+    others = [label for label in distinct(column) if label != meaning.positive]
+    if len(others) > 1:
+        raise ValueError(f"data y has the labels {others} beside {meaning.positive!r}; accepted: two classes")
+    is_one = np.asarray(column == meaning.positive, bool)
+    return Labels(is_one.astype(np.float64), (others[0] if others else None, meaning.positive))
+
+
+def joined(parts: list[Labels]) -> Labels:
+    """The Labels of all batches."""
+    zeros = {labels.classes[0] for labels in parts} - {None}
+    if len(zeros) > 1:
+        raise ValueError(f"data y has the labels {sorted(zeros, key=str)} for class 0; accepted: two classes in all")
+    classes = (zeros.pop() if zeros else None, parts[0].classes[1])
+    return Labels(np.concatenate([labels.y for labels in parts]), classes)
+
+
+def as_arrays(data: Any, meaning: Meaning = NOTHING) -> tuple[np.ndarray, Labels]:
+    """x (n, d), values still to be checked, and the Labels of a data set, as NumPy arrays that share its memory where
+    they can: labels in [0, 1] and booleans are those that are there. Batches are gathered; MemoryError where they don't
+    fit."""
+    x, column = unread_arrays(data, meaning)
+    if isinstance(column, Labels):
+        return x, column
+    if meaning == NOTHING and is_share(column):
+        return x, Labels(column)
+    return x, read_labels(column, len(x), meaning)
+
+
+def unread_arrays(data: Any, meaning: Meaning = NOTHING) -> tuple[np.ndarray, np.ndarray | Labels]:
+    """The same before labels are looked at, which those of batches are."""
+    batches = batches_of(data)
+    if batches is not None:
+        return gathered(StreamedSamples(batches, meaning, ANYTHING))
+    x, y = dataset.pair(data)
+    given: Any = arrays.float_array("data x", x)
+    return (given[:, None] if given.ndim == 1 else given), column_of(y, given.shape[0] if given.ndim else 0)
+
+
+def gathered(samples: StreamedSamples) -> tuple[np.ndarray, Labels]:
+    """Features and labels of all batches at once."""
+    parts: list[np.ndarray] = []
+    for item in samples.batches:
+        x, _ = samples.features_and_labels(item)
+        if arrays.is_sparse(x):
+            raise TypeError("data x has sparse batches; accepted: dense ones, as x.toarray() gives")
+        memory.check_fits(x.shape, x.dtype)
+        parts.append(x)
+    return np.concatenate(parts), samples.labels
