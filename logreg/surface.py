@@ -16,11 +16,12 @@ from kernels.results import lowest_point
 from logreg import export, files
 from logreg.classes import Labels, Meaning, read_labels, weights_with_classes
 from logreg.devices import Device, card_of, host
-from logreg.directions import Projection, mean_loss, plane_around
-from logreg.evaluation import check_penalty, evaluate, logits_on
+from logreg.directions import Projection, plane_around
+from logreg.evaluation import evaluate, logits_on
 from logreg.models import points_of, read_models
+from logreg.objective import objective_of
 from logreg.plane import Logits, PlaneSurface, is_plane_surface, read_plane_surface, surface_of
-from logreg.samples import read_samples, unread_arrays
+from logreg.samples import unread_arrays
 from logreg.windows import axes_of, axis, pair_of_points
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from logreg.classes import ClassWeight
-    from logreg.models import LinearModel, Models
-    from logreg.samples import Samples
+    from logreg.models import Models
     from logreg.windows import Resolution, Window
 
 FORMAT = 1
@@ -169,18 +169,24 @@ class LossSurface:
         """
         card = card_of(device)
         names = numbers.some_of("quantities", quantities, QUANTITIES)
-        numbers.one_of("loss", loss, LOSSES)
         known = read_models(model)
-        samples = read_samples(data, known.meaning(positive), known.expected)
-        weight = weights_of(known, samples, sample_weight, class_weight)
-        positive_weight = numbers.pos_weight_for(loss, pos_weight)
-        penalty = penalty_around(known, samples, weight, l2, weight_decay)
+        objective = objective_of(
+            known,
+            data,
+            loss=loss,
+            l2=l2,
+            weight_decay=weight_decay,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            pos_weight=pos_weight,
+            positive=positive,
+        )
+        samples, _, weight, weight_of_class_1, penalty = objective
         if directions is None:
             directions = "pca" if len(known.paths) > 1 else "axes"
-        mean = mean_loss(loss, samples, weight, positive_weight)
-        plane = plane_around(known, samples, directions, seed, mean, penalty)
+        plane = plane_around(known, samples, directions, seed, objective.mean, penalty)
         s, t = axes_of(extent, resolution, plane, known.paths)
-        logits = Logits(logits_on(plane, samples), samples.labels.y, weight, positive_weight, card)
+        logits = Logits(logits_on(plane, samples), samples.labels.y, weight, weight_of_class_1, card)
         return surface_of(logits, plane, s, t, names, penalty, loss)
 
     @property
@@ -234,34 +240,6 @@ class LossSurface:
 
 def grid_of(surface: LossSurface) -> export.Grid:
     return export.Grid(("w", "b"), surface.w, surface.b, {"loss": surface.Z})
-
-
-def weights_of(
-    known: LinearModel, samples: Samples, sample_weight: ArrayLike | None, class_weight: ClassWeight
-) -> np.ndarray | None:
-    """Weights of the samples (n,) with those of their classes, the model's own by default; None if there are none."""
-    class_weight = known.class_weight if class_weight is None else class_weight
-    if sample_weight is None and class_weight is None:
-        return None
-    return weights_with_classes(samples.labels, sample_weight, class_weight)
-
-
-def penalty_around(
-    known: LinearModel, samples: Samples, weight: np.ndarray | None, l2: float | None, weight_decay: float | None
-) -> tuple[float, float]:
-    """The penalties of weights and bias that are asked for, or the model's own beside the mean loss."""
-    if l2 is not None and weight_decay is not None:
-        raise ValueError(f"l2 is {l2!r} and weight_decay {weight_decay!r}; accepted: one of both")
-    if l2 is not None:
-        return check_penalty(l2), 0.0
-    if weight_decay is not None:
-        return (check_penalty(weight_decay, "weight_decay"),) * 2
-    if known.penalty is None:
-        raise ValueError("l2 is None and the model's penalty is no square of its own; accepted: l2 or weight_decay")
-    if not any(known.penalty[:2]):
-        return 0.0, 0.0
-    n = len(samples.labels.y)
-    return known.penalty.beside_mean(n, n if weight is None else float(weight.sum()))
 
 
 def read_surface(archive: ZipFile) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
