@@ -11,6 +11,7 @@ from logreg.model import LogisticRegression
 from logreg.path import TrainingPath, record
 from logreg.plane import PlaneSurface
 from logreg.scores import accuracy
+from logreg.sharpness import Sharpness, sharpness
 from logreg.starts import StartsStudy, study_starts
 from logreg.surface import LossSurface
 from logreg.train import History, train
@@ -21,12 +22,14 @@ __all__ = [
     "LogisticRegression",
     "LossSurface",
     "PlaneSurface",
+    "Sharpness",
     "StartsStudy",
     "TrainingPath",
     "accuracy",
     "head",
     "lab_data",
     "record",
+    "sharpness",
     "study_starts",
     "train",
 ]

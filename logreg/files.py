@@ -8,7 +8,7 @@ import math
 import os
 import re
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from kernels.wholefile import name_of, regular_mode, whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
@@ -31,7 +31,19 @@ HEADER = re.compile(
     rb"\{'descr': '([<>|=]?\w{1,10})', 'fortran_order': False, "
     rb"'shape': \((|\d{1,18},|\d{1,18}(?:, \d{1,18}){1,7})\), \} *\n"
 )
-FLOAT64 = "<f8"
+FLOAT64 = ("<f8",)
+
+
+class Stored(NamedTuple):
+    """What an array is in a file: its dtype, as NumPy writes it there, and its shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 class Sparing(io.BufferedReader):
@@ -47,7 +59,7 @@ class Sparing(io.BufferedReader):
 
 
 def write(path: AnyPath, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Writes {name: float64 array} and the description, what JSON can hold, as `whole_file` does."""
+    """Writes {name: array} and the description, what JSON can hold, as `whole_file` does."""
     text = json.dumps(about, allow_nan=False)
     check_length(text)
     members: dict[str, Any] = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -94,26 +106,36 @@ def names_in(archive: ZipFile) -> list[str]:
 
 
 def shapes_in(archive: ZipFile, names: Iterable[str]) -> Shapes:
-    """{name: shape} of float64 arrays, by headers as NumPy writes them and the sizes that belong to these."""
-    return {name: stored_shape(archive, name) for name in names}
+    """{name: shape} of float64 arrays in a file."""
+    return {name: stored(archive, name).shape for name in names}
 
 
 def shapes_of(arrays: dict[str, np.ndarray]) -> Shapes:
     """{name: shape} of arrays that are to be written, float64 all of them."""
-    for name, array in arrays.items():
-        kind = f"{array.dtype} array" if isinstance(array, np.ndarray) else type(array).__name__
-        if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray) or array.dtype != np.float64:
-            raise TypeError(f"{name} is a {kind}; accepted: a float64 array")
-    return {name: array.shape for name, array in arrays.items()}
+    return {name: to_be_stored(name, array).shape for name, array in arrays.items()}
 
 
-def stored_shape(archive: ZipFile, name: str) -> tuple[int, ...]:
+def stored(archive: ZipFile, name: str, accepted: Sequence[str] = FLOAT64) -> Stored:
+    """What an array of one of some dtypes is, by a header as NumPy writes it and the size that belongs to this."""
     member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as file:
         dtype, shape, length = read_header(file)
-    if dtype != FLOAT64 or math.prod(shape) * 8 != member.file_size - length:
-        raise ValueError(f"{name} is {dtype} {shape} in {member.file_size} bytes; accepted: {FLOAT64}, all there")
-    return shape
+    found = Stored(dtype, shape)
+    if dtype not in accepted or found.size != member.file_size - length:
+        raise ValueError(
+            f"{name} is {dtype} {shape} in {member.file_size} bytes; accepted: {' or '.join(accepted)}, all there"
+        )
+    return found
+
+
+def to_be_stored(name: str, array: np.ndarray, accepted: Sequence[str] = FLOAT64) -> Stored:
+    """What an array of one of some dtypes will be in a file."""
+    plain = isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray)
+    if not plain or array.dtype.str not in accepted:
+        kind = f"{array.dtype} array" if isinstance(array, np.ndarray) else type(array).__name__
+        names = " or ".join(np.dtype(dtype).name for dtype in accepted)
+        raise TypeError(f"{name} is a {kind}; accepted: a {names} array")
+    return Stored(array.dtype.str, array.shape)
 
 
 def read_header(file: IO[bytes]) -> tuple[str, tuple[int, ...], int]:
@@ -128,8 +150,8 @@ def read_header(file: IO[bytes]) -> tuple[str, tuple[int, ...], int]:
     return found[1].decode(), shape, len(start) + length
 
 
-def read_array(archive: ZipFile, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.empty(shape)
+def read_array(archive: ZipFile, name: str, shape: tuple[int, ...], dtype: str = "<f8") -> np.ndarray:
+    array = np.empty(shape, dtype)
     memory = array.reshape(-1).view(np.uint8)
     with archive.open(f"{name}.npy") as file:
         read_header(file)
@@ -153,12 +175,12 @@ def read_about(archive: ZipFile) -> Any:
     return json.loads(text)
 
 
-def check_range(name: str, array: np.ndarray, high: float = math.inf) -> None:
-    """Refuses values that are not finite, negative, or above `high`."""
-    for index in (array.argmin(), array.argmax()):  # of a NaN, if there is one
-        if not (0 <= array.item(index) <= high and array.item(index) < math.inf):
+def check_range(name: str, array: np.ndarray, high: float = math.inf, low: float = 0.0) -> None:
+    """Refuses values that are not finite, below `low`, or above `high`."""
+    for index in (array.argmin(), array.argmax()) if array.size else ():  # of a NaN, if there is one
+        if not (low <= array.item(index) <= high and array.item(index) < math.inf):
             place = [int(i) for i in np.unravel_index(index, array.shape)]
-            within = "values >= 0" if high == math.inf else f"values in [0, {high:g}]"
+            within = f"values >= {low:g}" if high == math.inf else f"values in [{low:g}, {high:g}]"
             raise ValueError(f"{name}{place} is {array.item(index)}; accepted: finite {within}")
 
 

@@ -13,7 +13,7 @@ from kernels.arguments import memory, numbers
 from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES, Surface
 from kernels.results import Plan, lowest_point
-from logreg import files
+from logreg import export, files
 from logreg.directions import Plane, Projection, project
 from logreg.evaluation import add_penalty, check_penalty, evaluate
 from logreg.models import points_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from zipfile import ZipFile
 
+    import pandas as pd
     import torch
 
     from kernels import LogitPlane
@@ -119,14 +120,35 @@ class PlaneSurface:
         return surface_of(self.logits, self.plane, s, t, asked, (self.l2, self.l2_bias), self.cost)
 
     def save(self, path: files.AnyPath) -> None:
-        """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it."""
+        """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it.
+
+        A name that ends in .vtk gets the axes and the quantities as a VTK file, which ParaView reads and `load` does
+        not: the gradient as vectors, the Hessian as tensors. ValueError for axes that do not increase.
+        """
         arrays = {"s": self.s, "t": self.t, **{name: getattr(self.plane, name) for name in VECTORS}}
-        arrays |= {name: getattr(self, name) for name in QUANTITIES if getattr(self, name) is not None}
+        arrays |= grid_of(self).quantities
         about = {"format": FORMAT, "l2": self.l2, "cost": self.cost, "plan": self.plan, "labels": self.plane.labels}
         about = check_about(about | {"explained": self.plane.explained, "l2_bias": self.l2_bias})
         check_layout(files.shapes_of(arrays))
         check_values(arrays)
-        files.write(path, about, arrays)
+        if export.is_vtk(path):
+            along_s, along_t = self.plane.labels
+            title = f"{self.cost}, l2 {self.l2:g} and {self.l2_bias:g}; s: {along_s}; t: {along_t}"
+            export.write_vtk(path, title, grid_of(self))
+        else:
+            files.write(path, about, arrays)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A DataFrame with a row for each point of the grid, of one t after another: s, t and the quantities, a column
+        each, `gradient_s`, `gradient_t`, `hessian_ss`, `hessian_st`, `hessian_tt` among them. ImportError without
+        pandas."""
+        return export.frame_of(grid_of(self))
+
+
+def grid_of(surface: PlaneSurface) -> export.Grid:
+    """The axes of a surface and the quantities that were asked for."""
+    quantities = {name: getattr(surface, name) for name in QUANTITIES if getattr(surface, name) is not None}
+    return export.Grid(("s", "t"), surface.s, surface.t, quantities)
 
 
 def surface_of(

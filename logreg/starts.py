@@ -10,6 +10,7 @@ import numpy as np
 from kernels import sgd_ensemble
 from kernels.arguments import dataset, memory, numbers
 from kernels.losses import LOSSES
+from logreg import files, keeping
 from logreg.classes import Meaning, weights_with_classes
 from logreg.devices import Device, card_of, host, moved
 from logreg.samples import as_arrays
@@ -51,6 +52,51 @@ class StartsStudy:
     def share_at_accuracy_1(self) -> dict[str, float]:
         """{cost: share of the starts from which training ended with every sample classified correctly}"""
         return {cost: float(np.mean(reached == 1)) for cost, reached in self.accuracy.items()}
+
+    def save(self, path: files.AnyPath) -> None:
+        """Writes everything to `path` as npz, as `LossSurface.save` does; `StartsStudy.load` reads it."""
+        of_costs = {name: rows_of(name, getattr(self, name), tuple(self.loss)) for name in OF_COSTS}
+        keeping.save(path, LAYOUT, vars(self) | of_costs | {"costs": tuple(self.loss)})
+
+    @classmethod
+    def load(cls, path: files.AnyPath) -> StartsStudy:
+        """What `save` wrote, in the same dtypes; it is read, and refused, as `LossSurface.load` does."""
+        fields = keeping.load(path, LAYOUT)
+        costs = fields.pop("costs")
+        of_costs = {name: dict(zip(costs, fields[name], strict=True)) for name in OF_COSTS}
+        return cls(**fields | of_costs)
+
+
+def rows_of(name: str, columns: dict[str, np.ndarray], costs: tuple[str, ...]) -> np.ndarray:
+    """{cost: (k,)} as rows (costs, k), which are kept in one array."""
+    shapes = {cost: np.shape(column) for cost, column in columns.items()}
+    if tuple(shapes) != costs or len(set(shapes.values())) != 1:
+        raise ValueError(f"{name} has shapes {shapes}; accepted: one shape for each cost, of {', '.join(costs)}")
+    return np.stack(tuple(columns.values()))
+
+
+def study_fits(sizes: keeping.Sizes, entries: keeping.Entries) -> bool:
+    return sizes["c"] == len(entries["costs"]) and sizes["k"] > 0
+
+
+def kept_costs(_: str, value: Any) -> tuple[str, ...]:
+    return numbers.some_of("costs", value, LOSSES)
+
+
+OF_COSTS = "loss", "accuracy", "steps"
+# k starts, c costs
+LAYOUT = keeping.Layout(
+    "StartsStudy",
+    {
+        "w": keeping.Array("k"),
+        "b": keeping.Array("k"),
+        "loss": keeping.Array("ck", low=0, gaps=True),
+        "accuracy": keeping.Array("ck", low=0, high=1, gaps=True),
+        "steps": keeping.Array("ck", ("<i8",), low=-1),
+    },
+    {"w_range": interval, "b_range": interval, "total_steps": keeping.count, "costs": kept_costs},
+    study_fits,
+)
 
 
 def costs_of(costs: Sequence[str]) -> list[str]:

@@ -13,26 +13,27 @@ from kernels.arguments import arrays, dataset, memory, numbers
 from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES
 from kernels.results import lowest_point
-from logreg import files
-from logreg.classes import Labels, Meaning, read_labels, read_weights, weights_with_classes
+from logreg import export, files
+from logreg.classes import Labels, Meaning, read_labels, weights_with_classes
 from logreg.devices import Device, card_of, host
-from logreg.directions import Projection, mean_loss, plane_around
-from logreg.evaluation import check_penalty, evaluate, logits_on
+from logreg.directions import Projection, plane_around
+from logreg.evaluation import evaluate, logits_on
 from logreg.models import points_of, read_models
+from logreg.objective import objective_of
 from logreg.plane import Logits, PlaneSurface, is_plane_surface, read_plane_surface, surface_of
-from logreg.samples import read_samples, unread_arrays
+from logreg.samples import unread_arrays
 from logreg.windows import axes_of, axis, pair_of_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from zipfile import ZipFile
 
+    import pandas as pd
     import torch
     from numpy.typing import ArrayLike
 
-    from logreg.classes import ClassWeight, Weights
-    from logreg.models import LinearModel, Models
-    from logreg.samples import Samples
+    from logreg.classes import ClassWeight
+    from logreg.models import Models
     from logreg.windows import Resolution, Window
 
 FORMAT = 1
@@ -168,19 +169,25 @@ class LossSurface:
         """
         card = card_of(device)
         names = numbers.some_of("quantities", quantities, QUANTITIES)
-        numbers.one_of("loss", loss, LOSSES)
         known = read_models(model)
-        samples = read_samples(data, known.meaning(positive), known.expected)
-        weights = weights_of(known, samples, sample_weight, class_weight)
-        positive_weight = numbers.pos_weight_for(loss, pos_weight)
-        penalty = penalty_around(known, samples, weights, l2, weight_decay)
+        objective = objective_of(
+            known,
+            data,
+            loss=loss,
+            l2=l2,
+            weight_decay=weight_decay,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            pos_weight=pos_weight,
+            positive=positive,
+        )
+        samples, _, weights, weight_of_class_1, penalty = objective
         if directions is None:
             directions = "pca" if len(known.paths) > 1 else "axes"
-        mean = mean_loss(loss, samples, weights, positive_weight)
-        plane = plane_around(known, samples, directions, seed, mean, penalty)
+        plane = plane_around(known, samples, directions, seed, objective.mean, penalty)
         s, t = axes_of(extent, resolution, plane, known.paths)
         fields, y = logits_on(plane, samples), samples.labels.y
-        logits = Logits(fields, y, None if weights is None else weights.of(y), positive_weight, card)
+        logits = Logits(fields, y, None if weights is None else weights.of(y), weight_of_class_1, card)
         return surface_of(logits, plane, s, t, names, penalty, loss)
 
     @property
@@ -201,15 +208,25 @@ class LossSurface:
 
         All or nothing: an old file stays until all is on the disk, and of several writers the last one's file stands,
         whole. A link is followed; of hard links the others keep the old file; the mode of an old file is kept. A killed
-        process leaves at the most a file `.saving-*` to be deleted.
+        process leaves at the most a file `.saving-*` to be deleted. A name that ends in .vtk gets a VTK file, which
+        ParaView reads and `load` does not: w across, b up, and the loss.
 
         Raises TypeError or ValueError for a surface that `load` would refuse; OSError for a `path` that is taken by a
-        folder, a device or a FIFO, which stays, and for what the system can't write.
+        folder, a device or a FIFO, which stays, and for what the system can't write. ValueError for axes of a VTK file
+        that do not increase.
         """
         arrays, about = {"w": self.w, "b": self.b, "Z": self.Z}, {"format": FORMAT, "loss": self.loss}
         check_layout(files.shapes_of(arrays), about)
         check_values(**arrays)
-        files.write(path, about, arrays)
+        if export.is_vtk(path):
+            export.write_vtk(path, f"{self.loss} of weight w and bias b", grid_of(self))
+        else:
+            files.write(path, about, arrays)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A DataFrame with a row for each point of the grid, of one bias after another, and columns w, b and loss.
+        ImportError without pandas."""
+        return export.frame_of(grid_of(self))
 
     @classmethod
     def load(cls, path: files.AnyPath) -> LossSurface | PlaneSurface:
@@ -222,34 +239,8 @@ class LossSurface:
             return read_plane_surface(archive) if is_plane_surface(archive) else cls(*read_surface(archive))
 
 
-def weights_of(
-    known: LinearModel, samples: Samples, sample_weight: ArrayLike | None, class_weight: ClassWeight
-) -> Weights | None:
-    """Weights of the samples with those of their classes, the model's own by default; None if there are none."""
-    class_weight = known.class_weight if class_weight is None else class_weight
-    if sample_weight is None and class_weight is None:
-        return None
-    if sample_weight is not None and samples.is_shuffled:
-        raise ValueError("sample_weight is of samples in an order, and data is shuffled; accepted: None, or one order")
-    return read_weights(samples.labels, sample_weight, class_weight)
-
-
-def penalty_around(
-    known: LinearModel, samples: Samples, weights: Weights | None, l2: float | None, weight_decay: float | None
-) -> tuple[float, float]:
-    """The penalties of weights and bias that are asked for, or the model's own beside the mean loss."""
-    if l2 is not None and weight_decay is not None:
-        raise ValueError(f"l2 is {l2!r} and weight_decay {weight_decay!r}; accepted: one of both")
-    if l2 is not None:
-        return check_penalty(l2), 0.0
-    if weight_decay is not None:
-        return (check_penalty(weight_decay, "weight_decay"),) * 2
-    if known.penalty is None:
-        raise ValueError("l2 is None and the model's penalty is no square of its own; accepted: l2 or weight_decay")
-    if not any(known.penalty[:2]):
-        return 0.0, 0.0
-    y = samples.labels.y
-    return known.penalty.beside_mean(len(y), len(y) if weights is None else float(weights.of(y).sum()))
+def grid_of(surface: LossSurface) -> export.Grid:
+    return export.Grid(("w", "b"), surface.w, surface.b, {"loss": surface.Z})
 
 
 def read_surface(archive: ZipFile) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:

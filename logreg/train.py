@@ -12,6 +12,7 @@ from torch import nn
 from kernels import sgd_run_
 from kernels.arguments import arrays, numbers
 from kernels.results import Run
+from logreg import files, keeping
 from logreg.classes import Meaning, weights_with_classes
 from logreg.devices import Device, card_of, host, moved
 from logreg.model import linear_layer
@@ -79,6 +80,15 @@ class History(Scored):
             steps=kept * self.every,
             velocity=None,
         )
+
+    def save(self, path: files.AnyPath) -> None:
+        """Writes everything to `path` as npz, its data too, as `LossSurface.save` does; `History.load` reads it."""
+        keeping.save(path, keeping.HISTORY, vars(self))
+
+    @classmethod
+    def load(cls, path: files.AnyPath) -> History:
+        """What `save` wrote, in the same dtypes; it is read, and refused, as `LossSurface.load` does."""
+        return cls(**keeping.load(path, keeping.HISTORY))
 
 
 def train(

@@ -1,0 +1,85 @@
+"""The loss on all the data that surfaces, lines and sharpness are of: samples, their weights, and a penalty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kernels.arguments import numbers
+from kernels.losses import LOSSES
+from logreg.classes import Weights, read_weights
+from logreg.directions import MeanLoss, mean_loss
+from logreg.evaluation import check_penalty
+from logreg.samples import Samples, read_samples
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from logreg.classes import ClassWeight
+    from logreg.models import LinearModel
+
+
+class Objective(NamedTuple):
+    """A loss by its name, samples with their weights and that of class 1, None where all count the same, and the
+    penalties of weights and bias."""
+
+    samples: Samples
+    loss: str
+    weights: Weights | None
+    pos_weight: float | None
+    penalty: tuple[float, float]
+
+    @property
+    def mean(self) -> MeanLoss:
+        """What is penalised."""
+        return mean_loss(self.loss, self.samples, self.weights, self.pos_weight)
+
+
+def objective_of(
+    known: LinearModel,
+    data: Any,
+    *,
+    loss: str,
+    l2: float | None,
+    weight_decay: float | None,
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight,
+    pos_weight: ArrayLike | None,
+    positive: Any,
+) -> Objective:
+    """The Objective of a model and its data; the arguments are those of `LossSurface.around`."""
+    numbers.one_of("loss", loss, LOSSES)
+    samples = read_samples(data, known.meaning(positive), known.expected)
+    weights = weights_of(known, samples, sample_weight, class_weight)
+    weight_of_class_1 = numbers.pos_weight_for(loss, pos_weight)
+    penalty = penalty_around(known, samples, weights, l2, weight_decay)
+    return Objective(samples, loss, weights, weight_of_class_1, penalty)
+
+
+def weights_of(
+    known: LinearModel, samples: Samples, sample_weight: ArrayLike | None, class_weight: ClassWeight
+) -> Weights | None:
+    """Weights of the samples with those of their classes, the model's own by default; None if there are none."""
+    class_weight = known.class_weight if class_weight is None else class_weight
+    if sample_weight is None and class_weight is None:
+        return None
+    if sample_weight is not None and samples.is_shuffled:
+        raise ValueError("sample_weight is of samples in an order, and data is shuffled; accepted: None, or one order")
+    return read_weights(samples.labels, sample_weight, class_weight)
+
+
+def penalty_around(
+    known: LinearModel, samples: Samples, weights: Weights | None, l2: float | None, weight_decay: float | None
+) -> tuple[float, float]:
+    """The penalties of weights and bias that are asked for, or the model's own beside the mean loss."""
+    if l2 is not None and weight_decay is not None:
+        raise ValueError(f"l2 is {l2!r} and weight_decay {weight_decay!r}; accepted: one of both")
+    if l2 is not None:
+        return check_penalty(l2), 0.0
+    if weight_decay is not None:
+        return (check_penalty(weight_decay, "weight_decay"),) * 2
+    if known.penalty is None:
+        raise ValueError("l2 is None and the model's penalty is no square of its own; accepted: l2 or weight_decay")
+    if not any(known.penalty[:2]):
+        return 0.0, 0.0
+    y = samples.labels.y
+    return known.penalty.beside_mean(len(y), len(y) if weights is None else float(weights.of(y).sum()))

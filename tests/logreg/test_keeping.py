@@ -1,0 +1,438 @@
+"""Files of runs and of studies of starts: what is saved comes back to the bit, and nothing else is read."""
+
+import io
+import json
+import os
+import zipfile
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from kernels.arguments import memory
+from logreg import History, LabData, StartsStudy, files, keeping, starts, study_starts, train
+from logreg.model import seeded_model
+from tests import problems
+
+LAB = {"lr": 2.0, "batch_size": 3, "epochs": 4}
+
+
+def run_of(d, dtype=np.float64, *, order="C", labels=None, **settings):
+    X, y, *_ = problems.sgd_problem(53, d, dtype)
+    data = np.asarray(X, order=order), y if labels is None else y.astype(labels)
+    model = seeded_model(d, 0).to(torch.from_numpy(X).dtype)
+    return train(model, data, **{"lr": 0.3, "batch_size": 10, "epochs": 3} | settings)
+
+
+WEIGHTS = np.random.default_rng(0).exponential(size=53)
+RUNS = {
+    "lab": lambda: train(seeded_model(1, 0), LabData(), **LAB),
+    "float32": lambda: run_of(3, np.float32),
+    "float64": lambda: run_of(3),
+    "momentum, float32": lambda: run_of(3, np.float32, momentum=0.9),
+    "momentum, float64": lambda: run_of(3, momentum=0.9),
+    "mse": lambda: run_of(2, loss="mse"),
+    "weight decay": lambda: run_of(2, weight_decay=0.1),
+    "weights": lambda: run_of(3, loss="focal", sample_weight=WEIGHTS, pos_weight=2.5),
+    "thinned": lambda: run_of(3, history=4),
+    "nothing kept": lambda: run_of(3, history=0),
+    "no steps": lambda: run_of(3, epochs=0),
+    "a part": lambda: run_of(3, history=2).until(9),
+    "no part": lambda: run_of(3).until(0),
+    "labels are booleans": lambda: run_of(3, labels=bool),
+    "labels are bytes": lambda: run_of(3, labels=np.uint8),
+    "labels are integers": lambda: run_of(3, labels=np.int64),
+    "columns": lambda: run_of(3, order="F"),
+}
+
+
+def study(dtype=torch.float32, **settings):
+    x, y = LabData()[:]
+    return study_starts((x.to(dtype), y.to(dtype)), 15, (-13, 2), 9, **LAB | {"seed": 0} | settings)
+
+
+def diverged():
+    """A study of which some runs left the range of float32."""
+    found = study(costs=("bce", "focal"))
+    loss, accuracy, steps = ({cost: values.copy() for cost, values in of.items()} for of in costs_of(found))
+    loss["bce"][[2, 5]], accuracy["bce"][[2, 5]], steps["bce"][[2, 5]] = np.nan, np.nan, -1
+    return replace(found, loss=loss, accuracy=accuracy, steps=steps)
+
+
+def costs_of(found):
+    return found.loss, found.accuracy, found.steps
+
+
+STUDIES = {
+    "float32": study,
+    "float64": lambda: study(torch.float64),
+    "one cost": lambda: study(costs=("focal",)),
+    "other order": lambda: study(costs=("mse", "focal", "bce")),
+    "no steps": lambda: study(epochs=0),
+    "diverged": diverged,
+}
+KEPT = [(History, make) for make in RUNS.values()] + [(StartsStudy, make) for make in STUDIES.values()]
+NAMES = [f"History, {name}" for name in RUNS] + [f"StartsStudy, {name}" for name in STUDIES]
+EACH = pytest.mark.parametrize(("kind", "make"), KEPT, ids=NAMES)
+BOTH = pytest.mark.parametrize(("kind", "make"), [(History, RUNS["weights"]), (StartsStudy, study)])
+
+
+def assert_same(got, want):
+    assert type(got) is type(want)
+    for field in fields(want):
+        assert_same_value(getattr(got, field.name), getattr(want, field.name))
+
+
+def assert_same_value(got, want):
+    assert type(got) is type(want)
+    if isinstance(want, dict):
+        assert list(got) == list(want)
+        for name in want:
+            assert_same_value(got[name], want[name])
+    elif isinstance(want, np.ndarray):
+        assert (got.dtype, got.shape, got.tobytes()) == (want.dtype, want.shape, want.tobytes())
+    else:
+        assert got == want
+
+
+# What comes back
+
+
+@EACH
+def test_round_trip(kind, make, tmp_path):
+    kept = make()
+    kept.save(tmp_path / "kept")
+    assert os.listdir(tmp_path) == ["kept"]
+    assert_same(kind.load(tmp_path / "kept"), kept)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_losses_of_what_was_loaded(name, tmp_path):
+    run = RUNS[name]()
+    run.save(tmp_path / "run")
+    loaded = History.load(tmp_path / "run")
+    np.testing.assert_array_equal(loaded.full_accuracy(), run.full_accuracy())
+    rtol = 1e-14 if name == "columns" else 0  # products of matrices go by the order in memory
+    np.testing.assert_allclose(loaded.full_loss(), run.full_loss(), rtol=rtol)
+    assert (loaded.start_loss, loaded.end_loss) == pytest.approx((run.start_loss, run.end_loss), rel=rtol, abs=0)
+    assert loaded.steps_to_accuracy_1() == run.steps_to_accuracy_1()
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+def test_training_goes_on_from_a_file(dtype, tmp_path):
+    settings = {"momentum": 0.9, "shuffle_seed": 3}
+    run = run_of(3, dtype, **settings)
+    run.save(tmp_path / "run")
+    ends = []
+    for start in (run, History.load(tmp_path / "run")):
+        model = seeded_model(3, 0).to(torch.from_numpy(run.x).dtype)
+        with torch.no_grad():
+            model.linear.weight[0] = torch.from_numpy(start.end_w)
+            model.linear.bias.fill_(start.end_b)
+        options = settings | {"velocity": start.velocity, "first_epoch": 3}
+        ends.append(train(model, (start.x, start.y), lr=0.3, batch_size=10, epochs=2, **options))
+    np.testing.assert_array_equal(ends[0].w, ends[1].w)
+
+
+def test_data_is_kept_as_it_is_when_it_is_saved(tmp_path):
+    run = run_of(2)
+    run.x[4] = 7
+    run.save(tmp_path / "run")
+    run.x[4] = 8
+    np.testing.assert_array_equal(History.load(tmp_path / "run").x[4], 7)
+
+
+def test_every_field_is_kept():
+    """A field that a class gets is one of its table, too."""
+    assert {field.name for field in fields(History)} == {*keeping.HISTORY.arrays, *keeping.HISTORY.entries}
+    assert {field.name for field in fields(StartsStudy)} == {*starts.LAYOUT.arrays, *starts.LAYOUT.entries} - {"costs"}
+
+
+def test_numpy_reads_it(tmp_path):
+    run = RUNS["lab"]()
+    run.save(tmp_path / "run.npz")
+    with np.load(tmp_path / "run.npz", allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["w"], run.w)
+        assert json.loads(str(file["about"]))["cost"] == "bce"
+
+
+# What neither is saved nor read
+
+
+def with_last(array, value):
+    array = array.copy()
+    array.flat[-1] = value
+    return array
+
+
+SHAPES = r"its arrays have shapes \{.*; accepted: some that fit together"
+# of a run or a study: {what is wrong: (changed fields, the message of saving and of loading)}
+WRONG_RUNS = {
+    "NaN": (lambda r: {"w": with_last(r.w, np.nan)}, r"w\[17, 2\] is nan; accepted: finite values"),
+    "infinite": (lambda r: {"end_w": with_last(r.end_w, np.inf)}, r"end_w\[2\] is inf; accepted: finite values"),
+    "NaN in the data": (lambda r: {"x": with_last(r.x, np.nan)}, r"x\[52, 2\] is nan"),
+    "negative loss": (lambda r: {"loss": with_last(r.loss, -1)}, r"loss\[17\] is -1.0; accepted: finite values >= 0"),
+    "label 2": (lambda r: {"y": with_last(r.y, 2)}, r"y\[52\] is 2.0; accepted: finite values in \[0, 1\]"),
+    "negative weight": (lambda r: {"sample_weight": -r.sample_weight}, r"sample_weight\[\d+\] is -"),
+    "velocity is NaN": (lambda r: {"velocity": r.velocity * np.nan}, r"velocity\[0\] is nan"),
+    "half": (lambda r: {"w": r.w.astype("f2")}, "w is "),
+    "big-endian": (lambda r: {"x": r.x.astype(">f8")}, "x is "),
+    "complex": (lambda r: {"b": r.b.astype(complex)}, "b is "),
+    "labels are words": (lambda r: {"y": r.y.astype(str)}, "y is "),
+    "weights are float32": (lambda r: {"sample_weight": r.sample_weight.astype("f4")}, "sample_weight is "),
+    "fewer biases": (lambda r: {"b": r.b[1:]}, SHAPES),
+    "fewer labels": (lambda r: {"y": r.y[1:]}, SHAPES),
+    "fewer features": (lambda r: {"x": r.x[:, 1:].copy()}, SHAPES),
+    "a label a row": (lambda r: {"y": r.y[:, None]}, SHAPES),
+    "long velocity": (lambda r: {"velocity": np.ones(5)}, SHAPES),
+    "three velocities": (lambda r: {"velocity": np.ones((3, 4))}, SHAPES),
+    "no data": (lambda r: {"x": r.x[:0], "y": r.y[:0], "sample_weight": r.sample_weight[:0]}, SHAPES),
+    "more steps than are kept": (lambda r: {"steps": 19}, SHAPES),
+    "fewer steps than are kept": (lambda r: {"every": 2}, SHAPES),
+    "nothing should be kept": (lambda r: {"every": 0}, SHAPES),
+    "negative penalty": (lambda r: {"l2_bias": -0.5}, "l2_bias is -0.5; accepted: a finite number >= 0"),
+    "steps are a float": (lambda r: {"steps": 18.0}, "steps is 18.0; accepted: an integer >= 0"),
+    "negative steps": (lambda r: {"steps": -18}, "steps is -18; accepted"),
+    "epochs without steps": (lambda r: {"steps_per_epoch": 0}, "steps_per_epoch is 0; accepted: an integer >= 1"),
+    "bias is NaN": (lambda r: {"end_b": float("nan")}, "end_b is nan; accepted: a finite float"),
+    "bias is a word": (lambda r: {"start_b": "1"}, "start_b is '1'; accepted: a finite float"),
+    "unknown cost": (lambda r: {"cost": "hinge"}, "cost is 'hinge'; accepted: 'bce', 'mse', 'focal'"),
+    "cost is long": (lambda r: {"cost": "x" * 3000}, "cost is 'xxx|its description has"),
+    "weight of a class that has none": (lambda r: {"cost": "mse"}, "pos_weight is 2.5; accepted: None"),
+    "weight of a class is negative": (lambda r: {"pos_weight": -1}, "pos_weight is -1; accepted"),
+}
+WRONG_STUDIES = {
+    "NaN start": (lambda s: {"w": with_last(s.w, np.nan)}, r"w\[8\] is nan; accepted: finite values"),
+    "fewer starts": (lambda s: {"b": s.b[1:]}, SHAPES),
+    "negative loss": (lambda s: {"loss": {k: -v - 1 for k, v in s.loss.items()}}, r"loss\[\d, \d\] is -.*values >= 0"),
+    "infinite loss": (lambda s: {"loss": {k: v + np.inf for k, v in s.loss.items()}}, r"loss\[0, 0\] is inf"),
+    "accuracy above 1": (
+        lambda s: {"accuracy": {k: v + 1 for k, v in s.accuracy.items()}},
+        r"accuracy\[.*\[0, 1\]",
+    ),
+    "steps are floats": (lambda s: {"steps": {k: v * 1.0 for k, v in s.steps.items()}}, "steps is "),
+    "step -2": (lambda s: {"steps": {k: v * 0 - 2 for k, v in s.steps.items()}}, r"steps\[0, 0\] is -2; .* >= -1"),
+    "window turned round": (lambda s: {"w_range": (15, -15)}, r"w_range is [\[(]15, -15.; accepted: \(low, high\)"),
+    "window is a word": (lambda s: {"b_range": "wide"}, "b_range is 'wide'; accepted"),
+    "part of a step": (lambda s: {"total_steps": 0.5}, "total_steps is 0.5; accepted: an integer >= 0"),
+}
+WRONG = [(RUNS["weights"], *case) for case in WRONG_RUNS.values()]
+WRONG += [(study, *case) for case in WRONG_STUDIES.values()]
+
+
+@pytest.mark.parametrize(("make", "change", "message"), WRONG, ids=[*WRONG_RUNS, *WRONG_STUDIES])
+def test_what_is_not_loaded_is_not_saved(make, change, message, tmp_path):
+    kept, path = make(), tmp_path / "kept"
+    kept.save(path)
+    wrong = replace(kept, **change(kept))
+    with pytest.raises((TypeError, ValueError), match=message):
+        wrong.save(path)
+    assert_same(type(kept).load(path), kept)
+    write_unchecked(path, wrong)
+    with pytest.raises(ValueError, match=rf"kept is not a saved {type(kept).__name__}: .*({message})"):
+        type(kept).load(path)
+
+
+def write_unchecked(path, wrong):
+    """The file that saving would write if it checked nothing."""
+    values = {field.name: getattr(wrong, field.name) for field in fields(wrong)}
+    if isinstance(wrong, StartsStudy):
+        values |= {name: np.stack(list(values[name].values())) for name in ("loss", "accuracy", "steps")}
+        values["costs"] = list(wrong.loss)
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    layout = starts.LAYOUT if isinstance(wrong, StartsStudy) else keeping.HISTORY
+    about = {"format": 1} | {name: values[name] for name in layout.entries}
+    with open(path, "wb") as file:
+        np.savez(file, **arrays, about=np.array(json.dumps(about)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"w": None}, "w is a NoneType; accepted: a float32 or float64 array"),
+        ({"b": [1.0]}, "b is a list; accepted: a float32 or float64 array"),
+        ({"loss": np.ma.array(np.ones(18))}, "loss is a float64 array; accepted: a float32 or float64 array"),
+        ({"x": torch.ones(53, 3)}, "x is a Tensor; accepted"),
+    ],
+)
+def test_what_is_no_array_is_not_saved(changes, message, tmp_path):
+    with pytest.raises(TypeError, match=message):
+        replace(RUNS["weights"](), **changes).save(tmp_path / "run")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"accuracy": {"bce": np.ones(9, "f4")}},
+        {"loss": {}},
+        {"steps": {"bce": np.zeros(9, int), "mse": np.zeros(8, int)}},
+        {"steps": {"mse": np.zeros(9, int), "bce": np.zeros(9, int)}},
+    ],
+)
+def test_costs_that_disagree_are_not_saved(changes, tmp_path):
+    with pytest.raises(ValueError, match=r"has shapes \{.*\}; accepted: one shape for each cost"):
+        replace(study(), **changes).save(tmp_path / "study")
+    assert os.listdir(tmp_path) == []
+
+
+def rewritten(path, changes, **about):
+    """Writes the file again with members and entries of its description changed, or left out where they are None."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files} | changes
+    entries = json.loads(str(arrays["about"])) | about if arrays["about"] is not None else {}
+    arrays["about"] = np.array(json.dumps({name: value for name, value in entries.items() if value != "left out"}))
+    with open(path, "wb") as file:
+        np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
+
+
+class Trap:
+    """Leaves a mark where it is unpickled."""
+
+    sprung = False
+
+    def __reduce__(self):
+        return setattr, (Trap, "sprung", True)
+
+
+CHANGES = {
+    "an array is missing": ({"w": None}, {}),
+    "an array more": ({"more": np.ones(3)}, {}),
+    "objects": ({"w": np.array([Trap()], object)}, {}),
+    "no description": ({"about": None}, {}),
+    "an entry is missing": ({}, {"format": "left out"}),
+    "another entry is missing": ({}, {"steps": "left out", "costs": "left out"}),
+    "an entry more": ({}, {"more": 1}),
+    "later format": ({}, {"format": 2}),
+    "long description": ({}, {"cost": "x" * 3000, "costs": "x" * 3000}),
+    "costs are no names": ({}, {"cost": ["bce"], "costs": [["bce"], 2]}),
+    "costs twice": ({}, {"cost": 1, "costs": ["bce", "bce"]}),
+    "three costs": ({}, {"cost": None, "costs": ["bce", "mse", "focal"]}),
+    "numbers of too many digits": ({}, {"start_b": 10**400, "w_range": [0, 10**400]}),
+    "truth": ({}, {"steps": True, "total_steps": True}),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("change", CHANGES)
+def test_wrong_files(change, kind, make, tmp_path):
+    path, kept = tmp_path / "kept", make()
+    kept.save(path)
+    rewritten(path, {})
+    assert_same(kind.load(path), kept)
+    members, about = CHANGES[change]
+    rewritten(path, members, **about)
+    with pytest.raises(ValueError, match=f"kept is not a saved {kind.__name__}: "):
+        kind.load(path)
+    assert not Trap.sprung
+
+
+def test_one_is_not_the_other(tmp_path):
+    for kind, other, make in ((History, StartsStudy, RUNS["lab"]), (StartsStudy, History, study)):
+        make().save(tmp_path / "kept")
+        with pytest.raises(ValueError, match=f"is not a saved {other.__name__}: it holds .*; accepted: "):
+            other.load(tmp_path / "kept")
+        assert isinstance(kind.load(tmp_path / "kept"), kind)
+
+
+def test_booleans_of_other_bytes(tmp_path):
+    """Such a label would be equal to True and count five times."""
+    run, path = RUNS["labels are booleans"](), tmp_path / "run"
+    run.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["y.npy"] = members["y.npy"][:-1] + b"\5"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match=r"is not a saved History: y\[52\] is 5; accepted: finite values in \[0, 1\]"):
+        History.load(path)
+
+
+def cut_or_changed(content, rng):
+    """Bytes changed, cut out, doubled or filled with others."""
+    damaged, (low, high) = bytearray(content), sorted(rng.integers(len(content) + 1, size=2))
+    match rng.integers(4):
+        case 0:
+            for place in rng.integers(len(content), size=rng.integers(1, 4)):
+                damaged[place] = rng.integers(256)
+        case 1:
+            del damaged[low:high]
+        case 2:
+            damaged[low:low] = damaged[low:high]
+        case 3:
+            damaged[low:high] = bytes([rng.integers(256)]) * (high - low)
+    return bytes(damaged)
+
+
+@BOTH
+def test_damaged_files_are_refused_or_read_as_they_were(kind, make, tmp_path):
+    path, kept, rng = tmp_path / "kept", make(), np.random.default_rng(0)
+    kept.save(path)
+    good = path.read_bytes()
+    cuts = [good[:length] for length in range(0, len(good), 211)]
+    for damaged in cuts + [cut_or_changed(good, rng) for _ in range(300)]:
+        path.write_bytes(damaged)
+        try:
+            found = kind.load(path)
+        except ValueError as error:
+            found = str(error)
+        if isinstance(found, str):
+            assert found.startswith(f"{path} is not a saved {kind.__name__}: ")
+        else:
+            assert_same(found, kept)
+
+
+@BOTH
+def test_sizes_are_checked_before_arrays_are_read(kind, make, tmp_path, monkeypatch):
+    def unread(*arguments):
+        raise AssertionError("an array was read")
+
+    path = tmp_path / "kept"
+    make().save(path)
+    monkeypatch.setattr(files, "read_array", unread)
+    monkeypatch.setattr(memory, "SURELY_FREE", 0)
+    monkeypatch.setattr(memory, "free_memory", lambda: 100)
+    with pytest.raises(MemoryError, match="GB"):
+        kind.load(path)
+    rewritten(path, {"b": np.ones(1)})
+    with pytest.raises(ValueError, match=SHAPES):
+        kind.load(path)
+    with np.load(path) as file:
+        np.savez_compressed(path.with_suffix(".npz"), **{name: file[name] for name in file.files})
+    with pytest.raises(ValueError, match="is compressed; accepted: stored as it is"):
+        kind.load(path.with_suffix(".npz"))
+
+
+@BOTH
+def test_failure_while_writing_leaves_the_old_file(kind, make, tmp_path, monkeypatch):
+    def savez(file, **arrays):
+        file.write(b"half of it")
+        raise OSError("disk full")
+
+    path, kept = tmp_path / "kept", make()
+    kept.save(path)
+    monkeypatch.setattr(np, "savez", savez)
+    with pytest.raises(OSError, match="disk full"):
+        kept.save(path)
+    assert_same(kind.load(path), kept)
+    assert os.listdir(tmp_path) == ["kept"]
+
+
+@BOTH
+@pytest.mark.parametrize(("name", "error"), [("missing", FileNotFoundError), (".", IsADirectoryError)])
+def test_nothing_to_load(kind, make, name, error, tmp_path):
+    with pytest.raises(error):
+        kind.load(tmp_path / name)
+
+
+def test_headers_of_other_dtypes_are_never_made_arrays():
+    with zipfile.ZipFile(io.BytesIO(), "w") as archive:
+        for dtype in ("|O8", "<M8", "|V9", "<U3", ">f8", "<c8"):
+            text = b"{'descr': '%s', 'fortran_order': False, 'shape': (1,), }\n" % dtype.encode()
+            archive.writestr("w.npy", files.MAGIC + len(text).to_bytes(2, "little") + text + bytes(8))
+            with pytest.raises((ValueError, TypeError)):
+                files.stored(archive, "w", keeping.LABELS)
+            archive.filelist.clear()
+            archive.NameToInfo.clear()
