@@ -222,7 +222,7 @@ def assert_same(got, want):
     assert (got.l2, got.plan, got.plane.labels) == (want.l2, want.plan, want.plane.labels)
     assert got.plane.explained == want.plane.explained
     assert got.cost == want.cost
-    assert {field.name for field in fields(got)} == {"values", "plane", "l2", "cost", "l2_bias", "logits"}
+    assert {field.name for field in fields(got)} == {"values", "plane", "l2", "cost", "l2_bias", "logits", "sharpness"}
 
 
 def changed(surface, **changes):
