@@ -6,6 +6,7 @@ from logreg.clash import require_ours
 require_ours(kernels, "loss_surface")
 
 from logreg.data import LabData, lab_data
+from logreg.line import LossLine
 from logreg.model import LogisticRegression
 from logreg.path import TrainingPath, record
 from logreg.plane import PlaneSurface
@@ -19,6 +20,7 @@ __all__ = [
     "History",
     "LabData",
     "LogisticRegression",
+    "LossLine",
     "LossSurface",
     "PlaneSurface",
     "Sharpness",

@@ -68,7 +68,7 @@ PENALTIES = {"none": ({}, (0.0, 0.0)), "l2": ({"l2": 0.3}, (0.3, 0.0)), "decay":
 @pytest.mark.parametrize("weighted", [False, True])
 def test_weights_and_penalties(loss, penalty, weighted, most_dense, monkeypatch):
     monkeypatch.setattr(module, "MOST_DENSE", most_dense)
-    problem, rng = problems.sgd_problem(61, 9, soft=loss != "mse"), np.random.default_rng(3)
+    problem, rng = problems.sgd_problem(61, 9, soft=True), np.random.default_rng(3)
     theta = np.append(problem.w, problem.b)
     weights = {"sample_weight": rng.exponential(size=61) * rng.integers(0, 2, 61)} if weighted else {}
     weights |= {"pos_weight": 3.5} if weighted and LOSSES[loss].linear_in_label else {}
