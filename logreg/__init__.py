@@ -6,6 +6,7 @@ from logreg.clash import require_ours
 require_ours(kernels, "loss_surface")
 
 from logreg.data import LabData, lab_data
+from logreg.head import head
 from logreg.line import LossLine
 from logreg.model import LogisticRegression
 from logreg.path import TrainingPath, record
@@ -27,6 +28,7 @@ __all__ = [
     "StartsStudy",
     "TrainingPath",
     "accuracy",
+    "head",
     "lab_data",
     "record",
     "sharpness",

@@ -120,28 +120,47 @@ def distinct(column: np.ndarray) -> list[Any]:
         return sorted(found, key=str)
 
 
-def weights_with_classes(
-    labels: Labels, sample_weight: ArrayLike | None, class_weight: ClassWeight
-) -> np.ndarray | None:
-    """Weights (n,) of samples times those of their classes, by y > 0.5; None if there are neither.
+class Weights(NamedTuple):
+    """What samples count: weights of their own (n,), or None, times that of class 0 or of class 1, by y > 0.5."""
+
+    own: np.ndarray | None
+    zero: float = 1.0
+    one: float = 1.0
+
+    def of(self, y: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        """The weights (rows,) of samples of these labels, which are at these places."""
+        weight = np.where(y > 0.5, self.one, self.zero)
+        return weight if self.own is None else weight * self.own[rows]
+
+
+def read_weights(labels: Labels, sample_weight: ArrayLike | None, class_weight: ClassWeight) -> Weights | None:
+    """The Weights of samples; None if all count the same.
 
     `class_weight` is that of scikit-learn: {label: weight}, 1 for a class that isn't named, or "balanced", which gives
     both classes the same sum, half of the sum of `sample_weight`. ValueError for another one, a label that is neither
     of both, or a negative weight.
     """
-    n = len(labels.y)
-    checked = dataset.weights(sample_weight, n)
-    weight = None if checked is None else host(checked)
+    own = dataset.weights(sample_weight, len(labels.y))
+    weight = None if own is None else host(own).astype(np.float64, copy=False)
     if class_weight is None:
-        return weight
-    is_one = labels.y > 0.5
-    own = np.ones(n) if weight is None else weight.astype(np.float64)
+        return None if weight is None else Weights(weight)
     if isinstance(class_weight, str) and class_weight == "balanced":
-        sums = own[~is_one].sum(), own[is_one].sum()
-        zero, one = (own.sum() / (2 * part) if part > 0 else 1.0 for part in sums)
+        counted, is_one = np.ones(len(labels.y)) if weight is None else weight, labels.y > 0.5
+        sums = counted[~is_one].sum(), counted[is_one].sum()
+        zero, one = (sum(sums) / (2 * part) if min(sums) > 0 else 1.0 for part in sums)
     else:
         zero, one = by_name(labels.classes, class_weight)
-    return host(dataset.weights(own * np.where(is_one, one, zero), n))
+    weights = Weights(weight, zero, one)
+    dataset.weights(weights.of(labels.y), len(labels.y))
+    return weights
+
+
+def weights_with_classes(
+    labels: Labels, sample_weight: ArrayLike | None, class_weight: ClassWeight
+) -> np.ndarray | None:
+    """The same of each sample (n,), or None."""
+    weights = read_weights(labels, sample_weight, class_weight)
+    return None if weights is None else weights.of(labels.y)
 
 
 def by_name(classes: tuple[Any, Any], class_weight: Any) -> tuple[float, float]:

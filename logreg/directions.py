@@ -6,11 +6,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
-from kernels import reference
 from kernels.arguments import memory, models, numbers
 from kernels.arguments.weighting import unit_of, weigh_positive
+from kernels.losses import LOSSES, parts_of
 from logreg.devices import host
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from logreg.classes import Weights
     from logreg.models import LinearModel
     from logreg.samples import Batch, Samples
 
@@ -202,30 +202,40 @@ def oriented(vectors: np.ndarray) -> np.ndarray:
 
 
 class MeanLoss(NamedTuple):
-    """A loss by its name, and each sample's label (n,) and weight in the mean (n,); None: what it has, and 1 / n."""
+    """The mean of a loss over samples, by its name: sum(weight * loss) / total.
+
+    weights     of the samples; None: 1
+    pos_weight  by which the loss of class 1 counts besides; None: 1
+    total       the sum of the weights; None where it is the number of samples, which is known once these are read
+    """
 
     loss: str
-    y: np.ndarray | None = None
-    weight: np.ndarray | None = None
+    weights: Weights | None = None
+    pos_weight: float | None = None
+    total: float | None = None
+
+    def labels_and_shares(self, batch: Batch) -> tuple[np.ndarray, np.ndarray | None]:
+        """Labels (rows,) of a batch, and the share that each sample has in the mean (rows,), None where all have the
+        same."""
+        if self.total is None:
+            return batch.y, None
+        weight = np.ones(len(batch.y)) if self.weights is None else self.weights.of(batch.y, batch.rows)
+        if self.pos_weight is None:
+            return batch.y, weight / self.total
+        labels, share = weigh_positive(batch.y, weight / self.total, self.pos_weight)
+        return host(labels), host(share)
 
 
-def mean_loss(loss: str, samples: Samples, sample_weight: np.ndarray | None, pos_weight: float | None) -> MeanLoss:
+def mean_loss(loss: str, samples: Samples, weights: Weights | None, pos_weight: float | None) -> MeanLoss:
     """The MeanLoss of samples with weights or without; these are not read for it where there are none."""
-    if sample_weight is None and pos_weight is None:
+    if weights is None and pos_weight is None:
         return MeanLoss(loss)
-    return MeanLoss(loss, *labels_and_weights(samples.labels.y, sample_weight, pos_weight))
-
-
-def labels_and_weights(
-    y: np.ndarray, sample_weight: np.ndarray | None, pos_weight: float | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (n,) and the weight that each sample has in the mean (n,): 1 / n without weights."""
-    weight = np.ones(len(y)) if sample_weight is None else sample_weight / unit_of(sample_weight)
-    share = weight / weight.sum()
-    if pos_weight is None:
-        return y, share
-    labels, own = weigh_positive(y, share, pos_weight)
-    return host(labels), host(own)
+    y = samples.labels.y
+    if weights is None:
+        return MeanLoss(loss, None, pos_weight, len(y))
+    if weights.own is not None:  # in units in which their sum is in range
+        weights = weights._replace(own=weights.own / unit_of(weights.own))
+    return MeanLoss(loss, weights, pos_weight, float(weights.of(y).sum()))
 
 
 def hessian(samples: Samples, theta: np.ndarray, l2: tuple[float, float], mean: MeanLoss) -> np.ndarray:
@@ -259,17 +269,16 @@ def coordinates(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> list[int
 
 
 def curvatures(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> Iterator[tuple[Batch, np.ndarray]]:
-    """Some samples at a time, and weight d^2 L/dz^2 of these at theta (rows,), weights being 1 where there are none."""
+    """Some samples at a time, and share d^2 L/dz^2 of these at theta (rows,), shares being 1 where all are the same."""
     for batch in samples:
-        y = batch.y if mean.y is None else mean.y[batch.rows]
-        z = torch.from_numpy(batch.x @ theta[:-1] + theta[-1])
-        curvature = reference.curvature(z, torch.from_numpy(y), mean.loss).numpy()
-        yield batch, curvature if mean.weight is None else mean.weight[batch.rows] * curvature
+        y, share = mean.labels_and_shares(batch)
+        curvature = LOSSES[mean.loss].curvature(parts_of(batch.x @ theta[:-1] + theta[-1], y))
+        yield batch, host(curvature if share is None else share * curvature)
 
 
 def divisor_of(samples: Samples, mean: MeanLoss) -> int:
     """What sums over all samples are divided by, once these have been read."""
-    return len(samples.labels.y) if mean.weight is None else 1
+    return len(samples.labels.y) if mean.total is None else 1
 
 
 def project(plane: Plane, theta: np.ndarray) -> Projection:

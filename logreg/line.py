@@ -184,11 +184,10 @@ def direction_of(
 
 def along(line: Plane, objective: Objective, alpha: np.ndarray, names: Iterable[str], card: Any) -> dict[str, Any]:
     """The fields of a LossLine but its marks, of a plane that has a single t and goes nowhere with it."""
-    samples, loss, sample_weight, pos_weight, penalty = objective
-    weights: dict[str, Any] = {"sample_weight": sample_weight, "pos_weight": pos_weight}
-    logits = logits_on(line, samples)
-    grid = alpha, np.zeros(1)
-    surface = evaluate(logits, samples.labels.y, *grid, tuple(names), card, loss=loss, method="direct", **weights)
+    samples, loss, weights, pos_weight, penalty = objective
+    logits, y = logits_on(line, samples), samples.labels.y
+    options: dict[str, Any] = {"sample_weight": None if weights is None else weights.of(y), "pos_weight": pos_weight}
+    surface = evaluate(logits, y, alpha, np.zeros(1), tuple(names), card, loss=loss, method="direct", **options)
     add_penalty(surface, penalty, line)
     values = {name: getattr(surface, name).reshape(-1, len(alpha))[0] for name in names}
     about = {"label": line.labels[0], "cost": loss, "l2": penalty[0], "l2_bias": penalty[1]}

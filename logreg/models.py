@@ -172,11 +172,17 @@ def is_row_of_numbers(values: Any) -> bool:
 
 def model_of_layer(model: nn.Module) -> LinearModel:
     layer = output_layer(model)
-    weight = arrays.array_of("the model's weight", layer.weight)
+    weight = on_host("the model's weight", layer.weight)
     own: Any = layer.bias
-    bias = np.zeros(len(weight)) if own is None else arrays.array_of("its bias", own)
+    bias = np.zeros(len(weight)) if own is None else on_host("its bias", own)
     rows = np.column_stack([weight, bias]).astype(np.float64)
     return LinearModel(rows[0] if len(rows) == 1 else rows[1] - rows[0], has_bias=own is not None)
+
+
+def on_host(name: str, parameter: torch.Tensor) -> np.ndarray:
+    """A parameter as an array, of a network on a card or in half precision too."""
+    narrow = parameter.dtype in (torch.float16, torch.bfloat16)
+    return arrays.array_of(name, parameter.detach().double().cpu() if narrow or not parameter.is_cpu else parameter)
 
 
 def output_layer(model: nn.Module) -> nn.Linear:

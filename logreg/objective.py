@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from kernels.arguments import numbers
 from kernels.losses import LOSSES
-from logreg.classes import weights_with_classes
+from logreg.classes import Weights, read_weights
 from logreg.directions import MeanLoss, mean_loss
 from logreg.evaluation import check_penalty
 from logreg.samples import Samples, read_samples
@@ -21,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class Objective(NamedTuple):
-    """A loss by its name, samples with their weights (n,) and that of class 1, None where all count the same, and the
+    """A loss by its name, samples with their weights and that of class 1, None where all count the same, and the
     penalties of weights and bias."""
 
     samples: Samples
     loss: str
-    sample_weight: np.ndarray | None
+    weights: Weights | None
     pos_weight: float | None
     penalty: tuple[float, float]
 
     @property
     def mean(self) -> MeanLoss:
         """What is penalised."""
-        return mean_loss(self.loss, self.samples, self.sample_weight, self.pos_weight)
+        return mean_loss(self.loss, self.samples, self.weights, self.pos_weight)
 
 
 def objective_of(
@@ -51,24 +49,26 @@ def objective_of(
     """The Objective of a model and its data; the arguments are those of `LossSurface.around`."""
     numbers.one_of("loss", loss, LOSSES)
     samples = read_samples(data, known.meaning(positive), known.expected)
-    weight = weights_of(known, samples, sample_weight, class_weight)
+    weights = weights_of(known, samples, sample_weight, class_weight)
     weight_of_class_1 = numbers.pos_weight_for(loss, pos_weight)
-    penalty = penalty_around(known, samples, weight, l2, weight_decay)
-    return Objective(samples, loss, weight, weight_of_class_1, penalty)
+    penalty = penalty_around(known, samples, weights, l2, weight_decay)
+    return Objective(samples, loss, weights, weight_of_class_1, penalty)
 
 
 def weights_of(
     known: LinearModel, samples: Samples, sample_weight: ArrayLike | None, class_weight: ClassWeight
-) -> np.ndarray | None:
-    """Weights of the samples (n,) with those of their classes, the model's own by default; None if there are none."""
+) -> Weights | None:
+    """Weights of the samples with those of their classes, the model's own by default; None if there are none."""
     class_weight = known.class_weight if class_weight is None else class_weight
     if sample_weight is None and class_weight is None:
         return None
-    return weights_with_classes(samples.labels, sample_weight, class_weight)
+    if sample_weight is not None and samples.is_shuffled:
+        raise ValueError("sample_weight is of samples in an order, and data is shuffled; accepted: None, or one order")
+    return read_weights(samples.labels, sample_weight, class_weight)
 
 
 def penalty_around(
-    known: LinearModel, samples: Samples, weight: np.ndarray | None, l2: float | None, weight_decay: float | None
+    known: LinearModel, samples: Samples, weights: Weights | None, l2: float | None, weight_decay: float | None
 ) -> tuple[float, float]:
     """The penalties of weights and bias that are asked for, or the model's own beside the mean loss."""
     if l2 is not None and weight_decay is not None:
@@ -81,5 +81,5 @@ def penalty_around(
         raise ValueError("l2 is None and the model's penalty is no square of its own; accepted: l2 or weight_decay")
     if not any(known.penalty[:2]):
         return 0.0, 0.0
-    n = len(samples.labels.y)
-    return known.penalty.beside_mean(n, n if weight is None else float(weight.sum()))
+    y = samples.labels.y
+    return known.penalty.beside_mean(len(y), len(y) if weights is None else float(weights.of(y).sum()))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
+EMPTY = "the path is empty; accepted: one to which a model was added"
 DECOUPLED = ("AdamW", "Adafactor", "Muon")  # optimisers whose weight decay is no gradient of a penalty
 
 
@@ -66,7 +67,7 @@ class TrainingPath(Scored):
                 f"model has {len(known.theta) - 1} weights; accepted: {len(self.model.theta) - 1}, as the path has"
             )
         self.model = known._replace(paths=())
-        self.thetas  # noqa: B018  # what is noted before it
+        self.fetch()
         self.note(known.theta)
 
     def note(self, theta: np.ndarray | torch.Tensor) -> None:
@@ -85,14 +86,18 @@ class TrainingPath(Scored):
             self.handle.remove()
             self.handle = None
 
-    @property
-    def thetas(self) -> np.ndarray:
-        """Parameters (k + 1, d + 1) at the start and after the steps that were kept, the bias last."""
+    def fetch(self) -> None:
+        """Brings what was noted to the host."""
         if self.noted:
             self.kept.extend(torch.stack(self.noted).double().cpu().numpy())
             self.noted.clear()
+
+    @property
+    def thetas(self) -> np.ndarray:
+        """Parameters (k + 1, d + 1) at the start and after the steps that were kept, the bias last."""
+        self.fetch()
         if not self.kept:
-            raise ValueError("the path is empty; accepted: one to which a model was added")
+            raise ValueError(EMPTY)
         return np.stack(self.kept)
 
     @property
@@ -114,8 +119,9 @@ class TrainingPath(Scored):
     @property
     def end(self) -> np.ndarray:
         """Parameters (d + 1,) after the last step, the bias last."""
-        self.thetas  # noqa: B018  # refuses an empty path
         last: Any = self.last
+        if last is None:
+            raise ValueError(EMPTY)
         return last if isinstance(last, np.ndarray) else last.double().cpu().numpy()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 
 from kernels.arguments import arrays, dataset, memory
 from logreg.classes import NOTHING, Labels, Meaning, column_of, distinct, is_share, read_labels
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
         """Sums of the squares of each feature (d,), of each sample times its weight (rows,)."""
         features: Any = self.x
         if isinstance(features, np.ndarray):
-            return np.einsum("ij,ij->j", features * weight[:, None], features)
+            return weight @ np.square(features)
         return features.power(2).T @ weight
 
 
@@ -56,6 +56,7 @@ class ArraySamples:
     def __init__(self, x: Any, labels: Labels, names: tuple[str, ...] | None) -> None:
         self.x, self.labels, self.names = x, labels, names
         self.size: int | None = len(labels.y)
+        self.is_shuffled = False
 
     def __iter__(self) -> Iterator[Batch]:
         at_once = max(1, VALUES_AT_ONCE // self.x.shape[1])
@@ -70,6 +71,11 @@ class StreamedSamples:
     def __init__(self, batches: Iterable[Any], meaning: Meaning, known: Expected) -> None:
         self.batches, self.meaning, self.known, self.names = batches, meaning, known, known.names
         self.read: Labels | None = None
+
+    @property
+    def is_shuffled(self) -> bool:
+        """Whether a DataLoader draws a new order for each pass."""
+        return isinstance(getattr(self.batches, "sampler", None), RandomSampler)
 
     @property
     def size(self) -> int | None:
@@ -128,7 +134,10 @@ def read_samples(data: Any, meaning: Meaning = NOTHING, known: Expected = ANYTHI
 def read_features(x: Any, known: Expected) -> Any:
     """Features (n, d), checked: float32 or float64, from numbers of any kind; a sparse matrix of compressed rows. Of
     one feature (n,) will do."""
-    x = x if known.prepare is None else known.prepare(x)
+    if known.prepare is None:
+        check_names(names_of(x), known.names)
+    else:
+        x = known.prepare(x)
     if arrays.is_sparse(x):
         given: Any = x
         features = dataset.sparse_features("data x", given if given.dtype.kind == "f" else given.astype(np.float64))
@@ -145,6 +154,13 @@ def as_floats(x: Any) -> Any:
     if arrays.dtype_of(given).kind != "f":
         given = arrays.cast(given, np.float64)
     return given[:, None] if given.ndim == 1 else given
+
+
+def check_names(names: tuple[str, ...] | None, known: tuple[str, ...] | None) -> None:
+    """Refuses columns in another order than a model was fitted to, where both have names."""
+    if names is not None and known is not None and names != known:
+        accepted = f"accepted: {', '.join(known[:3])}, ..., as the model was fitted to"
+        raise ValueError(f"data x has the columns {', '.join(names[:3])}, ...; {accepted}")
 
 
 def names_of(x: Any) -> tuple[str, ...] | None:
@@ -207,10 +223,11 @@ def read_part(y: Any, n: int, meaning: Meaning) -> Labels:
 
 def joined(parts: list[Labels]) -> Labels:
     """The Labels of all batches."""
-    zeros = {labels.classes[0] for labels in parts} - {None}
-    if len(zeros) > 1:
-        raise ValueError(f"data y has the labels {sorted(zeros, key=str)} for class 0; accepted: two classes in all")
-    classes = (zeros.pop() if zeros else None, parts[0].classes[1])
+    zeros, ones = ({labels.classes[k] for labels in parts} - {None} for k in (0, 1))
+    for k, several in enumerate((zeros, ones)):
+        if len(several) > 1:
+            raise ValueError(f"data y has for class {k} the labels {sorted(several, key=str)}; accepted: one for all")
+    classes = (zeros.pop() if zeros else None, ones.pop() if ones else None)
     return Labels(np.concatenate([labels.y for labels in parts]), classes)
 
 

@@ -181,12 +181,13 @@ class LossSurface:
             pos_weight=pos_weight,
             positive=positive,
         )
-        samples, _, weight, weight_of_class_1, penalty = objective
+        samples, _, weights, weight_of_class_1, penalty = objective
         if directions is None:
             directions = "pca" if len(known.paths) > 1 else "axes"
         plane = plane_around(known, samples, directions, seed, objective.mean, penalty)
         s, t = axes_of(extent, resolution, plane, known.paths)
-        logits = Logits(logits_on(plane, samples), samples.labels.y, weight, weight_of_class_1, card)
+        fields, y = logits_on(plane, samples), samples.labels.y
+        logits = Logits(fields, y, None if weights is None else weights.of(y), weight_of_class_1, card)
         return surface_of(logits, plane, s, t, names, penalty, loss)
 
     @property

@@ -189,21 +189,23 @@ def test_classifiers_and_pipelines():
     assert LossLine.around(strong, (table, labels), "random", seed=0).label == "along a random direction"
 
 
-@pytest.mark.parametrize("kind", ["float32", "sparse", "batches", "integers", "names"])
+@pytest.mark.parametrize("kind", ["float32", "sparse", "batches", "shuffled", "integers", "names"])
 def test_kinds_of_data(kind, monkeypatch):
     monkeypatch.setattr("logreg.samples.VALUES_AT_ONCE", 100)
     X, y, w, b = problems.sgd_problem(53, 6)
     X = np.where(X > 0.3, np.round(4 * X), 0)
+    tensors = TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
     data = {
         "float32": (X.astype(np.float32), y),
         "sparse": (sparse.csr_matrix(X), y),
-        "batches": DataLoader(TensorDataset(torch.from_numpy(X), torch.from_numpy(y)), batch_size=8),
+        "batches": DataLoader(tensors, batch_size=8),
+        "shuffled": DataLoader(tensors, batch_size=8, shuffle=True),
         "integers": (X.astype(int), y),
         "names": (pd.DataFrame(X, columns=list("abcdef")), y),
     }
     options = {"quantities": QUANTITIES, "resolution": 5}
-    line = LossLine.between(np.zeros(7), np.append(w, b), data[kind], **options)
-    assert_is_right(line, X, y)
+    line = LossLine.between(np.zeros(7), np.append(w, b), data[kind], **options, class_weight={0: 2.0})
+    assert_is_right(line, X, y, sample_weight=2 - y)
 
 
 def test_labels_of_which_one_is_positive():

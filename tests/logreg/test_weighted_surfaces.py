@@ -6,8 +6,9 @@ import pytest
 from kernels import LogitPlane, surface_on_plane
 from kernels.arguments.grids import QUANTITIES
 from logreg import LogisticRegression, LossSurface
-from logreg.directions import MeanLoss, hessian, labels_and_weights, top_eigenvectors
-from logreg.samples import read_samples
+from logreg.classes import Weights
+from logreg.directions import MeanLoss, hessian, top_eigenvectors
+from logreg.samples import Batch, read_samples
 
 RNG = np.random.default_rng(8)
 X, WEIGHT = RNG.normal(size=(60, 2)), RNG.exponential(size=60)
@@ -39,9 +40,9 @@ def test_around():
     rows = np.column_stack([X, np.ones(60)])
     p = 1 / (1 + np.exp(-rows @ theta))
     curvature = (rows.T * (share * p * (1 - p))) @ rows + 0.1 * np.diag([1, 1, 0])
-    np.testing.assert_allclose(
-        hessian(read_samples((X, Y)), theta, (0.1, 0.0), MeanLoss("bce", Y, share)), curvature, rtol=1e-13
-    )
+    mean = MeanLoss("bce", Weights(WEIGHT), 3.0, WEIGHT.sum())
+    found = hessian(read_samples((X, Y)), theta, (0.1, 0.0), mean)
+    np.testing.assert_allclose(found, curvature, rtol=1e-13)
     (s_direction, t_direction), _ = top_eigenvectors(curvature)
     np.testing.assert_allclose(np.abs(got.plane.s_direction), np.abs(s_direction), rtol=1e-9)
     np.testing.assert_allclose(np.abs(got.plane.t_direction), np.abs(t_direction), rtol=1e-9)
@@ -54,9 +55,21 @@ def test_around():
 
 
 def test_shares_where_products_of_weights_overflow():
-    labels, share = labels_and_weights(np.array([1.0, 0.0]), np.full(2, 1.9), 1e308)
+    batch = Batch(slice(2), np.ones((2, 1)), np.array([1.0, 0.0]))
+    labels, share = MeanLoss("bce", Weights(np.full(2, 1.9)), 1e308, 3.8).labels_and_shares(batch)
     assert labels.tolist() == [1, 0]
     np.testing.assert_allclose(share, [0.5e308, 0.5], rtol=1e-15)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e307])
+def test_directions_by_weights_of_any_size(size):
+    model = LogisticRegression(2).double()
+    settings = {"directions": "hessian", "extent": 2, "resolution": 3}
+    weight = np.where(Y > 0.5, size, 0 * size)
+    got = LossSurface.around(model, (X, Y), **settings, sample_weight=weight)
+    want = LossSurface.around(model, (X[Y > 0.5], Y[Y > 0.5]), **settings)
+    np.testing.assert_allclose(got.plane[1:3], want.plane[1:3], atol=1e-12)
+    np.testing.assert_allclose(got.loss, want.loss, rtol=1e-12)
 
 
 def test_faint_losses():
