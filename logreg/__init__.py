@@ -7,6 +7,7 @@ require_ours(kernels, "loss_surface")
 
 from logreg.data import LabData, lab_data
 from logreg.head import head
+from logreg.line import LossLine
 from logreg.model import LogisticRegression
 from logreg.path import TrainingPath, record
 from logreg.plane import PlaneSurface
@@ -20,6 +21,7 @@ __all__ = [
     "History",
     "LabData",
     "LogisticRegression",
+    "LossLine",
     "LossSurface",
     "PlaneSurface",
     "Sharpness",

@@ -111,7 +111,7 @@ def given(
     vectors: list[np.ndarray] = []
     labels: list[str] = []
     for which, direction in zip(("s_direction", "t_direction"), directions, strict=True):
-        k = coordinate_of(direction, d, names) if isinstance(direction, str) else None
+        k = coordinate_of("directions", direction, d, names) if isinstance(direction, str) else None
         labels.append(f"along {which}" if k is None else label_of_coordinate(center, k, names))
         vectors.append(models.theta(f"directions[{len(vectors)}]", direction, d) if k is None else units([k], d + 1)[0])
     s, t = vectors
@@ -127,16 +127,16 @@ def units(coordinates: Sequence[int], size: int) -> np.ndarray:
     return vectors
 
 
-def coordinate_of(name: str, d: int, names: tuple[str, ...] | None) -> int:
+def coordinate_of(argument: str, name: str, d: int, names: tuple[str, ...] | None) -> int:
     """The place in theta of the weight of a feature, or of the "bias"."""
     if names is not None and name in names:
         return names.index(name)
     if name == "bias":
         return d
     if names is None:
-        raise ValueError(f"directions has {name!r}; accepted: vectors or 'bias', as data x has no names of columns")
+        raise ValueError(f"{argument} has {name!r}; accepted: vectors or 'bias', as data x has no names of columns")
     near = ", ".join(map(repr, get_close_matches(name, names) or names[:5]))
-    raise ValueError(f"directions has {name!r}; accepted: names of columns, such as {near}, or 'bias'")
+    raise ValueError(f"{argument} has {name!r}; accepted: names of columns, such as {near}, or 'bias'")
 
 
 def are_far_from_parallel(s: np.ndarray, t: np.ndarray) -> bool:

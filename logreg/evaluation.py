@@ -53,23 +53,24 @@ def evaluate(
     loss: str = "bce",
     sample_weight: np.ndarray | None = None,
     pos_weight: float | None = None,
+    method: str = "auto",
 ) -> Surface:
     """The kernels' Surface on a LogitPlane; values that interpolation can't resolve are evaluated directly. Arrays in,
-    arrays out; `card` is the CUDA device to use, if any."""
+    arrays out; `card` is the CUDA device to use, if any, and `method` is that of the kernels."""
     others = () if pos_weight is None else tuple(name for name in quantities if not QUANTITIES[name].of_loss)
     if others:  # whose plan is another one
         own = tuple(name for name in quantities if name not in others)
-        surfaces = [evaluate(plane, y, s, t, others, card, sample_weight=sample_weight)]
+        surfaces = [evaluate(plane, y, s, t, others, card, sample_weight=sample_weight, method=method)]
         if own:
             weights: dict[str, Any] = {"sample_weight": sample_weight, "pos_weight": pos_weight}
-            surfaces.insert(0, evaluate(plane, y, s, t, own, card, loss=loss, **weights))
+            surfaces.insert(0, evaluate(plane, y, s, t, own, card, loss=loss, method=method, **weights))
         fields: Any = (next((v for v in values if v is not None), None) for values in zip(*surfaces, strict=True))
         return Surface(*fields)
     given = (*plane, y) if sample_weight is None else (*plane, y, sample_weight)
     p, q, r, labels, *weight = moved(card, *given)
     data = LogitPlane(p, q, r), labels
     options: dict[str, Any] = {"loss": loss, "sample_weight": weight[0] if weight else None, "pos_weight": pos_weight}
-    surface = surface_on_plane(*data, s, t, quantities=quantities, **options)
+    surface = surface_on_plane(*data, s, t, quantities=quantities, method=method, **options)
     if card is not None:
         surface = on_host(surface)
     assert surface.plan is not None  # only one that is made by hand has none

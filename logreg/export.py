@@ -8,13 +8,12 @@ import numpy as np
 
 from kernels.quantities import QUANTITIES
 from kernels.wholefile import name_of, whole_file
+from logreg import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
-
-    from logreg.files import AnyPath
 
 LONGEST_TITLE = 250  # bytes: VTK reads 256 with the end of the line
 COMPONENTS = {"gradient": ("s", "t"), "hessian": ("ss", "st", "tt")}
@@ -48,26 +47,18 @@ ATTRIBUTES = {
 }
 
 
-def is_vtk(path: AnyPath) -> bool:
+def is_vtk(path: files.AnyPath) -> bool:
     """Whether a file's name is that of a VTK file."""
     return name_of(path).lower().endswith(".vtk")
 
 
-def write_vtk(path: AnyPath, title: str, grid: Grid) -> None:
+def write_vtk(path: files.AnyPath, title: str, grid: Grid) -> None:
     """Writes a rectilinear grid in VTK's legacy format, binary, at height 0, as `whole_file` does."""
     for name, axis in zip(grid.names, (grid.across, grid.up), strict=True):
-        check_increasing(name, axis)
+        files.check_increasing(name, axis)  # others VTK would take, and not understand
     with whole_file(path) as file:
         for part in parts_of(title, grid):
             file.write(part)
-
-
-def check_increasing(name: str, axis: np.ndarray) -> None:
-    """Refuses an axis that VTK would take and not understand."""
-    wrong = np.flatnonzero(axis[1:] <= axis[:-1])
-    if wrong.size:
-        k = int(wrong[0]) + 1
-        raise ValueError(f"{name}[{k}] is {axis[k]} after {axis[k - 1]}; accepted for VTK: increasing values")
 
 
 def parts_of(title: str, grid: Grid) -> Iterator[bytes | np.ndarray]:

@@ -184,6 +184,13 @@ def check_range(name: str, array: np.ndarray, high: float = math.inf, low: float
             raise ValueError(f"{name}{place} is {array.item(index)}; accepted: finite {within}")
 
 
+def check_increasing(name: str, axis: np.ndarray) -> None:
+    wrong = np.flatnonzero(axis[1:] <= axis[:-1])
+    if wrong.size:
+        k = int(wrong[0]) + 1
+        raise ValueError(f"{name}[{k}] is {axis[k]} after {axis[k - 1]}; accepted: increasing values")
+
+
 def check_length(text: str) -> None:
     if len(text) > LONGEST_ABOUT:
         raise ValueError(f"its description has {len(text)} characters; accepted: at most {LONGEST_ABOUT}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -29,6 +30,7 @@ class Array(NamedTuple):
     low, high  what its values are between, finite
     optional   whether it may be None
     gaps       whether values may be NaN
+    increasing whether each must be above the one before it
     """
 
     axes: str | tuple[str, ...]
@@ -37,6 +39,7 @@ class Array(NamedTuple):
     high: float = math.inf
     optional: bool = False
     gaps: bool = False
+    increasing: bool = False
 
 
 class Layout(NamedTuple):
@@ -117,6 +120,8 @@ def check_values(layout: Layout, arrays: dict[str, np.ndarray]) -> None:
             array_checks.check_finite(name, array)
         else:
             files.check_range(name, without_gaps(array) if row.gaps else whole_bytes(array), row.high, row.low)
+        if row.increasing:
+            files.check_increasing(name, array)
 
 
 def without_gaps(array: np.ndarray) -> np.ndarray:
@@ -141,9 +146,15 @@ def positive(name: str, value: Any) -> int:
 
 def finite(name: str, value: Any) -> float:
     number = numbers.python_scalar(value)
-    if not isinstance(number, float) or not math.isfinite(number):
-        raise ValueError(f"{name} is {value!r}; accepted: a finite float")
-    return number
+    if isinstance(number, bool) or not (isinstance(number, (int, float)) and abs(number) <= sys.float_info.max):
+        raise ValueError(f"{name} is {value!r}; accepted: a finite number")
+    return float(number)
+
+
+def text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}; accepted: a text")
+    return value
 
 
 def loss_name(name: str, value: Any) -> str:

@@ -87,10 +87,9 @@ def sharpness_at(objective: Objective, theta: np.ndarray, has_bias: bool = True)
         matrix = hessian(samples, theta, penalty, mean)[:free, :free]
         trace = in_range(np.trace(matrix))
         return Sharpness(float(np.linalg.eigvalsh(matrix)[-1]), trace)
-    curvature, trace = curvature_and_trace(samples, theta, mean, has_bias)
     each = penalty_of_each(penalty, len(theta) - 1)[:free]
-    trace = in_range(trace + each.sum())
-    product = partial(times_hessian, samples, curvature, each)
+    trace = in_range(trace_of(samples, theta, mean, has_bias) + each.sum())
+    product = partial(times_hessian, samples, theta, mean, each)
     return Sharpness(largest_eigenvalue(product, free), trace)
 
 
@@ -100,16 +99,10 @@ def in_range(trace: float) -> float:
     return float(trace)
 
 
-def curvature_and_trace(
-    samples: Samples, theta: np.ndarray, mean: MeanLoss, has_bias: bool
-) -> tuple[np.ndarray, float]:
-    """What each sample's curvature counts in the mean (n,), and the trace of the mean's Hessian: one pass."""
-    parts, trace = [], 0.0
-    for batch, curvature in curvatures(samples, theta, mean):
-        parts.append(curvature)
-        trace += curvature @ (squared_lengths(batch.x) + has_bias)
-    divisor = divisor_of(samples, mean)
-    return np.concatenate(parts) / divisor, trace / divisor
+def trace_of(samples: Samples, theta: np.ndarray, mean: MeanLoss, has_bias: bool) -> float:
+    """The trace of a mean loss's Hessian in the weights and, if there is one, the bias; one pass."""
+    parts = [c @ (squared_lengths(batch.x) + has_bias) for batch, c in curvatures(samples, theta, mean)]
+    return sum(parts) / divisor_of(samples, mean)
 
 
 def squared_lengths(x: Any) -> np.ndarray:
@@ -120,16 +113,17 @@ def squared_lengths(x: Any) -> np.ndarray:
     return np.einsum("ij,ij->i", x, x)
 
 
-def times_hessian(samples: Samples, curvature: np.ndarray, penalty: np.ndarray, vector: np.ndarray) -> np.ndarray:
+def times_hessian(
+    samples: Samples, theta: np.ndarray, mean: MeanLoss, penalty: np.ndarray, vector: np.ndarray
+) -> np.ndarray:
     """The Hessian X' diag(curvature) X + diag(penalty) times a vector, of weights and bias or of weights alone; one
-    pass."""
-    total = penalty * vector
-    for batch in samples:
-        d = batch.x.shape[1]
-        along = curvature[batch.rows] * (batch.x @ vector[:d] + vector[d:].sum())
+    pass. Curvatures are computed anew in each, as batches may come in another order."""
+    total, d = np.zeros_like(vector), len(theta) - 1
+    for batch, curvature in curvatures(samples, theta, mean):
+        along = curvature * (batch.x @ vector[:d] + vector[d:].sum())
         total[:d] += batch.x.T @ along
         total[d:] += along.sum()
-    return total
+    return total / divisor_of(samples, mean) + penalty * vector
 
 
 def largest_eigenvalue(product: Callable[[np.ndarray], np.ndarray], size: int) -> float:

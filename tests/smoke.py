@@ -76,7 +76,7 @@ def with_torch(folder):
     import torch
 
     mpl.use("agg")
-    from logreg import LabData, LogisticRegression, LossSurface, accuracy, train
+    from logreg import History, LabData, LogisticRegression, LossLine, LossSurface, accuracy, sharpness, train
     from viz import plot_contour
 
     parameters = [torch.tensor(value, requires_grad=True, dtype=torch.float64) for value in (w, b)]
@@ -92,7 +92,17 @@ def with_torch(folder):
     surface = LossSurface.compute(data, (-15, 15), (-13, 13), resolution=50)
     surface.save(folder / "surface.npz")
     close(LossSurface.load(folder / "surface.npz").Z, surface.Z)
+    surface.save(folder / "surface.vtk")
+    assert (folder / "surface.vtk").read_bytes().startswith(b"# vtk DataFile Version 3.0")
     plot_contour(surface, history).figure.savefig(folder / "path.png")
+    history.save(folder / "run.npz")
+    close(History.load(folder / "run.npz").full_loss(), history.full_loss())
+    x, theta = data.x.double().numpy()[:, 0], np.append(history.end_w, history.end_b).astype(np.float64)
+    p = 1 / (1 + np.exp(-(x * theta[0] + theta[1])))
+    rows = np.column_stack([x, np.ones(20)]) * np.sqrt(p * (1 - p) / 20)[:, None]
+    close(sharpness(model, data), (np.linalg.eigvalsh(rows.T @ rows)[-1], (rows**2).sum()))
+    line = LossLine.between(np.zeros(2), model, data, extent=(0, 1), resolution=2)
+    close(line.loss, (np.log(2), history.end_loss))
 
 
 if __name__ == "__main__":

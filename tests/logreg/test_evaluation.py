@@ -91,7 +91,8 @@ def test_what_is_direct_is_left_alone(monkeypatch):
     monkeypatch.setattr(evaluation, "surface_on_plane", counted)
     x = np.linspace(-1, 1, 9)
     evaluate(LogitPlane(np.zeros(9), x, np.ones(9)), x > 0, np.arange(5.0), np.arange(3.0), ("loss",))
-    assert calls == [{"quantities": ("loss",), "loss": "bce", "sample_weight": None, "pos_weight": None}]
+    own = {"loss": "bce", "sample_weight": None, "pos_weight": None}
+    assert calls == [{"quantities": ("loss",), "method": "auto", **own}]
 
 
 @pytest.mark.parametrize("rows", [1, 64, 65, 200])

@@ -1,4 +1,4 @@
-"""Files of runs and of studies of starts: what is saved comes back to the bit, and nothing else is read."""
+"""Files of runs, of studies of starts and of lines: what is saved comes back to the bit, and nothing else is read."""
 
 import io
 import json
@@ -11,9 +11,22 @@ import pytest
 import torch
 
 from kernels.arguments import memory
-from logreg import History, LabData, StartsStudy, files, keeping, starts, study_starts, train
+from logreg import (
+    History,
+    LabData,
+    LossLine,
+    LossSurface,
+    StartsStudy,
+    files,
+    keeping,
+    line,
+    starts,
+    study_starts,
+    train,
+)
 from logreg.model import seeded_model
 from tests import problems
+from tests.oracle import QUANTITIES
 
 LAB = {"lr": 2.0, "batch_size": 3, "epochs": 4}
 
@@ -72,10 +85,31 @@ STUDIES = {
     "no steps": lambda: study(epochs=0),
     "diverged": diverged,
 }
-KEPT = [(History, make) for make in RUNS.values()] + [(StartsStudy, make) for make in STUDIES.values()]
-NAMES = [f"History, {name}" for name in RUNS] + [f"StartsStudy, {name}" for name in STUDIES]
-EACH = pytest.mark.parametrize(("kind", "make"), KEPT, ids=NAMES)
-BOTH = pytest.mark.parametrize(("kind", "make"), [(History, RUNS["weights"]), (StartsStudy, study)])
+
+
+def line_between(*quantities, **settings):
+    X, y, w, b = problems.sgd_problem(31, 3)
+    ends = np.zeros(4), np.append(w, b)
+    return LossLine.between(*ends, (X, y), quantities=quantities, resolution=11, **settings)
+
+
+LINES = {
+    "all": lambda: line_between(*QUANTITIES, weight_decay=0.1),
+    "one": lambda: line_between("accuracy", loss="focal"),
+    "derivatives": lambda: line_between("gradient", "hessian", loss="mse", l2=0.2),
+    "a direction": lambda: LossLine.around(seeded_model(1, 0), LabData(), "random", seed=1),
+    "other marks": lambda: replace(line_between("loss"), label="año", marks={"": -1.0, "a b": 0.5, "è": 7.0}),
+}
+TABLES = {History: keeping.HISTORY, StartsStudy: starts.LAYOUT, LossLine: line.LAYOUT}
+MAKERS = {History: RUNS, StartsStudy: STUDIES, LossLine: LINES}
+KEPT = [
+    pytest.param(kind, makers[name], id=f"{kind.__name__}, {name}")
+    for kind, makers in MAKERS.items()
+    for name in makers
+]
+EACH = pytest.mark.parametrize(("kind", "make"), KEPT)
+ONE_OF_EACH = {History: RUNS["weights"], StartsStudy: study, LossLine: LINES["all"]}
+KINDS = pytest.mark.parametrize(("kind", "make"), ONE_OF_EACH.items())
 
 
 def assert_same(got, want):
@@ -145,8 +179,8 @@ def test_data_is_kept_as_it_is_when_it_is_saved(tmp_path):
 
 def test_every_field_is_kept():
     """A field that a class gets is one of its table, too."""
-    assert {field.name for field in fields(History)} == {*keeping.HISTORY.arrays, *keeping.HISTORY.entries}
-    assert {field.name for field in fields(StartsStudy)} == {*starts.LAYOUT.arrays, *starts.LAYOUT.entries} - {"costs"}
+    for kind, table in TABLES.items():
+        assert {field.name for field in fields(kind)} == {*table.arrays, *table.entries} - {"costs"}
 
 
 def test_numpy_reads_it(tmp_path):
@@ -195,8 +229,8 @@ WRONG_RUNS = {
     "steps are a float": (lambda r: {"steps": 18.0}, "steps is 18.0; accepted: an integer >= 0"),
     "negative steps": (lambda r: {"steps": -18}, "steps is -18; accepted"),
     "epochs without steps": (lambda r: {"steps_per_epoch": 0}, "steps_per_epoch is 0; accepted: an integer >= 1"),
-    "bias is NaN": (lambda r: {"end_b": float("nan")}, "end_b is nan; accepted: a finite float"),
-    "bias is a word": (lambda r: {"start_b": "1"}, "start_b is '1'; accepted: a finite float"),
+    "bias is NaN": (lambda r: {"end_b": float("nan")}, "end_b is nan; accepted: a finite number"),
+    "bias is a word": (lambda r: {"start_b": "1"}, "start_b is '1'; accepted: a finite number"),
     "unknown cost": (lambda r: {"cost": "hinge"}, "cost is 'hinge'; accepted: 'bce', 'mse', 'focal'"),
     "cost is long": (lambda r: {"cost": "x" * 3000}, "cost is 'xxx|its description has"),
     "weight of a class that has none": (lambda r: {"cost": "mse"}, "pos_weight is 2.5; accepted: None"),
@@ -217,11 +251,35 @@ WRONG_STUDIES = {
     "window is a word": (lambda s: {"b_range": "wide"}, "b_range is 'wide'; accepted"),
     "part of a step": (lambda s: {"total_steps": 0.5}, "total_steps is 0.5; accepted: an integer >= 0"),
 }
-WRONG = [(RUNS["weights"], *case) for case in WRONG_RUNS.values()]
-WRONG += [(study, *case) for case in WRONG_STUDIES.values()]
+WRONG_LINES = {
+    "NaN position": (lambda s: {"alpha": with_last(s.alpha, np.nan)}, r"alpha\[10\] is nan; accepted: finite values"),
+    "a position before": (lambda s: {"alpha": s.alpha[::-1].copy()}, r"alpha\[1\] is 1.3.* after 1.5; .*: increasing"),
+    "the same position": (lambda s: {"alpha": with_last(s.alpha, 1.3)}, r"alpha\[10\] is 1.3 after 1.3"),
+    "no positions": (lambda s: {name: getattr(s, name)[:0] for name in ("alpha", *QUANTITIES)}, SHAPES),
+    "fewer accuracies": (lambda s: {"accuracy": s.accuracy[1:]}, SHAPES),
+    "short direction": (lambda s: {"direction": s.direction[1:]}, SHAPES),
+    "no weights": (lambda s: {"direction": s.direction[:1], "origin": s.origin[:1]}, SHAPES),
+    "origin is infinite": (lambda s: {"origin": s.origin + np.inf}, r"origin\[0\] is inf"),
+    "float32 losses": (lambda s: {"loss": s.loss.astype("f4")}, "loss is "),
+    "negative mse": (lambda s: {"mse": -s.mse}, r"mse\[\d+\] is -.*finite values >= 0"),
+    "accuracy above 1": (lambda s: {"balanced_accuracy": s.accuracy + 1}, r"balanced_accuracy\[.* in \[0, 1\]"),
+    "NaN slope": (lambda s: {"gradient": s.gradient * np.nan}, r"gradient\[0\] is nan"),
+    "label is a number": (lambda s: {"label": 1}, "label is 1; accepted: a text"),
+    "marks are a list": (lambda s: {"marks": [0, 1]}, r"marks is \[0, 1\]; accepted: \{name: position\}"),
+    "a mark is nowhere": (lambda s: {"marks": {"a": np.nan}}, r"marks\['a'\] is nan; accepted: a finite number"),
+    "a mark is a word": (lambda s: {"marks": {"a": "b"}}, r"marks\['a'\] is 'b'; accepted: a finite number"),
+    "unknown cost": (lambda s: {"cost": "hinge"}, "cost is 'hinge'; accepted"),
+    "negative penalty": (lambda s: {"l2": -1.0}, "l2 is -1.0; accepted: a finite number >= 0"),
+}
+WRONG = {History: WRONG_RUNS, StartsStudy: WRONG_STUDIES, LossLine: WRONG_LINES}
+WRONG_CASES = [
+    pytest.param(ONE_OF_EACH[kind], *case, id=f"{kind.__name__}, {name}")
+    for kind, cases in WRONG.items()
+    for name, case in cases.items()
+]
 
 
-@pytest.mark.parametrize(("make", "change", "message"), WRONG, ids=[*WRONG_RUNS, *WRONG_STUDIES])
+@pytest.mark.parametrize(("make", "change", "message"), WRONG_CASES)
 def test_what_is_not_loaded_is_not_saved(make, change, message, tmp_path):
     kept, path = make(), tmp_path / "kept"
     kept.save(path)
@@ -241,8 +299,7 @@ def write_unchecked(path, wrong):
         values |= {name: np.stack(list(values[name].values())) for name in ("loss", "accuracy", "steps")}
         values["costs"] = list(wrong.loss)
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
-    layout = starts.LAYOUT if isinstance(wrong, StartsStudy) else keeping.HISTORY
-    about = {"format": 1} | {name: values[name] for name in layout.entries}
+    about = {"format": 1} | {name: values[name] for name in TABLES[type(wrong)].entries}
     with open(path, "wb") as file:
         np.savez(file, **arrays, about=np.array(json.dumps(about)))
 
@@ -296,32 +353,63 @@ class Trap:
         return setattr, (Trap, "sprung", True)
 
 
+# of a file: (members by the name of the first array, entries of the description)
 CHANGES = {
-    "an array is missing": ({"w": None}, {}),
-    "an array more": ({"more": np.ones(3)}, {}),
-    "objects": ({"w": np.array([Trap()], object)}, {}),
-    "no description": ({"about": None}, {}),
-    "an entry is missing": ({}, {"format": "left out"}),
-    "another entry is missing": ({}, {"steps": "left out", "costs": "left out"}),
-    "an entry more": ({}, {"more": 1}),
-    "later format": ({}, {"format": 2}),
-    "long description": ({}, {"cost": "x" * 3000, "costs": "x" * 3000}),
-    "costs are no names": ({}, {"cost": ["bce"], "costs": [["bce"], 2]}),
-    "costs twice": ({}, {"cost": 1, "costs": ["bce", "bce"]}),
-    "three costs": ({}, {"cost": None, "costs": ["bce", "mse", "focal"]}),
-    "numbers of too many digits": ({}, {"start_b": 10**400, "w_range": [0, 10**400]}),
-    "truth": ({}, {"steps": True, "total_steps": True}),
+    "an array is missing": lambda first: ({first: None}, {}),
+    "an array more": lambda first: ({"more": np.ones(3)}, {}),
+    "objects": lambda first: ({first: np.array([Trap()], object)}, {}),
+    "no description": lambda first: ({"about": None}, {}),
+    "no format": lambda first: ({}, {"format": "left out"}),
+    "later format": lambda first: ({}, {"format": 2}),
+    "an entry more": lambda first: ({}, {"more": 1}),
+    "long description": lambda first: ({}, {"format": "x" * 3000}),
 }
+ENTRIES = {
+    History: [
+        {"steps": "left out"},
+        {"steps": True},
+        {"steps": [18]},
+        {"cost": ["bce"]},
+        {"start_b": 10**400},
+        {"start_b": None},
+    ],
+    StartsStudy: [
+        {"costs": "left out"},
+        {"costs": [["bce"], 2]},
+        {"costs": ["bce", "bce"]},
+        {"costs": ["bce", "mse", "focal"]},
+        {"costs": []},
+        {"w_range": [0, 10**400]},
+        {"w_range": None},
+        {"total_steps": True},
+    ],
+    LossLine: [
+        {"marks": "left out"},
+        {"marks": {"a": 10**400}},
+        {"marks": {"a": {"a": 0}}},
+        {"label": ["a", "b"]},
+        {"l2": True},
+        {"cost": None},
+    ],
+}
+WRONG_FILES = [
+    pytest.param(kind, *change(next(iter(table.arrays))), id=f"{kind.__name__}, {name}")
+    for kind, table in TABLES.items()
+    for name, change in CHANGES.items()
+]
+WRONG_FILES += [
+    pytest.param(kind, {}, about, id=f"{kind.__name__}, {about}"[:60])
+    for kind, changes in ENTRIES.items()
+    for about in changes
+]
 
 
-@BOTH
-@pytest.mark.parametrize("change", CHANGES)
-def test_wrong_files(change, kind, make, tmp_path):
-    path, kept = tmp_path / "kept", make()
+@pytest.mark.parametrize(("kind", "members", "about"), WRONG_FILES)
+def test_wrong_files(kind, members, about, tmp_path):
+    path, kept = tmp_path / "kept", ONE_OF_EACH[kind]()
     kept.save(path)
     rewritten(path, {})
     assert_same(kind.load(path), kept)
-    members, about = CHANGES[change]
     rewritten(path, members, **about)
     with pytest.raises(ValueError, match=f"kept is not a saved {kind.__name__}: "):
         kind.load(path)
@@ -329,11 +417,11 @@ def test_wrong_files(change, kind, make, tmp_path):
 
 
 def test_one_is_not_the_other(tmp_path):
-    for kind, other, make in ((History, StartsStudy, RUNS["lab"]), (StartsStudy, History, study)):
+    for kind, make in ONE_OF_EACH.items():
         make().save(tmp_path / "kept")
-        with pytest.raises(ValueError, match=f"is not a saved {other.__name__}: it holds .*; accepted: "):
-            other.load(tmp_path / "kept")
-        assert isinstance(kind.load(tmp_path / "kept"), kind)
+        for other in (LossSurface, *set(ONE_OF_EACH) - {kind}):
+            with pytest.raises(ValueError, match=f"is not a saved {other.__name__}: it holds .*; accepted: "):
+                other.load(tmp_path / "kept")
 
 
 def test_booleans_of_other_bytes(tmp_path):
@@ -366,7 +454,7 @@ def cut_or_changed(content, rng):
     return bytes(damaged)
 
 
-@BOTH
+@KINDS
 def test_damaged_files_are_refused_or_read_as_they_were(kind, make, tmp_path):
     path, kept, rng = tmp_path / "kept", make(), np.random.default_rng(0)
     kept.save(path)
@@ -384,7 +472,7 @@ def test_damaged_files_are_refused_or_read_as_they_were(kind, make, tmp_path):
             assert_same(found, kept)
 
 
-@BOTH
+@KINDS
 def test_sizes_are_checked_before_arrays_are_read(kind, make, tmp_path, monkeypatch):
     def unread(*arguments):
         raise AssertionError("an array was read")
@@ -396,7 +484,7 @@ def test_sizes_are_checked_before_arrays_are_read(kind, make, tmp_path, monkeypa
     monkeypatch.setattr(memory, "free_memory", lambda: 100)
     with pytest.raises(MemoryError, match="GB"):
         kind.load(path)
-    rewritten(path, {"b": np.ones(1)})
+    rewritten(path, {next(iter(TABLES[kind].arrays)): np.ones((1, 1, 1))})
     with pytest.raises(ValueError, match=SHAPES):
         kind.load(path)
     with np.load(path) as file:
@@ -405,7 +493,7 @@ def test_sizes_are_checked_before_arrays_are_read(kind, make, tmp_path, monkeypa
         kind.load(path.with_suffix(".npz"))
 
 
-@BOTH
+@KINDS
 def test_failure_while_writing_leaves_the_old_file(kind, make, tmp_path, monkeypatch):
     def savez(file, **arrays):
         file.write(b"half of it")
@@ -420,7 +508,7 @@ def test_failure_while_writing_leaves_the_old_file(kind, make, tmp_path, monkeyp
     assert os.listdir(tmp_path) == ["kept"]
 
 
-@BOTH
+@KINDS
 @pytest.mark.parametrize(("name", "error"), [("missing", FileNotFoundError), (".", IsADirectoryError)])
 def test_nothing_to_load(kind, make, name, error, tmp_path):
     with pytest.raises(error):

@@ -10,7 +10,7 @@ import torch
 import logreg.data
 from kernels.losses import LOSSES
 from kernels.numba_cpu.training import update
-from logreg import LossSurface, accuracy, train
+from logreg import LossLine, LossSurface, accuracy, sharpness, train
 from logreg.directions import KINDS
 from logreg.model import seeded_model
 from logreg.penalised import train_penalised
@@ -59,6 +59,8 @@ CALLS = {
     "full_accuracy": lambda history, data: history.full_accuracy(),
     "end_loss": lambda history, data: history.end_loss,
     "accuracy": lambda history, data: accuracy(seeded_model(D, 0), data),
+    "line": lambda history, data: LossLine.between(seeded_model(D, 0), history, data, resolution=5),
+    "sharpness": lambda history, data: sharpness(seeded_model(D, 0), data),
     **{
         f"around, {kind}": partial(
             lambda history, data, kind: LossSurface.around(history, data, directions=kind, **GRID), kind=kind

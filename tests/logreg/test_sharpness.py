@@ -11,7 +11,7 @@ from sklearn import linear_model
 from torch.utils.data import DataLoader, TensorDataset
 
 from kernels.losses import LOSSES
-from logreg import History, sharpness, train
+from logreg import History, TrainingPath, sharpness, train
 from logreg.model import seeded_model
 from logreg.sharpness import Sharpness, largest_eigenvalue
 from tests import problems
@@ -68,7 +68,7 @@ PENALTIES = {"none": ({}, (0.0, 0.0)), "l2": ({"l2": 0.3}, (0.3, 0.0)), "decay":
 @pytest.mark.parametrize("weighted", [False, True])
 def test_weights_and_penalties(loss, penalty, weighted, most_dense, monkeypatch):
     monkeypatch.setattr(module, "MOST_DENSE", most_dense)
-    problem, rng = problems.sgd_problem(61, 9, soft=loss != "mse"), np.random.default_rng(3)
+    problem, rng = problems.sgd_problem(61, 9, soft=True), np.random.default_rng(3)
     theta = np.append(problem.w, problem.b)
     weights = {"sample_weight": rng.exponential(size=61) * rng.integers(0, 2, 61)} if weighted else {}
     weights |= {"pos_weight": 3.5} if weighted and LOSSES[loss].linear_in_label else {}
@@ -78,7 +78,7 @@ def test_weights_and_penalties(loss, penalty, weighted, most_dense, monkeypatch)
 
 
 @WAYS
-@pytest.mark.parametrize("kind", ["float32", "sparse", "batches", "integers"])
+@pytest.mark.parametrize("kind", ["float32", "sparse", "batches", "shuffled", "integers"])
 def test_kinds_of_data(kind, most_dense, monkeypatch):
     monkeypatch.setattr(module, "MOST_DENSE", most_dense)
     monkeypatch.setattr("logreg.samples.VALUES_AT_ONCE", 100)
@@ -89,10 +89,11 @@ def test_kinds_of_data(kind, most_dense, monkeypatch):
         "float32": (X.astype(np.float32), y),
         "sparse": (sparse.csr_matrix(X), y),
         "batches": DataLoader(tensors, batch_size=8),
+        "shuffled": DataLoader(tensors, batch_size=8, shuffle=True),
         "integers": (X.astype(int), y),
     }
-    found = sharpness(np.append(w, b), data[kind], l2=0.1)
-    assert_is_of(found, hessian_of(X, y, np.append(w, b), l2=(0.1, 0.0)))
+    found = sharpness(np.append(w, b), data[kind], l2=0.1, class_weight={1: 3.0})
+    assert_is_of(found, hessian_of(X, y, np.append(w, b), l2=(0.1, 0.0), sample_weight=1 + 2 * y))
 
 
 @WAYS
@@ -108,8 +109,9 @@ def test_along_a_run(most_dense, monkeypatch):
     for k, theta in enumerate(path):
         at = Sharpness(float(found.largest[k]), float(found.trace[k]))
         assert_is_of(at, hessian_of(X, y, theta, l2=(0.05, 0.05)))
-    some = sharpness([path[0], path[2], path[3]], (X, y), weight_decay=0.05)
-    np.testing.assert_allclose(some, [values[[0, 2, 3]] for values in found], rtol=1e-6)
+    for other in (TrainingPath([path[0], path[2], path[3]]), [path[0], path[2], path[3]]):
+        some = sharpness(other, (X, y), weight_decay=0.05)
+        np.testing.assert_allclose(some, [values[[0, 2, 3]] for values in found], rtol=1e-6)
 
 
 @WAYS
