@@ -17,7 +17,7 @@ from logreg.runs import is_run, path_of
 from logreg.samples import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -97,7 +97,8 @@ def read_models(model: Any) -> LinearModel:
         return between([read_model(one) for one in model])
     known = [read_model(one) for one in model]
     check_alike(known)
-    return known[-1]._replace(paths=(np.stack([one.theta for one in known]),))
+    path = np.stack([one.theta for one in known])
+    return known[-1]._replace(paths=(path,), prepare=prepared_alike(known))
 
 
 def between(known: list[LinearModel]) -> LinearModel:
@@ -109,6 +110,7 @@ def between(known: list[LinearModel]) -> LinearModel:
         theta=np.mean([one.theta for one in known], axis=0),
         has_bias=any(one.has_bias for one in known),
         penalty=penalties.pop() if len(penalties) == 1 else None,
+        prepare=prepared_alike(known),
         paths=tuple(path for some in paths for path in some),
     )
 
@@ -120,9 +122,30 @@ def check_alike(known: list[LinearModel]) -> None:
     sizes = sorted({len(one.theta) - 1 for one in known})
     if len(sizes) > 1:
         raise ValueError(f"model holds models of {sizes} weights; accepted: the same number for all")
+    if len({one.prepare for one in known}) > 1 and None in {one.prepare for one in known}:
+        raise ValueError("model holds pipelines with steps before the model and models without; accepted: all alike")
     classes = {one.classes for one in known} - {None}
     if len(classes) > 1:
         raise ValueError(f"model holds models of the classes {sorted(classes, key=str)}; accepted: the same for all")
+
+
+def prepared_alike(known: list[LinearModel]) -> Callable[[Any], Any] | None:
+    """What data goes through before models, which are of the same features only if their steps give the same."""
+    steps = [one.prepare for one in known]
+    if all(one is steps[0] for one in steps):
+        return steps[0]
+
+    def prepare(x: Any) -> Any:
+        first, *others = (one(x) for one in steps)
+        for other in others:
+            if not (np.shape(first) == np.shape(other) and np.allclose(first, other)):
+                raise ValueError(
+                    "model holds pipelines whose steps give different features; accepted: the same features for all, "
+                    "such as models of steps that were fitted once"
+                )
+        return first
+
+    return prepare
 
 
 def points_of(model: Any) -> np.ndarray:

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from logreg import LossSurface, accuracy
+from logreg import LossLine, LossSurface, accuracy
 from logreg.models import read_model
 
 X, TARGET = datasets.make_classification(300, 6, n_informative=4, flip_y=0.2, weights=(0.7,), random_state=0)
@@ -211,3 +211,28 @@ def test_other_labels_are_refused():
     model = logistic(C=0.1).fit(X, Y)
     with pytest.raises(ValueError, match="data y has the label 'maybe'; accepted: 'no' and 'yes', the classes of the"):
         accuracy(model, (X, np.where(TARGET, "maybe", "no")))
+
+
+# Several pipelines
+
+
+def scaled_to(rows, **settings):
+    return make_pipeline(StandardScaler(), logistic(**settings)).fit(TABLE[rows], Y[rows])
+
+
+def test_pipelines_of_the_same_features_go_together():
+    one, other = (scaled_to(slice(None), C=C) for C in (0.1, 10.0))
+    line = LossLine.between(one, other, (TABLE, Y), l2=0.0)
+    for model, place in ((one, 0.0), (other, 1.0)):
+        k = np.abs(line.alpha - place).argmin()
+        assert line.loss[k] == pytest.approx(metrics.log_loss(Y, model.predict_proba(TABLE)), rel=1e-12)
+
+
+def test_pipelines_of_other_features_do_not():
+    one, other = scaled_to(slice(0, 200)), scaled_to(slice(100, 300))
+    with pytest.raises(
+        ValueError, match="model holds pipelines whose steps give different features; accepted: the same"
+    ):
+        LossLine.between(one, other, (TABLE, Y))
+    with pytest.raises(ValueError, match="model holds pipelines with steps before the model and models without"):
+        LossSurface.around({"a": one, "b": other[-1]}, (TABLE, Y))
