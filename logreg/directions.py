@@ -80,7 +80,9 @@ def plane_around(
     else:
         chosen = coordinates(samples, center, mean)
         pair, labels = units(chosen, len(center)), [label_of_coordinate(center, k, samples.names) for k in chosen]
-    s, t = np.pad(pair, ((0, 0), (0, len(center) - pair.shape[1])))
+    if free < len(center):  # no direction changes a bias that isn't there
+        pair = np.pad(pair[:, :free], ((0, 0), (0, 1)))
+    s, t = pair
     return Plane(center, s, t, (labels[0], labels[1]))
 
 

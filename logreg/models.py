@@ -65,11 +65,11 @@ class LinearModel(NamedTuple):
 
 def read_model(model: Any) -> LinearModel:
     """The LinearModel that a model is. TypeError for one of another kind, ValueError for values that aren't finite."""
+    if isinstance(model, nn.Module):
+        return model_of_layer(model)
     model = getattr(model, "best_estimator_", model)
     if is_run(model):
         known = model_of_run(model)
-    elif isinstance(model, nn.Module):
-        known = model_of_layer(model)
     elif estimators.is_pipeline(model):
         last, prepare = estimators.last_step(model)
         known = read_model(last)
@@ -197,9 +197,13 @@ def model_of_layer(model: nn.Module) -> LinearModel:
     layer = output_layer(model)
     weight = on_host("the model's weight", layer.weight)
     own: Any = layer.bias
-    bias = np.zeros(len(weight)) if own is None else on_host("its bias", own)
-    rows = np.column_stack([weight, bias]).astype(np.float64)
-    return LinearModel(rows[0] if len(rows) == 1 else rows[1] - rows[0], has_bias=own is not None)
+    rows = np.zeros((weight.shape[0], weight.shape[1] + 1))
+    rows[:, :-1] = weight
+    if own is not None:
+        rows[:, -1] = on_host("its bias", own)
+    theta = rows[0] if len(rows) == 1 else rows[1] - rows[0]
+    arrays.check_finite("the model", theta)
+    return LinearModel(theta, has_bias=own is not None)
 
 
 def on_host(name: str, parameter: torch.Tensor) -> np.ndarray:
