@@ -10,7 +10,8 @@ from torch import nn
 
 from kernels.arguments import numbers
 from kernels.losses import LOSSES
-from logreg.classes import Labels, Meaning
+from logreg import files, keeping
+from logreg.classes import Labels, Meaning, by_name
 from logreg.estimators import Penalty, full_name
 from logreg.models import LinearModel, output_layer, read_model
 from logreg.samples import as_arrays
@@ -124,6 +125,32 @@ class TrainingPath(Scored):
             raise ValueError(EMPTY)
         return last if isinstance(last, np.ndarray) else last.double().cpu().numpy()
 
+    def save(self, path: files.AnyPath) -> None:
+        """Writes everything to `path` as npz, its data too, as `LossSurface.save` does; `TrainingPath.load` reads it.
+        Names of features and steps of a pipeline are not kept."""
+        thetas, known = self.thetas, self.model
+        assert known is not None  # as there is a start
+        x, y = (None, None) if self.data is None else (self.x, self.y)
+        classes = None if known.classes is None else tuple(known.classes)
+        weights = None if known.class_weight is None else kept_weights(known.classes, known.class_weight)
+        fields = {name: getattr(self, name) for name in ("steps", "every", "steps_per_epoch", "cost")}
+        fields |= {"thetas": thetas, "end": self.end, "x": x, "y": y, "has_bias": bool(known.has_bias)}
+        keeping.save(path, LAYOUT, fields | {"penalty": known.penalty, "classes": classes, "class_weight": weights})
+
+    @classmethod
+    def load(cls, path: files.AnyPath) -> TrainingPath:
+        """What `save` wrote; it is read, and refused, as `LossSurface.load` does. More can be added to it."""
+        fields = keeping.load(path, LAYOUT)
+        data = None if fields["x"] is None else (fields["x"], fields["y"])
+        made = cls(every=fields["every"], data=data, loss=fields["cost"])
+        made.steps, made.steps_per_epoch = fields["steps"], fields["steps_per_epoch"]
+        made.kept, made.last = list(fields["thetas"]), fields["end"]
+        classes, weights = fields["classes"], fields["class_weight"]
+        if isinstance(weights, tuple):
+            weights = dict(zip(classes, weights, strict=True))
+        made.model = LinearModel(fields["end"], fields["has_bias"], classes, weights, fields["penalty"])
+        return made
+
     @property
     def end_w(self) -> np.ndarray:
         return self.end[:-1]
@@ -146,6 +173,70 @@ class TrainingPath(Scored):
         if self.data is None:
             raise ValueError("the path has no data; accepted: one that was made with data=(x, y)")
         return self.data
+
+
+def kept_weights(classes: Any, class_weight: Any) -> str | tuple[float, float]:
+    """Weights of classes as they are kept: "balanced", or those of class 0 and class 1."""
+    return class_weight if isinstance(class_weight, str) else by_name(classes, class_weight)
+
+
+def checked_penalty(name: str, value: Any) -> Penalty | None:
+    if value is None:
+        return None
+    l2, l2_bias, of_sum = value
+    return Penalty(numbers.nonnegative(name, l2), numbers.nonnegative(name, l2_bias), checked_flag(name, of_sum))
+
+
+def checked_flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}; accepted: true or false")
+    return value
+
+
+def checked_classes(name: str, value: Any) -> tuple[Any, Any] | None:
+    if value is None:
+        return None
+    low, high = (numbers.python_scalar(label) for label in value)
+    if not (isinstance(low, (str, int, float)) and type(low) is type(high)):
+        raise ValueError(f"{name} is {value!r}; accepted: two texts, numbers or booleans")
+    return low, high
+
+
+def checked_weights(name: str, value: Any) -> str | tuple[float, float] | None:
+    if value is None or value == "balanced":
+        return value
+    zero, one = value
+    return numbers.nonnegative(name, zero), numbers.nonnegative(name, one)
+
+
+def path_fits(sizes: keeping.Sizes, entries: keeping.Entries) -> bool:
+    points, parameters = sizes["m"], sizes["p"]
+    if entries["class_weight"] is not None and entries["classes"] is None:
+        return False
+    return points == entries["steps"] // entries["every"] + 1 and sizes.get("d", parameters - 1) + 1 == parameters
+
+
+# m points of p parameters, d weights and the bias; n samples
+LAYOUT = keeping.Layout(
+    "TrainingPath",
+    {
+        "thetas": keeping.Array("mp", files.FLOAT64),
+        "end": keeping.Array("p", files.FLOAT64),
+        "x": keeping.Array("nd", optional=True),
+        "y": keeping.Array("n", keeping.LABELS, low=0, high=1, optional=True),
+    },
+    {
+        "steps": keeping.count,
+        "every": keeping.positive,
+        "steps_per_epoch": keeping.count,
+        "cost": keeping.loss_name,
+        "has_bias": checked_flag,
+        "penalty": checked_penalty,
+        "classes": checked_classes,
+        "class_weight": checked_weights,
+    },
+    path_fits,
+)
 
 
 def record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from logreg import export, files
 from logreg.directions import Plane, Projection, project
 from logreg.evaluation import add_penalty, check_penalty, evaluate
 from logreg.models import points_of
+from logreg.sharpness import Sharpness
 from logreg.windows import axis, pair_of_points
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class PlaneSurface:
     l2      l2/2 |w|^2 is in the loss, its gradient and its Hessian
     cost    the name of the loss
     l2_bias l2_bias/2 b^2 is, too
+    sharpness  of the loss at the center: the largest eigenvalue and the trace of its Hessian, where asked for
     logits  of the samples on the plane, by which `at` evaluates other windows; None of a surface that was loaded
     """
 
@@ -71,6 +73,7 @@ class PlaneSurface:
     cost: str = "bce"
     l2_bias: float = 0.0
     logits: Logits | None = None
+    sharpness: Sharpness | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name in Surface._fields:
@@ -117,7 +120,8 @@ class PlaneSurface:
         asked = names if quantities is None else numbers.some_of("quantities", quantities, QUANTITIES)
         points = pair_of_points(resolution)
         s, t = axis("s_range", s_range, points[0]), axis("t_range", t_range, points[1])
-        return surface_of(self.logits, self.plane, s, t, asked, (self.l2, self.l2_bias), self.cost)
+        found = surface_of(self.logits, self.plane, s, t, asked, (self.l2, self.l2_bias), self.cost)
+        return replace(found, sharpness=self.sharpness)
 
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it.
@@ -128,7 +132,8 @@ class PlaneSurface:
         arrays = {"s": self.s, "t": self.t, **{name: getattr(self.plane, name) for name in VECTORS}}
         arrays |= grid_of(self).quantities
         about = {"format": FORMAT, "l2": self.l2, "cost": self.cost, "plan": self.plan, "labels": self.plane.labels}
-        about = check_about(about | {"explained": self.plane.explained, "l2_bias": self.l2_bias})
+        about |= {"explained": self.plane.explained, "l2_bias": self.l2_bias, "sharpness": self.sharpness}
+        about = check_about(about)
         check_layout(files.shapes_of(arrays))
         check_values(arrays)
         if export.is_vtk(path):
@@ -184,7 +189,7 @@ def read_plane_surface(archive: ZipFile) -> PlaneSurface:
     center, s_direction, t_direction = (arrays.pop(name) for name in VECTORS)
     plane = Plane(center, s_direction, t_direction, about["labels"], about["explained"])
     values = Surface(**arrays, plan=about["plan"])
-    return PlaneSurface(values, plane, about["l2"], about["cost"], about["l2_bias"])
+    return PlaneSurface(values, plane, about["l2"], about["cost"], about["l2_bias"], None, about["sharpness"])
 
 
 def check_layout(shapes: files.Shapes) -> None:
@@ -220,10 +225,18 @@ def check_about(about: dict[str, Any]) -> dict[str, Any]:
     explained = None if about["explained"] is None else tuple(map(float, about["explained"]))
     if explained is not None and not (len(explained) == 2 and all(0 <= share <= 1 for share in explained)):
         raise ValueError(f"its shares are {about['explained']}; accepted: two from 0 to 1, or none")
-    entries = {"labels": (first, second), "explained": explained}
+    numbers_of_it = about.get("sharpness")
+    sharpness = None if numbers_of_it is None else Sharpness(*(check_number("sharpness", v) for v in numbers_of_it))
+    entries = {"labels": (first, second), "explained": explained, "sharpness": sharpness}
     cost = numbers.one_of("cost", about.get("cost", "bce"), LOSSES)  # of files before there was another
     l2, l2_bias = check_penalty(about["l2"]), check_penalty(about.get("l2_bias", 0.0), "l2_bias")
     return about | entries | {"l2": l2, "l2_bias": l2_bias, "plan": check_plan(*about["plan"]), "cost": cost}
+
+
+def check_number(name: str, value: Any) -> float:
+    if not (isinstance(value, float) and math.isfinite(value)):
+        raise ValueError(f"its {name} has {value!r}; accepted: finite numbers")
+    return value
 
 
 def check_plan(method: str, nodes: Sequence[int] | None, bound: float, reason: str) -> Plan:

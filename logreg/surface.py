@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from logreg.models import points_of, read_models
 from logreg.objective import objective_of
 from logreg.plane import Logits, PlaneSurface, is_plane_surface, read_plane_surface, surface_of
 from logreg.samples import unread_arrays
+from logreg.sharpness import sharpness_at
 from logreg.windows import axes_of, axis, pair_of_points
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class LossSurface:
         pos_weight: ArrayLike | None = None,
         positive: Any = None,
         seed: Any = None,
+        sharpness: bool = False,
         device: Device = None,
     ) -> PlaneSurface:
         """Loss and what belongs to it on a plane through a model of any number of features: a PlaneSurface.
@@ -161,6 +163,8 @@ class LossSurface:
         class_weight  "balanced" or {label: weight}, by which these are multiplied; by default the model's own
         pos_weight  a number >= 0 by which the loss of class 1 counts, with its gradient and its Hessian, as
                     torch.nn.BCEWithLogitsLoss has it
+        sharpness   whether the surface is to say how sharply the loss curves at the center, in all directions: see
+                    `logreg.sharpness`, some passes over the data more
         device      where it is computed: None, "cpu" or a CUDA device
 
         Computed in float64. Large grids are interpolated between Chebyshev nodes, to 1e-12 max(1, max|quantity|);
@@ -188,7 +192,10 @@ class LossSurface:
         s, t = axes_of(extent, resolution, plane, known.paths)
         fields, y = logits_on(plane, samples), samples.labels.y
         logits = Logits(fields, y, None if weights is None else weights.of(y), weight_of_class_1, card)
-        return surface_of(logits, plane, s, t, names, penalty, loss)
+        surface = surface_of(logits, plane, s, t, names, penalty, loss)
+        if not sharpness:
+            return surface
+        return replace(surface, sharpness=sharpness_at(objective, known.theta, known.has_bias))
 
     @property
     def minimum(self) -> Minimum:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from kernels.arguments import memory
-from logreg import LabData, LossSurface, PlaneSurface, files, train
+from logreg import LabData, LossSurface, PlaneSurface, files, sharpness, train
 from tests import oracle, problems
 
 QUANTITIES = oracle.QUANTITIES
@@ -149,6 +149,46 @@ def test_history_is_projected(wide, history):
         surface.project(small)
 
 
+# Other windows of the same plane
+
+WEIGHTED = {"class_weight": "balanced", "pos_weight": 2.0, "l2": 0.3}
+
+
+@pytest.mark.parametrize("weights", [{}, WEIGHTED], ids=["plain", "all"])
+def test_another_window_is_that_of_another_surface(weights, wide, history):
+    settings = {"directions": "pca", "quantities": QUANTITIES, **weights}
+    surface = around(history, wide, **settings)
+    got = surface.at((0.1, 0.4), 0.2, (7, 5))
+    want = around(history, wide, extent=((0.1, 0.4), 0.2), **settings)
+    assert_same(got, want)
+    assert_same(got.at((0.1, 0.4), 0.2, (7, 5)), want)
+    one = surface.at((0.1, 0.4), 0.2, (7, 5), quantities="mse")
+    np.testing.assert_allclose(one.mse, want.mse, rtol=1e-12)
+    assert one.loss is one.gradient is None
+    assert surface.at(1, 1).loss.shape == (300, 300)
+
+
+def test_another_window_needs_the_samples(wide, history, tmp_path):
+    surface = around(history, wide)
+    for bad in ({"s_range": (1, 0)}, {"t_range": "wide"}, {"resolution": 0}, {"quantities": "height"}):
+        (name,) = bad
+        with pytest.raises(ValueError, match=f"{name} .*; accepted"):
+            surface.at(**{"s_range": 1, "t_range": 1} | bad)
+    surface.save(tmp_path / "surface.npz")
+    with pytest.raises(ValueError, match="the surface was loaded and has no samples; accepted: one from LossSurface"):
+        LossSurface.load(tmp_path / "surface.npz").at(1, 1)
+
+
+def test_sharpness_is_that_at_the_center(wide, history, tmp_path):
+    settings = {"l2": 0.1, "class_weight": {1: 3.0}}
+    surface = around(history, wide, sharpness=True, **settings)
+    assert surface.sharpness == sharpness(surface.plane.center, (wide.X, wide.y), **settings)
+    assert surface.at(1, 1, 3).sharpness == surface.sharpness
+    assert around(history, wide).sharpness is None
+    surface.save(tmp_path / "surface.npz")
+    assert LossSurface.load(tmp_path / "surface.npz").sharpness == surface.sharpness
+
+
 # What is refused
 
 
@@ -221,8 +261,8 @@ def assert_same(got, want):
         np.testing.assert_array_equal(one, other)
     assert (got.l2, got.plan, got.plane.labels) == (want.l2, want.plan, want.plane.labels)
     assert got.plane.explained == want.plane.explained
-    assert got.cost == want.cost
-    assert {field.name for field in fields(got)} == {"values", "plane", "l2", "cost", "l2_bias", "logits"}
+    assert (got.cost, got.l2_bias, got.sharpness) == (want.cost, want.l2_bias, want.sharpness)
+    assert {field.name for field in fields(got)} == {"values", "plane", "l2", "cost", "l2_bias", "logits", "sharpness"}
 
 
 def changed(surface, **changes):
