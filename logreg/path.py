@@ -210,20 +210,21 @@ def checked_weights(name: str, value: Any) -> str | tuple[float, float] | None:
 
 
 def path_fits(sizes: keeping.Sizes, entries: keeping.Entries) -> bool:
-    points, parameters = sizes["m"], sizes["p"]
     if entries["class_weight"] is not None and entries["classes"] is None:
         return False
-    return points == entries["steps"] // entries["every"] + 1 and sizes.get("d", parameters - 1) + 1 == parameters
+    data, labels = {name: sizes[name] for name in "ndl" if name in sizes}, sizes.get("l", 0)
+    own = not data or (labels > 0 and data == {"n": labels, "d": sizes["p"] - 1, "l": labels})
+    return own and sizes["p"] > 1 and sizes["m"] == entries["steps"] // entries["every"] + 1
 
 
-# m points of p parameters, d weights and the bias; n samples
+# m points of p parameters, d weights and the bias; n samples, l labels
 LAYOUT = keeping.Layout(
     "TrainingPath",
     {
         "thetas": keeping.Array("mp", files.FLOAT64),
         "end": keeping.Array("p", files.FLOAT64),
         "x": keeping.Array("nd", optional=True),
-        "y": keeping.Array("n", keeping.LABELS, low=0, high=1, optional=True),
+        "y": keeping.Array("l", keeping.LABELS, low=0, high=1, optional=True),
     },
     {
         "steps": keeping.count,

@@ -9,7 +9,7 @@ import torch
 
 from kernels.arguments import arrays
 from kernels.losses import LOSSES
-from logreg import LossSurface, devices, study_starts, train
+from logreg import LossLine, LossSurface, devices, study_starts, train
 from tests import oracle, problems
 
 SETTINGS = {"lr": 0.3, "batch_size": 13, "epochs": 3}
@@ -22,7 +22,7 @@ def device(request, monkeypatch):
         if not (shutil.which("g++") or shutil.which("clang++")):
             pytest.skip("no C++ compiler for Inductor")
         monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
-        for module in ("train", "surface", "starts"):
+        for module in ("train", "surface", "starts", "line"):
             monkeypatch.setattr(
                 import_module(f"logreg.{module}"), "card_of", lambda device: device and torch.device(device)
             )
@@ -86,6 +86,17 @@ def test_a_surface_has_its_data_moved_once(device, moves):
     want = LossSurface.compute(*arguments, resolution=700)
     assert isinstance(surface.Z, np.ndarray)
     np.testing.assert_allclose(surface.Z, want.Z, rtol=1e-9)
+
+
+def test_a_line_has_its_logits_moved_once(wide, device, moves):
+    """Weights, too, and the quantities whose weights are others."""
+    arguments = np.zeros(31), np.append(wide.w, wide.b), (wide.X, wide.y)
+    options = {"quantities": oracle.QUANTITIES, "resolution": 9, "class_weight": {1: 2.0}, "l2": 0.1}
+    line, want = (LossLine.between(*arguments, **options, device=where) for where in (device, None))
+    assert moves == [wide.y.shape] * 5
+    for name in oracle.QUANTITIES:
+        assert isinstance(getattr(line, name), np.ndarray)
+        np.testing.assert_allclose(getattr(line, name), getattr(want, name), rtol=1e-11, atol=1e-14)
 
 
 @pytest.mark.long

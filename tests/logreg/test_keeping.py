@@ -4,7 +4,7 @@ import io
 import json
 import os
 import zipfile
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from logreg import (
     LossLine,
     LossSurface,
     StartsStudy,
+    TrainingPath,
     files,
     keeping,
     line,
@@ -25,6 +26,7 @@ from logreg import (
     train,
 )
 from logreg.model import seeded_model
+from logreg.path import LAYOUT as PATH_LAYOUT
 from tests import problems
 from tests.oracle import QUANTITIES
 
@@ -100,22 +102,43 @@ LINES = {
     "a direction": lambda: LossLine.around(seeded_model(1, 0), LabData(), "random", seed=1),
     "other marks": lambda: replace(line_between("loss"), label="año", marks={"": -1.0, "a b": 0.5, "è": 7.0}),
 }
-TABLES = {History: keeping.HISTORY, StartsStudy: starts.LAYOUT, LossLine: line.LAYOUT}
-MAKERS = {History: RUNS, StartsStudy: STUDIES, LossLine: LINES}
+
+
+def path_of_vectors(**settings):
+    X, y, *_ = problems.sgd_problem(31, 3)
+    return TrainingPath(np.random.default_rng(0).normal(size=(8, 4)), data=(X, y), **settings)
+
+
+PATHS = {
+    "all": path_of_vectors,
+    "thinned": lambda: path_of_vectors(every=3, loss="focal"),
+    "without data": lambda: TrainingPath([np.ones(3)]),
+}
+TABLES = {
+    History: keeping.HISTORY,
+    StartsStudy: starts.LAYOUT,
+    LossLine: line.LAYOUT,
+    TrainingPath: PATH_LAYOUT,
+}
+MAKERS = {History: RUNS, StartsStudy: STUDIES, LossLine: LINES, TrainingPath: PATHS}
 KEPT = [
     pytest.param(kind, makers[name], id=f"{kind.__name__}, {name}")
     for kind, makers in MAKERS.items()
     for name in makers
 ]
 EACH = pytest.mark.parametrize(("kind", "make"), KEPT)
-ONE_OF_EACH = {History: RUNS["weights"], StartsStudy: study, LossLine: LINES["all"]}
+ONE_OF_EACH = {History: RUNS["weights"], StartsStudy: study, LossLine: LINES["all"], TrainingPath: path_of_vectors}
 KINDS = pytest.mark.parametrize(("kind", "make"), ONE_OF_EACH.items())
+
+
+OF_A_PATH = ("thetas", "end", "steps", "every", "steps_per_epoch", "cost", "model", "data")
 
 
 def assert_same(got, want):
     assert type(got) is type(want)
-    for field in fields(want):
-        assert_same_value(getattr(got, field.name), getattr(want, field.name))
+    own = [field.name for field in fields(want)] if is_dataclass(want) else OF_A_PATH
+    for name in own:
+        assert_same_value(getattr(got, name), getattr(want, name))
 
 
 def assert_same_value(got, want):
@@ -124,6 +147,9 @@ def assert_same_value(got, want):
         assert list(got) == list(want)
         for name in want:
             assert_same_value(got[name], want[name])
+    elif isinstance(want, tuple):
+        for one, other in zip(got, want, strict=True):
+            assert_same_value(one, other)
     elif isinstance(want, np.ndarray):
         assert (got.dtype, got.shape, got.tobytes()) == (want.dtype, want.shape, want.tobytes())
     else:
@@ -179,7 +205,8 @@ def test_data_is_kept_as_it_is_when_it_is_saved(tmp_path):
 
 def test_every_field_is_kept():
     """A field that a class gets is one of its table, too."""
-    for kind, table in TABLES.items():
+    for kind in filter(is_dataclass, TABLES):
+        table = TABLES[kind]
         assert {field.name for field in fields(kind)} == {*table.arrays, *table.entries} - {"costs"}
 
 
@@ -391,6 +418,19 @@ ENTRIES = {
         {"l2": True},
         {"cost": None},
     ],
+    TrainingPath: [
+        {"steps": 8},
+        {"every": 0},
+        {"has_bias": 1},
+        {"penalty": [0.1, 0.1]},
+        {"penalty": [0.1, -0.1, True]},
+        {"penalty": [0.1, 0.1, 1]},
+        {"classes": ["a", 1]},
+        {"classes": [["a"], ["b"]]},
+        {"class_weight": "balanced"},
+        {"classes": ["a", "b"], "class_weight": [1.0, -1.0]},
+        {"classes": ["a", "b"], "class_weight": "even"},
+    ],
 }
 WRONG_FILES = [
     pytest.param(kind, *change(next(iter(table.arrays))), id=f"{kind.__name__}, {name}")
@@ -401,6 +441,23 @@ WRONG_FILES += [
     pytest.param(kind, {}, about, id=f"{kind.__name__}, {about}"[:60])
     for kind, changes in ENTRIES.items()
     for about in changes
+]
+WRONG_FILES += [
+    pytest.param(TrainingPath, members, {}, id=f"TrainingPath, {name}")
+    for name, members in {
+        "features without labels": {"y": None},
+        "labels without features": {"x": None},
+        "fewer labels": {"y": np.zeros(30)},
+        "no samples": {"x": np.zeros((0, 3)), "y": np.zeros(0)},
+        "more features": {"x": np.zeros((31, 4))},
+        "label 2": {"y": np.full(31, 2.0)},
+        "short end": {"end": np.zeros(3)},
+        "fewer points": {"thetas": np.zeros((7, 4))},
+        "points of another size": {"thetas": np.zeros((8, 5))},
+        "no weights": {"thetas": np.zeros((8, 1)), "end": np.zeros(1), "x": None, "y": None},
+        "NaN": {"end": np.full(4, np.nan)},
+        "float32 points": {"thetas": np.zeros((8, 4), "f4")},
+    }.items()
 ]
 
 
