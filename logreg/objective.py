@@ -62,8 +62,8 @@ def weights_of(
     class_weight = known.class_weight if class_weight is None else class_weight
     if sample_weight is None and class_weight is None:
         return None
-    if sample_weight is not None and samples.is_shuffled:
-        raise ValueError("sample_weight is of samples in an order, and data is shuffled; accepted: None, or one order")
+    if sample_weight is not None:
+        samples.require_order()
     return read_weights(samples.labels, sample_weight, class_weight)
 
 

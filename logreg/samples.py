@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 ITEMS_AT_ONCE = 4096  # samples of a data set that gives them one by one
+SHUFFLED = "sample_weight is of samples in an order, and data is shuffled; accepted: None, or one order for all passes"
 PAIR = "a data set or a tuple, of which data[:] is (x, y), or batches (x, y) that can be iterated over again"
 
 
@@ -56,7 +57,9 @@ class ArraySamples:
     def __init__(self, x: Any, labels: Labels, names: tuple[str, ...] | None) -> None:
         self.x, self.labels, self.names = x, labels, names
         self.size: int | None = len(labels.y)
-        self.is_shuffled = False
+
+    def require_order(self) -> None:
+        """Nothing: these have one."""
 
     def __iter__(self) -> Iterator[Batch]:
         at_once = max(1, VALUES_AT_ONCE // self.x.shape[1])
@@ -71,11 +74,14 @@ class StreamedSamples:
     def __init__(self, batches: Iterable[Any], meaning: Meaning, known: Expected) -> None:
         self.batches, self.meaning, self.known, self.names = batches, meaning, known, known.names
         self.read: Labels | None = None
+        self.ordered = False
 
-    @property
-    def is_shuffled(self) -> bool:
-        """Whether a DataLoader draws a new order for each pass."""
-        return isinstance(getattr(self.batches, "sampler", None), RandomSampler)
+    def require_order(self) -> None:
+        """Refuses samples that come in another order in another pass, as far as that can be seen: weights of their own
+        would be those of others."""
+        if isinstance(getattr(self.batches, "sampler", None), RandomSampler):
+            raise ValueError(SHUFFLED)
+        self.ordered = True
 
     @property
     def size(self) -> int | None:
@@ -104,7 +110,10 @@ class StreamedSamples:
             )
         if not seen:
             raise ValueError("data has no batches; accepted: at least one (x, y)")
-        self.read = joined(seen)
+        labels = joined(seen)
+        if self.ordered and self.read is not None and not np.array_equal(self.read.y, labels.y):
+            raise ValueError(SHUFFLED)
+        self.read = labels
 
     def features_and_labels(self, item: Any) -> tuple[Any, Any]:
         """Features, checked, and labels of a batch."""

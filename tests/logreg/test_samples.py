@@ -205,6 +205,13 @@ def test_shuffled_samples_have_no_weights_of_their_own():
         LossSurface.around(THETA, loader, sample_weight=np.ones(97))
 
 
+def test_samples_in_another_order_in_another_pass_are_seen():
+    sampler = torch.utils.data.SubsetRandomSampler(range(97), generator=torch.Generator().manual_seed(0))
+    loader = DataLoader(TensorDataset(XT, YT), batch_size=10, sampler=sampler)
+    with pytest.raises(ValueError, match="sample_weight is of samples in an order, and data is shuffled; accepted"):
+        LossSurface.around(THETA, loader, sample_weight=np.ones(97), resolution=3)
+
+
 def test_texts_of_batches_ask_for_the_positive_class():
     texts = np.where(Y, "yes", "no")
     ordered = np.argsort(Y, kind="stable")
