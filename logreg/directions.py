@@ -247,8 +247,11 @@ def hessian(samples: Samples, theta: np.ndarray, l2: tuple[float, float], mean: 
     memory.check_fits((d + 1, d + 1), np.float64)
     total = np.zeros((d + 1, d + 1))
     for batch, curvature in curvatures(samples, theta, mean):
-        rows = np.pad(batch.dense, ((0, 0), (0, 1)), constant_values=1)
-        total += (rows.T * curvature) @ rows
+        features = batch.dense
+        total[:d, :d] += features.T @ (features * curvature[:, None])
+        total[:d, d] += curvature @ features
+        total[d, d] += curvature.sum()
+    total[d, :d] = total[:d, d]
     total /= divisor_of(samples, mean)
     total[np.diag_indices(d + 1)] += penalty_of_each(l2, d)
     return total

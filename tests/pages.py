@@ -1,0 +1,37 @@
+"""The examples of a page of docs, run one after another: `python -m tests.pages docs/models.md` draws its pictures."""
+
+import re
+import sys
+from contextlib import chdir
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("docs/models.md", "docs/data.md")
+
+
+def examples(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run(page, folder):
+    """Names that the examples of a page define, run in a folder."""
+    names = {"__name__": "__main__"}
+    with chdir(folder):
+        for number, example in enumerate(examples(page)):
+            exec(compile(example, f"{page}, example {number}", "exec"), names)
+    plt.close("all")
+    return names
+
+
+if __name__ == "__main__":
+    from tempfile import TemporaryDirectory
+
+    matplotlib.use("Agg")
+    for page in sys.argv[1:]:
+        with TemporaryDirectory() as folder:
+            run(page, folder)
+            for picture in re.findall(r"!\[[^]]*\]\((\w+\.png)\)", (ROOT / page).read_text(encoding="utf-8")):
+                (ROOT / page).with_name(picture).write_bytes((Path(folder) / picture).read_bytes())
