@@ -25,7 +25,8 @@ def lines_of(page, first):
 
 def test_models(models):
     names, folder = models
-    assert {"fitted.png", "two_paths.png", "line.png", "path.npz", "closer.vtk"} <= {file.name for file in folder.iterdir()}
+    written = {file.name for file in folder.iterdir()}
+    assert {"fitted.png", "two_paths.png", "line.png", "path.npz", "closer.vtk"} <= written
     assert len(names["sharpness"](names["path"], (names["X"], names["y"])).largest) == 10
 
 

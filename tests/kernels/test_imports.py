@@ -36,6 +36,20 @@ TORCH_FLOORS = (
     ("kernels.torch_cuda.triton",),
     ("kernels.torch_cuda.sizes",),
 )
+LOGREG_FLOORS = (
+    ("logreg.__main__",),
+    ("logreg.lab", "logreg.explore", "logreg.conclusion", "logreg.pictures", "logreg.eager"),
+    ("logreg.surface", "logreg.line", "logreg.starts", "logreg.train", "logreg.penalised"),
+    ("logreg.path", "logreg.head"),
+    ("logreg.plane", "logreg.sharpness"),
+    ("logreg.objective", "logreg.windows", "logreg.scores"),
+    ("logreg.directions", "logreg.evaluation"),
+    ("logreg.models", "logreg.runs"),
+    ("logreg.samples", "logreg.model"),
+    ("logreg.classes", "logreg.estimators"),
+    ("logreg.data", "logreg.datasets", "logreg.devices", "logreg.files", "logreg.keeping", "logreg.export"),
+)
+ALL_FLOORS = {"house": FLOORS, "numba_cpu": NUMBA_FLOORS, "torch_cuda": TORCH_FLOORS, "logreg": LOGREG_FLOORS}
 
 
 def module_of(path):
@@ -89,7 +103,7 @@ def test_no_circle():
         pytest.fail(f"a circle of imports: {' -> '.join(reversed(error.args[1]))}")
 
 
-@pytest.mark.parametrize("floors", [FLOORS, NUMBA_FLOORS, TORCH_FLOORS], ids=["house", "numba_cpu", "torch_cuda"])
+@pytest.mark.parametrize("floors", ALL_FLOORS.values(), ids=ALL_FLOORS)
 def test_no_arrow_runs_up(floors):
     up = [
         f"{module} -> {other}"
@@ -116,7 +130,7 @@ def test_rooms_of_a_floor_are_apart():
 
 
 def test_every_floor_is_there():
-    for floors in (FLOORS, NUMBA_FLOORS, TORCH_FLOORS):
+    for floors in ALL_FLOORS.values():
         for names in floors:
             assert all(any(module.startswith(name) for module in MODULES) for name in names), names
     assert len({name.split(".")[2] for name in MODULES if name.startswith("kernels.numba_cpu.")}) <= 8
