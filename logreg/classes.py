@@ -62,9 +62,10 @@ def by_model(column: np.ndarray, positive: Any, classes: tuple[Any, Any]) -> Lab
     if not (positive is None or positive == high):
         raise ValueError(f"positive is {positive!r}; accepted: {high!r}, for which the model's logit is positive")
     is_high = np.asarray(column == high, bool)
-    if (is_high | np.asarray(column == low, bool)).all():
+    known = is_high | np.asarray(column == low, bool)
+    if known.all():
         return Labels(is_high.astype(np.float64), (low, high))
-    if is_share(column):
+    if is_share(column) and (high == 1 or not known.any()):  # else a 1 may mean class 0
         return Labels(host(dataset.labels(column, len(column), np.float64)))
     wrong = next(label for label in column.tolist() if label not in (low, high))
     raise ValueError(f"data y has the label {wrong!r}; accepted: {low!r} and {high!r}, the classes of the model")
@@ -79,12 +80,20 @@ def column_of(value: Any, n: int) -> np.ndarray:
         if array.dtype.kind not in "OUSb":
             raise
         array = array.astype(object)
-        missing = [k for k, label in enumerate(array.reshape(-1).tolist()) if label is None or label != label]
+        missing = [k for k, label in enumerate(array.reshape(-1).tolist()) if is_missing(label)]
         if missing:
             raise ValueError(f"data y[{missing[0]}] is missing; accepted: a label for each sample") from None
     if array.shape not in ((n,), (n, 1)):
         raise ValueError(f"data y has shape {array.shape}; accepted: one label for each of the {n} samples of x")
     return array.reshape(n)
+
+
+def is_missing(label: Any) -> bool:
+    """Whether it is None, NaN or pandas' NA, which isn't equal to itself or doesn't say."""
+    try:
+        return label is None or bool(label != label)
+    except TypeError:
+        return True
 
 
 def is_share(column: np.ndarray) -> bool:

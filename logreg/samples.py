@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
+from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSampler
 
 from kernels.arguments import arrays, dataset, memory
 from logreg.classes import NOTHING, Labels, Meaning, column_of, distinct, is_share, read_labels
@@ -13,7 +14,7 @@ from logreg.data import VALUES_AT_ONCE
 from logreg.devices import host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 ITEMS_AT_ONCE = 4096  # samples of a data set that gives them one by one
 SHUFFLED = "sample_weight is of samples in an order, and data is shuffled; accepted: None, or one order for all passes"
@@ -54,17 +55,18 @@ ANYTHING = Expected()
 class ArraySamples:
     """Samples that are there: x (n, d), float32 or float64 or sparse, checked, labels (n,), and names of features."""
 
-    def __init__(self, x: Any, labels: Labels, names: tuple[str, ...] | None) -> None:
+    def __init__(self, x: Any, labels: Labels, names: tuple[str, ...] | None = None) -> None:
         self.x, self.labels, self.names = x, labels, names
         self.size: int | None = len(labels.y)
+        values = x.size  # those that are stored, of a sparse matrix
+        self.at_once = max(1, VALUES_AT_ONCE * len(labels.y) // max(1, values))  # samples
 
     def require_order(self) -> None:
         """Nothing: these have one."""
 
     def __iter__(self) -> Iterator[Batch]:
-        at_once = max(1, VALUES_AT_ONCE // self.x.shape[1])
-        for start in range(0, len(self.labels.y), at_once):
-            rows = slice(start, start + at_once)
+        for start in range(0, len(self.labels.y), self.at_once):
+            rows = slice(start, start + self.at_once)
             yield Batch(rows, self.x[rows].astype(np.float64, copy=False), self.labels.y[rows])
 
 
@@ -75,11 +77,12 @@ class StreamedSamples:
         self.batches, self.meaning, self.known, self.names = batches, meaning, known, known.names
         self.read: Labels | None = None
         self.ordered = False
+        self.prints: list[float] | None = None  # of the batches of a pass, where their order matters
 
     def require_order(self) -> None:
-        """Refuses samples that come in another order in another pass, as far as that can be seen: weights of their own
+        """Refuses samples that come in another order in another pass, at once or when it is seen: weights of their own
         would be those of others."""
-        if isinstance(getattr(self.batches, "sampler", None), RandomSampler):
+        if not is_sequential(self.batches):
             raise ValueError(SHUFFLED)
         self.ordered = True
 
@@ -97,29 +100,40 @@ class StreamedSamples:
         return self.read
 
     def __iter__(self) -> Iterator[Batch]:
-        seen: list[Labels] = []
         start = 0
+        for x, y in self.parts():
+            rows = slice(start, start + len(y))
+            yield Batch(rows, x.astype(np.float64, copy=False), y)
+            start = rows.stop
+
+    def parts(self) -> Iterator[tuple[Any, np.ndarray]]:
+        """Features, checked, in their own dtype, and labels of each batch; the Labels of all are known at the end."""
+        seen: list[Labels] = []
+        prints: list[float] = []
         for item in self.batches:
-            x, y = self.features_and_labels(item)
-            seen.append(read_part(y, x.shape[0], self.meaning))
-            yield Batch(slice(start, start + x.shape[0]), x.astype(np.float64, copy=False), seen[-1].y)
-            start += x.shape[0]
-        if self.size not in (None, start):
-            raise ValueError(
-                f"data gave {self.size} samples in one pass and {start} in another; accepted: always the same"
-            )
+            if not (isinstance(item, (tuple, list)) and len(item) == 2):
+                raise TypeError(f"data is a stream of {type(item).__name__}; accepted: batches (x, y)")
+            x = read_features(item[0], self.known)
+            labels = read_part(item[1], x.shape[0], self.meaning)
+            seen.append(labels._replace(y=labels.y.copy()))  # a loader may use its memory again
+            if self.ordered:
+                prints.append(fingerprint(x))
+            yield x, seen[-1].y
+        self.check_pass(seen, prints)
+
+    def check_pass(self, seen: list[Labels], prints: list[float]) -> None:
+        """Takes the labels of a pass, which must be over as many samples as the last one, and in the same order where
+        that matters."""
         if not seen:
             raise ValueError("data has no batches; accepted: at least one (x, y)")
         labels = joined(seen)
-        if self.ordered and self.read is not None and not np.array_equal(self.read.y, labels.y):
+        if self.size not in (None, len(labels.y)):
+            raise ValueError(
+                f"data gave {self.size} samples in one pass and {len(labels.y)} in another; accepted: always the same"
+            )
+        if self.ordered and (self.prints or prints) != prints:
             raise ValueError(SHUFFLED)
-        self.read = labels
-
-    def features_and_labels(self, item: Any) -> tuple[Any, Any]:
-        """Features, checked, and labels of a batch."""
-        if not (isinstance(item, (tuple, list)) and len(item) == 2):
-            raise TypeError(f"data is a stream of {type(item).__name__}; accepted: batches (x, y)")
-        return read_features(item[0], self.known), item[1]
+        self.read, self.prints = labels, prints
 
 
 Samples: TypeAlias = ArraySamples | StreamedSamples
@@ -178,6 +192,22 @@ def names_of(x: Any) -> tuple[str, ...] | None:
     return None if columns is None else tuple(map(str, columns))
 
 
+def is_sequential(batches: Any) -> bool:
+    """Whether nothing is known by which a DataLoader takes samples in another order than their own."""
+    if isinstance(getattr(batches, "dataset", None), IterableDataset):
+        return True
+    sampler = getattr(batches, "batch_sampler", None) or getattr(batches, "sampler", None)
+    while hasattr(sampler, "sampler"):
+        sampler = sampler.sampler
+    return sampler is None or isinstance(sampler, SequentialSampler)
+
+
+def fingerprint(x: Any) -> float:
+    """A number that is another one for the same samples in another order, all but surely."""
+    rng = np.random.default_rng(0)
+    return float(rng.normal(size=x.shape[0]) @ (x @ rng.normal(size=x.shape[1])))
+
+
 def batches_of(data: Any) -> Iterable[Any] | None:
     """The batches (x, y) of data that is read in parts; None for data that is there as a whole."""
     if isinstance(data, (tuple, list)):
@@ -189,30 +219,27 @@ def batches_of(data: Any) -> Iterable[Any] | None:
     if isinstance(data, Dataset):
         return None if can_be_sliced(data) else DataLoader(data, batch_size=ITEMS_AT_ONCE)
     if hasattr(data, "__iter__") and not (hasattr(data, "__array__") or isinstance(data, (str, dict))):
-        if iter(data) is data:
+        if isinstance(data, Iterator):
             raise TypeError(f"data is a {type(data).__name__}, which can be read only once; accepted: {PAIR}")
         return data if not hasattr(data, "__getitem__") else None
     return None
 
 
 def is_list_of_batches(data: Any) -> bool:
-    """Whether a list holds batches, and not features and labels."""
+    """Whether a list holds batches, and not features and labels: it holds tuples (x, y), or first one of a matrix."""
+    if isinstance(data, list) and data and all(isinstance(item, tuple) and len(item) == 2 for item in data):
+        return True
     first = data[0] if len(data) else None
     return isinstance(first, (tuple, list)) and len(first) == 2 and getattr(first[0], "ndim", 0) == 2
 
 
 def can_be_sliced(data: Any) -> bool:
+    """Whether a slice of a data set is (x, y) of some samples, and not a list of samples."""
     try:
-        data[:1]
-    except (TypeError, ValueError, LookupError, NotImplementedError):
+        x, y = data[:1]
+    except (TypeError, ValueError, LookupError, NotImplementedError, RuntimeError):
         return False
-    return True
-
-
-def first_of(batches: Iterable[Any]) -> Any:
-    for item in batches:
-        return item
-    raise ValueError("data has no batches; accepted: at least one (x, y)")
+    return all(getattr(part, "ndim", 0) > 0 and len(part) == 1 for part in (x, y))
 
 
 def read_part(y: Any, n: int, meaning: Meaning) -> Labels:
@@ -223,6 +250,8 @@ def read_part(y: Any, n: int, meaning: Meaning) -> Labels:
         except ValueError as error:
             raise ValueError(f"{error}; in batches also labels of two classes with `positive`") from None
     column = column_of(y, n)
+    if column.dtype != object:
+        arrays.check_finite("data y", column)
     others = [label for label in distinct(column) if label != meaning.positive]
     if len(others) > 1:
         raise ValueError(f"data y has the labels {others} beside {meaning.positive!r}; accepted: two classes")
@@ -235,7 +264,8 @@ def joined(parts: list[Labels]) -> Labels:
     zeros, ones = ({labels.classes[k] for labels in parts} - {None} for k in (0, 1))
     for k, several in enumerate((zeros, ones)):
         if len(several) > 1:
-            raise ValueError(f"data y has for class {k} the labels {sorted(several, key=str)}; accepted: one for all")
+            found = sorted(several, key=str)
+            raise ValueError(f"data y has for class {k} the labels {found}; accepted: one for all, or with `positive`")
     classes = (zeros.pop() if zeros else None, ones.pop() if ones else None)
     return Labels(np.concatenate([labels.y for labels in parts]), classes)
 
@@ -258,17 +288,18 @@ def unread_arrays(data: Any, meaning: Meaning = NOTHING) -> tuple[np.ndarray, np
     if batches is not None:
         return gathered(StreamedSamples(batches, meaning, ANYTHING))
     x, y = dataset.pair(data)
-    given: Any = arrays.float_array("data x", x)
-    return (given[:, None] if given.ndim == 1 else given), column_of(y, given.shape[0] if given.ndim else 0)
+    features = as_floats(x)
+    return features, column_of(y, features.shape[0] if features.ndim else 0)
 
 
 def gathered(samples: StreamedSamples) -> tuple[np.ndarray, Labels]:
-    """Features and labels of all batches at once."""
+    """Features and labels of all batches at once, of one pass."""
     parts: list[np.ndarray] = []
-    for item in samples.batches:
-        x, _ = samples.features_and_labels(item)
+    values = 0
+    for x, _ in samples.parts():
         if arrays.is_sparse(x):
             raise TypeError("data x has sparse batches; accepted: dense ones, as x.toarray() gives")
-        memory.check_fits(x.shape, x.dtype)
-        parts.append(x)
+        values += 2 * x.size  # as they are put together
+        memory.check_fits((values,), x.dtype)
+        parts.append(x.copy())
     return np.concatenate(parts), samples.labels
