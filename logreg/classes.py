@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     ClassWeight: TypeAlias = str | Mapping[Any, float] | None
 
 ZERO_AND_ONE = (0, 1)
+BALANCED, BY_NUMBER = "balanced", "balanced by number"  # the latter whatever samples weigh, as some classifiers have it
 
 
 class Labels(NamedTuple):
@@ -153,14 +154,16 @@ def read_weights(labels: Labels, sample_weight: ArrayLike | None, class_weight: 
     weight = None if own is None else host(own).astype(np.float64, copy=False)
     if class_weight is None:
         return None if weight is None else Weights(weight)
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        counted, is_one = np.ones(len(labels.y)) if weight is None else weight, labels.y > 0.5
+    if isinstance(class_weight, str) and class_weight in (BALANCED, BY_NUMBER):
+        counted = np.ones(len(labels.y)) if weight is None or class_weight == BY_NUMBER else weight
+        is_one = labels.y > 0.5
         sums = counted[~is_one].sum(), counted[is_one].sum()
         zero, one = (sum(sums) / (2 * part) if min(sums) > 0 else 1.0 for part in sums)
     else:
         zero, one = by_name(labels.classes, class_weight)
     weights = Weights(weight, zero, one)
-    dataset.weights(weights.of(labels.y), len(labels.y))
+    if not weights.of(labels.y).any():
+        raise ValueError(f"class_weight is {class_weight!r}, by which no sample counts; accepted: some weight above 0")
     return weights
 
 

@@ -55,7 +55,8 @@ def lab_data() -> LabData:
 def blocks(x: np.ndarray, most: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
     """Pairs of some rows of x (n, d), at most so many, and x there (rows, d) in float64: all of it would take twice the
     memory of float32."""
-    at_once = max(1, min(most or len(x), VALUES_AT_ONCE // x.shape[1]))
-    for start in range(0, len(x), at_once):
+    n, d = x.shape
+    at_once = max(1, min(most or n, VALUES_AT_ONCE // d))
+    for start in range(0, n, at_once):
         rows = slice(start, start + at_once)
         yield rows, x[rows].astype(np.float64, copy=False)

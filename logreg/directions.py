@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kernels.arguments import memory, models, numbers
-from kernels.arguments.weighting import unit_of, weigh_positive
-from kernels.losses import LOSSES, parts_of
-from logreg.devices import host
+from kernels.arguments import models, numbers
+from logreg.curvature import MeanLoss, curvatures, top_eigenpairs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
-    from logreg.classes import Weights
     from logreg.models import LinearModel
-    from logreg.samples import Batch, Samples
+    from logreg.samples import Samples
 
 KINDS = ("axes", "random", "filter", "hessian", "pca")
 SURELY_PARALLEL = 1e-10  # of a unit vector, outside the line of the other one
@@ -75,7 +72,8 @@ def plane_around(
     if directions in ("random", "filter"):
         pair, labels = random_directions(center[:free], directions, seed)
     elif directions == "hessian":
-        pair, eigenvalues = top_eigenvectors(hessian(samples, center, l2, mean)[:free, :free])
+        eigenvalues, pair = top_eigenpairs(samples, center, l2, mean, free, 2)
+        pair = oriented(pair)
         labels = [f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1)]
     else:
         chosen = coordinates(samples, center, mean)
@@ -191,75 +189,10 @@ def principal_components(path: np.ndarray) -> tuple[np.ndarray, tuple[float, flo
     return oriented(components[:2]), (float(shares[0]), float(shares[1]))
 
 
-def top_eigenvectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The eigenvectors (2, d + 1) of the largest two eigenvalues of a symmetric matrix, and these (2,)."""
-    eigenvalues, vectors = np.linalg.eigh(matrix)
-    return oriented(vectors.T[:-3:-1]), eigenvalues[:-3:-1]
-
-
 def oriented(vectors: np.ndarray) -> np.ndarray:
     """Vectors with the sign that makes the largest entry of each positive: decompositions leave it open."""
     largest = np.abs(vectors).argmax(axis=1)
     return vectors * np.sign(vectors[np.arange(len(vectors)), largest])[:, None]
-
-
-class MeanLoss(NamedTuple):
-    """The mean of a loss over samples, by its name: sum(weight * loss) / total.
-
-    weights     of the samples; None: 1
-    pos_weight  by which the loss of class 1 counts besides; None: 1
-    total       the sum of the weights; None where it is the number of samples, which is known once these are read
-    """
-
-    loss: str
-    weights: Weights | None = None
-    pos_weight: float | None = None
-    total: float | None = None
-
-    def labels_and_shares(self, batch: Batch) -> tuple[np.ndarray, np.ndarray | None]:
-        """Labels (rows,) of a batch, and the share that each sample has in the mean (rows,), None where all have the
-        same."""
-        if self.total is None:
-            return batch.y, None
-        weight = np.ones(len(batch.y)) if self.weights is None else self.weights.of(batch.y, batch.rows)
-        if self.pos_weight is None:
-            return batch.y, weight / self.total
-        labels, share = weigh_positive(batch.y, weight / self.total, self.pos_weight)
-        return host(labels), host(share)
-
-
-def mean_loss(loss: str, samples: Samples, weights: Weights | None, pos_weight: float | None) -> MeanLoss:
-    """The MeanLoss of samples with weights or without; these are not read for it where there are none."""
-    if weights is None and pos_weight is None:
-        return MeanLoss(loss)
-    y = samples.labels.y
-    if weights is None:
-        return MeanLoss(loss, None, pos_weight, len(y))
-    if weights.own is not None:  # in units in which their sum is in range
-        weights = weights._replace(own=weights.own / unit_of(weights.own))
-    return MeanLoss(loss, weights, pos_weight, float(weights.of(y).sum()))
-
-
-def hessian(samples: Samples, theta: np.ndarray, l2: tuple[float, float], mean: MeanLoss) -> np.ndarray:
-    """Second derivatives (d + 1, d + 1) of the mean loss and the penalty l2, of weights and of the bias, at theta:
-    X' diag(weight d^2 L/dz^2) X + diag(l2)."""
-    d = len(theta) - 1
-    memory.check_fits((d + 1, d + 1), np.float64)
-    total = np.zeros((d + 1, d + 1))
-    for batch, curvature in curvatures(samples, theta, mean):
-        features = batch.dense
-        total[:d, :d] += features.T @ (features * curvature[:, None])
-        total[:d, d] += curvature @ features
-        total[d, d] += curvature.sum()
-    total[d, :d] = total[:d, d]
-    total /= divisor_of(samples, mean)
-    total[np.diag_indices(d + 1)] += penalty_of_each(l2, d)
-    return total
-
-
-def penalty_of_each(l2: tuple[float, float], d: int) -> np.ndarray:
-    """The factor of each parameter's square (d + 1,), the bias last."""
-    return np.append(np.full(d, l2[0]), l2[1])
 
 
 def coordinates(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> list[int]:
@@ -271,19 +204,6 @@ def coordinates(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> list[int
     for batch, curvature in curvatures(samples, theta, mean):
         diagonal += batch.squared_columns(curvature)
     return np.argsort(-diagonal, kind="stable")[:2].tolist()
-
-
-def curvatures(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> Iterator[tuple[Batch, np.ndarray]]:
-    """Some samples at a time, and share d^2 L/dz^2 of these at theta (rows,), shares being 1 where all are the same."""
-    for batch in samples:
-        y, share = mean.labels_and_shares(batch)
-        curvature = LOSSES[mean.loss].curvature(parts_of(batch.x @ theta[:-1] + theta[-1], y))
-        yield batch, host(curvature if share is None else share * curvature)
-
-
-def divisor_of(samples: Samples, mean: MeanLoss) -> int:
-    """What sums over all samples are divided by, once these have been read."""
-    return len(samples.labels.y) if mean.total is None else 1
 
 
 def project(plane: Plane, theta: np.ndarray) -> Projection:

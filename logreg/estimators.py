@@ -5,12 +5,13 @@ Nothing of scikit-learn is imported: attributes say what a classifier is.
 
 from __future__ import annotations
 
-import math
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 
 from kernels.arguments import arrays
+from logreg.classes import BY_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def names_after(pipeline: Any) -> tuple[str, ...] | None:
     """The names of the features that the last step of a Pipeline is given, where its steps tell them."""
     try:
         return tuple(map(str, pipeline[:-1].get_feature_names_out()))
-    except (AttributeError, ValueError):
+    except (AttributeError, ValueError, TypeError):
         return None
 
 
@@ -98,14 +99,14 @@ def check_logistic(model: Any) -> None:
 
 def penalty_of(model: Any) -> Penalty | None:
     """The Penalty that a classifier was fitted with; None for one that isn't a square, such as l1."""
-    if has_l1(model):
+    if has_l1(model) or not getattr(model, "refit", True):  # without refitting coefficients are means over several C
         return None
     if hasattr(model, "alpha"):  # of SGDClassifier, beside the mean of losses
         return Penalty() if model.penalty is None else Penalty(float(model.alpha))
     inverse = getattr(model, "C_", getattr(model, "C", None))
     if inverse is None or getattr(model, "penalty", "l2") in (None, "none"):
         return Penalty()
-    l2 = 1 / float(np.ravel(inverse)[0])
+    l2 = 1 / float(np.ravel(np.asarray(inverse))[0])
     return Penalty(l2, l2_of_bias(model, l2), of_sum=True)
 
 
@@ -116,9 +117,30 @@ def has_l1(model: Any) -> bool:
     return kind == "l1" or (kind in ("elasticnet", "deprecated") and bool(share))
 
 
+def has_bias(model: Any) -> bool:
+    """Whether a classifier has a bias that could be another than 0: liblinear multiplies it by intercept_scaling."""
+    scaled = getattr(model, "solver", None) == "liblinear" and model.intercept_scaling == 0
+    return bool(getattr(model, "fit_intercept", True)) and not scaled
+
+
+def class_weight_of(model: Any) -> Any:
+    """What classes counted in the loss of a classifier, as `classes.read_weights` takes it.
+
+    "balanced" goes by the weights of samples in what computes it with these: LogisticRegression where scikit-learn's
+    compute_class_weight takes them; SGDClassifier and older versions go by the number of samples.
+    """
+    weight = getattr(model, "class_weight", None)
+    if not (isinstance(weight, str) and weight == "balanced"):
+        return weight
+    from sklearn.utils import compute_class_weight
+
+    weighted = "sample_weight" in signature(compute_class_weight).parameters and hasattr(model, "C")
+    return weight if weighted or hasattr(model, "C_") else BY_NUMBER
+
+
 def l2_of_bias(model: Any, l2: float) -> float:
     """What liblinear, which takes the bias for the weight of one more feature, penalises it with; others don't."""
-    if getattr(model, "solver", None) != "liblinear" or not model.fit_intercept:
+    if getattr(model, "solver", None) != "liblinear" or not has_bias(model):
         return 0.0
-    scaling = float(model.intercept_scaling)
-    return l2 / scaling**2 if scaling else math.nan
+    scaling = 1.0 if hasattr(model, "C_") else float(model.intercept_scaling)  # which cross-validation's last fit drops
+    return l2 / scaling**2

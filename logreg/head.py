@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from collections.abc import Iterator
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +12,15 @@ from torch import nn
 
 from kernels.arguments import memory
 from logreg.estimators import full_name
+from logreg.outputs import evaluating, is_made_of, logits_of, tensor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     Batch = tuple[torch.Tensor, Any]
+    Call = tuple[nn.Linear, torch.Tensor]
 
-AGREEMENT = 1e-2  # of probabilities, between a network's output and that of its last layer: half precision has 1e-3
+RUNNING = RLock()  # the modes of a network and what is hooked to it are those of one thread
 
 
 class Features:
@@ -34,19 +37,22 @@ class Features:
     def __iter__(self) -> Iterator[Batch]:
         for batch in self.loader:
             inputs, labels = pair_of(batch)
-            with evaluating(self.network), inputs_of(self.layer) as given:  # not across a yield: its modes would leak
-                output_of(self.network, inputs)
-            yield features_of(given, self.layer), labels
+            _, calls = run(self.network, inputs, [self.layer])  # nothing of it lasts across a yield
+            if len(calls) != 1:
+                raise ValueError(f"network calls its last layer {len(calls)} times for a batch; accepted: once")
+            yield on_host(calls[0][1].reshape(-1, self.layer.in_features)), labels
 
 
 def head(network: nn.Module, loader: Iterable[Any]) -> tuple[nn.Linear, tuple[torch.Tensor, Any] | Features]:
     """The last linear layer of a network, of one or two outputs, and its data: (layer, data) for `LossSurface.around`.
 
-    network  a classifier of two classes: what it returns are the layer's outputs, or their sigmoid or softmax. It is
-             run in evaluation mode, without gradients, where its parameters are, and is left as it was found
+    network  a classifier of two classes: what it returns, a tensor or what has one as `logits`, are the outputs of an
+             nn.Linear, or their sigmoid or softmax. It is run in evaluation mode, without gradients, where its
+             parameters are, by one thread at a time, and is left as it was found
     loader   batches (inputs, labels) that can be iterated over again, such as a DataLoader; inputs are what the network
              is called with, a tuple or a dict being several arguments
 
+    layer    the network's own; of one whose weights are computed, as by weight normalisation, a plain copy
     data     (features (n, d), labels (n,)) on the CPU if these fit into the memory that is free twice, as they are put
              together; else Features, the batches of them, for which the network runs anew in each pass
 
@@ -55,73 +61,96 @@ def head(network: nn.Module, loader: Iterable[Any]) -> tuple[nn.Linear, tuple[to
     """
     if not isinstance(network, nn.Module):
         raise TypeError(f"network is a {full_name(network)}; accepted: a module of PyTorch")
-    if not hasattr(loader, "__iter__") or iter(loader) is loader:
+    if not hasattr(loader, "__iter__") or isinstance(loader, Iterator):
         raise TypeError(f"loader is a {full_name(loader)}; accepted: batches that can be iterated over again")
-    features = Features(network, last_layer(network, loader), loader)
+    layer = last_layer(network, loader)
+    features = Features(network, layer, loader)
     parts: list[Batch] = []
     size, free = 0, memory.free_memory()
-    for part in features:
-        size += part[0].nbytes
+    for x, labels in features:
+        size += x.nbytes
         if 2 * size > free:
-            return features.layer, features
-        parts.append(part)
-    x, y = zip(*parts, strict=True)
-    return features.layer, (torch.cat(x), joined(y))
+            return plain(layer), features
+        parts.append((x, copy_of(labels)))
+    return plain(layer), (torch.cat([x for x, _ in parts]), together([labels for _, labels in parts]))
 
 
-def joined(labels: Sequence[Any]) -> torch.Tensor | np.ndarray:
-    """Labels of all batches, a tensor on the CPU if they are tensors."""
-    if all(map(torch.is_tensor, labels)):
-        return torch.cat([part.cpu() for part in labels])
-    return np.concatenate([np.asarray(part) for part in labels])
+def copy_of(labels: Any) -> Any:
+    """Labels of a batch, whose memory a loader may use again."""
+    return labels.detach().cpu().clone() if torch.is_tensor(labels) else np.array(labels)
+
+
+def together(labels: Sequence[Any]) -> torch.Tensor | np.ndarray:
+    """Labels of all batches, a tensor if they are tensors."""
+    return torch.cat(list(labels)) if torch.is_tensor(labels[0]) else np.concatenate(labels)
+
+
+def plain(layer: nn.Linear) -> nn.Linear:
+    """A layer, or an nn.Linear that gives what it gives by its weight and bias, where these are computed."""
+    if type(layer) is nn.Linear and "weight" in layer._parameters:
+        return layer
+    copy = nn.Linear(layer.in_features, layer.out_features, layer.bias is not None)
+    copy = copy.to(layer.weight)
+    with torch.no_grad():
+        copy.weight.copy_(layer.weight)
+        if layer.bias is not None:
+            copy.bias.copy_(layer.bias)
+    return copy
 
 
 def last_layer(network: nn.Module, loader: Iterable[Any]) -> nn.Linear:
-    """The nn.Linear that is called last for the first batch, if the output is made of what it returns."""
-    called: list[tuple[nn.Linear, torch.Tensor]] = []
+    """The nn.Linear of which the output for the first batch is made."""
+    batch = next(iter(loader), None)
+    if batch is None:
+        raise ValueError("loader has no batches; accepted: at least one")
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
-    handles = [layer.register_forward_hook(lambda layer, _, out: called.append((layer, out))) for layer in layers]
-    try:
-        with evaluating(network):
-            batch = next(iter(loader), None)
-            if batch is None:
-                raise ValueError("loader has no batches; accepted: at least one")
-            output = output_of(network, pair_of(batch)[0])
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not called:
+    returned, calls = run(network, pair_of(batch)[0], layers)
+    if not calls:
         raise ValueError(f"network is a {full_name(network)} without an nn.Linear; accepted: one that ends with one")
-    layer, logits = called[-1]
-    if layer.out_features > 2:
-        raise ValueError(f"network's last layer has {layer.out_features} outputs; accepted: one or two, of two classes")
-    if sum(layer is other for other, _ in called) > 1:
-        raise ValueError("network calls its last layer more than once; accepted: once for each sample")
-    if not made_of(output, logits):
+    output = tensor_of(returned)
+    if output is None:
         raise ValueError(
-            "network returns something else than its last nn.Linear, or its sigmoid or softmax; accepted: a network "
-            "that ends with it"
+            f"network returns a {full_name(returned)}; accepted: a tensor, or what has one as `logits`; a module around "
+            "it can return one of several"
         )
-    return layer
+    if not torch.isfinite(output).all():
+        raise ValueError("network gives NaN or infinite values for the first batch; accepted: finite ones")
+    for layer, given in reversed(calls):
+        with torch.no_grad():
+            logits = logits_of(layer, given).reshape(-1, layer.out_features)
+        if layer.out_features <= 2 and is_made_of(output, logits):
+            if sum(layer is other for other, _ in calls) > 1:
+                raise ValueError("network calls its last layer more than once; accepted: once for each sample")
+            return layer
+    if calls[-1][0].out_features > 2:
+        outputs = calls[-1][0].out_features
+        raise ValueError(f"network's last layer has {outputs} outputs; accepted: one or two, of two classes")
+    raise ValueError(
+        "network returns something else than its last nn.Linear gives by weight and bias, or its sigmoid or softmax; "
+        "accepted: a network that ends with it"
+    )
 
 
-def made_of(output: Any, logits: torch.Tensor) -> bool:
-    """Whether an output is the logits, or their sigmoid, softmax or its logarithm, in any shape; True if it can't be
-    told, as it is no tensor."""
-    output = getattr(output, "logits", output)
-    if not torch.is_tensor(output):
-        return True
-    if output.numel() != logits.numel():
-        return False
-    found, logits = output.reshape(logits.shape).double(), logits.double()
-    last = logits.shape[-1] == 2
-    forms = (logits, logits.softmax(-1), logits.log_softmax(-1)) if last else (logits, logits.sigmoid())
-    return any(torch.allclose(found, form, rtol=AGREEMENT, atol=AGREEMENT) for form in forms)
-
-
-def output_of(network: nn.Module, inputs: Any) -> Any:
-    """What a network returns for the inputs of a batch, moved to where it is."""
+def run(network: nn.Module, inputs: Any, layers: Sequence[nn.Linear]) -> tuple[Any, list[Call]]:
+    """What a network returns for the inputs of a batch, moved to where it is, and the calls of some of its layers, in
+    order, with copies of what they were given."""
     place = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    calls: list[Call] = []
+
+    def note(layer: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        calls.append((layer, (given[0] if given else named["input"]).detach().clone()))
+
+    with RUNNING:
+        handles = [layer.register_forward_pre_hook(note, with_kwargs=True) for layer in layers]
+        try:
+            with evaluating(network):
+                return call(network, inputs, place), calls
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def call(network: nn.Module, inputs: Any, place: torch.device) -> Any:
     if isinstance(inputs, dict):
         return network(**{name: moved(value, place) for name, value in inputs.items()})
     if isinstance(inputs, (tuple, list)):
@@ -133,11 +162,8 @@ def moved(value: Any, place: torch.device) -> Any:
     return value.to(place) if torch.is_tensor(value) else value
 
 
-def features_of(given: list[torch.Tensor], layer: nn.Linear) -> torch.Tensor:
-    """The features (rows, d) of the one call of a layer, on the CPU: float64, or float32 from anything narrower."""
-    if len(given) != 1:
-        raise ValueError(f"network calls its last layer {len(given)} times for a batch; accepted: once")
-    features = given[0].reshape(-1, layer.in_features)
+def on_host(features: torch.Tensor) -> torch.Tensor:
+    """Features on the CPU: float64, or float32 from anything narrower."""
     return (features if features.dtype == torch.float64 else features.float()).cpu()
 
 
@@ -145,27 +171,3 @@ def pair_of(batch: Any) -> tuple[Any, Any]:
     if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
         raise TypeError(f"loader gives {full_name(batch)}; accepted: pairs (inputs, labels)")
     return batch[0], batch[1]
-
-
-@contextmanager
-def inputs_of(layer: nn.Linear) -> Iterator[list[torch.Tensor]]:
-    """What a layer is called with, in this context."""
-    given: list[torch.Tensor] = []
-    handle = layer.register_forward_pre_hook(lambda layer, arguments: given.append(arguments[0].detach()))
-    try:
-        yield given
-    finally:
-        handle.remove()
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients in this context, and each module's own mode again after it."""
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from kernels.arguments import arrays, models
+from kernels.arguments.tables import is_table
 from logreg import estimators
 from logreg.classes import Meaning
 from logreg.estimators import Penalty, full_name
-from logreg.model import ids_of_parameters
+from logreg.model import LogisticRegression, ids_of_parameters
+from logreg.outputs import evaluating, is_made_of, logits_of, tensor_of
 from logreg.runs import is_run, path_of
 from logreg.samples import Expected
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     Model: TypeAlias = nn.Module | estimators.LinearClassifier | Run | ArrayLike
     Models: TypeAlias = Model | Sequence[Model] | Mapping[str, Model]
 
+DIFFERENT = "different"  # weights of classes
+AFTERWARDS = nn.Sigmoid, nn.Softmax, nn.LogSoftmax, nn.Flatten, nn.Identity, nn.Dropout
 ACCEPTED = (
     "logreg.LogisticRegression; nn.Linear(d, 1) or (d, 2), alone, first in an nn.Sequential without other parameters, "
     "or the attribute `linear` of a module without other or transformed parameters; of another network its last layer, "
@@ -39,10 +43,12 @@ class LinearModel(NamedTuple):
 
     has_bias      whether its bias could be another than 0
     classes       labels of class 0 and class 1 that it was fitted to; None: none
-    class_weight  what these counted in its loss, as scikit-learn has it
-    penalty       what it was fitted with; None: one that isn't a square
+    class_weight  what these counted in its loss, as `classes.read_weights` takes it; DIFFERENT: not the same for all
+    penalty       what it was fitted with; None: one that isn't a square, or of several, not the same
     paths         parameters (k, d + 1) along its training, of each path through which a plane is to go; of none ()
-    expected      what it expects of features
+    names         of the features that it was fitted to; None: they have none
+    prepare       what features go through first; None: nothing
+    run           the run of training whose end it is, which may have weights of samples; None: of none
     """
 
     theta: np.ndarray
@@ -52,7 +58,8 @@ class LinearModel(NamedTuple):
     penalty: Penalty | None = Penalty()
     paths: tuple[np.ndarray, ...] = ()
     names: tuple[str, ...] | None = None
-    prepare: Any = None
+    prepare: Callable[[Any], Any] | None = None
+    run: Any = None
 
     @property
     def expected(self) -> Expected:
@@ -71,10 +78,7 @@ def read_model(model: Any) -> LinearModel:
     if is_run(model):
         known = model_of_run(model)
     elif estimators.is_pipeline(model):
-        last, prepare = estimators.last_step(model)
-        known = read_model(last)
-        if prepare is not None:
-            known = known._replace(prepare=prepare, names=estimators.names_after(model))
+        known = model_of_pipeline(model)
     elif estimators.is_classifier(model):
         known = model_of_classifier(model)
     else:
@@ -87,7 +91,7 @@ def read_models(model: Any) -> LinearModel:
     """The LinearModel of one model or of several, between whose ends it is: runs of training in a list or by name, or
     models by name; a list of models is one path through them.
 
-    ValueError where they differ in their number of weights or in their classes; penalties that differ are unknown.
+    ValueError where they differ in their number of weights or in their classes.
     """
     if isinstance(model, dict):
         return between([read_model(one) for one in model.values()])
@@ -96,56 +100,73 @@ def read_models(model: Any) -> LinearModel:
     if any(map(is_run, model)):
         return between([read_model(one) for one in model])
     known = [read_model(one) for one in model]
-    check_alike(known)
-    path = np.stack([one.theta for one in known])
-    return known[-1]._replace(paths=(path,), prepare=prepared_alike(known))
+    return common(known)._replace(theta=known[-1].theta, paths=(np.stack([one.theta for one in known]),))
 
 
 def between(known: list[LinearModel]) -> LinearModel:
     """In the middle of the ends of several models, with the paths of all."""
-    check_alike(known)
     paths = [one.paths or (one.theta[None],) for one in known]
-    penalties = {one.penalty for one in known}
-    return known[-1]._replace(
-        theta=np.mean([one.theta for one in known], axis=0),
-        has_bias=any(one.has_bias for one in known),
-        penalty=penalties.pop() if len(penalties) == 1 else None,
-        prepare=prepared_alike(known),
-        paths=tuple(path for some in paths for path in some),
+    return common(known)._replace(
+        theta=np.mean([one.theta for one in known], axis=0), paths=tuple(path for some in paths for path in some)
     )
 
 
-def check_alike(known: list[LinearModel]) -> None:
-    """Refuses no models, and those that can't be compared."""
+def common(known: list[LinearModel]) -> LinearModel:
+    """What several models have in common; ValueError for no models, and those that can't be compared.
+
+    Those that are nothing but parameters, as vectors are, have the classes of the others, and their features.
+    """
     if not known:
         raise ValueError("model holds no models; accepted: at least one")
     sizes = sorted({len(one.theta) - 1 for one in known})
     if len(sizes) > 1:
         raise ValueError(f"model holds models of {sizes} weights; accepted: the same number for all")
-    if len({one.prepare for one in known}) > 1 and None in {one.prepare for one in known}:
-        raise ValueError("model holds pipelines with steps before the model and models without; accepted: all alike")
-    classes = {one.classes for one in known} - {None}
+    fitted = [one for one in known if one.classes is not None] or known
+    classes = {one.classes for one in fitted}
     if len(classes) > 1:
         raise ValueError(f"model holds models of the classes {sorted(classes, key=str)}; accepted: the same for all")
+    first, *others = fitted
+    penalties = {one.penalty for one in known}
+    return LinearModel(
+        first.theta,
+        has_bias=any(one.has_bias for one in known),
+        classes=first.classes,
+        class_weight=first.class_weight if all(one.class_weight == first.class_weight for one in others) else DIFFERENT,
+        penalty=penalties.pop() if len(penalties) == 1 else None,
+        names=first.names if all(one.names == first.names for one in others) else None,
+        prepare=prepared_alike(fitted),
+        run=known[0].run if len(known) == 1 else None,
+    )
 
 
 def prepared_alike(known: list[LinearModel]) -> Callable[[Any], Any] | None:
     """What data goes through before models, which are of the same features only if their steps give the same."""
-    steps = [one.prepare for one in known]
-    if all(one is steps[0] for one in steps):
-        return steps[0]
+    if all(one.prepare is known[0].prepare for one in known):
+        return known[0].prepare
+    steps = [one.prepare for one in known if one.prepare is not None]
+    if len(steps) < len(known):
+        raise ValueError("model holds pipelines with steps before the model and models without; accepted: all alike")
 
     def prepare(x: Any) -> Any:
         first, *others = (one(x) for one in steps)
-        for other in others:
-            if not (np.shape(first) == np.shape(other) and np.allclose(first, other)):
-                raise ValueError(
-                    "model holds pipelines whose steps give different features; accepted: the same features for all, "
-                    "such as models of steps that were fitted once"
-                )
+        if not all(are_close(first, other) for other in others):
+            raise ValueError(
+                "model holds pipelines whose steps give different features; accepted: the same features for all, such "
+                "as models of steps that were fitted once"
+            )
         return first
 
     return prepare
+
+
+def are_close(one: Any, other: Any) -> bool:
+    """Whether features are the same but for rounding, dense or sparse."""
+    if one.shape != other.shape or arrays.is_sparse(one) != arrays.is_sparse(other):
+        return False
+    if not arrays.is_sparse(one):
+        return bool(np.allclose(one, other))
+    difference = abs(one - other)
+    return bool(difference.max() <= 1e-8 + 1e-5 * abs(other).max())
 
 
 def points_of(model: Any) -> np.ndarray:
@@ -154,14 +175,26 @@ def points_of(model: Any) -> np.ndarray:
     return np.vstack(known.paths) if known.paths else known.theta[None]
 
 
-def model_of_run(run: Run) -> LinearModel:
+def model_of_run(run: Any) -> LinearModel:
     """The last of the models along a run, which is a path; a TrainingPath of models also knows more of them."""
     path = path_of(run)
     known = getattr(run, "model", None)
     if isinstance(known, LinearModel):
         return known._replace(theta=path[-1].copy(), paths=(path,))
     penalty = Penalty(getattr(run, "l2", 0.0), getattr(run, "l2_bias", 0.0))
-    return LinearModel(path[-1].copy(), penalty=penalty, paths=(path,))
+    return LinearModel(path[-1].copy(), penalty=penalty, paths=(path,), run=run)
+
+
+def model_of_pipeline(model: Any) -> LinearModel:
+    """That of its last step, whose data goes through the steps before it, of pipelines within pipelines too."""
+    last, prepare = estimators.last_step(model)
+    known = read_model(last)
+    if prepare is None:
+        return known
+    inner = known.prepare
+    if inner is None:
+        return known._replace(prepare=prepare, names=estimators.names_after(model))
+    return known._replace(prepare=lambda x: inner(prepare(x)))
 
 
 def model_of_classifier(model: estimators.LinearClassifier) -> LinearModel:
@@ -171,9 +204,9 @@ def model_of_classifier(model: estimators.LinearClassifier) -> LinearModel:
     names = getattr(about, "feature_names_in_", None)
     return LinearModel(
         np.append(weight, bias).astype(np.float64),
-        has_bias=getattr(about, "fit_intercept", True),
+        has_bias=estimators.has_bias(about),
         classes=(low, high),
-        class_weight=getattr(about, "class_weight", None),
+        class_weight=estimators.class_weight_of(about),
         penalty=estimators.penalty_of(model),
         names=None if names is None else tuple(map(str, names)),
     )
@@ -181,7 +214,12 @@ def model_of_classifier(model: estimators.LinearClassifier) -> LinearModel:
 
 def theta_of(values: Any) -> np.ndarray:
     """A vector theta (d + 1,) that is given as a model."""
-    if not (isinstance(values, (np.ndarray, torch.Tensor)) or is_row_of_numbers(values)):
+    if hasattr(values, "fit"):
+        raise TypeError(
+            f"model is a {full_name(values)} without coef_ and intercept_: it isn't fitted, or isn't linear itself; "
+            "accepted: a logistic classifier of scikit-learn that is fitted, or theta (d + 1,)"
+        )
+    if not (isinstance(values, (np.ndarray, torch.Tensor)) or is_table(values) or is_row_of_numbers(values)):
         raise TypeError(f"model is a {full_name(values)}; accepted: {ACCEPTED}")
     array = arrays.array_of("model", values)
     if array.ndim != 1 or len(array) < 2:
@@ -213,15 +251,48 @@ def on_host(name: str, parameter: torch.Tensor) -> np.ndarray:
 
 
 def output_layer(model: nn.Module) -> nn.Linear:
-    """The nn.Linear(d, 1) or (d, 2) that a module consists of: itself, its `linear`, or the first of a Sequential, and
-    no other parameters. Of two outputs the logit is the second less the first."""
-    layer: Any = model
-    if isinstance(model, nn.Sequential) and len(model):
-        layer = model[0]
-    elif type(model) is not nn.Linear:
-        layer = getattr(model, "linear", model)
-    own = layer._parameters if isinstance(layer, nn.Linear) else {}
-    plain = own.get("weight") is not None and layer.out_features <= 2
-    if not (plain and ids_of_parameters(model) == {id(p) for p in (layer.weight, layer.bias) if p is not None}):
+    """The nn.Linear(d, 1) or (d, 2) that a module is: itself, its `linear`, or the first of a Sequential before what
+    makes probabilities of logits, and no other parameters. Of two outputs the logit is the second less the first."""
+    module = unwrapped(model)
+    layer: Any = module
+    if isinstance(module, nn.Sequential):
+        layer = next(iter(module), module)
+    elif type(module) is not nn.Linear:
+        layer = getattr(module, "linear", module)
+    if not (is_plain(layer) and layer.out_features <= 2 and adds_nothing(module, layer)):
         raise TypeError(f"model is a {full_name(model)}; accepted: {ACCEPTED}")
     return layer
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The module in what only passes calls on to it: of torch.compile, DataParallel, AveragedModel and their kin."""
+    while True:
+        inner = next((model._modules[name] for name in ("_orig_mod", "module") if name in model._modules), None)
+        if inner is None or len(model._modules) > 1 or model._parameters:
+            return model
+        model = inner
+
+
+def is_plain(layer: Any) -> bool:
+    """Whether a layer is an nn.Linear that gives what its weight and bias say."""
+    if type(layer) is not nn.Linear or layer._forward_hooks or layer._forward_pre_hooks:
+        return False
+    return layer.weight is layer._parameters.get("weight") and layer.bias is layer._parameters.get("bias")
+
+
+def adds_nothing(module: nn.Module, layer: nn.Linear) -> bool:
+    """Whether a module's output is that of its layer, or probabilities of it: by its parts, or by what it gives."""
+    if module is layer or type(module) is LogisticRegression:
+        return ids_of_parameters(module) == {id(p) for p in layer.parameters()}
+    if {id(p) for p in module.parameters()} != {id(p) for p in layer.parameters()} or list(module.buffers()):
+        return False
+    if isinstance(module, nn.Sequential):
+        return all(isinstance(part, AFTERWARDS) for part in list(module)[1:])
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(8, layer.in_features, generator=generator).to(layer.weight)
+    with evaluating(module):
+        try:
+            output = tensor_of(module(features))
+        except Exception:  # whatever a module raises that takes something else
+            return False
+        return output is not None and is_made_of(output, logits_of(layer, features))

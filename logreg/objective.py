@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from kernels.arguments import numbers
 from kernels.losses import LOSSES
 from logreg.classes import Weights, read_weights
-from logreg.directions import MeanLoss, mean_loss
+from logreg.curvature import MeanLoss, mean_loss
 from logreg.evaluation import check_penalty
-from logreg.samples import Samples, read_samples
+from logreg.models import DIFFERENT
+from logreg.samples import ArraySamples, Samples, read_samples
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -49,10 +52,20 @@ def objective_of(
     """The Objective of a model and its data; the arguments are those of `LossSurface.around`."""
     numbers.one_of("loss", loss, LOSSES)
     samples = read_samples(data, known.meaning(positive), known.expected)
+    if sample_weight is class_weight is pos_weight is None and is_data_of(known.run, samples):
+        sample_weight, pos_weight = known.run.sample_weight, known.run.pos_weight
     weights = weights_of(known, samples, sample_weight, class_weight)
     weight_of_class_1 = numbers.pos_weight_for(loss, pos_weight)
     penalty = penalty_around(known, samples, weights, l2, weight_decay)
     return Objective(samples, loss, weights, weight_of_class_1, penalty)
+
+
+def is_data_of(run: Any, samples: Samples) -> bool:
+    """Whether a run of training had weights of samples, and had them on this data."""
+    weighted = getattr(run, "sample_weight", None) is not None or getattr(run, "pos_weight", None) is not None
+    if not (weighted and isinstance(samples, ArraySamples) and samples.x.shape == run.x.shape):
+        return False
+    return samples.x is run.x or (isinstance(samples.x, np.ndarray) and np.array_equal(samples.x, run.x))
 
 
 def weights_of(
@@ -60,6 +73,8 @@ def weights_of(
 ) -> Weights | None:
     """Weights of the samples with those of their classes, the model's own by default; None if there are none."""
     class_weight = known.class_weight if class_weight is None else class_weight
+    if class_weight == DIFFERENT:
+        raise ValueError("class_weight is None and the models have different ones; accepted: one for all, or {}")
     if sample_weight is None and class_weight is None:
         return None
     if sample_weight is not None:
@@ -78,7 +93,10 @@ def penalty_around(
     if weight_decay is not None:
         return (check_penalty(weight_decay, "weight_decay"),) * 2
     if known.penalty is None:
-        raise ValueError("l2 is None and the model's penalty is no square of its own; accepted: l2 or weight_decay")
+        raise ValueError(
+            "l2 is None, and the penalty of the model isn't a square, or several models have different ones; accepted: "
+            "l2 or weight_decay"
+        )
     if not any(known.penalty[:2]):
         return 0.0, 0.0
     y = samples.labels.y

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
-from kernels.arguments import numbers
+from kernels.arguments import arrays, numbers
 from kernels.losses import LOSSES
 from logreg import files, keeping
-from logreg.classes import Labels, Meaning, by_name
+from logreg.classes import BALANCED, BY_NUMBER, Labels, by_name
 from logreg.estimators import Penalty, full_name
-from logreg.models import LinearModel, output_layer, read_model
-from logreg.samples import as_arrays
+from logreg.models import DIFFERENT, LinearModel, common, output_layer, read_model, unwrapped
+from logreg.samples import ArraySamples, gathered, read_samples
 from logreg.scores import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from torch.optim import Optimizer
-
 EMPTY = "the path is empty; accepted: one to which a model was added"
 DECOUPLED = ("AdamW", "Adafactor", "Muon")  # optimisers whose weight decay is no gradient of a penalty
+COUPLED = ("SGD", "Adam", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop")  # those whose is
 
 
 class TrainingPath(Scored):
@@ -45,31 +47,43 @@ class TrainingPath(Scored):
         self, models: Iterable[Any] = (), *, every: int = 1, data: Any = None, loss: str = "bce", positive: Any = None
     ) -> None:
         """A path through models, each as `LossSurface.around` takes it, the first of which is the start; more are
-        added by `add` or by an optimiser, see `record`. `data` and `loss` are those of losses along it."""
+        added by `add` or by an optimiser, see `record`. `data`, as there, `positive` and `loss` are those of losses
+        along it, in which all samples count the same and no penalty is."""
+        if not isinstance(models, (list, tuple, np.ndarray, Iterator)):
+            raise TypeError(
+                f"models is a {full_name(models)}; accepted: a list of models, the first of which is the start"
+            )
         self.every = numbers.integer("every", every, 1)
         self.steps = -1  # before there is a start
         self.steps_per_epoch = 0
         self.cost = numbers.one_of("loss", loss, LOSSES)
-        self.data = None if data is None else as_arrays(data, Meaning(positive))
-        self.model: LinearModel | None = None
+        self.data, self.positive = data, positive
+        self.known: LinearModel | None = None
         self.kept: list[np.ndarray] = []
         self.noted: list[torch.Tensor] = []  # kept, and still where the optimiser has its parameters
         self.last: np.ndarray | torch.Tensor | None = None
-        self.handle: Any = None
+        self.recorded: Recorded | None = None
         for model in models:
             self.add(model)
+        if self.known is not None and data is not None:
+            self.samples  # noqa: B018  # what can't be read is said at once
+
+    @property
+    def model(self) -> LinearModel | None:
+        """What is known of all its models: classes, steps before them, and their penalty, which is the optimiser's."""
+        if self.known is None or self.recorded is None:
+            return self.known
+        return self.known._replace(penalty=penalty_of(self.recorded.optimizer, self.recorded.layer))
 
     def add(self, model: Any) -> None:
         """Notes the parameters of a model as those after one more step, or as the start: of an estimator after
-        `partial_fit` or a warm start, of a module, or a vector theta (d + 1,)."""
-        known = read_model(model)
-        if self.model is not None and len(known.theta) != len(self.model.theta):
-            raise ValueError(
-                f"model has {len(known.theta) - 1} weights; accepted: {len(self.model.theta) - 1}, as the path has"
-            )
-        self.model = known._replace(paths=())
+        `partial_fit` or a warm start, of a module, or a vector theta (d + 1,). ValueError for one that doesn't go with
+        those before it: of other features, or of other classes."""
+        new = read_model(model)._replace(paths=(), run=None)
+        known = new if self.known is None else common([self.known, new])._replace(theta=new.theta)
         self.fetch()
-        self.note(known.theta)
+        self.known = known
+        self.note(new.theta)
 
     def note(self, theta: np.ndarray | torch.Tensor) -> None:
         """Takes parameters (d + 1,) as those after one more step; nothing waits for a card."""
@@ -83,9 +97,10 @@ class TrainingPath(Scored):
 
     def stop(self) -> None:
         """Ends the recording of an optimiser's steps."""
-        if self.handle is not None:
-            self.handle.remove()
-            self.handle = None
+        if self.recorded is not None:
+            self.known = self.model
+            self.recorded.handle.remove()
+            self.recorded = None
 
     def fetch(self) -> None:
         """Brings what was noted to the host."""
@@ -130,7 +145,7 @@ class TrainingPath(Scored):
         Names of features and steps of a pipeline are not kept."""
         thetas, known = self.thetas, self.model
         assert known is not None  # as there is a start
-        x, y = (None, None) if self.data is None else (self.x, self.y)
+        x, y = (None, None) if self.data is None else (dense(self.x), self.y)
         classes = None if known.classes is None else tuple(known.classes)
         weights = None if known.class_weight is None else kept_weights(known.classes, known.class_weight)
         fields = {name: getattr(self, name) for name in ("steps", "every", "steps_per_epoch", "cost")}
@@ -141,14 +156,16 @@ class TrainingPath(Scored):
     def load(cls, path: files.AnyPath) -> TrainingPath:
         """What `save` wrote; it is read, and refused, as `LossSurface.load` does. More can be added to it."""
         fields = keeping.load(path, LAYOUT)
-        data = None if fields["x"] is None else (fields["x"], fields["y"])
-        made = cls(every=fields["every"], data=data, loss=fields["cost"])
+        made = cls(every=fields["every"], loss=fields["cost"])
+        if fields["x"] is not None:
+            made.data = fields["x"], fields["y"]
+            made.samples = ArraySamples(fields["x"], Labels(fields["y"]))
         made.steps, made.steps_per_epoch = fields["steps"], fields["steps_per_epoch"]
         made.kept, made.last = list(fields["thetas"]), fields["end"]
         classes, weights = fields["classes"], fields["class_weight"]
         if isinstance(weights, tuple):
             weights = dict(zip(classes, weights, strict=True))
-        made.model = LinearModel(fields["end"], fields["has_bias"], classes, weights, fields["penalty"])
+        made.known = LinearModel(fields["end"], fields["has_bias"], classes, weights, fields["penalty"])
         return made
 
     @property
@@ -161,18 +178,26 @@ class TrainingPath(Scored):
 
     @property
     def x(self) -> np.ndarray:
-        return self.samples[0]
+        return self.samples.x
 
     @property
     def y(self) -> np.ndarray:
-        return self.samples[1].y
+        return self.samples.labels.y
 
-    @property
-    def samples(self) -> tuple[np.ndarray, Labels]:
-        """x (n, d) and the Labels, by which losses along the path are told; ValueError if there are none."""
-        if self.data is None:
+    @cached_property
+    def samples(self) -> ArraySamples:
+        """The data by which losses along the path are told, as its models take it; ValueError if there is none."""
+        known = self.model
+        if self.data is None or known is None:
             raise ValueError("the path has no data; accepted: one that was made with data=(x, y)")
-        return self.data
+        found = read_samples(self.data, known.meaning(self.positive), known.expected)
+        return found if isinstance(found, ArraySamples) else ArraySamples(*gathered(found))
+
+
+def dense(x: Any) -> np.ndarray:
+    if arrays.is_sparse(x):
+        raise TypeError("data x is sparse, which isn't kept; accepted: dense features")
+    return x
 
 
 def kept_weights(classes: Any, class_weight: Any) -> str | tuple[float, float]:
@@ -203,7 +228,7 @@ def checked_classes(name: str, value: Any) -> tuple[Any, Any] | None:
 
 
 def checked_weights(name: str, value: Any) -> str | tuple[float, float] | None:
-    if value is None or value == "balanced":
+    if value in (None, BALANCED, BY_NUMBER, DIFFERENT):
         return value
     zero, one = value
     return numbers.nonnegative(name, zero), numbers.nonnegative(name, one)
@@ -240,33 +265,53 @@ LAYOUT = keeping.Layout(
 )
 
 
+class Recorded(NamedTuple):
+    """Whose steps are noted: an optimiser, the layer that it trains, and what ends it."""
+
+    optimizer: Optimizer
+    layer: nn.Linear
+    handle: Any
+
+
 def record(
     optimizer: Optimizer, model: nn.Module, *, every: int = 1, data: Any = None, loss: str = "bce", positive: Any = None
 ) -> TrainingPath:
     """The TrainingPath of a model that an optimiser of PyTorch trains: from where it is now, on with each step.
 
-    `model` is as in `LossSurface.around`, or a network whose last nn.Linear, which has one or two outputs, is meant.
-    Each `every`-th step is kept. Parameters are copied where they are, so that no step waits for a card. The penalty
-    of the path is the optimiser's weight decay of these parameters, none where it is decoupled from the gradient, as
-    AdamW's is. `path.stop()` ends it. `data`, `loss` and `positive` are those of losses along the path.
+    `model` is as in `LossSurface.around`, or an nn.Sequential whose last layer with parameters is an nn.Linear of one
+    or two outputs, which is meant; of another network give the layer itself, as `logreg.head` does. Each `every`-th
+    step is kept. Parameters are copied where they are, so that no step waits for a card. The penalty of the path is the
+    optimiser's weight decay of these parameters, none where it is decoupled from the gradient, as AdamW's is.
+    `path.stop()` ends it. `data`, `loss` and `positive` are those of losses along the path.
 
-    TypeError for a model without such a layer, ValueError for a layer that the optimiser doesn't train.
+    TypeError for another model or optimiser, ValueError for a layer that the optimiser doesn't train.
     """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer is a {full_name(optimizer)}; accepted: an optimiser of PyTorch")
     layer = last_linear(model)
     path = TrainingPath(every=every, data=data, loss=loss, positive=positive)
-    known = read_model(layer)
-    path.model = known._replace(penalty=penalty_of(optimizer, layer))
+    known, penalty = read_model(layer), penalty_of(optimizer, layer)
+    path.known = known._replace(penalty=penalty)
+    if data is not None:
+        path.samples  # noqa: B018  # what can't be read is said at once
     path.note(theta_of(layer))
-    path.handle = optimizer.register_step_post_hook(lambda *step: path.note(theta_of(layer)))
+    handle = optimizer.register_step_post_hook(lambda *step: path.note(theta_of(layer)))
+    path.recorded = Recorded(optimizer, layer, handle)
     return path
 
 
 def last_linear(model: nn.Module) -> nn.Linear:
-    """The layer that makes a module's logit: the last nn.Linear in it, of one or two outputs."""
+    """The layer that makes a module's logit: the module as `output_layer` reads it, or, where a Sequential runs its
+    parts one after another, the last of these with parameters."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {full_name(model)}; accepted: a module of PyTorch")
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
-    return output_layer(layers[-1] if layers else model)
+    module = unwrapped(model)
+    while isinstance(module, nn.Sequential):
+        parts = [part for part in module if any(True for _ in part.parameters())]
+        if not parts or len({id(part) for part in parts}) < len(parts):
+            break
+        module = unwrapped(parts[-1])
+    return output_layer(module)
 
 
 def theta_of(layer: nn.Linear) -> torch.Tensor:
@@ -278,18 +323,23 @@ def theta_of(layer: nn.Linear) -> torch.Tensor:
     return rows[0] if len(rows) == 1 else rows[1] - rows[0]
 
 
-def penalty_of(optimizer: Optimizer, layer: nn.Linear) -> Penalty:
-    """The Penalty that weight decay is: of two outputs half of it, as both have a half of their difference."""
+def penalty_of(optimizer: Optimizer, layer: nn.Linear) -> Penalty | None:
+    """The Penalty that weight decay is: of two outputs half of it, as both have a half of their difference. None where
+    it isn't known whether it is one."""
     of_w, of_b = (decay_of(optimizer, parameter) for parameter in (layer.weight, layer.bias))
     if of_w is None and of_b is None:
         raise ValueError("optimizer has no parameter of the model; accepted: one that trains it")
-    return Penalty((of_w or 0.0) / layer.out_features, (of_b or 0.0) / layer.out_features)
+    l2, l2_bias = (0.0 if decay is None else decay / layer.out_features for decay in (of_w, of_b))
+    is_known = type(optimizer).__name__ in COUPLED or l2 == l2_bias == 0
+    return Penalty(l2, l2_bias) if is_known else None
 
 
 def decay_of(optimizer: Optimizer, parameter: torch.Tensor | None) -> float | None:
-    """The weight decay of a parameter, 0 if it is decoupled from the gradient; None if it isn't trained."""
+    """The weight decay of a parameter, 0 if it is decoupled from the gradient or there is none; None if it isn't
+    trained."""
     for group in optimizer.param_groups:
         if any(parameter is trained for trained in group["params"]):
             decoupled = type(optimizer).__name__ in DECOUPLED or group.get("decoupled_weight_decay", False)
-            return 0.0 if decoupled else float(group.get("weight_decay", 0.0))
+            still = parameter is None or not parameter.requires_grad
+            return 0.0 if decoupled or still else float(group.get("weight_decay", 0.0))
     return None

@@ -29,9 +29,12 @@ class Batch(NamedTuple):
     y: np.ndarray
 
     @property
-    def dense(self) -> np.ndarray:
+    def squared_lengths(self) -> np.ndarray:
+        """Those of the samples (rows,)."""
         features: Any = self.x
-        return features.toarray() if arrays.is_sparse(self.x) else features
+        if isinstance(features, np.ndarray):
+            return np.einsum("ij,ij->i", features, features)
+        return np.ravel(features.power(2).sum(axis=1))
 
     def squared_columns(self, weight: np.ndarray) -> np.ndarray:
         """Sums of the squares of each feature (d,), of each sample times its weight (rows,)."""
@@ -196,7 +199,7 @@ def is_sequential(batches: Any) -> bool:
     """Whether nothing is known by which a DataLoader takes samples in another order than their own."""
     if isinstance(getattr(batches, "dataset", None), IterableDataset):
         return True
-    sampler = getattr(batches, "batch_sampler", None) or getattr(batches, "sampler", None)
+    sampler: Any = getattr(batches, "batch_sampler", None) or getattr(batches, "sampler", None)
     while hasattr(sampler, "sampler"):
         sampler = sampler.sampler
     return sampler is None or isinstance(sampler, SequentialSampler)

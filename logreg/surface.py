@@ -145,7 +145,8 @@ class LossSurface:
                     the loss curves most, as some columns of real data are constant and show nothing
                     "random": two random orthonormal vectors by `seed`
                     "filter": two random vectors, each weight by its own size
-                    "hessian": eigenvectors of the Hessian of the loss at the center, of the largest two eigenvalues
+                    "hessian": eigenvectors of the Hessian of the loss at the center, of the largest two eigenvalues; of
+                    more than 1500 features, as `logreg.sharpness` has them
                     "pca": the first two principal components of the paths of training; the default for several
                     a pair of vectors (d + 1,), not parallel, of any length, or of names of columns of x or "bias"
         extent      the window in units of the directions, all but vectors and "filter" of length 1: (low, high) or r

@@ -44,9 +44,9 @@ LOGREG_FLOORS = (
     ("logreg.plane", "logreg.sharpness"),
     ("logreg.objective", "logreg.windows", "logreg.scores"),
     ("logreg.directions", "logreg.evaluation"),
-    ("logreg.models", "logreg.runs"),
+    ("logreg.models", "logreg.runs", "logreg.curvature"),
     ("logreg.samples", "logreg.model"),
-    ("logreg.classes", "logreg.estimators"),
+    ("logreg.classes", "logreg.estimators", "logreg.outputs", "logreg.eigen"),
     ("logreg.data", "logreg.datasets", "logreg.devices", "logreg.files", "logreg.keeping", "logreg.export"),
 )
 ALL_FLOORS = {"house": FLOORS, "numba_cpu": NUMBA_FLOORS, "torch_cuda": TORCH_FLOORS, "logreg": LOGREG_FLOORS}

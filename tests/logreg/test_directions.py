@@ -10,11 +10,10 @@ from sklearn.decomposition import PCA
 import logreg.samples
 from kernels import reference
 from logreg import History, train
+from logreg.curvature import MeanLoss, hessian
 from logreg.directions import (
     KINDS,
-    MeanLoss,
     Plane,
-    hessian,
     oriented,
     plane_around,
     principal_components,
@@ -109,6 +108,15 @@ def test_hessian_directions_are_the_top_eigenvectors(l2, wide, model):
         np.testing.assert_allclose(matrix @ direction, eigenvalue * direction, atol=1e-9 * top[0])
         assert f"{eigenvalue:.3g}" in label
         assert direction[np.abs(direction).argmax()] > 0
+
+
+@pytest.mark.parametrize("l2", [0.0, 5.0])
+def test_directions_of_many_parameters_are_those_of_the_matrix(l2, wide, model, monkeypatch):
+    want = directions_of(model, wide, "hessian", l2)
+    monkeypatch.setattr(logreg.curvature, "MOST_DENSE", 10)
+    got = directions_of(model, wide, "hessian", l2)
+    np.testing.assert_allclose(got[1:3], want[1:3], atol=2e-5)
+    assert got.labels == want.labels
 
 
 def test_axes_are_the_weights_of_most_curvature(wide, model):

@@ -184,7 +184,7 @@ def test_classifiers_and_pipelines():
     assert along.label.startswith("change of w[b] from ")
     assert along.l2 == pytest.approx(0.1 / weight.sum())
     assert_is_right(along, scaled, y, l2=(along.l2, 0.0), sample_weight=weight)
-    with pytest.raises(ValueError, match="l2 is None and the model's penalty"):
+    with pytest.raises(ValueError, match="l2 is None, and the penalty of the model isn't a square, or several"):
         LossLine.between(weak, strong, (table, labels))
     assert LossLine.around(strong, (table, labels), "random", seed=0).label == "along a random direction"
 

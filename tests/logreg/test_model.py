@@ -99,7 +99,7 @@ WRONG = {
     "shadowed": (with_a_weight_of_its_own, r"Linear; accepted: .* transformed parameters"),
     "unfitted": (
         lambda X, y: linear_model.LogisticRegression(),
-        r"_logistic\.LogisticRegression; accepted: .* is fitted",
+        r"_logistic\.LogisticRegression without coef_ and intercept_: it isn't fitted, .*; accepted: .* is fitted",
     ),
     "pipeline that ends with something else": (
         lambda X, y: make_pipeline(StandardScaler(), svm.LinearSVC()).fit(X, y),
@@ -107,7 +107,7 @@ WRONG = {
     ),
     "pipeline that isn't fitted": (
         lambda X, y: make_pipeline(StandardScaler(), linear_model.LogisticRegression()),
-        r"_logistic\.LogisticRegression; accepted: .* is fitted",
+        r"_logistic\.LogisticRegression without coef_ .*: it isn't fitted",
     ),
     "ridge": (linear_model.RidgeClassifier().fit, r"_ridge\.RidgeClassifier, whose margins are no logits; accepted"),
     "svm": (svm.SVC(kernel="linear").fit, r"_classes\.SVC, whose margins are no logits; accepted"),

@@ -1,6 +1,5 @@
 """The largest eigenvalue and the trace of the Hessian, against autograd's."""
 
-import sys
 import tracemalloc
 
 import numpy as np
@@ -11,13 +10,20 @@ from sklearn import linear_model
 from torch.utils.data import DataLoader, TensorDataset
 
 from kernels.losses import LOSSES
-from logreg import History, TrainingPath, sharpness, train
+from logreg import History, TrainingPath, curvature, sharpness, train
+from logreg.eigen import top_eigenpairs
 from logreg.model import seeded_model
-from logreg.sharpness import Sharpness, largest_eigenvalue
+from logreg.sharpness import Sharpness
 from tests import problems
 from tests.training import TORCH_LOSSES
 
-module = sys.modules["logreg.sharpness"]  # the package has its function of this name in front of it
+
+def limit_to(most, monkeypatch):
+    """Makes a matrix of so many parameters at the most."""
+    for name in ("MOST_DENSE", "MOST_SPARSE", "MOST_STREAMED"):
+        monkeypatch.setattr(curvature, name, most)
+
+
 WAYS = pytest.mark.parametrize("most_dense", [256, 0], ids=["decomposed", "by products"])
 
 
@@ -51,7 +57,7 @@ def assert_is_of(found, matrix):
 @pytest.mark.parametrize(("n", "d"), [(1, 1), (7, 2), (97, 30), (40, 70)])
 @pytest.mark.parametrize("scale", [0.1, 5.0])
 def test_each_loss(loss, n, d, scale, most_dense, monkeypatch):
-    monkeypatch.setattr(module, "MOST_DENSE", most_dense)
+    limit_to(most_dense, monkeypatch)
     problem = problems.sgd_problem(n, d, seed=d)
     theta = scale * np.append(problem.w, problem.b)
     found = sharpness(theta, (problem.X, problem.y), loss=loss)
@@ -67,7 +73,7 @@ PENALTIES = {"none": ({}, (0.0, 0.0)), "l2": ({"l2": 0.3}, (0.3, 0.0)), "decay":
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_weights_and_penalties(loss, penalty, weighted, most_dense, monkeypatch):
-    monkeypatch.setattr(module, "MOST_DENSE", most_dense)
+    limit_to(most_dense, monkeypatch)
     problem, rng = problems.sgd_problem(61, 9, soft=True), np.random.default_rng(3)
     theta = np.append(problem.w, problem.b)
     weights = {"sample_weight": rng.exponential(size=61) * rng.integers(0, 2, 61)} if weighted else {}
@@ -80,7 +86,7 @@ def test_weights_and_penalties(loss, penalty, weighted, most_dense, monkeypatch)
 @WAYS
 @pytest.mark.parametrize("kind", ["float32", "sparse", "batches", "shuffled", "integers"])
 def test_kinds_of_data(kind, most_dense, monkeypatch):
-    monkeypatch.setattr(module, "MOST_DENSE", most_dense)
+    limit_to(most_dense, monkeypatch)
     monkeypatch.setattr("logreg.samples.VALUES_AT_ONCE", 100)
     X, y, w, b = problems.sgd_problem(53, 6)
     X = np.where(X > 0.3, np.round(4 * X), 0)
@@ -98,7 +104,7 @@ def test_kinds_of_data(kind, most_dense, monkeypatch):
 
 @WAYS
 def test_along_a_run(most_dense, monkeypatch):
-    monkeypatch.setattr(module, "MOST_DENSE", most_dense)
+    limit_to(most_dense, monkeypatch)
     X, y, *_ = problems.sgd_problem(50, 4)
     run = train(seeded_model(4, 0).double(), (X, y), lr=0.5, batch_size=13, epochs=2, history=3, weight_decay=0.05)
     assert isinstance(run, History)
@@ -116,7 +122,7 @@ def test_along_a_run(most_dense, monkeypatch):
 
 @WAYS
 def test_a_classifier_with_its_penalty_and_classes(most_dense, monkeypatch):
-    monkeypatch.setattr(module, "MOST_DENSE", most_dense)
+    limit_to(most_dense, monkeypatch)
     X, y, *_ = problems.sgd_problem(80, 5)
     labels = np.where(y > 0.5, "yes", "no")
     fitted = linear_model.LogisticRegression(C=0.4, class_weight={"yes": 3.0}).fit(X, labels)
@@ -128,7 +134,7 @@ def test_a_classifier_with_its_penalty_and_classes(most_dense, monkeypatch):
 @WAYS
 @pytest.mark.parametrize("d", [1, 4])
 def test_a_model_without_a_bias_curves_in_its_weights_alone(d, most_dense, monkeypatch):
-    monkeypatch.setattr(module, "MOST_DENSE", most_dense)
+    limit_to(most_dense, monkeypatch)
     X, y, *_ = problems.sgd_problem(40, d)
     layer = torch.nn.Linear(d, 1, bias=False).double()
     theta = np.append(layer.weight.detach(), 0.0)
@@ -172,8 +178,13 @@ def test_eigenvalues_by_products(kind, seed):
     rng, spectrum = np.random.default_rng(seed), SPECTRA[kind]
     basis = np.linalg.qr(rng.normal(size=(400, 400)))[0]
     matrix = (basis * spectrum) @ basis.T
-    found = largest_eigenvalue(lambda vector: matrix @ vector, 400)
-    assert abs(found - spectrum.max()) <= 1e-6 * np.abs(spectrum).max()
+    for number in (1, 2, 3):
+        eigenvalues, vectors = top_eigenpairs(lambda vector: matrix @ vector, 400, number)
+        want = np.sort(spectrum)[: -number - 1 : -1]
+        np.testing.assert_allclose(eigenvalues, want, rtol=0, atol=1e-6 * np.abs(spectrum).max())
+        np.testing.assert_allclose(vectors @ vectors.T, np.eye(number), atol=1e-10)
+        residuals = vectors @ matrix - eigenvalues[:, None] * vectors
+        assert np.linalg.norm(residuals, axis=1).max() <= 2e-6 * np.abs(spectrum).max()
 
 
 @pytest.mark.parametrize(
@@ -196,7 +207,7 @@ def test_what_is_refused(changes, message):
 
 @WAYS
 def test_squares_out_of_range_are_refused(most_dense, monkeypatch):
-    monkeypatch.setattr(module, "MOST_DENSE", most_dense)
+    limit_to(most_dense, monkeypatch)
     X, y = np.full((4, 2), 1e200), np.array([0.0, 1, 0, 1])
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="the Hessian's trace is inf; accepted: features"):
         sharpness(np.zeros(3), (X, y))
