@@ -8,9 +8,10 @@ where these have it; `tight_layout`, `subplots_adjust` and layout engines can be
 """
 
 from viz.animation import RunAnimation, animate
+from viz.contour import ContourPlot, plot_contour
 from viz.notebook import PlotStuff, plot_error_surfaces
 from viz.starts import StartsPlot, plot_starts
-from viz.surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
+from viz.surface import SurfacePlot, plot_surface
 from viz.training import DataPlot, EpochsPlot, plot_data, plot_epochs
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -10,20 +11,21 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure, SubplotParams
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutEngine
+from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
+    from matplotlib.gridspec import SubplotSpec
+    from matplotlib.text import Text
     from matplotlib.typing import RcKeyType
 
-FONT_SIZES: dict[RcKeyType, float] = {  # in points, what the sizes of our figures are for
-    "font.size": 10,
-    "axes.labelsize": 10,
-    "axes.titlesize": 12,
-    "xtick.labelsize": 10,
-    "ytick.labelsize": 10,
-}
-KEPT = 0.85  # of its width, by an Axes that gives room to its colour bar
-narrowed: WeakSet[Axes] = WeakSet()
+USUAL = 6.4, 4.8  # inches of an Axes and what is around it, for which marks and lines have their sizes
+SMALLEST = 0.5  # share of these sizes below which marks can't be told apart; chosen by eye
+WITHIN_MARGINS = 0.8  # share of its cell that an Axes has by itself, where no grid says it
+LEAST = 0.1  # share of its cell that an Axes keeps, whatever is around it
+MOST_LINES = 4  # of a label that is broken; a longer one has smaller letters
+furnished: WeakSet[Axes] = WeakSet()  # those that have something beside or under them
 
 
 class YieldingLayout(PlaceHolderLayoutEngine):
@@ -44,20 +46,42 @@ class YieldingLayout(PlaceHolderLayoutEngine):
         if vars(fig.subplotpars) == self.as_found:
             self.constrained.execute(fig)
             return
-        for ax in fig.axes:
-            if ax.child_axes:
-                narrow(ax)
+        for ax in furnished.intersection(fig.axes):
+            keep_in_cell(ax)
 
 
-def new_figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **subplots: Any) -> tuple[Figure, Any]:
-    """A pyplot figure of that size in inches, larger where the style writes larger, and its Axes."""
-    return plt.subplots(rows, columns, figsize=scaled(width, height), layout=YieldingLayout(), **subplots)
+class Cell:
+    """A locator, as matplotlib calls it: where an Axes is, so that what is beside and under it stays in its cell."""
+
+    def __init__(self, ax: Axes) -> None:
+        self.ax = ax
+
+    def __call__(self, ax: Axes, renderer: RendererBase | None) -> Bbox:
+        around = ax.get_tightbbox(renderer, call_axes_locator=False, for_layout_only=True)
+        labels = ax.xaxis.get_tightbbox(renderer)
+        assert around is not None  # as it is visible where it is drawn
+        to_figure = ax.figure.transSubfigure.inverted()
+        inner, outer = ax.bbox.transformed(to_figure), around.transformed(to_figure)
+        usual = 0.0 if labels is None else inner.y0 - labels.transformed(to_figure).y0
+        left, right = max(0.0, -outer.x0), max(0.0, outer.x1 - inner.x1)
+        below = max(inner.y0 - outer.y0 - usual, -outer.y0)
+        width = max(inner.width - left - right, LEAST * inner.width)
+        height = max(inner.height - below, LEAST * inner.height)
+        return Bbox.from_bounds(inner.x0 + left, inner.y1 - height, width, height)
+
+    def get_subplotspec(self) -> SubplotSpec | None:
+        return self.ax.get_subplotspec()
 
 
-def scaled(width: float, height: float) -> tuple[float, float]:
-    """The size of a figure, larger by as much as the style writes larger than matplotlib's default."""
-    scale = max(1.0, *(points(name) / usual for name, usual in FONT_SIZES.items()))
-    return scale * width, scale * height
+def new_figure(*, rows: int = 1, columns: int = 1, **subplots: Any) -> tuple[Figure, Any]:
+    """A pyplot figure with its Axes, each as large as the style has figures."""
+    return plt.subplots(rows, columns, figsize=size_of(rows, columns), layout=YieldingLayout(), **subplots)
+
+
+def size_of(rows: int, columns: int) -> tuple[float, float]:
+    """Width and height in inches of a figure of so many Axes, each as large as the style has figures."""
+    width, height = mpl.rcParams["figure.figsize"]
+    return columns * width, rows * height
 
 
 def points(name: RcKeyType) -> float:
@@ -66,25 +90,66 @@ def points(name: RcKeyType) -> float:
 
 
 def make_room(ax: Axes) -> None:
-    """Room for a colour bar beside an Axes: of its own width where its figure has no layout engine that makes room."""
+    """Room for what is beside and under an Axes: its own where its figure has no layout engine that makes room."""
+    furnished.add(ax)
     engine = ax.figure.get_layout_engine()
     if engine is None or type(engine) is PlaceHolderLayoutEngine:
-        narrow(ax)
+        keep_in_cell(ax)
 
 
-def narrow(ax: Axes) -> None:
-    """Once, and for good, takes some of its width from an Axes."""
-    if ax in narrowed:
-        return
-    narrowed.add(ax)
-    place = ax.get_subplotspec()
+def keep_in_cell(ax: Axes) -> None:
+    if ax.get_axes_locator() is None:
+        ax.set_axes_locator(Cell(ax))  # type: ignore[arg-type]  # of an Axes
+
+
+def cell_of(ax: Axes) -> tuple[float, float]:
+    """Width and height in inches of what an Axes has of its figure, with what is around it."""
+    figure, place = ax.figure, ax.get_subplotspec()
     if place is None:
-        box = ax.get_position(original=True)
-        ax.set_position((box.x0, box.y0, KEPT * box.width, box.height))
+        box, across, up = ax.get_position(original=True), 1 / WITHIN_MARGINS, 1 / WITHIN_MARGINS
     else:
-        ax.set_subplotspec(place.subgridspec(1, 2, wspace=0, width_ratios=(KEPT, 1 - KEPT))[0])
+        grid = place.get_topmost_subplotspec().get_gridspec()
+        margins: Any = grid.get_subplot_params(figure)  # type: ignore[arg-type]  # a subfigure will do
+        gaps = 1 + margins.wspace * (1 - 1 / grid.ncols), 1 + margins.hspace * (1 - 1 / grid.nrows)
+        across, up = gaps[0] / (margins.right - margins.left), gaps[1] / (margins.top - margins.bottom)
+        box = place.get_position(figure)  # type: ignore[arg-type]  # that of a subfigure will do
+    width, height = min(1.0, across * box.width), min(1.0, up * box.height)
+    return width * figure.bbox.width / root_figure(ax).dpi, height * figure.bbox.height / root_figure(ax).dpi
 
 
-def root_figure(ax: Axes) -> Figure:
-    """The figure that an Axes is in, also where it is in a subfigure of it: only that can be saved."""
-    return ax.figure.figure
+def scale_of(ax: Axes) -> float:
+    """How large marks and lines are to be in an Axes, beside those of one of `USUAL` size or larger."""
+    width, height = cell_of(ax)
+    return min(1.0, max(SMALLEST, min(width / USUAL[0], height / USUAL[1])))
+
+
+def fit(text: Text, inches: float) -> None:
+    """Breaks a text that is longer than that where it has spaces; what is still longer has smaller letters."""
+    whole = text.get_text()
+    longest = max(map(len, whole.split("\n")))
+    for lines in range(1, MOST_LINES + 1):
+        text.set_text(whole if lines == 1 else broken(whole, -(-longest // lines)))
+        length = length_of(text)
+        if length <= inches:
+            return
+    size: Any = text.get_fontsize()
+    text.set_fontsize(size * inches / length)
+
+
+def broken(text: str, letters: int) -> str:
+    lines = (wrap(line, letters, break_long_words=False, break_on_hyphens=False) for line in text.split("\n"))
+    return "\n".join(part for parts in lines for part in parts)
+
+
+def length_of(text: Text) -> float:
+    """The length in inches of a text that isn't turned, its longest line's."""
+    turned: Any = text.get_rotation()
+    text.set_rotation(0)
+    length = text.get_window_extent().width / root_figure(text).dpi
+    text.set_rotation(turned)
+    return length
+
+
+def root_figure(artist: Axes | Text) -> Figure:
+    """The figure that an artist is in, also where it is in a subfigure of it: only that can be saved."""
+    return artist.figure.figure

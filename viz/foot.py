@@ -1,0 +1,143 @@
+"""What stands under a drawing, where it hides nothing: its legend and its note; and labels as long as there is room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.legend import Legend
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.transforms import IdentityTransform
+
+from viz.colors import TEXT, make_legible, mixtures, under, visible
+from viz.layout import cell_of, fit, length_of, make_room, points, root_figure
+from viz.words import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
+    from matplotlib.text import Text
+
+GAP = 4  # points between what stands under an Axes
+WIDE = 0.95  # share of its cell that a label, a legend or a note may be as wide as
+
+
+class Foot(Artist):
+    """The place under an Axes and its labels, wherever these are: it draws nothing, and moves a legend and a note there
+    before they are drawn or measured."""
+
+    def __init__(self, *parts: Legend | Text | None) -> None:
+        super().__init__()
+        self.parts = [part for part in parts if part is not None]
+        self.set(clip_on=False, zorder=2.6)  # after the labels of ticks, before texts and legends
+
+    def draw(self, renderer: RendererBase) -> None:
+        self.place(renderer)
+
+    def get_tightbbox(self, renderer: RendererBase | None = None) -> None:
+        self.place(renderer)
+
+    def place(self, renderer: RendererBase | None = None) -> float:
+        """Puts its parts under each other, in the picture; returns in pixels how low the lowest comes."""
+        ax: Any = self.axes
+        lowest, gap = lowest_label(ax, renderer), GAP / 72 * root_figure(ax).dpi
+        middle, picture = (ax.bbox.x0 + ax.bbox.x1) / 2, ax.figure.bbox
+        for part in self.parts:
+            box = part.get_window_extent(renderer)
+            reach = box.width / 2 + gap
+            move(part, np.clip(middle, picture.x0 + reach, picture.x1 - reach), lowest - gap)
+            lowest -= gap + box.height
+        return lowest
+
+
+def lowest_label(ax: Axes, renderer: RendererBase | None) -> float:
+    """The height in pixels of the lower end of an Axes with the labels of its sides."""
+    names = ("xaxis", "yaxis", "zaxis") if hasattr(ax, "zaxis") else ("xaxis",)
+    boxes = [ax.bbox, *(getattr(ax, name).get_tightbbox(renderer) for name in names)]
+    return min(box.y0 for box in boxes if box is not None)
+
+
+def move(part: Legend | Text, x: float, y: float) -> None:
+    """Moves the middle of the upper edge of a legend or a text there."""
+    if isinstance(part, Legend):
+        part.set_bbox_to_anchor((x, y), transform=IdentityTransform())
+    else:
+        part.set_position((x, y))
+
+
+def add_foot(
+    ax: Axes, note: str = "", legend: bool = True, with_ends: Mapping[Artist, Artist] | None = None
+) -> tuple[Legend | None, Text | None]:
+    """The legend of all that has a label in an Axes, and a note; None what is empty.
+
+    `with_ends` are artists that are drawn over others in the legend. Labels and the title of the Axes are broken where
+    they are longer than there is room for.
+    """
+    wide, high = cell_of(ax)
+    handles, labels = ax.get_legend_handles_labels()
+    pairs = [(handle, with_ends[handle]) if with_ends and handle in with_ends else handle for handle in handles]
+    drawn = add_legend(ax, pairs, labels, WIDE * wide) if legend and labels else None
+    text = add_note(ax, note, WIDE * wide) if note else None
+    foot = Foot(drawn, text)
+    ax.add_artist(foot)
+    fit(ax.title, WIDE * wide)
+    fit(ax.xaxis.label, WIDE * wide / (2 if hasattr(ax, "zaxis") else 1))
+    make_legible(ax)
+    around = ax.bbox.y0 - foot.place() + ax.title.get_window_extent().height
+    fit_upright(ax, high - around / root_figure(ax).dpi - 4 * GAP / 72)
+    make_room(ax)
+    return drawn, text
+
+
+def fit_upright(ax: Axes, high: float) -> None:
+    """Labels that stand upright, also of colour bars, as long as so many inches."""
+    for label in (ax.yaxis.label, *(bar.yaxis.label for bar in ax.child_axes)):
+        fit(label, high)
+
+
+def add_legend(
+    ax: Axes, handles: Sequence[Any], labels: Sequence[str], wide: float, loc: str = "upper center"
+) -> Legend:
+    """A legend without a frame, in as few rows as so many inches have room for."""
+    for rows in range(1, len(labels) + 1):
+        columns = -(-len(labels) // rows)
+        legend = legend_of(ax, handles, labels, ncols=columns, frameon=False, loc=loc, borderaxespad=0)
+        too_long = legend.get_window_extent().width / root_figure(ax).dpi - wide
+        if too_long <= 0:
+            return legend
+    room = max(map(length_of, legend.get_texts())) - too_long
+    for text in legend.get_texts():
+        fit(text, room)
+    return legend
+
+
+def legend_of(owner: Axes, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> Legend:
+    """The legend of an Axes, in letters that can be read; a pair of handles is drawn as one over the other."""
+    options |= {"fontsize": small(), "handler_map": {tuple: HandlerTuple(ndivide=1)}}
+    legend = owner.legend(handles, [*map(shown, labels)], **options)
+    frame = legend.get_frame()
+    alpha = frame.get_alpha()
+    ground = (
+        mixtures(frame.get_facecolor()[:3], 1 if alpha is None else alpha) if legend.get_frame_on() else under(owner)
+    )
+    for text in legend.get_texts():
+        text.set_color(visible(text.get_color(), ground, TEXT))
+    return legend
+
+
+def add_note(ax: Axes, note: str, wide: float) -> Text:
+    """A note of one sentence a line, or more of a long one."""
+    color = visible(mpl.rcParams["text.color"], under(ax), TEXT)
+    style: dict[str, Any] = {"fontsize": small(), "color": color, "ha": "center", "va": "top"}
+    text = ax.text(0, 0, shown(note), transform=IdentityTransform(), clip_on=False, **style)
+    fit(text, wide)
+    return text
+
+
+def small() -> float:
+    """The size of letters in legends and notes, in points."""
+    return 0.833 * points("legend.fontsize")
