@@ -122,7 +122,7 @@ def plot_contour(
     gradient = read_gradient(surface, grid) if quantity == "gradient" and is_plane(surface) else None
     lowest = lowest_of(surface, grid, quantity)
     runs = read_runs(surface, grid, history)
-    outline = None if window is None else read_window(window)
+    corners = None if window is None else read_window(window)
     fill = Fill(cmap, read_levels(levels), norm, contour_kw)
     ax = flat_axes(ax)
     runs = with_earlier(ax, "contour", surface, runs)
@@ -141,8 +141,7 @@ def plot_contour(
         if lowest is not None:
             marks = [center, *(artist for drawn in paths.values() for artist in (drawn.end, drawn.start))]
             minimum = draw_minimum(ax, grid, lowest, [mark for mark in marks if mark is not None])
-        if outline is not None:
-            ax.add_patch(outline)
+        outline = None if corners is None else draw_window(ax, corners)
         notes = notes_on(grid, runs) + notes_of(surface)
         drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
     return ContourPlot(ax, filled, bar, minimum, paths, outline, note, drawn_legend, center, streams)
@@ -175,11 +174,18 @@ def draw_mark(ax: Axes, point: tuple[float, float], marker: str, color: str, siz
     return ax.plot(*point, **style, **edge(scale), clip_on=False, zorder=9, label=label)[0]
 
 
-def read_window(window: ArrayLike) -> Rectangle:
+def read_window(window: ArrayLike) -> np.ndarray:
+    """((w0, w1), (b0, b1)) as an array; ValueError if it isn't that."""
     pairs = finite_array("window", window)
     if pairs.shape != (2, 2) or (pairs[:, 0] >= pairs[:, 1]).any():
         raise ValueError(f"window is {window!r}; accepted: ((w0, w1), (b0, b1)) with w0 < w1 and b0 < b1")
-    (left, right), (bottom, top) = pairs.tolist()
-    halo = [withStroke(linewidth=3, foreground="white")]
-    style: dict[str, Any] = {"fill": False, "linestyle": "--", "linewidth": 1.4, "edgecolor": "black", "zorder": 8}
-    return Rectangle((left, bottom), right - left, top - bottom, path_effects=halo, label="original window", **style)
+    return pairs
+
+
+def draw_window(ax: Axes, corners: np.ndarray) -> Rectangle:
+    scale, (left, bottom), (width, height) = scale_of(ax), corners[:, 0], np.ptp(corners, axis=1)
+    style: dict[str, Any] = {"fill": False, "linestyle": "--", "linewidth": 1.4 * scale, "edgecolor": "black"}
+    halo = [withStroke(linewidth=3 * scale, foreground="white")]
+    outline = Rectangle((left, bottom), width, height, path_effects=halo, zorder=8, label="original window", **style)
+    ax.add_patch(outline)
+    return outline

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
+from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 
 from viz.colors import TEXT, make_legible, mixtures, under, visible
@@ -20,19 +21,20 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
-    from matplotlib.text import Text
 
 GAP = 4  # points between what stands under an Axes
-WIDE = 0.95  # share of its cell that a label, a legend or a note may be as wide as
+SHORTEST = 0.2  # share of its cell that a label that stands upright may be as long as, however much is under it
+WIDE = 0.95  # share of its cell that a legend or a note may be as wide as
+CENTRED = 0.85  # share of its cell that a title or a label may be as wide as, whose middle is that of the Axes
 
 
 class Foot(Artist):
     """The place under an Axes and its labels, wherever these are: it draws nothing, and moves a legend and a note there
     before they are drawn or measured."""
 
-    def __init__(self, *parts: Legend | Text | None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.parts = [part for part in parts if part is not None]
+        self.parts: list[Legend | Text] = []
         self.set(clip_on=False, zorder=2.6)  # after the labels of ticks, before texts and legends
 
     def draw(self, renderer: RendererBase) -> None:
@@ -80,22 +82,25 @@ def add_foot(
     wide, high = cell_of(ax)
     handles, labels = ax.get_legend_handles_labels()
     pairs = [(handle, with_ends[handle]) if with_ends and handle in with_ends else handle for handle in handles]
+    foot = Foot()
+    ax.add_artist(foot)  # before what it moves, as artists are measured in that order
     drawn = add_legend(ax, pairs, labels, WIDE * wide) if legend and labels else None
     text = add_note(ax, note, WIDE * wide) if note else None
-    foot = Foot(drawn, text)
-    ax.add_artist(foot)
-    fit(ax.title, WIDE * wide)
-    fit(ax.xaxis.label, WIDE * wide / (2 if hasattr(ax, "zaxis") else 1))
+    foot.parts = [part for part in (drawn, text) if part is not None]
+    fit(ax.title, CENTRED * wide)
+    if not hasattr(ax, "zaxis"):  # whose labels are slanted
+        fit(ax.xaxis.label, CENTRED * wide)
     make_legible(ax)
     around = ax.bbox.y0 - foot.place() + ax.title.get_window_extent().height
-    fit_upright(ax, high - around / root_figure(ax).dpi - 4 * GAP / 72)
+    fit_upright(ax, max(high - around / root_figure(ax).dpi - 4 * GAP / 72, SHORTEST * high))
     make_room(ax)
     return drawn, text
 
 
 def fit_upright(ax: Axes, high: float) -> None:
     """Labels that stand upright, also of colour bars, as long as so many inches."""
-    for label in (ax.yaxis.label, *(bar.yaxis.label for bar in ax.child_axes)):
+    upright = getattr(ax, "zaxis", ax.yaxis)
+    for label in (upright.label, *(bar.yaxis.label for bar in ax.child_axes)):
         fit(label, high)
 
 
@@ -121,9 +126,8 @@ def legend_of(owner: Axes, handles: Sequence[Any], labels: Sequence[str], **opti
     legend = owner.legend(handles, [*map(shown, labels)], **options)
     frame = legend.get_frame()
     alpha = frame.get_alpha()
-    ground = (
-        mixtures(frame.get_facecolor()[:3], 1 if alpha is None else alpha) if legend.get_frame_on() else under(owner)
-    )
+    face = mixtures(frame.get_facecolor()[:3], 1 if alpha is None else alpha)
+    ground = face if legend.get_frame_on() else under(owner)
     for text in legend.get_texts():
         text.set_color(visible(text.get_color(), ground, TEXT))
     return legend
@@ -133,7 +137,8 @@ def add_note(ax: Axes, note: str, wide: float) -> Text:
     """A note of one sentence a line, or more of a long one."""
     color = visible(mpl.rcParams["text.color"], under(ax), TEXT)
     style: dict[str, Any] = {"fontsize": small(), "color": color, "ha": "center", "va": "top"}
-    text = ax.text(0, 0, shown(note), transform=IdentityTransform(), clip_on=False, **style)
+    text = Text(0, 0, shown(note), transform=IdentityTransform(), clip_on=False, **style)
+    ax.add_artist(text)
     fit(text, wide)
     return text
 

@@ -45,13 +45,16 @@ def is_drawn(ax: Axes, name: str) -> bool:
     return not set(ax.get_children()).isdisjoint(artist() for artist in drawn_on.get(ax, {}).get(name, ()))
 
 
-def add_colorbar(ax: Axes, mappable: ScalarMappable, label: str, **ticks: Any) -> Colorbar:
-    """The colour bar at the right of an Axes, in an inset of it, which any layout engine can handle."""
+def add_colorbar(ax: Axes, mappable: ScalarMappable, label: str, beyond: float = 0.0, **ticks: Any) -> Colorbar:
+    """The colour bar at the right of an Axes and of what reaches so many inches beyond, in an inset of it, which any
+    layout engine can handle."""
     figure, scale = root_figure(ax), scale_of(ax)
     right_edge = ScaledTranslation(1, 0, ax.transAxes)  # type: ignore[arg-type]  # it is affine
     inches = figure.dpi_scale_trans + right_edge
     distance, width = BAR[0] * scale, BAR[1] * scale
-    place = ax.inset_axes((distance, 0, width, 1), transform=blended_transform_factory(inches, ax.transAxes))
+    place = ax.inset_axes(
+        (distance + max(beyond, 0.0), 0, width, 1), transform=blended_transform_factory(inches, ax.transAxes)
+    )
     colorbar = figure.colorbar(mappable, cax=place, label=shown(label), **ticks)
     make_legible(place)
     return colorbar

@@ -62,8 +62,9 @@ class Cell:
         assert around is not None  # as it is visible where it is drawn
         to_figure = ax.figure.transSubfigure.inverted()
         inner, outer = ax.bbox.transformed(to_figure), around.transformed(to_figure)
-        usual = 0.0 if labels is None else inner.y0 - labels.transformed(to_figure).y0
-        left, right = max(0.0, -outer.x0), max(0.0, outer.x1 - inner.x1)
+        labels = inner if labels is None else labels.transformed(to_figure)
+        usual = inner.y0 - labels.y0
+        left, right = max(0.0, -outer.x0, -labels.x0), max(0.0, outer.x1 - inner.x1)
         below = max(inner.y0 - outer.y0 - usual, -outer.y0)
         width = max(inner.width - left - right, LEAST * inner.width)
         height = max(inner.height - below, LEAST * inner.height)
@@ -124,21 +125,31 @@ def scale_of(ax: Axes) -> float:
 
 
 def fit(text: Text, inches: float) -> None:
-    """Breaks a text that is longer than that where it has spaces; what is still longer has smaller letters."""
-    whole = text.get_text()
-    longest = max(map(len, whole.split("\n")))
-    for lines in range(1, MOST_LINES + 1):
-        text.set_text(whole if lines == 1 else broken(whole, -(-longest // lines)))
-        length = length_of(text)
-        if length <= inches:
-            return
-    size: Any = text.get_fontsize()
-    text.set_fontsize(size * inches / length)
+    """Breaks the lines of a text that are longer than that, where they have spaces; of a text that is longer still the
+    letters are smaller."""
+    lines = text.get_text().split("\n")
+    text.set_text("\n".join([fitted(text, line, inches) for line in lines]))
+    length = length_of(text)
+    if length > inches:
+        text.set_fontsize(inches / length * float(text.get_fontsize()))
 
 
-def broken(text: str, letters: int) -> str:
-    lines = (wrap(line, letters, break_long_words=False, break_on_hyphens=False) for line in text.split("\n"))
-    return "\n".join(part for parts in lines for part in parts)
+def fitted(text: Text, line: str, inches: float) -> str:
+    """A line, broken into as few as have room, which `text` is given on the way."""
+    for parts in range(1, MOST_LINES + 1):
+        broken = evenly_broken(line, parts)
+        text.set_text(broken)
+        if length_of(text) <= inches:
+            break
+    return broken
+
+
+def evenly_broken(line: str, parts: int) -> str:
+    """A line in at most so many parts, of which the longest is as short as can be."""
+    letters = -(-len(line) // parts)
+    while len(broken := wrap(line, max(letters, 1), break_long_words=False, break_on_hyphens=False)) > parts:
+        letters += 1
+    return "\n".join(broken)
 
 
 def length_of(text: Text) -> float:

@@ -224,8 +224,8 @@ def how_far_off(grid: Grid, run: Run, name: str) -> str:
     who = subject(name)
     if run.is_model:
         return f"{who} is {run.farthest:.2g} away from the plane"
-    who = "projected" if name in UNNAMED else name
-    return f"{who}: {100 * run.outside:.3g} % of the path's variance is outside the plane, by up to {run.farthest:.2g}"
+    share = f"{100 * run.outside:.3g} % of the path's variance is outside the plane"
+    return f"projected: {share}, by up to {run.farthest:.2g}" if name in UNNAMED else f"{name}: {share}"
 
 
 def how_it_leaves(grid: Grid, run: Run, name: str) -> str:

@@ -17,7 +17,7 @@ from viz.contour import only
 from viz.fill import CMAP, colorbar_ticks, log_levels, tick_label
 from viz.foot import add_foot
 from viz.furniture import add_colorbar, drawing, styled
-from viz.layout import new_figure, points, root_figure, scale_of
+from viz.layout import cell_of, length_of, new_figure, points, root_figure, scale_of
 from viz.paths import draw_runs, notes_on, read_runs, with_earlier, with_ends
 from viz.plane import is_plane, notes_of, read_grid
 from viz.words import percent, shown
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from viz.paths import PathArtists
     from viz.results import Keywords, LossSurface, PlaneSurface, Runs
 
+SLANTED = 0.4  # share of its cell that the label of a side may be as long as; chosen by eye
+MOST_TICKS = 9  # of a side
 SURFACE_LINES, WIREFRAME_LINES = 80, 40  # along each axis; chosen by eye: more look the same and take longer
 
 
@@ -120,21 +122,24 @@ def plot_surface(
     ax = solid_axes(ax)
     runs = with_earlier(ax, "surface", surface, runs)
     with drawing(ax, "surface"):
-        high = grid._replace(Z=up(grid.Z))
+        high, bar = grid._replace(Z=up(grid.Z)), None
         if wireframe:
-            drawn, bar = draw_wireframe(ax, high, surface_kw), None
+            drawn = draw_wireframe(ax, high, surface_kw)
         else:
             drawn = draw_solid(ax, high, cmap, surface_kw)
             color_by_values(drawn, norm_of(grid) if norm is None else norm, z)
-            bar = add_colorbar(ax, drawn, "", **ticks_of_bar(grid, drawn)) if colorbar else None
         ax.set(xlim=grid.window[0], ylim=grid.window[1])
-        label_sides(ax, grid, z)
+        names = label_sides(ax, grid, "" if colorbar and not wireframe else grid.label)
+        scale_heights(ax, grid, z)
+        if colorbar and not wireframe:
+            bar = add_colorbar(ax, drawn, grid.label, reach_of(ax), **ticks_of_bar(grid, drawn))
         if title is not None:
             ax.set_title(shown(title))
         lifted = {name: run._replace(heights=up(np.asarray(run.heights))) for name, run in runs.items()}
         paths = draw_runs(ax, grid, lifted, path_kw)
-        notes = notes_on(grid, runs) + notes_of(surface)
+        notes = [*names, *notes_on(grid, runs), *notes_of(surface)]
         drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
+        root_figure(ax).draw_without_rendering()  # after which layout engines know where labels are
     return SurfacePlot(ax, drawn, bar, paths, note, drawn_legend)
 
 
@@ -180,26 +185,43 @@ def ticks_of_bar(grid: Grid, drawn: Poly3DCollection) -> dict[str, Any]:
     return {"ticks": colorbar_ticks(low, high), "format": tick_label}
 
 
-def label_sides(ax: Axes3D, grid: Grid, z: str) -> None:
-    """Long labels in two lines, with room for them and for large tick labels, beside which matplotlib places them."""
-    scale = scale_of(ax)
-    first, second = (shown(label).replace(" (", "\n(") for label in grid.axis_labels)
-    long = "\n" in first + second
+def label_sides(ax: Axes3D, grid: Grid, upright: str) -> list[str]:
+    """Labels the sides, those with a remark in two lines, with room for them and for large tick labels, beside which
+    matplotlib places them. Longer ones are returned, as notes on short ones."""
+    labels = [shown(label).replace(" (", "\n(") for label in grid.axis_labels]
+    ax.set(xlabel=labels[0], ylabel=labels[1])
+    notes = []
+    if max(map(length_of, (ax.xaxis.label, ax.yaxis.label))) > SLANTED * cell_of(ax)[0]:
+        labels = [shown(name) for name in grid.names]
+        notes = [f"{name}: {label}" for name, label in zip(grid.names, grid.axis_labels, strict=True)]
+    long = "\n" in "".join(labels)
     larger = max(0, points("xtick.labelsize") - 10)
     usual, room = mpl.rcParams["axes.labelpad"], 3 * larger
     ax.tick_params(pad=mpl.rcParams["xtick.major.pad"] + larger)
-    ax.set_xlabel(first, labelpad=room + (12 if long else usual))
-    ax.set_ylabel(second, labelpad=room + (12 if long else usual))
-    ax.set_zlabel(shown(grid.label), labelpad=room + (8 if long else usual))
-    if long:
-        ax.set_box_aspect(None, zoom=0.85)
-    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-        axis.set_major_locator(MaxNLocator(round(9 * scale)))
+    ax.set_xlabel(labels[0], labelpad=room + (12 if long else usual))
+    ax.set_ylabel(labels[1], labelpad=room + (12 if long else usual))
+    ax.set_zlabel(shown(upright), labelpad=room + (8 if long else usual))
+    ax.set_box_aspect(None, zoom=0.85 if long else 1)
+    return notes
+
+
+def scale_heights(ax: Axes3D, grid: Grid, z: str) -> None:
+    """Ticks of all sides, as many as there is room for; of heights in per cent, or of values whose logarithms they
+    are."""
+    for side in (ax.xaxis, ax.yaxis, ax.zaxis):
+        side.set_major_locator(MaxNLocator(round(MOST_TICKS * scale_of(ax)), steps=[1, 2, 2.5, 5, 10]))
     ax.zaxis.set_major_formatter(percent if grid.scale == "share" else ScalarFormatter())
     if z == "log":
         low, high = log_levels(grid.Z)[[0, -1]]
         ax.zaxis.set_major_locator(FixedLocator(np.log10(colorbar_ticks(low, high))))
         ax.zaxis.set_major_formatter(lambda height, position: tick_label(10.0**height, position, powers=True))
+
+
+def reach_of(ax: Axes3D) -> float:
+    """How many inches the labels of heights reach beyond the right edge, which is known once they have been drawn."""
+    figure = root_figure(ax)
+    figure.draw_without_rendering()
+    return (ax.zaxis.get_tightbbox().x1 - ax.bbox.x1) / figure.dpi
 
 
 def draw_wireframe(ax: Axes3D, grid: Grid, given: Keywords) -> Collection:
