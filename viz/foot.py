@@ -10,7 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.text import Text
-from matplotlib.transforms import IdentityTransform
+from matplotlib.transforms import Bbox, IdentityTransform
 
 from viz.colors import TEXT, make_legible, mixtures, under, visible
 from viz.layout import cell_of, fit, length_of, make_room, points, root_figure
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 GAP = 4  # points between what stands under an Axes
 SHORTEST = 0.2  # share of its cell that a label that stands upright may be as long as, however much is under it
+MOST = 0.45  # share of its cell that legend and note may take: in a small cell their letters are smaller
+SHARES = 1, 0.85, 0.7, 0.55, 0.4  # of the usual size of letters
 WIDE = 0.95  # share of its cell that a legend or a note may be as wide as
 CENTRED = 0.85  # share of its cell that a title or a label may be as wide as, whose middle is that of the Axes
 
@@ -40,13 +42,16 @@ class Foot(Artist):
     def draw(self, renderer: RendererBase) -> None:
         self.place(renderer)
 
-    def get_tightbbox(self, renderer: RendererBase | None = None) -> None:
+    def get_tightbbox(self, renderer: RendererBase | None = None) -> Bbox | None:
+        """What is around an Axes in three dimensions, whose labels layout engines don't ask for; None for another."""
+        ax: Any = self.axes
         self.place(renderer)
+        return around(ax, renderer) if hasattr(ax, "zaxis") else None
 
     def place(self, renderer: RendererBase | None = None) -> float:
         """Puts its parts under each other, in the picture; returns in pixels how low the lowest comes."""
         ax: Any = self.axes
-        lowest, gap = lowest_label(ax, renderer), GAP / 72 * root_figure(ax).dpi
+        lowest, gap = around(ax, renderer).y0, GAP / 72 * root_figure(ax).dpi
         middle, picture = (ax.bbox.x0 + ax.bbox.x1) / 2, ax.figure.bbox
         for part in self.parts:
             box = part.get_window_extent(renderer)
@@ -55,12 +60,16 @@ class Foot(Artist):
             lowest -= gap + box.height
         return lowest
 
+    def height(self) -> float:
+        """Inches that its parts take."""
+        return sum(part.get_window_extent().height / root_figure(part).dpi + GAP / 72 for part in self.parts)
 
-def lowest_label(ax: Axes, renderer: RendererBase | None) -> float:
-    """The height in pixels of the lower end of an Axes with the labels of its sides."""
-    names = ("xaxis", "yaxis", "zaxis") if hasattr(ax, "zaxis") else ("xaxis",)
-    boxes = [ax.bbox, *(getattr(ax, name).get_tightbbox(renderer) for name in names)]
-    return min(box.y0 for box in boxes if box is not None)
+
+def around(ax: Axes, renderer: RendererBase | None) -> Bbox:
+    """The box in pixels of an Axes with the labels of its sides; in two dimensions with those that are under it."""
+    sides = [ax.xaxis] if not hasattr(ax, "zaxis") else [ax.xaxis, ax.yaxis, ax.zaxis]
+    boxes = [ax.bbox, *(side.get_tightbbox(renderer) for side in sides)]
+    return Bbox.union([box for box in boxes if box is not None])
 
 
 def move(part: Legend | Text, x: float, y: float) -> None:
@@ -79,38 +88,43 @@ def add_foot(
     `with_ends` are artists that are drawn over others in the legend. Labels and the title of the Axes are broken where
     they are longer than there is room for.
     """
-    wide, high = cell_of(ax)
-    handles, labels = ax.get_legend_handles_labels()
-    pairs = [(handle, with_ends[handle]) if with_ends and handle in with_ends else handle for handle in handles]
     foot = Foot()
     ax.add_artist(foot)  # before what it moves, as artists are measured in that order
-    drawn = add_legend(ax, pairs, labels, WIDE * wide) if legend and labels else None
-    text = add_note(ax, note, WIDE * wide) if note else None
-    foot.parts = [part for part in (drawn, text) if part is not None]
-    fit(ax.title, CENTRED * wide)
+    fit(ax.title, CENTRED * cell_of(ax)[0])
     if not hasattr(ax, "zaxis"):  # whose labels are slanted
-        fit(ax.xaxis.label, CENTRED * wide)
+        fit(ax.xaxis.label, CENTRED * cell_of(ax)[0])
     make_legible(ax)
-    around = ax.bbox.y0 - foot.place() + ax.title.get_window_extent().height
-    fit_upright(ax, max(high - around / root_figure(ax).dpi - 4 * GAP / 72, SHORTEST * high))
+    handles, labels = ax.get_legend_handles_labels() if legend else ([], [])
+    pairs = [(handle, with_ends[handle]) if with_ends and handle in with_ends else handle for handle in handles]
+    for size in (share * small() for share in SHARES):
+        drawn = add_legend(ax, pairs, labels, size) if labels else None
+        text = add_note(ax, note, size) if note else None
+        foot.parts = [part for part in (drawn, text) if part is not None]
+        if foot.height() <= MOST * cell_of(ax)[1] or size == SHARES[-1] * small():
+            break
+        if text is not None:
+            text.remove()
+    fit_upright(ax, foot)
     make_room(ax)
     return drawn, text
 
 
-def fit_upright(ax: Axes, high: float) -> None:
-    """Labels that stand upright, also of colour bars, as long as so many inches."""
-    upright = getattr(ax, "zaxis", ax.yaxis)
-    for label in (upright.label, *(bar.yaxis.label for bar in ax.child_axes)):
-        fit(label, high)
+def fit_upright(ax: Axes, foot: Foot) -> None:
+    """Labels that stand upright, also of colour bars, as long as what is left of the cell."""
+    high, dpi = cell_of(ax)[1], root_figure(ax).dpi
+    taken = ax.bbox.y0 - foot.place() + ax.title.get_window_extent().height
+    room = max(high - taken / dpi - 4 * GAP / 72, SHORTEST * high)
+    for label in (getattr(ax, "zaxis", ax.yaxis).label, *(bar.yaxis.label for bar in ax.child_axes)):
+        fit(label, room)
 
 
-def add_legend(
-    ax: Axes, handles: Sequence[Any], labels: Sequence[str], wide: float, loc: str = "upper center"
-) -> Legend:
-    """A legend without a frame, in as few rows as so many inches have room for."""
+def add_legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str], size: float) -> Legend:
+    """A legend under an Axes, without a frame, in as few rows as there is room for."""
+    wide = WIDE * cell_of(ax)[0]
     for rows in range(1, len(labels) + 1):
         columns = -(-len(labels) // rows)
-        legend = legend_of(ax, handles, labels, ncols=columns, frameon=False, loc=loc, borderaxespad=0)
+        style: dict[str, Any] = {"frameon": False, "loc": "upper center", "borderaxespad": 0, "fontsize": size}
+        legend = legend_of(ax, handles, labels, ncols=columns, **style)
         too_long = legend.get_window_extent().width / root_figure(ax).dpi - wide
         if too_long <= 0:
             return legend
@@ -122,8 +136,8 @@ def add_legend(
 
 def legend_of(owner: Axes, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> Legend:
     """The legend of an Axes, in letters that can be read; a pair of handles is drawn as one over the other."""
-    options |= {"fontsize": small(), "handler_map": {tuple: HandlerTuple(ndivide=1)}}
-    legend = owner.legend(handles, [*map(shown, labels)], **options)
+    over_each_other = {tuple: HandlerTuple(ndivide=1)}
+    legend = owner.legend(handles, [*map(shown, labels)], handler_map=over_each_other, **options)
     frame = legend.get_frame()
     alpha = frame.get_alpha()
     face = mixtures(frame.get_facecolor()[:3], 1 if alpha is None else alpha)
@@ -133,13 +147,13 @@ def legend_of(owner: Axes, handles: Sequence[Any], labels: Sequence[str], **opti
     return legend
 
 
-def add_note(ax: Axes, note: str, wide: float) -> Text:
+def add_note(ax: Axes, note: str, size: float) -> Text:
     """A note of one sentence a line, or more of a long one."""
     color = visible(mpl.rcParams["text.color"], under(ax), TEXT)
-    style: dict[str, Any] = {"fontsize": small(), "color": color, "ha": "center", "va": "top"}
+    style: dict[str, Any] = {"fontsize": size, "color": color, "ha": "center", "va": "top"}
     text = Text(0, 0, shown(note), transform=IdentityTransform(), clip_on=False, **style)
     ax.add_artist(text)
-    fit(text, wide)
+    fit(text, WIDE * cell_of(ax)[0])
     return text
 
 

@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutE
 from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
     from matplotlib.gridspec import SubplotSpec
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 USUAL = 6.4, 4.8  # inches of an Axes and what is around it, for which marks and lines have their sizes
 SMALLEST = 0.5  # share of these sizes below which marks can't be told apart; chosen by eye
 WITHIN_MARGINS = 0.8  # share of its cell that an Axes has by itself, where no grid says it
+ROUNDS = 4  # until what goes by the size of labels in three dimensions settles, which go by what is left to them
 LEAST = 0.1  # share of its cell that an Axes keeps, whatever is around it
 MOST_LINES = 4  # of a label that is broken; a longer one has smaller letters
 furnished: WeakSet[Axes] = WeakSet()  # those that have something beside or under them
@@ -37,17 +39,40 @@ class YieldingLayout(PlaceHolderLayoutEngine):
     def __init__(self) -> None:
         super().__init__(adjust_compatible=True, colorbar_gridspec=True)
         self.constrained = ConstrainedLayoutEngine()
-        self.as_found = vars(SubplotParams())
+        self.as_left = vars(SubplotParams())
 
     def set(self, **pads: Any) -> None:
         self.constrained.set(**pads)
 
     def execute(self, fig: Figure) -> None:
-        if vars(fig.subplotpars) == self.as_found:
-            self.constrained.execute(fig)
+        if vars(fig.subplotpars) == self.as_left:
+            for _ in range(ROUNDS if any(hasattr(ax, "zaxis") for ax in fig.axes) else 1):
+                self.constrained.execute(fig)
+            write_down(fig)
+            self.as_left = dict(vars(fig.subplotpars))
             return
         for ax in furnished.intersection(fig.axes):
             keep_in_cell(ax)
+
+
+def write_down(figure: Figure) -> None:
+    """Gives a figure that is a regular grid of Axes the parameters of where these are, by which `tight_layout` goes."""
+    places = {ax.get_subplotspec(): ax.get_position(original=True) for ax in figure.axes}
+    grid, *others = {None if place is None else place.get_gridspec() for place in places}
+    if others or grid is None or not len(figure.axes) == len(places) == grid.nrows * grid.ncols:
+        return
+    boxes = list(places.values())
+    whole = Bbox.union(boxes)
+    figure.subplotpars.update(left=whole.x0, right=whole.x1, bottom=whole.y0, top=whole.y1)
+    if grid.ncols > 1:
+        figure.subplotpars.update(wspace=gap_of(whole.width, [box.width for box in boxes], grid.ncols))
+    if grid.nrows > 1:
+        figure.subplotpars.update(hspace=gap_of(whole.height, [box.height for box in boxes], grid.nrows))
+
+
+def gap_of(whole: float, sizes: list[float], number: int) -> float:
+    """The gap between so many Axes in a row, in units of their mean size."""
+    return (whole * len(sizes) / sum(sizes) - number) / (number - 1)
 
 
 class Cell:
@@ -161,6 +186,6 @@ def length_of(text: Text) -> float:
     return length
 
 
-def root_figure(artist: Axes | Text) -> Figure:
+def root_figure(artist: Artist) -> Figure:
     """The figure that an artist is in, also where it is in a subfigure of it: only that can be saved."""
     return artist.figure.figure

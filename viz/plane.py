@@ -109,7 +109,8 @@ def read_gradient(surface: PlaneSurface, grid: Grid) -> np.ndarray:
 def read_projection(surface: LossSurface | PlaneSurface, grid: Grid, run: Any, name: str) -> Projected:
     """Where a run is on a surface, by what `surface.project(run)` gives: s, t, distance, each (points,), and outside,
     the share of the path's variance that is not in the plane."""
-    found = surface.project(run)  # type: ignore[union-attr]  # a surface of (w, b) needn't have it
+    require("surface", surface, ("project",))
+    found = surface.project(run)  # type: ignore[union-attr]  # which a surface of (w, b) needn't have
     require(f"surface.project({name})", found, ("s", "t", "distance", "outside"))
     s, t, distance = (
         np.atleast_1d(finite_array(f"the path's {part}", getattr(found, part))) for part in ("s", "t", "distance")

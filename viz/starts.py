@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm, to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from viz.foot import add_foot, add_legend
+from viz.foot import add_foot, add_legend, small
 from viz.furniture import add_colorbar, styled
 from viz.inputs import Starts, read_starts, scalar
 from viz.layout import YieldingLayout, scale_of, size_of
@@ -99,7 +99,7 @@ def plot_starts(
         figure.suptitle(shown(title))
     handles = [Patch(color=FAILED, label="ends below accuracy 1"), *marked[cost]]
     labels = [str(handle.get_label()) for handle in handles]
-    drawn_legend = add_legend(foot, handles, labels, figure.get_size_inches()[0], loc="center") if legend else None
+    drawn_legend = add_legend(foot, handles, labels, small()) if legend else None
     for ax in row:
         add_foot(ax, legend=False)
     return StartsPlot(figure, axes, maps, marked, bar, drawn_legend)

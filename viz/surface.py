@@ -139,7 +139,6 @@ def plot_surface(
         paths = draw_runs(ax, grid, lifted, path_kw)
         notes = [*names, *notes_on(grid, runs), *notes_of(surface)]
         drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
-        root_figure(ax).draw_without_rendering()  # after which layout engines know where labels are
     return SurfacePlot(ax, drawn, bar, paths, note, drawn_legend)
 
 
@@ -218,10 +217,9 @@ def scale_heights(ax: Axes3D, grid: Grid, z: str) -> None:
 
 
 def reach_of(ax: Axes3D) -> float:
-    """How many inches the labels of heights reach beyond the right edge, which is known once they have been drawn."""
-    figure = root_figure(ax)
-    figure.draw_without_rendering()
-    return (ax.zaxis.get_tightbbox().x1 - ax.bbox.x1) / figure.dpi
+    """How many inches the labels of heights reach beyond the right edge."""
+    box = ax.zaxis.get_tightbbox()
+    return 0.0 if box is None else (box.x1 - ax.bbox.x1) / root_figure(ax).dpi
 
 
 def draw_wireframe(ax: Axes3D, grid: Grid, given: Keywords) -> Collection:

@@ -16,7 +16,7 @@ from mpl_toolkits.mplot3d import Axes3D
 from viz import plot_contour, plot_surface
 from viz.fill import LEVELS, colorbar_ticks, log_levels
 from viz.inputs import read_path, read_surface
-from viz.surface import path_arrows
+from viz.paths import path_arrows
 
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
 
