@@ -81,40 +81,46 @@ def move(part: Legend | Text, x: float, y: float) -> None:
 
 
 def add_foot(
-    ax: Axes, note: str = "", legend: bool = True, with_ends: Mapping[Artist, Artist] | None = None
+    ax: Axes,
+    note: str = "",
+    legend: bool = True,
+    with_ends: Mapping[Artist, Artist] | None = None,
+    twin: Axes | None = None,
 ) -> tuple[Legend | None, Text | None]:
     """The legend of all that has a label in an Axes, and a note; None what is empty.
 
-    `with_ends` are artists that are drawn over others in the legend. Labels and the title of the Axes are broken where
-    they are longer than there is room for.
+    `with_ends` are artists that are drawn over others in the legend, `twin` an Axes that shares its place. Labels and
+    the title are broken where they are longer than there is room for.
     """
+    twins = [] if twin is None else [twin]
     foot = Foot()
     ax.add_artist(foot)  # before what it moves, as artists are measured in that order
     fit(ax.title, CENTRED * cell_of(ax)[0])
     if not hasattr(ax, "zaxis"):  # whose labels are slanted
         fit(ax.xaxis.label, CENTRED * cell_of(ax)[0])
     make_legible(ax)
-    handles, labels = ax.get_legend_handles_labels() if legend else ([], [])
-    pairs = [(handle, with_ends[handle]) if with_ends and handle in with_ends else handle for handle in handles]
+    entries = [entry for owner in (ax, *twins) for entry in zip(*owner.get_legend_handles_labels(), strict=True)]
+    over = with_ends or {}
+    handles, labels = [(one, over[one]) if one in over else one for one, _ in entries], [label for _, label in entries]
     for size in (share * small() for share in SHARES):
-        drawn = add_legend(ax, pairs, labels, size) if labels else None
+        drawn = add_legend(ax, handles, labels, size) if legend and labels else None
         text = add_note(ax, note, size) if note else None
         foot.parts = [part for part in (drawn, text) if part is not None]
         if foot.height() <= MOST * cell_of(ax)[1] or size == SHARES[-1] * small():
             break
         if text is not None:
             text.remove()
-    fit_upright(ax, foot)
-    make_room(ax)
+    fit_upright(ax, foot, twins)
+    make_room(ax, *twins)
     return drawn, text
 
 
-def fit_upright(ax: Axes, foot: Foot) -> None:
+def fit_upright(ax: Axes, foot: Foot, twins: list[Axes]) -> None:
     """Labels that stand upright, also of colour bars, as long as what is left of the cell."""
     high, dpi = cell_of(ax)[1], root_figure(ax).dpi
     taken = ax.bbox.y0 - foot.place() + ax.title.get_window_extent().height
     room = max(high - taken / dpi - 4 * GAP / 72, SHORTEST * high)
-    for label in (getattr(ax, "zaxis", ax.yaxis).label, *(bar.yaxis.label for bar in ax.child_axes)):
+    for label in (getattr(ax, "zaxis", ax.yaxis).label, *(other.yaxis.label for other in (*ax.child_axes, *twins))):
         fit(label, room)
 
 

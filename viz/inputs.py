@@ -15,7 +15,7 @@ from viz.layout import new_figure
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from viz.results import Data, History, LossSurface, PlaneSurface, Study, ThinHistory
+    from viz.results import Data, History, Line, LossSurface, PlaneSurface, Study, ThinHistory
 
 
 class Grid(NamedTuple):
@@ -121,7 +121,7 @@ def read_surface(surface: LossSurface) -> Grid:
     return Grid(w, b, Z, losses.mean_label(surface.loss, penalty_of(surface)))
 
 
-def penalty_of(surface: LossSurface | PlaneSurface) -> str:
+def penalty_of(surface: LossSurface | PlaneSurface | Line) -> str:
     """What is added to a surface's loss, in words, by its `l2` and `l2_bias`, 0 where it has none."""
     l2, of_bias = (scalar(f"surface.{name}", getattr(surface, name, 0.0)) for name in ("l2", "l2_bias"))
     if l2 == of_bias != 0:

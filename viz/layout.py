@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from textwrap import wrap
+from types import NoneType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, ref
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -14,6 +15,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutE
 from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
@@ -27,7 +30,7 @@ WITHIN_MARGINS = 0.8  # share of its cell that an Axes has by itself, where no g
 ROUNDS = 4  # until what goes by the size of labels in three dimensions settles, which go by what is left to them
 LEAST = 0.1  # share of its cell that an Axes keeps, whatever is around it
 MOST_LINES = 4  # of a label that is broken; a longer one has smaller letters
-furnished: WeakSet[Axes] = WeakSet()  # those that have something beside or under them
+furnished: WeakKeyDictionary[Axes, list[ref[Axes]]] = WeakKeyDictionary()  # what is beside or under which, and twins
 
 
 class YieldingLayout(PlaceHolderLayoutEngine):
@@ -51,15 +54,16 @@ class YieldingLayout(PlaceHolderLayoutEngine):
             write_down(fig)
             self.as_left = dict(vars(fig.subplotpars))
             return
-        for ax in furnished.intersection(fig.axes):
-            keep_in_cell(ax)
+        for ax in fig.axes:
+            if ax in furnished:
+                keep_in_cell(tuple(one for one in (other() for other in furnished[ax]) if one is not None))
 
 
 def write_down(figure: Figure) -> None:
     """Gives a figure that is a regular grid of Axes the parameters of where these are, by which `tight_layout` goes."""
     places = {ax.get_subplotspec(): ax.get_position(original=True) for ax in figure.axes}
     grid, *others = {None if place is None else place.get_gridspec() for place in places}
-    if others or grid is None or not len(figure.axes) == len(places) == grid.nrows * grid.ncols:
+    if others or grid is None or len(places) != grid.nrows * grid.ncols:
         return
     boxes = list(places.values())
     whole = Bbox.union(boxes)
@@ -76,27 +80,32 @@ def gap_of(whole: float, sizes: list[float], number: int) -> float:
 
 
 class Cell:
-    """A locator, as matplotlib calls it: where an Axes is, so that what is beside and under it stays in its cell."""
+    """A locator, as matplotlib calls it: where Axes of one place are, so that what is beside and under them stays in
+    their cell."""
 
-    def __init__(self, ax: Axes) -> None:
-        self.ax = ax
+    def __init__(self, axes: tuple[Axes, ...]) -> None:
+        self.axes = axes
 
     def __call__(self, ax: Axes, renderer: RendererBase | None) -> Bbox:
-        around = ax.get_tightbbox(renderer, call_axes_locator=False, for_layout_only=True)
-        labels = ax.xaxis.get_tightbbox(renderer)
-        assert around is not None  # as it is visible where it is drawn
-        to_figure = ax.figure.transSubfigure.inverted()
-        inner, outer = ax.bbox.transformed(to_figure), around.transformed(to_figure)
-        labels = inner if labels is None else labels.transformed(to_figure)
-        usual = inner.y0 - labels.y0
+        outer, labels = (Bbox.union(boxes) for boxes in zip(*self.boxes(renderer), strict=True))
+        inner, to_figure = ax.get_position(original=True), ax.figure.transSubfigure.inverted()
+        outer, labels = outer.transformed(to_figure), labels.transformed(to_figure)
         left, right = max(0.0, -outer.x0, -labels.x0), max(0.0, outer.x1 - inner.x1)
-        below = max(inner.y0 - outer.y0 - usual, -outer.y0)
+        below = max(labels.y0 - outer.y0, -outer.y0)
         width = max(inner.width - left - right, LEAST * inner.width)
         height = max(inner.height - below, LEAST * inner.height)
         return Bbox.from_bounds(inner.x0 + left, inner.y1 - height, width, height)
 
+    def boxes(self, renderer: RendererBase | None) -> Iterator[tuple[Bbox, Bbox]]:
+        """Of each Axes, in pixels: what is around it, and it with its label, where these were without the locator."""
+        for ax in self.axes:
+            around = ax.get_tightbbox(renderer, call_axes_locator=False, for_layout_only=True)
+            label = ax.xaxis.get_tightbbox(renderer)
+            boxes = [box for box in (ax.bbox, label) if box is not None]
+            yield ax.bbox if around is None else around, Bbox.union(boxes)
+
     def get_subplotspec(self) -> SubplotSpec | None:
-        return self.ax.get_subplotspec()
+        return self.axes[0].get_subplotspec()
 
 
 def new_figure(*, rows: int = 1, columns: int = 1, **subplots: Any) -> tuple[Figure, Any]:
@@ -115,17 +124,19 @@ def points(name: RcKeyType) -> float:
     return FontProperties(size=mpl.rcParams[name]).get_size_in_points()
 
 
-def make_room(ax: Axes) -> None:
-    """Room for what is beside and under an Axes: its own where its figure has no layout engine that makes room."""
-    furnished.add(ax)
-    engine = ax.figure.get_layout_engine()
+def make_room(*axes: Axes) -> None:
+    """Room for what is beside and under Axes of one place: their own where no layout engine makes room."""
+    furnished[axes[0]] = [ref(ax) for ax in axes]
+    engine = axes[0].figure.get_layout_engine()
     if engine is None or type(engine) is PlaceHolderLayoutEngine:
-        keep_in_cell(ax)
+        keep_in_cell(axes)
 
 
-def keep_in_cell(ax: Axes) -> None:
-    if ax.get_axes_locator() is None:
-        ax.set_axes_locator(Cell(ax))  # type: ignore[arg-type]  # of an Axes
+def keep_in_cell(axes: tuple[Axes, ...]) -> None:
+    """Sets a `Cell`, unless they have locators of others."""
+    if all(isinstance(ax.get_axes_locator(), (NoneType, Cell)) for ax in axes):
+        for ax in axes:
+            ax.set_axes_locator(Cell(axes))  # type: ignore[arg-type]  # of an Axes
 
 
 def cell_of(ax: Axes) -> tuple[float, float]:
