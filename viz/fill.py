@@ -142,7 +142,7 @@ def draw_streams(ax: Axes, grid: Grid, gradient: np.ndarray) -> StreamplotSet:
     return streams
 
 
-def tick_label(value: float, position: int | None, powers: bool = False) -> str:
+def tick_label(value: float, position: float | None, powers: bool = False) -> str:
     """A number as a formatter of ticks writes it, large and small ones, or all that are, as powers of ten."""
     power = round(np.log10(value))
     if powers and abs(np.log10(value) - power) < 1e-9:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, IdentityTransform
 
@@ -67,9 +68,16 @@ class Foot(Artist):
 
 def around(ax: Axes, renderer: RendererBase | None) -> Bbox:
     """The box in pixels of an Axes with the labels of its sides; in two dimensions with those that are under it."""
-    sides = [ax.xaxis] if not hasattr(ax, "zaxis") else [ax.xaxis, ax.yaxis, ax.zaxis]
-    boxes = [ax.bbox, *(side.get_tightbbox(renderer) for side in sides)]
+    boxes = [ax.bbox, *(side.get_tightbbox(renderer) for side in sides_of(ax))]
     return Bbox.union([box for box in boxes if box is not None])
+
+
+def sides_of(ax: Any) -> list[Any]:
+    """The sides whose labels may be under an Axes; of one in three dimensions all, to be measured as it is now."""
+    if not hasattr(ax, "zaxis"):
+        return [ax.xaxis]
+    ax.M = None  # the projection of when it was drawn or measured last
+    return [ax.xaxis, ax.yaxis, ax.zaxis]
 
 
 def move(part: Legend | Text, x: float, y: float) -> None:
@@ -100,6 +108,8 @@ def add_foot(
         fit(ax.xaxis.label, CENTRED * cell_of(ax)[0])
     make_legible(ax)
     entries = [entry for owner in (ax, *twins) for entry in zip(*owner.get_legend_handles_labels(), strict=True)]
+    if twins:  # lines of both sides come before marks
+        entries.sort(key=lambda entry: isinstance(entry[0], Line2D) and entry[0].get_linestyle() == "None")
     over = with_ends or {}
     handles, labels = [(one, over[one]) if one in over else one for one, _ in entries], [label for _, label in entries]
     for size in (share * small() for share in SHARES):

@@ -7,9 +7,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from viz import losses
 from viz.colors import LINE, inside, make_legible, visible
+from viz.fill import colorbar_ticks, tick_label
 from viz.foot import add_foot
 from viz.furniture import drawing, is_drawn, styled
 from viz.inputs import finite_array, flat_axes, penalty_of, require, scalar
@@ -171,6 +173,11 @@ def label_side(side: Axes, curves: dict[str, Curve], name: str, which: int, ysca
     side.set_yscale(yscale if which == 0 else "linear")
     if losses.is_share(name):
         side.yaxis.set_major_formatter(percent)
+    elif side.get_yscale() == "log":
+        values = np.concatenate([curve.values[which] for curve in curves.values()])
+        side.yaxis.set_major_locator(FixedLocator(colorbar_ticks(values.min(), values.max()).tolist()))
+        side.yaxis.set_major_formatter(tick_label)
+        side.yaxis.set_minor_locator(NullLocator())
     side.set_ylabel(shown("\n".join(dict.fromkeys(curve.words[which] for curve in curves.values()))))
     ends = np.array([curve.alpha[[0, -1]] for curve in curves.values()])
     along = shown("\n".join(dict.fromkeys(curve.along for curve in curves.values())))

@@ -15,7 +15,7 @@ from viz import losses
 from viz.colors import LINE, inside, visible
 from viz.contour import only
 from viz.fill import CMAP, colorbar_ticks, log_levels, tick_label
-from viz.foot import add_foot
+from viz.foot import add_foot, sides_of
 from viz.furniture import add_colorbar, drawing, styled
 from viz.layout import cell_of, length_of, new_figure, points, root_figure, scale_of
 from viz.paths import draw_runs, notes_on, read_runs, with_earlier, with_ends
@@ -218,7 +218,7 @@ def scale_heights(ax: Axes3D, grid: Grid, z: str) -> None:
 
 def reach_of(ax: Axes3D) -> float:
     """How many inches the labels of heights reach beyond the right edge."""
-    box = ax.zaxis.get_tightbbox()
+    box = sides_of(ax)[-1].get_tightbbox()
     return 0.0 if box is None else (box.x1 - ax.bbox.x1) / root_figure(ax).dpi
 
 
