@@ -49,8 +49,11 @@ class YieldingLayout(PlaceHolderLayoutEngine):
 
     def execute(self, fig: Figure) -> None:
         if vars(fig.subplotpars) == self.as_left:
-            for _ in range(ROUNDS if any(hasattr(ax, "zaxis") for ax in fig.axes) else 1):
+            solid = [ax for ax in fig.axes if hasattr(ax, "zaxis")]
+            for _ in range(ROUNDS if solid else 1):
                 self.constrained.execute(fig)
+            for ax in solid:
+                ax.apply_aspect()  # which is too late for the ground when it is drawn
             write_down(fig)
             self.as_left = dict(vars(fig.subplotpars))
             return
@@ -87,6 +90,8 @@ class Cell:
         self.axes = axes
 
     def __call__(self, ax: Axes, renderer: RendererBase | None) -> Bbox:
+        if ax is not self.axes[0]:
+            return self.axes[0].get_position()
         outer, labels = (Bbox.union(boxes) for boxes in zip(*self.boxes(renderer), strict=True))
         inner, to_figure = ax.get_position(original=True), ax.figure.transSubfigure.inverted()
         outer, labels = outer.transformed(to_figure), labels.transformed(to_figure)
@@ -165,9 +170,8 @@ def fit(text: Text, inches: float) -> None:
     letters are smaller."""
     lines = text.get_text().split("\n")
     text.set_text("\n".join([fitted(text, line, inches) for line in lines]))
-    length = length_of(text)
-    if length > inches:
-        text.set_fontsize(inches / length * float(text.get_fontsize()))
+    while (length := length_of(text)) > inches:  # letters have whole pixels
+        text.set_fontsize(min(inches / length, 0.95) * float(text.get_fontsize()))
 
 
 def fitted(text: Text, line: str, inches: float) -> str:

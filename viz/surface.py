@@ -211,9 +211,17 @@ def scale_heights(ax: Axes3D, grid: Grid, z: str) -> None:
         side.set_major_locator(MaxNLocator(round(MOST_TICKS * scale_of(ax)), steps=[1, 2, 2.5, 5, 10]))
     ax.zaxis.set_major_formatter(percent if grid.scale == "share" else ScalarFormatter())
     if z == "log":
-        low, high = log_levels(grid.Z)[[0, -1]]
-        ax.zaxis.set_major_locator(FixedLocator(np.log10(colorbar_ticks(low, high))))
+        heights = np.log10(colorbar_ticks(*log_levels(grid.Z)[[0, -1]].tolist()))
+        ax.zaxis.set_major_locator(FixedLocator(few(heights, round(MOST_TICKS * scale_of(ax)))))
         ax.zaxis.set_major_formatter(lambda height, position: tick_label(10.0**height, position, powers=True))
+
+
+def few(heights: np.ndarray, most: int) -> list[float]:
+    """Ticks at most so many of those at logarithms: the powers of ten, or some."""
+    powers = heights[np.abs(heights - heights.round()) < 1e-9]
+    if len(heights) > most and len(powers) >= 2:
+        heights = powers
+    return heights[:: -(-len(heights) // most) or 1].tolist()
 
 
 def reach_of(ax: Axes3D) -> float:
