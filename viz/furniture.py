@@ -56,6 +56,7 @@ def add_colorbar(ax: Axes, mappable: ScalarMappable, label: str, beyond: float =
         (distance + max(beyond, 0.0), 0, width, 1), transform=blended_transform_factory(inches, ax.transAxes)
     )
     colorbar = figure.colorbar(mappable, cax=place, label=shown(label), **ticks)
+    colorbar.minorticks_off()
     make_legible(place, beside=ax)
     return colorbar
 

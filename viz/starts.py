@@ -111,7 +111,6 @@ def add_bar(ax: Axes, colors: ScalarMappable, total: int, ours: bool) -> Colorba
     bar = add_colorbar(ax, colors, label, format="%.0f")
     if ours:
         bar.set_ticks(round_steps(max(total, 2)), minor=False)
-        bar.minorticks_off()
     return bar
 
 

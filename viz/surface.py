@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from viz.results import Keywords, LossSurface, PlaneSurface, Runs
 
 SLANTED = 0.4  # share of its cell that the label of a side may be as long as; chosen by eye
-MOST_TICKS = 9  # of a side
+MOST_TICKS = 7  # of a side
 SURFACE_LINES, WIREFRAME_LINES = 80, 40  # along each axis; chosen by eye: more look the same and take longer
 
 
@@ -197,8 +197,8 @@ def label_sides(ax: Axes3D, grid: Grid, upright: str) -> list[str]:
     larger = max(0, points("xtick.labelsize") - 10)
     usual, room = mpl.rcParams["axes.labelpad"], 3 * larger
     ax.tick_params(pad=mpl.rcParams["xtick.major.pad"] + larger)
-    ax.set_xlabel(labels[0], labelpad=room + (12 if long else usual))
-    ax.set_ylabel(labels[1], labelpad=room + (12 if long else usual))
+    ax.set_xlabel(labels[0], labelpad=room + (16 if long else usual))
+    ax.set_ylabel(labels[1], labelpad=room + (16 if long else usual))
     ax.set_zlabel(shown(upright), labelpad=room + (8 if long else usual))
     ax.set_box_aspect(None, zoom=0.85 if long else 1)
     return notes
