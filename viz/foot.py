@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
@@ -73,10 +74,15 @@ def around(ax: Axes, renderer: RendererBase | None) -> Bbox:
 
 
 def sides_of(ax: Any) -> list[Any]:
-    """The sides whose labels may be under an Axes; of one in three dimensions all, to be measured as it is now."""
+    """The sides whose labels may be under an Axes; of one in three dimensions all, whose labels are where they are to
+    be only once they have been drawn."""
     if not hasattr(ax, "zaxis"):
         return [ax.xaxis]
-    ax.M = None  # the projection of when it was drawn or measured last
+    ax.M = ax.get_proj()
+    ax.invM = np.linalg.inv(ax.M)
+    nowhere = RendererAgg(1, 1, root_figure(ax).dpi)
+    for side in (ax.xaxis, ax.yaxis, ax.zaxis):
+        side.draw(nowhere)
     return [ax.xaxis, ax.yaxis, ax.zaxis]
 
 

@@ -175,6 +175,7 @@ def leaves_out_the_end(history: History, kept: int, name: str = "history") -> Ty
 
 def read_full_loss(history: History, name: str = "history") -> np.ndarray:
     """The loss on all the data along a path, start and end included; ValueError if `full_loss()` isn't (steps,)."""
+    require(name, history, ("b", "start_loss", "full_loss"))
     start, kept = scalar(f"{name}.start_loss", history.start_loss), len(history.b)
     if not callable(history.full_loss):
         raise TypeError(f"{name}.full_loss is a {type(history.full_loss).__name__}; accepted: a method")

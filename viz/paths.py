@@ -115,8 +115,15 @@ def is_several(history: Any) -> TypeGuard[Sequence[Any]]:
 
 def read_run(surface: LossSurface | PlaneSurface, grid: Grid, high: bool, run: Any, name: str) -> Run:
     if hasattr(surface, "plane") or hasattr(surface, "project"):
-        return Run(*read_projection(surface, grid, run, name), read_full_loss(run, name) if high else None)
-    return Run(read_path(run, name), heights=read_full_loss(run, name) if high else None)
+        read = Run(*read_projection(surface, grid, run, name))
+    else:
+        read = Run(read_path(run, name))
+    if not high:
+        return read
+    heights = read_full_loss(run, name)
+    if len(heights) != len(read.path.s):
+        raise ValueError(f"{name} has {len(heights)} losses; accepted: {len(read.path.s)}, one for each of its points")
+    return read._replace(heights=heights)
 
 
 def with_earlier(ax: Axes, drawing: str, surface: Any, runs: dict[str, Run]) -> dict[str, Run]:

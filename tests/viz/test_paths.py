@@ -155,6 +155,18 @@ def test_a_surface_of_weight_and_bias_may_project(surface):
     assert plot.note is None
 
 
+def test_heights_are_those_of_the_points(surface, runs):
+    surface.project = lambda run: projected([3.0, 7.0, 5.0], [2.0, 1.0, 0.0])
+    np.testing.assert_array_equal(plot_surface(surface, runs[0]).path.get_data_3d(), [[3, 7, 5], [2, 1, 0], [1, 1, 1]])
+    with pytest.raises(
+        TypeError, match="history is a ndarray without b, start_loss, full_loss; accepted: what has b, "
+    ):
+        plot_surface(surface, np.ones(2))
+    runs[0].b, runs[0].full_loss = np.ones(5), lambda: np.ones(5)
+    with pytest.raises(ValueError, match="history has 6 losses; accepted: 3, one for each of its points"):
+        plot_surface(surface, runs[0])
+
+
 def test_named_tuples_are_runs(surface, runs):
     class Recorded(NamedTuple):
         w: np.ndarray
