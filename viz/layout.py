@@ -28,6 +28,7 @@ USUAL = 6.4, 4.8  # inches of an Axes and what is around it, for which marks and
 SMALLEST = 0.5  # share of these sizes below which marks can't be told apart; chosen by eye
 WITHIN_MARGINS = 0.8  # share of its cell that an Axes has by itself, where no grid says it
 ROUNDS = 4  # until what goes by the size of labels in three dimensions settles, which go by what is left to them
+PAD = 1 / 24  # inches from the edge of the picture, as constrained layout has it
 LEAST = 0.1  # share of its cell that an Axes keeps, whatever is around it
 MOST_LINES = 4  # of a label that is broken; a longer one has smaller letters
 furnished: WeakKeyDictionary[Axes, list[ref[Axes]]] = WeakKeyDictionary()  # what is beside or under which, and twins
@@ -95,8 +96,10 @@ class Cell:
         outer, labels = (Bbox.union(boxes) for boxes in zip(*self.boxes(renderer), strict=True))
         inner, to_figure = ax.get_position(original=True), ax.figure.transSubfigure.inverted()
         outer, labels = outer.transformed(to_figure), labels.transformed(to_figure)
-        left, right = max(0.0, -outer.x0, -labels.x0), max(0.0, outer.x1 - inner.x1)
-        below = max(labels.y0 - outer.y0, -outer.y0)
+        pad, picture = PAD * root_figure(ax).dpi, ax.figure.bbox
+        left = max(0.0, pad / picture.width - min(outer.x0, labels.x0))
+        right = max(0.0, outer.x1 - inner.x1)
+        below = max(labels.y0 - outer.y0, pad / picture.height - outer.y0)
         width = max(inner.width - left - right, LEAST * inner.width)
         height = max(inner.height - below, LEAST * inner.height)
         return Bbox.from_bounds(inner.x0 + left, inner.y1 - height, width, height)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from viz.colors import ink
 from viz.furniture import is_drawn, styled
 from viz.inputs import read_full_loss, read_path
 from viz.layout import scale_of
@@ -167,6 +169,7 @@ def draw_run(ax: Axes, grid: Grid, run: Run, k: int, given: Keywords) -> PathArt
         if in_window[0]:
             (start,) = ax.plot(*coordinates[:, :1], marker="o", color="white", **mark)
     if in_window[-1]:
+        mark["markeredgecolor"] = ink(to_rgb(look.color))
         (end,) = ax.plot(*coordinates[:, -1:], marker=look.marker, color=look.color, **mark)
     return PathArtists(line, arrows, start, end)
 

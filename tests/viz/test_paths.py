@@ -8,9 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 
 from viz import plot_contour, plot_surface
-from viz.colors import contrast, to_rgb
+from viz.colors import contrast
 from viz.paths import LOOKS
 
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
@@ -79,6 +80,7 @@ def test_runs_have_looks_of_their_own(surface, runs):
     assert [parts.line.get_color() for parts in paths][: len(LOOKS)] == [look.color for look in LOOKS]
     for parts in paths:
         assert parts.end.get_color() == parts.line.get_color()
+        assert contrast(to_rgb(parts.end.get_markeredgecolor()), to_rgb(parts.end.get_color())) >= 4.5
         np.testing.assert_allclose(parts.arrows.get_facecolor()[0, :3], to_rgb(parts.line.get_color()))
 
 
