@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from logreg.starts import StartsStudy
     from logreg.surface import LossSurface
     from logreg.train import History
-    from viz import ContourPlot, EpochsPlot, SurfacePlot
 
 Windows: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 
@@ -62,8 +61,8 @@ def plans_of_cost(
     history, name = trial.history, LOSSES[cost].title
     run = f"trained with {name}, start {trial.start}"
     plans = [
-        (f"{cost}-surface", lambda: titled(plot_surface(surface), name)),
-        (f"{cost}-contour", lambda: titled(plot_contour(surface, window=window), name)),
+        (f"{cost}-surface", lambda: plot_surface(surface, title=name).figure),
+        (f"{cost}-contour", lambda: plot_contour(surface, window=window, title=name).figure),
     ]
     epochs = history.steps // history.steps_per_epoch
     if epochs == 0:
@@ -73,20 +72,15 @@ def plans_of_cost(
         plans.append((f"{cost}-epoch-{epoch:03d}", partial(draw_step, surface, so_far, data, window, run)))
     return [
         *plans,
-        (f"{cost}-path-3d", lambda: titled(plot_surface(surface, history, wireframe=True), run)),
-        (f"{cost}-path", lambda: titled(plot_contour(surface, history, window=window), run)),
-        (f"{cost}-epochs", lambda: titled(plot_epochs(history, data), run)),
+        (f"{cost}-path-3d", lambda: plot_surface(surface, history, wireframe=True, title=run).figure),
+        (f"{cost}-path", lambda: plot_contour(surface, history, window=window, title=run).figure),
+        (f"{cost}-epochs", lambda: plot_epochs(history, data, title=run).figure),
     ]
-
-
-def titled(plot: SurfacePlot | ContourPlot | EpochsPlot, title: str) -> Figure:
-    plot.ax.set_title(shown(title), fontsize="medium")
-    return plot.figure
 
 
 def draw_step(surface: LossSurface, history: History, data: LabData, window: Windows, run: str) -> Figure:
     """The data space with the model as it is now, beside the contour with the path so far."""
-    figure, (left, right) = new_figure(12, 4.8, columns=2)
+    figure, (left, right) = new_figure(columns=2)
     plot_data(data, history.end_w, history.end_b, ax=left)
     plot_contour(surface, history, window=window, ax=right)
     figure.suptitle(shown(f"iteration {history.steps}, epoch {history.steps // history.steps_per_epoch}: {run}"))
@@ -96,15 +90,13 @@ def draw_step(surface: LossSurface, history: History, data: LabData, window: Win
 def draw_summary(trials: list[Trial], surfaces: dict[str, LossSurface], window: Windows) -> Figure:
     """The contours of each cost, a row, with the path from each start, a column."""
     rows = [[trial for trial in trials if trial.history.cost == cost] for cost in surfaces]
-    shape = {"rows": len(rows), "columns": len(rows[0])}
-    figure, axes = new_figure(5 * shape["columns"], 4.2 * shape["rows"], **shape, squeeze=False)
+    figure, axes = new_figure(rows=len(rows), columns=len(rows[0]), squeeze=False)
     for row, some in zip(axes, rows, strict=True):
         for ax, trial in zip(row, some, strict=True):
-            plot_contour(surfaces[trial.history.cost], trial.history, window=window, ax=ax)
             steps = trial.history.steps_to_accuracy_1()
             reached = "" if steps is None else f", all correct first after {steps} steps"
             title = f"{LOSSES[trial.history.cost].title}, start {trial.start}\naccuracy {trial.accuracy:.2f}{reached}"
-            ax.set_title(shown(title), fontsize="medium")
+            plot_contour(surfaces[trial.history.cost], trial.history, window=window, ax=ax, title=title)
     return figure
 
 
@@ -112,7 +104,7 @@ def draw_plane(surface: PlaneSurface, history: History | None, quantities: Seque
     """A panel for each quantity over the plane of a PlaneSurface, with the path of the history, if any, on it."""
     columns = min(2, len(quantities))
     rows = -(-len(quantities) // columns)
-    figure, axes = new_figure(6 * columns, 4.7 * rows + 0.3, rows=rows, columns=columns, squeeze=False)
+    figure, axes = new_figure(rows=rows, columns=columns, squeeze=False)
     for ax in axes.flat[len(quantities) :]:
         ax.remove()
     for ax, quantity in zip(axes.flat, quantities, strict=False):
@@ -122,7 +114,7 @@ def draw_plane(surface: PlaneSurface, history: History | None, quantities: Seque
 
 
 def draw_plane_3d(surface: PlaneSurface, title: str) -> Figure:
-    return titled(plot_surface(surface), title)
+    return plot_surface(surface, title=title).figure
 
 
 def draw_starts(study: StartsStudy, marks: dict[str, tuple[float, float]], out: Path) -> Path:

@@ -8,15 +8,18 @@ where these have it; `tight_layout`, `subplots_adjust` and layout engines can be
 """
 
 from viz.animation import RunAnimation, animate
+from viz.contour import ContourPlot, plot_contour
+from viz.line import LinePlot, plot_line
 from viz.notebook import PlotStuff, plot_error_surfaces
 from viz.starts import StartsPlot, plot_starts
-from viz.surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
+from viz.surface import SurfacePlot, plot_surface
 from viz.training import DataPlot, EpochsPlot, plot_data, plot_epochs
 
 __all__ = [
     "ContourPlot",
     "DataPlot",
     "EpochsPlot",
+    "LinePlot",
     "PlotStuff",
     "RunAnimation",
     "StartsPlot",
@@ -26,6 +29,7 @@ __all__ = [
     "plot_data",
     "plot_epochs",
     "plot_error_surfaces",
+    "plot_line",
     "plot_starts",
     "plot_surface",
 ]

@@ -12,10 +12,11 @@ from matplotlib.animation import FuncAnimation, HTMLWriter
 from PIL import Image
 
 from viz.colors import under
-from viz.furniture import add_legend
+from viz.contour import ContourPlot, draw_mark, plot_contour
+from viz.foot import add_foot
 from viz.inputs import read_data, read_path, read_surface, step_numbers
 from viz.layout import new_figure
-from viz.surface import EDGE, PATH_COLOR, ContourPlot, plot_contour
+from viz.paths import LOOKS
 from viz.training import DataPlot, draw_boundary, plot_data, sigmoid
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from viz.results import Data, History, LossSurface
+    from viz.results import Data, History, Keywords, LossSurface
 
 MOST_FRAMES = 50  # 5 seconds, chosen by eye: long enough to follow a run, and a file of a megabyte
 MILLISECONDS = 100  # a frame
 LAST_STAYS = 20  # frames
-DPI = 80  # pixels an inch: 960 x 384 a frame
+DPI = 80  # pixels an inch: 1024 x 384 a frame
+NOW = LOOKS[0].color
 
 
 class RunAnimation(NamedTuple):
@@ -77,13 +79,22 @@ class RunAnimation(NamedTuple):
         return np.asarray(Image.open(buffer).convert("RGBA"))
 
 
-def animate(history: History, surface: LossSurface, data: Data) -> RunAnimation:
+def animate(
+    history: History,
+    surface: LossSurface,
+    data: Data,
+    *,
+    points_kw: Keywords = None,
+    line_kw: Keywords = None,
+    **contour_style: Any,
+) -> RunAnimation:
     """Animates a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
 
-    `history` and `surface` are as in `plot_contour`; a history that doesn't hold every step also has `every`, the steps
-    from one to the next, and, if it leaves out the last, `steps`, end_w (1,), end_b and end_loss. `data` is as in
-    `plot_data`. At most 50 steps are shown, evenly spaced from the start to the last, which stays for a while. Returns
-    `RunAnimation`, on a new figure; its `save` writes a `.gif` or an `.html`.
+    `history` is one run and `surface` a surface of (w, b), as in `plot_surface`; a history that doesn't hold every step
+    also has `every`, the steps from one to the next, and, if it leaves out the last, `steps`, end_w (1,), end_b and
+    end_loss. `data`, `points_kw` and `line_kw` are as in `plot_data`, `contour_style` keywords of `plot_contour`. At
+    most 50 steps are shown, evenly spaced from the start to the last, which stays for a while. Returns `RunAnimation`,
+    on a new figure; its `save` writes a `.gif` or an `.html`.
 
     Raises what `plot_contour` and `plot_data` raise.
     """
@@ -92,19 +103,18 @@ def animate(history: History, surface: LossSurface, data: Data) -> RunAnimation:
     x, _ = read_data(data)
     steps = shown_steps(len(path.s) - 1)
     numbers = step_numbers(history, len(history.b))
-    figure, (left, right) = new_figure(12, 4.8, columns=2)
-    model = plot_data(data, path.s[-1], path.t[-1], ax=left)
-    contour = plot_contour(surface, history, ax=right)
-    assert contour.path is not None  # as there is a history
-    so_far = contour.path
+    figure, (left, right) = new_figure(columns=2)
+    contour = plot_contour(surface, history, ax=right, **contour_style)
     if contour.arrows is not None:
         contour.arrows.remove()
-    title = figure.suptitle(" ", color=left.title.get_color())
+    model = plot_data(data, path.s[-1], path.t[-1], ax=left, points_kw=points_kw, line_kw=line_kw, legend=False)
     if model.boundary is not None:
         model.boundary.remove()
-    boundary = draw_boundary(left, x[0], "boundary")
-    add_legend(left, loc="upper left" if path.s[-1] >= 0 else "upper right")
-    (now,) = right.plot([], [], marker="o", markersize=7, color=PATH_COLOR, zorder=13, **EDGE)
+    boundary = draw_boundary(left, x[0], "boundary", line_kw)
+    model = model._replace(boundary=boundary, legend=add_foot(left)[0])
+    title = figure.suptitle(" ", color=left.title.get_color())
+    now = draw_mark(right, (path.s[0], path.t[0]), "o", NOW, 7, "_now")
+    now.set_zorder(13)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # one layout for all frames
 
@@ -114,7 +124,8 @@ def animate(history: History, surface: LossSurface, data: Data) -> RunAnimation:
         model.line.set_ydata(w * at + b)
         model.sigmoid.set_ydata(sigmoid(w * at + b))
         boundary.set(xdata=[-b / w] * 2 if w else [np.nan] * 2)
-        so_far.set_data(path.s[: step + 1], path.t[: step + 1])
+        if contour.path is not None:
+            contour.path.set_data(path.s[: step + 1], path.t[: step + 1])
         now.set_data([w], [b])
         title.set_text(f"step {numbers[step]} of {numbers[-1]}: w = {w:z.2f}, b = {b:z.2f}")
 

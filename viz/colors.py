@@ -71,11 +71,13 @@ def mixtures(color: ColorType, alpha: float) -> np.ndarray:
     return (1 - alpha) * BLACK_AND_WHITE + alpha * np.array(to_rgb(color))
 
 
-def make_legible(ax: Axes) -> None:
-    """Title, labels and tick labels in the style's colours, or as near to these as can be read."""
+def make_legible(ax: Axes, beside: Axes | None = None) -> None:
+    """Title, labels and tick labels in the style's colours, or as near to these as can be read; those of a colour bar
+    `beside` an Axes too where that is under them."""
     ground = [under(ax)]
-    if hasattr(ax, "zaxis"):  # whose labels are inside
-        ground.append(blend(ax.get_facecolor(), ground[0]))
+    for wide in (ax, beside):  # in three dimensions labels are inside, and the ground may be as wide as the cell
+        if wide is not None and hasattr(wide, "zaxis"):
+            ground.append(blend(wide.get_facecolor(), ground[0]))
     axes = [getattr(ax, name) for name in ("xaxis", "yaxis", "zaxis") if hasattr(ax, name)]
     for text in (ax.title, *(axis.label for axis in axes)):
         text.set_color(visible(text.get_color(), ground, TEXT))

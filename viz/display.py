@@ -8,7 +8,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.backend_bases import FigureManagerBase
 
-from viz.layout import scaled
+from viz.layout import size_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,11 +27,11 @@ class Display:
         self.figures: dict[str, Figure] = {}
         self.managers: dict[str, FigureManagerBase] = {}
 
-    def new_figure(self, name: str, width: float, height: float) -> Figure:
-        """An empty figure of that size in inches, `scaled` to the style, in place of the last one of that name."""
+    def new_figure(self, name: str, columns: int = 1) -> Figure:
+        """An empty figure for so many Axes in a row, in place of the last one of that name."""
         if name in self.managers:
             self.managers.pop(name).destroy()
-        manager = plt.new_figure_manager(UNNUMBERED, figsize=scaled(width, height), layout="tight")
+        manager = plt.new_figure_manager(UNNUMBERED, figsize=size_of(1, columns), layout="tight")
         manager.set_window_title(name)
         manager.canvas.mpl_connect("close_event", lambda event: self.forget(name, manager))
         self.managers[name] = manager

@@ -1,4 +1,4 @@
-"""What stands on or beside a drawing: its colour bar, its legend, its note; and how it replaces an earlier one."""
+"""What belongs to every drawing: keywords of users, its colour bar, and how it replaces an earlier one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+from matplotlib.cbook import normalize_kwargs
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from viz.colors import TEXT, make_legible, mixtures, visible
-from viz.layout import make_room, points, root_figure
+from viz.colors import make_legible
+from viz.layout import root_figure, scale_of
 from viz.words import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
     from matplotlib.colorbar import Colorbar
-    from matplotlib.figure import Figure
-    from matplotlib.legend import Legend
-    from matplotlib.text import Annotation
+
+    from viz.results import Keywords
 
 BAR = 0.28, 0.21  # inches from the Axes to its colour bar, and its width
 
@@ -40,41 +40,30 @@ def drawing(ax: Axes, name: str) -> Iterator[None]:
         earlier[name] = [ref(artist) for artist in ax.get_children() if artist not in there]
 
 
-def add_colorbar(ax: Axes, mappable: ScalarMappable, label: str, **ticks: Any) -> Colorbar:
-    """The colour bar at the right of an Axes, in an inset of it, which any layout engine can handle."""
-    make_room(ax)
-    figure = root_figure(ax)
+def is_drawn(ax: Axes, name: str) -> bool:
+    """Whether something that was drawn in that name is still there."""
+    return not set(ax.get_children()).isdisjoint(artist() for artist in drawn_on.get(ax, {}).get(name, ()))
+
+
+def add_colorbar(ax: Axes, mappable: ScalarMappable, label: str, beyond: float = 0.0, **ticks: Any) -> Colorbar:
+    """The colour bar at the right of an Axes and of what reaches so many inches beyond, in an inset of it, which any
+    layout engine can handle."""
+    figure, scale = root_figure(ax), scale_of(ax)
     right_edge = ScaledTranslation(1, 0, ax.transAxes)  # type: ignore[arg-type]  # it is affine
     inches = figure.dpi_scale_trans + right_edge
-    place = ax.inset_axes((BAR[0], 0, BAR[1], 1), transform=blended_transform_factory(inches, ax.transAxes))
+    distance, width = BAR[0] * scale, BAR[1] * scale
+    place = ax.inset_axes(
+        (distance + max(beyond, 0.0), 0, width, 1), transform=blended_transform_factory(inches, ax.transAxes)
+    )
     colorbar = figure.colorbar(mappable, cax=place, label=shown(label), **ticks)
-    make_legible(place)
+    colorbar.minorticks_off()
+    make_legible(place, beside=ax)
     return colorbar
 
 
-def add_note(ax: Axes, text: str, **placement: Any) -> Annotation | None:
-    """A sentence in a corner of an Axes, None if it is empty."""
-    if not text:
-        return None
-    box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    style: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": small(), "color": "black", "zorder": 13}
-    return ax.annotate(shown(text), bbox=box, **style, **placement)
-
-
-def add_legend(owner: Axes | Figure, **options: Any) -> Legend:
-    """The legend of an Axes or a figure, on a ground of its own."""
-    legend = owner.legend(fontsize=small(), frameon=True, **options)
-    frame = legend.get_frame()
-    alpha = frame.get_alpha()
-    ground = mixtures(frame.get_facecolor()[:3], 1 if alpha is None else alpha)
-    for text in legend.get_texts():
-        text.set(text=shown(text.get_text()), color=visible(text.get_color(), ground, TEXT))
-    return legend
-
-
-def small() -> float:
-    """The size of letters in legends and notes, in points."""
-    return 0.833 * points("legend.fontsize")
+def styled(kind: type[Artist], ours: Mapping[str, Any], given: Keywords) -> dict[str, Any]:
+    """Keywords of a kind of artist, in which what the user has given wins over ours, whichever of its names it has."""
+    return normalize_kwargs(dict(ours), kind) | normalize_kwargs(dict(given or {}), kind)
 
 
 def remove(ax: Axes, artists: list[Artist | None]) -> None:

@@ -15,7 +15,7 @@ from viz.layout import new_figure
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from viz.results import Data, History, LossSurface, Study, ThinHistory
+    from viz.results import Data, History, Line, LossSurface, PlaneSurface, Study, ThinHistory
 
 
 class Grid(NamedTuple):
@@ -31,6 +31,11 @@ class Grid(NamedTuple):
     names: tuple[str, str] = ("w", "b")
     axis_labels: tuple[str, str] = ("weight w", "bias b")
     scale: str = "log"
+
+    @property
+    def window(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The ends of both axes, in ascending order."""
+        return (self.s.min(), self.s.max()), (self.t.min(), self.t.max())
 
     def contains(self, s: ArrayLike, t: ArrayLike) -> np.ndarray:
         """Whether each point lies in the drawn window, edges included; the shape of s and t."""
@@ -113,7 +118,15 @@ def read_surface(surface: LossSurface) -> Grid:
         raise ValueError(f"surface.Z has values down to {Z.min():g}; accepted: a loss, >= 0")
     if surface.loss not in losses.names():
         raise ValueError(f"surface.loss is {surface.loss!r}; accepted: {', '.join(map(repr, losses.names()))}")
-    return Grid(w, b, Z, losses.mean_label(surface.loss))
+    return Grid(w, b, Z, losses.mean_label(surface.loss, penalty_of(surface)))
+
+
+def penalty_of(surface: LossSurface | PlaneSurface | Line) -> str:
+    """What is added to a surface's loss, in words, by its `l2` and `l2_bias`, 0 where it has none."""
+    l2, of_bias = (scalar(f"surface.{name}", getattr(surface, name, 0.0)) for name in ("l2", "l2_bias"))
+    if l2 == of_bias != 0:
+        return f" + {l2:g}/2 (|w|² + b²)"
+    return (f" + {l2:g}/2 |w|²" if l2 else "") + (f" + {of_bias:g}/2 b²" if of_bias else "")
 
 
 def read_minimum(surface: LossSurface) -> tuple[float, float]:
@@ -126,21 +139,21 @@ def read_minimum(surface: LossSurface) -> tuple[float, float]:
     return scalar("surface.minimum.w", w), scalar("surface.minimum.b", b)
 
 
-def read_path(history: History) -> Path:
+def read_path(history: History, name: str = "history") -> Path:
     """The `Path` of a history with w (steps, 1), b (steps,), start_w (1,) and start_b; one that leaves out the
     last step has end_w (1,) and end_b.
 
     TypeError if an attribute is missing, ValueError for more than one weight or shapes that disagree.
     """
-    require("history", history, ("w", "b", "start_w", "start_b", "start_loss", "full_loss"))
-    w, b = finite_array("history.w", history.w), finite_array("history.b", history.b)
+    require(name, history, ("w", "b", "start_w", "start_b", "start_loss", "full_loss"))
+    w, b = finite_array(f"{name}.w", history.w), finite_array(f"{name}.b", history.b)
     if w.ndim != 2 or w.shape[1] != 1:
-        raise ValueError(f"history.w has shape {w.shape}; accepted: (steps, 1), as one weight can be drawn against b")
+        raise ValueError(f"{name}.w has shape {w.shape}; accepted: (steps, 1), as one weight can be drawn against b")
     if b.shape != w.shape[:1]:
-        raise ValueError(f"history.b has shape {b.shape}; accepted: (steps,) = {w.shape[:1]}")
-    ends = ("start", "end") if leaves_out_the_end(history, len(b)) else ("start",)
+        raise ValueError(f"{name}.b has shape {b.shape}; accepted: (steps,) = {w.shape[:1]}")
+    ends = ("start", "end") if leaves_out_the_end(history, len(b), name) else ("start",)
     (first_w, *last_w), (first_b, *last_b) = (
-        [scalar(f"history.{end}_{name}", getattr(history, f"{end}_{name}")) for end in ends] for name in "wb"
+        [scalar(f"{name}.{end}_{part}", getattr(history, f"{end}_{part}")) for end in ends] for part in "wb"
     )
     return Path(np.hstack([first_w, w[:, 0], last_w]), np.hstack([first_b, b, last_b]))
 
@@ -151,24 +164,25 @@ def step_numbers(history: History, kept: int) -> np.ndarray:
     return np.append(numbers, history.steps) if leaves_out_the_end(history, kept) else numbers
 
 
-def leaves_out_the_end(history: History, kept: int) -> TypeGuard[ThinHistory]:
+def leaves_out_the_end(history: History, kept: int, name: str = "history") -> TypeGuard[ThinHistory]:
     """Whether a history that kept so many steps, one of `every`, had more `steps`; by default it keeps all."""
-    every = scalar("history.every", getattr(history, "every", 1))
-    if scalar("history.steps", getattr(history, "steps", 0)) <= kept * every:
+    every = scalar(f"{name}.every", getattr(history, "every", 1))
+    if scalar(f"{name}.steps", getattr(history, "steps", 0)) <= kept * every:
         return False
-    require("history", history, ("end_w", "end_b", "end_loss"))
+    require(name, history, ("end_w", "end_b", "end_loss"))
     return True
 
 
-def read_full_loss(history: History) -> np.ndarray:
+def read_full_loss(history: History, name: str = "history") -> np.ndarray:
     """The loss on all the data along a path, start and end included; ValueError if `full_loss()` isn't (steps,)."""
-    start, kept = scalar("history.start_loss", history.start_loss), len(history.b)
+    require(name, history, ("b", "start_loss", "full_loss"))
+    start, kept = scalar(f"{name}.start_loss", history.start_loss), len(history.b)
     if not callable(history.full_loss):
-        raise TypeError(f"history.full_loss is a {type(history.full_loss).__name__}; accepted: a method")
-    loss = finite_array("history.full_loss()", history.full_loss())
+        raise TypeError(f"{name}.full_loss is a {type(history.full_loss).__name__}; accepted: a method")
+    loss = finite_array(f"{name}.full_loss()", history.full_loss())
     if loss.shape != (kept,):
-        raise ValueError(f"history.full_loss() has shape {loss.shape}; accepted: (steps,) = {(kept,)}")
-    end = [scalar("history.end_loss", history.end_loss)] if leaves_out_the_end(history, kept) else []
+        raise ValueError(f"{name}.full_loss() has shape {loss.shape}; accepted: (steps,) = {(kept,)}")
+    end = [scalar(f"{name}.end_loss", history.end_loss)] if leaves_out_the_end(history, kept, name) else []
     return np.hstack([start, loss, end])
 
 
@@ -223,7 +237,7 @@ def read_data(data: Data) -> tuple[np.ndarray, np.ndarray]:
 def flat_axes(ax: Axes | None) -> Axes:
     """`ax`, or the Axes of a new figure if it is None; TypeError if it isn't a two-dimensional Axes."""
     if ax is None:
-        return new_figure(6.4, 4.8)[1]
+        return new_figure()[1]
     if not isinstance(ax, Axes) or isinstance(ax, Axes3D):
         raise TypeError(f"ax is a {type(ax).__name__}; accepted: a two-dimensional matplotlib Axes or None")
     return ax

@@ -71,3 +71,16 @@ def quantity_label(quantity: str, loss: str, added: str) -> str:
     if QUANTITIES[quantity].of_loss:
         return mean_label(loss, added)
     return mean_label(quantity) if quantity in LOSSES else QUANTITIES[quantity].title
+
+
+def label_along_line(quantity: str, loss: str, added: str) -> str:
+    """A quantity along a line in words; of its derivatives, which they are."""
+    if lead_of(quantity):
+        return f"{short_name(quantity)} of the loss along the line"
+    return quantity_label(quantity, loss, added)
+
+
+def short_name(quantity: str) -> str:
+    """A quantity along a line in a word or two."""
+    derivatives = {"gradient": "derivative", "hessian": "second derivative", "mse": "mean squared error"}
+    return derivatives.get(quantity, quantity.replace("_", " "))

@@ -8,10 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from viz.colors import ink, inside
+from viz.contour import ContourPlot, plot_contour
 from viz.display import Display
 from viz.inputs import read_data, scalar, to_numpy
 from viz.losses import mean_at, names
-from viz.surface import ContourPlot, SurfacePlot, plot_contour, plot_surface
+from viz.surface import SurfacePlot, plot_surface
 from viz.training import plot_data
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class plot_error_surfaces:
         ValueError if nothing was recorded.
         """
         steps, path = finite_path(self, "plot_ps")
-        left, right = self.display.new_figure("iteration", 12, 4.8).subplots(1, 2)
+        left, right = self.display.new_figure("iteration", columns=2).subplots(1, 2)
         if path is None:
             left.set_title("Data Space: no finite model")
             left.set_axis_off()
@@ -191,12 +192,12 @@ def PlotStuff(
 def draw_surface(
     lab: plot_error_surfaces, name: str, path: RecordedPath | None = None, wireframe: bool = False
 ) -> Axes3D:
-    ax = lab.display.new_figure(name, 7, 5.5).add_subplot(projection="3d")
+    ax = lab.display.new_figure(name).add_subplot(projection="3d")
     return mark_first_recorded(plot_surface(surface_of(lab), path, wireframe=wireframe, ax=ax))
 
 
 def draw_contour(lab: plot_error_surfaces, name: str, path: RecordedPath | None = None) -> Axes:
-    ax = lab.display.new_figure(name, 6.4, 4.8).add_subplot()
+    ax = lab.display.new_figure(name).add_subplot()
     return mark_first_recorded(plot_contour(surface_of(lab), path, ax=ax))
 
 

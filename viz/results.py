@@ -5,10 +5,10 @@ The quantities of a plane's surface and `steps_per_epoch` of a history are read 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import ArrayLike
@@ -110,6 +110,26 @@ class ThinHistory(History, Protocol):
     def end_loss(self) -> ArrayLike: ...
 
 
+class Line(Protocol):
+    """Quantities along a line of parameter space, `alpha` (n,), and points on it, {name: alpha}.
+
+    Those of loss, mse, accuracy, balanced_accuracy, gradient and hessian, derivatives along the line, that were asked
+    for are (n,), others None. `l2` and `l2_bias` are 0 where they aren't there.
+    """
+
+    @property
+    def alpha(self) -> ArrayLike: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def marks(self) -> Mapping[str, float]: ...
+
+    @property
+    def cost(self) -> str: ...
+
+
 class Study(Protocol):
     """Starts w (k,), b (k,) in a window, and what each cost led to from them, accuracy and steps {cost: (k,)}."""
 
@@ -133,3 +153,8 @@ class Study(Protocol):
 
     @property
     def total_steps(self) -> int: ...
+
+
+if TYPE_CHECKING:
+    Keywords: TypeAlias = Mapping[str, Any] | None  # of matplotlib's functions
+    Runs: TypeAlias = History | Any | Mapping[str, Any] | Sequence[Any] | None

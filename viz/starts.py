@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, to_rgba
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from viz.colors import make_legible
-from viz.furniture import add_colorbar, add_legend
+from viz.foot import add_foot, add_legend, small
+from viz.furniture import add_colorbar, styled
 from viz.inputs import Starts, read_starts, scalar
-from viz.layout import YieldingLayout, scaled
+from viz.layout import YieldingLayout, scale_of, size_of
 from viz.losses import title_of
 from viz.words import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
     from matplotlib.legend import Legend
-    from matplotlib.lines import Line2D
 
-    from viz.results import Study
+    from viz.results import Keywords, Study
 
 STARTS_A_BIN = 12  # on average; chosen by eye: with fewer a bin's colour is chance, with more bins are coarse
 MOST_BINS = 300  # along each axis: fewer than pixels of its Axes
@@ -46,12 +46,23 @@ class StartsPlot(NamedTuple):
     figure: Figure
     axes: dict[str, Axes]
     maps: dict[str, AxesImage]
-    marks: list[Line2D]
-    colorbar: Colorbar
-    legend: Legend
+    marks: dict[str, list[Line2D]]
+    colorbar: Colorbar | None
+    legend: Legend | None
 
 
-def plot_starts(study: Study, *, marks: dict[str, tuple[float, float]] | None = None) -> StartsPlot:
+def plot_starts(
+    study: Study,
+    *,
+    marks: dict[str, tuple[float, float]] | None = None,
+    cmap: str | Colormap | None = None,
+    norm: Normalize | None = None,
+    map_kw: Keywords = None,
+    marks_kw: Keywords = None,
+    colorbar: bool = True,
+    legend: bool = True,
+    title: str | None = None,
+) -> StartsPlot:
     """Draws, side by side, which starts each cost leads to accuracy 1 from, and after how many steps.
 
     `study` has the starts w (k,), b (k,), their window w_range, b_range, and, of each cost, the final
@@ -62,33 +73,45 @@ def plot_starts(study: Study, *, marks: dict[str, tuple[float, float]] | None = 
     its starts end below accuracy 1 (or diverge), else that of the mean number of steps of those that don't; a bin
     without a start is white. Titles state the share of starts.
 
+    `cmap` and `norm` are colours of the steps, `map_kw` keywords of `imshow`, `marks_kw` of `plot`; `title` is that of
+    the figure.
+
     Returns `StartsPlot`, on a new figure. TypeError if an input lacks an attribute, ValueError for shapes that
     disagree, no starts, starts outside their window, or values that aren't finite.
     """
     starts = read_starts(study)
     points = [] if marks is None else read_marks(marks)
+    most = max(starts.total_steps, 2)
+    colors = ScalarMappable(LogNorm(1, most, clip=True) if norm is None else norm, CMAP if cmap is None else cmap)
     figure, row, foot = figure_of_maps(len(starts.steps))
     axes = dict(zip(starts.steps, row, strict=True))
-    most = max(starts.total_steps, 2)
-    norm = LogNorm(1, most, clip=True)
-    maps, marked = {}, []
+    maps, marked = {}, {}
     for cost, ax in axes.items():
-        maps[cost] = draw_map(ax, starts, cost, norm)
-        marked = draw_marks(ax, points)
+        maps[cost] = draw_map(ax, starts, cost, colors, map_kw)
+        marked[cost] = draw_marks(ax, points, marks_kw)
         keep_labels_clear(ax)
         share = np.mean(starts.succeeded[cost])
         ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
         ax.set_title(shown(f"{title_of(cost)}: accuracy 1 from {rounded_percent(share)} of the starts"))
-        make_legible(ax)
-    next(iter(axes.values())).set_ylabel("bias b at the start")
-    label = f"steps until every sample is right (of {starts.total_steps:,}; 0 drawn as 1)"
-    colorbar = add_colorbar(ax, ScalarMappable(norm, CMAP), label, format="%.0f")
-    colorbar.set_ticks(round_steps(most), minor=False)
-    colorbar.minorticks_off()
-    failed = Patch(color=FAILED, label="ends below accuracy 1")
-    handles = [failed, *marked]
-    legend = add_legend(foot, handles=handles, loc="center", ncols=len(handles))
-    return StartsPlot(figure, axes, maps, marked, colorbar, legend)
+    row[0].set_ylabel("bias b at the start")
+    bar = add_bar(row[-1], colors, starts.total_steps, norm is None) if colorbar else None
+    if title is not None:
+        figure.suptitle(shown(title))
+    handles = [Patch(color=FAILED, label="ends below accuracy 1"), *marked[cost]]
+    labels = [str(handle.get_label()) for handle in handles]
+    drawn_legend = add_legend(foot, handles, labels, small()) if legend else None
+    for ax in row:
+        add_foot(ax, legend=False)
+    return StartsPlot(figure, axes, maps, marked, bar, drawn_legend)
+
+
+def add_bar(ax: Axes, colors: ScalarMappable, total: int, ours: bool) -> Colorbar:
+    """The colour bar of steps, with round ticks where they go by our norm."""
+    label = f"steps until every sample is right (of {total:,}; 0 drawn as 1)"
+    bar = add_colorbar(ax, colors, label, format="%.0f")
+    if ours:
+        bar.set_ticks(round_steps(max(total, 2)), minor=False)
+    return bar
 
 
 def binned(starts: Starts, cost: str) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +143,7 @@ def read_marks(marks: dict[str, tuple[float, float]]) -> list[Mark]:
 
 def figure_of_maps(maps: int) -> tuple[Figure, list[Axes], Axes]:
     """A figure, its row of Axes, and one under these for the legend, so that any layout engine makes room for it."""
-    figure = plt.figure(figsize=scaled(5 * maps + 1.6, 5.2), layout=YieldingLayout())
+    figure = plt.figure(figsize=size_of(1, maps), layout=YieldingLayout())
     grid = figure.add_gridspec(2, maps, height_ratios=(1, 1e-3))
     row = [figure.add_subplot(grid[0, 0])]
     for column in range(1, maps):
@@ -131,26 +154,23 @@ def figure_of_maps(maps: int) -> tuple[Figure, list[Axes], Axes]:
     return figure, row, foot
 
 
-def draw_map(ax: Axes, starts: Starts, cost: str, norm: LogNorm) -> AxesImage:
+def draw_map(ax: Axes, starts: Starts, cost: str, colors: ScalarMappable, given: Keywords) -> AxesImage:
     steps, count = binned(starts, cost)
-    colors = colormaps[CMAP](norm(np.maximum(np.nan_to_num(steps), 1)))
-    colors[np.isnan(steps)] = to_rgba(FAILED)
-    colors[count == 0] = to_rgba(EMPTY)
+    pixels = colors.to_rgba(np.maximum(np.nan_to_num(steps), 1))
+    pixels[np.isnan(steps)] = to_rgba(FAILED)
+    pixels[count == 0] = to_rgba(EMPTY)
     extent = (*starts.w_range, *starts.b_range)
     ax.grid(False)  # which some styles draw over images
-    return ax.imshow(colors, origin="lower", extent=extent, aspect="auto", interpolation="nearest")
+    ours = {"origin": "lower", "extent": extent, "aspect": "auto", "interpolation": "nearest"}
+    return ax.imshow(pixels, **ours | dict(given or {}))
 
 
-def draw_marks(ax: Axes, points: list[Mark]) -> list[Line2D]:
-    style: dict[str, Any] = {
-        "linestyle": "none",
-        "markersize": MARKER_SIZE,
-        "color": "white",
-        "markeredgecolor": "black",
-        "markeredgewidth": 1.5,
-    }
+def draw_marks(ax: Axes, points: list[Mark], given: Keywords) -> list[Line2D]:
+    scale = scale_of(ax)
+    style = {"linestyle": "none", "markersize": MARKER_SIZE * scale, "color": "white", "clip_on": False}
+    style |= {"markeredgecolor": "black", "markeredgewidth": 1.5 * scale}
     return [
-        ax.plot(w, b, marker=MARKERS[k % len(MARKERS)], label=f"start {name}", **style, clip_on=False)[0]
+        ax.plot(w, b, label=f"start {name}", **styled(Line2D, style | {"marker": MARKERS[k % len(MARKERS)]}, given))[0]
         for k, (name, w, b) in enumerate(points)
     ]
 

@@ -8,22 +8,24 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.lines import Line2D
 
-from viz.colors import LINE, contrast, ink, inside, make_legible, visible
-from viz.furniture import add_colorbar, add_legend, drawing
+from viz.colors import LINE, contrast, ink, inside, visible
+from viz.foot import add_foot
+from viz.furniture import add_colorbar, drawing, styled
 from viz.inputs import flat_axes, read_data, read_path, scalar
-from viz.layout import root_figure
-from viz.words import coordinate
+from viz.layout import root_figure, scale_of
+from viz.words import coordinate, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
-    from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike
 
-    from viz.results import Data, History
+    from viz.results import Data, History, Keywords
 
 CURVE_POINTS = 400  # about one a pixel of an Axes, so that a steep sigmoid is smooth
 
@@ -37,7 +39,7 @@ class DataPlot(NamedTuple):
     line: Line2D
     sigmoid: Line2D
     boundary: Line2D | None
-    legend: Legend
+    legend: Legend | None
 
     @property
     def figure(self) -> Figure:
@@ -51,20 +53,33 @@ class EpochsPlot(NamedTuple):
     class_0: Line2D
     class_1: Line2D
     curves: LineCollection
-    colorbar: Colorbar
-    legend: Legend
+    colorbar: Colorbar | None
+    legend: Legend | None
 
     @property
     def figure(self) -> Figure:
         return root_figure(self.ax)
 
 
-def plot_data(data: Data, w: ArrayLike, b: ArrayLike, *, ax: Axes | None = None) -> DataPlot:
+def plot_data(
+    data: Data,
+    w: ArrayLike,
+    b: ArrayLike,
+    *,
+    ax: Axes | None = None,
+    points_kw: Keywords = None,
+    line_kw: Keywords = None,
+    legend: bool = True,
+    title: str | None = None,
+) -> DataPlot:
     """Draws the data by class, the line w x + b, its sigmoid and the decision boundary x = -b / w if it is in view.
 
     `data[:]` gives x (n, 1) and y (n, 1); a tuple (x, y) will do. `w` and `b` are numbers or arrays of one
     element. `ax` is a 2-D Axes or None for a new figure; its y axis goes from -0.1 to 2, which clips the line. Drawing
     on an Axes again replaces what the function drew there before.
+
+    `points_kw` and `line_kw` are keywords of matplotlib's `plot`, for the points of both classes and for the model's
+    lines; `legend` is whether there is one, under the label.
 
     Returns `DataPlot`. ValueError for more than one feature or weight, no data, lengths that disagree, labels
     outside [0, 1] or values that aren't finite; TypeError if `ax` isn't a 2-D Axes.
@@ -76,30 +91,50 @@ def plot_data(data: Data, w: ArrayLike, b: ArrayLike, *, ax: Axes | None = None)
     at = np.linspace(left, right, CURVE_POINTS)
     ground = inside(ax)
     with drawing(ax, "data"):
-        color = visible("#CC79A7", ground, LINE)
-        (line,) = ax.plot(at, w * at + b, color=color, linewidth=1.6, linestyle="-.", label="line w x + b")
-        (curve,) = ax.plot(at, sigmoid(w * at + b), color=ink(ground), linewidth=2, label="sigmoid(w x + b)")
+        pink = visible("#CC79A7", ground, LINE)
+        line = draw_curve(ax, at, w * at + b, line_kw, color=pink, linestyle="-.", label="line w x + b")
+        curve = draw_curve(ax, at, sigmoid(w * at + b), line_kw, color=ink(ground), label="sigmoid(w x + b)")
         boundary = None
         if w != 0 and left < -b / w < right:
-            boundary = draw_boundary(ax, -b / w, f"boundary x = {coordinate(-b / w, at)}")
-        class_0, class_1 = draw_points(ax, x, y)
+            boundary = draw_boundary(ax, -b / w, f"boundary x = {coordinate(-b / w, at)}", line_kw)
+        class_0, class_1 = draw_points(ax, x, y, points_kw)
         ax.set(xlabel="x", ylabel="y", xlim=(left, right), ylim=(-0.1, 2))
         ax.locator_params("x", nbins=6)
-        legend = add_legend(ax, loc="upper left" if w >= 0 else "upper right")
-        make_legible(ax)
-    return DataPlot(ax, class_0, class_1, line, curve, boundary, legend)
+        if title is not None:
+            ax.set_title(shown(title))
+        drawn_legend, _ = add_foot(ax, legend=legend)
+    return DataPlot(ax, class_0, class_1, line, curve, boundary, drawn_legend)
 
 
-def draw_boundary(ax: Axes, x: float, label: str) -> Line2D:
-    return ax.axvline(x, color=visible("0.45", inside(ax), LINE), linewidth=1.2, linestyle="--", label=label)
+def draw_curve(ax: Axes, at: np.ndarray, values: np.ndarray, given: Keywords, **ours: Any) -> Line2D:
+    return ax.plot(at, values, **styled(Line2D, {"linewidth": 1.8 * scale_of(ax), **ours}, given))[0]
 
 
-def plot_epochs(history: History, data: Data, *, ax: Axes | None = None) -> EpochsPlot:
+def draw_boundary(ax: Axes, x: float, label: str, given: Keywords) -> Line2D:
+    ours = {"color": visible("0.45", inside(ax), LINE), "linewidth": 1.2 * scale_of(ax), "linestyle": "--"}
+    return ax.axvline(x, label=label, **styled(Line2D, ours, given))
+
+
+def plot_epochs(
+    history: History,
+    data: Data,
+    *,
+    ax: Axes | None = None,
+    cmap: str | Colormap | None = None,
+    norm: Normalize | None = None,
+    points_kw: Keywords = None,
+    line_kw: Keywords = None,
+    colorbar: bool = True,
+    legend: bool = True,
+    title: str | None = None,
+) -> EpochsPlot:
     """Draws the model's sigmoid after each complete epoch over the data, coloured by epoch.
 
     `history` has w (steps, 1), b (steps,), its start and `steps_per_epoch`, and `every` if it holds not every step
     but every so many; `data` is as in `plot_data`. `ax` is a 2-D Axes or None for a new figure; the colour bar is an
     inset at its right. Drawing on an Axes again replaces what the function drew there before.
+
+    `cmap` and `norm` are colours of the epochs; `points_kw` are keywords of `plot`, `line_kw` of a LineCollection.
 
     Returns `EpochsPlot`. ValueError for less than one epoch, more than one weight or feature, shapes that disagree
     or values that aren't finite; TypeError if `ax` isn't a 2-D Axes or `history` lacks an attribute.
@@ -111,17 +146,23 @@ def plot_epochs(history: History, data: Data, *, ax: Axes | None = None) -> Epoc
     at = np.linspace(left, right, CURVE_POINTS)
     heights = sigmoid(np.multiply.outer(w, at) + b[:, None])
     segments = np.stack(np.broadcast_arrays(at, heights), axis=-1)
-    cmap, norm = epoch_colors(inside(ax)), Normalize(1, max(len(w), 2))
-    curves = LineCollection(list(segments), cmap=cmap, norm=norm, linewidths=1.2)
+    ours = {
+        "cmap": epoch_colors(inside(ax)) if cmap is None else cmap,
+        "norm": Normalize(1, max(len(w), 2)) if norm is None else norm,
+        "linewidths": 1.2 * scale_of(ax),
+    }
+    curves = LineCollection(list(segments), **styled(LineCollection, ours, line_kw))
     curves.set_array(np.arange(1, len(w) + 1))
     with drawing(ax, "epochs"):
         ax.add_collection(curves, autolim=False)
-        colorbar = add_colorbar(ax, curves, "epoch", ticks=np.linspace(1, len(w), min(len(w), 6)).round())
-        class_0, class_1 = draw_points(ax, x, y)
+        ticks = np.linspace(1, len(w), min(len(w), 6)).round()
+        bar = add_colorbar(ax, curves, "epoch", ticks=ticks) if colorbar else None
+        class_0, class_1 = draw_points(ax, x, y, points_kw)
         ax.set(xlabel="x", ylabel="y and sigmoid(w x + b)", xlim=(left, right), ylim=(-0.1, 1.25))
-        legend = add_legend(ax, loc="upper left", ncols=2)
-        make_legible(ax)
-    return EpochsPlot(ax, class_0, class_1, curves, colorbar, legend)
+        if title is not None:
+            ax.set_title(shown(title))
+        drawn_legend, _ = add_foot(ax, legend=legend)
+    return EpochsPlot(ax, class_0, class_1, curves, bar, drawn_legend)
 
 
 def epoch_colors(ground: np.ndarray) -> ListedColormap:
@@ -147,18 +188,13 @@ def epoch_ends(history: History) -> tuple[np.ndarray, np.ndarray]:
     return w, b
 
 
-def draw_points(ax: Axes, x: np.ndarray, y: np.ndarray) -> tuple[Line2D, Line2D]:
-    one = y > 0.5
-    ground = inside(ax)
-    style: dict[str, Any] = {
-        "linestyle": "none",
-        "markeredgecolor": "white",
-        "markeredgewidth": 1,
-        "markersize": 7,
-        "zorder": 5,
-    }
-    (class_0,) = ax.plot(x[~one], y[~one], marker="o", color=visible("#0072B2", ground, LINE), label="class 0", **style)
-    (class_1,) = ax.plot(x[one], y[one], marker="s", color=visible("#D55E00", ground, LINE), label="class 1", **style)
+def draw_points(ax: Axes, x: np.ndarray, y: np.ndarray, given: Keywords) -> tuple[Line2D, Line2D]:
+    one, ground, scale = y > 0.5, inside(ax), scale_of(ax)
+    style = {"linestyle": "none", "markeredgecolor": "white", "markeredgewidth": scale, "markersize": 7 * scale}
+    circles = style | {"marker": "o", "color": visible("#0072B2", ground, LINE), "label": "class 0", "zorder": 5}
+    squares = style | {"marker": "s", "color": visible("#D55E00", ground, LINE), "label": "class 1", "zorder": 5}
+    (class_0,) = ax.plot(x[~one], y[~one], **styled(Line2D, circles, given))
+    (class_1,) = ax.plot(x[one], y[one], **styled(Line2D, squares, given))
     return class_0, class_1
 
 

@@ -34,7 +34,7 @@ def shown(text: str) -> str:
     return "".join(words)
 
 
-def percent(value: float, position: int | None = None) -> str:
+def percent(value: float, position: float | None = None) -> str:
     """A share in per cent; also a formatter of ticks."""
     return shown(f"{100 * value:.6g} %")
 

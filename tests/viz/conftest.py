@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface
+from viz import animate, plot_contour, plot_data, plot_epochs, plot_line, plot_starts, plot_surface
 
 matplotlib.use("Agg")
 
@@ -149,6 +149,27 @@ def plane_surface():
 
 
 @pytest.fixture
+def line_of():
+    """Makes a line through the parameters of 30 samples, on which the loss is lowest about `lowest`."""
+
+    def line_of(lowest=0.3, **changes):
+        alpha = np.linspace(-0.5, 1.5, 201)
+        p, q = np.random.default_rng(3).normal(size=(2, 30, 1))
+        y = (p > 0).astype(float)
+        values = quantities_of(2 * p[:, 0], 0 * p[:, 0], 3 * q[:, 0], y[:, 0], np.zeros(1), alpha - lowest)
+        fields = {name: values[name][:, 0] for name in ("loss", "mse", "accuracy")}
+        fields |= {"gradient": values["gradient"][1][:, 0], "hessian": values["hessian"][2][:, 0]}
+        fields |= {
+            "alpha": alpha,
+            "label": "from model a (0) to model b (1)",
+            "marks": {"model a": 0.0, "model b": 1.0},
+        }
+        return SimpleNamespace(**fields | {"balanced_accuracy": None, "cost": "bce"} | changes)
+
+    return line_of
+
+
+@pytest.fixture
 def study_of():
     """Makes a study in the window [-2, 2] x [-1, 1]: cross-entropy succeeds after 10 steps, MSE for w > 0 only, after
     100."""
@@ -165,11 +186,28 @@ def study_of():
 
 
 @pytest.fixture
-def plots(surface_of, surface, history, straight_path, data, plane_surface, study_of):
+def plots(surface_of, surface, history, straight_path, data, plane_surface, study_of, line_of):
     """{name: draws a figure}, of each kind of plot one with all that can be in it."""
     around = straight_path([(5, 10), (9, -2), (40, -4)])
     projected = SimpleNamespace(s=np.linspace(-2, 0, 9), t=np.linspace(3, 0, 9), distance=np.ones(9), outside=0.125)
     marks = {"by hand": (1, 0.5), "bad": (-2, -1)}
+    labels = (
+        "change of w[mean concave points (area)] from -0.123",
+        "change of w[worst fractal dimension (symmetry)] from 12.35",
+    )
+    sharpness = SimpleNamespace(largest=1.234, trace=3.4)
+    named = SimpleNamespace(labels=labels, s_direction=np.eye(5)[0], t_direction=np.eye(5)[1])
+    of_names = SimpleNamespace(**vars(plane_surface) | {"plane": named, "l2": 0.01, "l2_bias": 0.02})
+    of_names.sharpness = sharpness
+    runs = {
+        "SGD": projected,
+        "Adam": SimpleNamespace(s=np.linspace(1.5, 0, 9), t=np.linspace(-1.5, 0, 9), distance=np.zeros(9), outside=0.0),
+        "warm start": SimpleNamespace(s=np.array([0.5]), t=np.array([0.8]), distance=np.ones(1), outside=0.0),
+    }
+
+    def lines():
+        ax = plot_line(line_of(), quantity=("loss", "accuracy"), label="SGD").ax
+        return plot_line(line_of(0.8), quantity=("loss", "accuracy"), label="Adam", ax=ax).figure
 
     def film():
         run = animate(around, surface, data)
@@ -187,5 +225,10 @@ def plots(surface_of, surface, history, straight_path, data, plane_surface, stud
         "hessian": lambda: plot_contour(plane_surface, projected, quantity="hessian").figure,
         "plane": lambda: plot_surface(plane_surface, quantity="mse").figure,
         "starts": lambda: plot_starts(study_of(2000), marks=marks).figure,
+        "several": lambda: plot_contour(of_names, runs, title="breast cancer").figure,
+        "named": lambda: plot_surface(of_names).figure,
+        "log": lambda: plot_surface(surface, {"a": history, "b": around}, z="log").figure,
+        "line": lambda: plot_line(line_of(), quantity="gradient").figure,
+        "lines": lines,
         "film": film,
     }

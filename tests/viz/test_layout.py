@@ -5,8 +5,9 @@ import weakref
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.transforms import Bbox
 
-from viz import plot_contour, plot_data, plot_epochs, plot_surface
+from viz import plot_contour, plot_data, plot_epochs, plot_line, plot_surface
 
 
 def pixels(figure):
@@ -21,7 +22,9 @@ def all_in(figure):
     return box.x0 >= -0.01 and box.y0 >= -0.01 and box.x1 <= width + 0.01 and box.y1 <= height + 0.01
 
 
-@pytest.mark.parametrize("name", ["contour", "epochs", "starts", "film", "wireframe", "data", "accuracy"])
+@pytest.mark.parametrize(
+    "name", ["contour", "epochs", "starts", "film", "wireframe", "data", "accuracy", "several", "log", "lines"]
+)
 def test_tight_layout_works_after_every_plot(plots, name):
     figure = plots[name]()
     plt.tight_layout()
@@ -92,12 +95,13 @@ DRAW = {
     "epochs": lambda ax, case: plot_epochs(case["history"], case["data"], ax=ax),
     "data": lambda ax, case: plot_data(case["data"], 5, 1, ax=ax),
     "surface": lambda ax, case: plot_surface(case["surface"], case["history"], ax=ax),
+    "line": lambda ax, case: plot_line(case["line"], quantity=("loss", "accuracy"), ax=ax),
 }
 
 
 @pytest.fixture
-def case(surface, history, data, plane_surface):
-    return {"surface": surface, "history": history, "data": data, "plane": plane_surface}
+def case(surface, history, data, plane_surface, line_of):
+    return {"surface": surface, "history": history, "data": data, "plane": plane_surface, "line": line_of()}
 
 
 def new_axes(name, layout):
@@ -140,11 +144,35 @@ def test_what_others_drew_stays(case):
     assert second.line in ax.lines
 
 
-def test_axes_without_a_subplot_are_narrowed_once(case):
+def test_axes_without_a_subplot_keep_to_their_place(case):
+    """With what is beside and under them, but for the labels of their sides."""
     ax = plt.figure().add_axes((0.1, 0.2, 0.6, 0.7))
     for _ in range(3):
         DRAW["contour"](ax, case)
-    np.testing.assert_allclose(ax.get_position().bounds, (0.1, 0.2, 0.51, 0.7))
+        ax.figure.canvas.draw()
+    box, around = ax.get_position(), ax.get_tightbbox().transformed(ax.figure.transFigure.inverted())
+    np.testing.assert_allclose([box.x0, box.y1, around.x1], [0.1, 0.9, 0.7], atol=1e-3)
+    label = ax.xaxis.get_tightbbox().transformed(ax.figure.transFigure.inverted())
+    assert label.y0 - around.y0 == pytest.approx(box.y0 - 0.2, abs=2e-3)
+
+
+def test_locators_of_others_stay(case):
+    ax = new_axes("", None)
+    place = Bbox.from_extents(0.2, 0.3, 0.6, 0.8)
+    ax.set_axes_locator(lambda ax, renderer: place)
+    DRAW["contour"](ax, case)
+    ax.figure.canvas.draw()
+    np.testing.assert_array_equal(ax.get_position().extents, place.extents)
+
+
+@pytest.mark.parametrize("name", ["contour", "several", "data", "log", "lines", "film"])
+def test_tight_layout_works_on_what_was_drawn(plots, name):
+    """By constrained layout, that is, which leaves Axes where their parameters don't say."""
+    figure = plots[name]()
+    figure.canvas.draw()
+    figure.tight_layout()
+    figure.canvas.draw()
+    assert all_in(figure)
 
 
 def test_axes_are_not_kept_alive(case):

@@ -158,7 +158,8 @@ def test_singular_cells_are_grey(plane_surface):
     hessian[:, :10] = 0
     plot = plot_contour(changed(plane_surface, hessian=hessian), quantity="hessian")
     assert plot.contours.extend == "max"
-    assert plot.colorbar.ax.get_ylabel() == "condition number of the Hessian in this plane; grey: above $10^9$"
+    label = plot.colorbar.ax.get_ylabel().replace("\n", " ")
+    assert label == "condition number of the Hessian in this plane; grey: above $10^9$"
     plot.figure.canvas.draw()
     pixels = np.asarray(plot.figure.canvas.buffer_rgba())[..., :3].reshape(-1, 3)
     grey = np.mean(np.all(pixels == 211, axis=1))
@@ -186,7 +187,7 @@ def test_path_off_the_plane_is_noted(plane_surface):
     s, t = np.linspace(-2, 0, 10), np.linspace(3, 0, 10)
     off = path(s, t, distance=np.linspace(0.75, 0, 10), outside=0.125)
     note = plot_contour(plane_surface, off).note.get_text()
-    assert note == "projected: 12.5 % of the path's variance\nis outside the plane, by up to 0.75"
+    assert note == "projected: 12.5 % of the path's variance is outside the plane, by up to 0.75"
     assert plot_contour(plane_surface, path(s, t, distance=1e-9)).note is None
 
 
@@ -194,26 +195,11 @@ def test_path_off_plane_and_window_says_both(plane_surface):
     leaves = path([0, 1, 5], [0, 1, -7.5], distance=0.5, outside=0.01)
     note = plot_contour(plane_surface, leaves).note.get_text()
     assert note.startswith("projected: 1 % of the path's variance")
-    assert note.endswith("the path leaves the window\nand ends at s = 5, t = -7.5")
+    assert note.endswith("\nthe path leaves the window and ends at s = 5, t = -7.5")
 
 
 def test_short_path_has_no_arrows(plane_surface):
     assert plot_contour(plane_surface, path(np.linspace(-0.3, 0, 10), np.zeros(10))).arrows is None
-
-
-@pytest.mark.parametrize("start", [(1.8, -1.8), (-2.8, 3.8), (1.8, 3.8)])
-def test_legend_does_not_hide_the_start(start, plane_surface):
-    plot = plot_contour(plane_surface, path(*(np.linspace(value, 0, 30) for value in start)))
-    plot.figure.canvas.draw()
-    legend = plot.legend.get_window_extent()
-    assert not legend.contains(*plot.ax.transData.transform(start))
-
-
-def test_legend_hides_some_of_the_path_rather_than_its_start(plane_surface):
-    s, t = np.append(1.8, np.linspace(1.8, -2.8, 60)), np.append(-1.8, np.full(60, 3.8))
-    plot = plot_contour(plane_surface, path(np.append(s, 0), np.append(t, 0)))
-    plot.figure.canvas.draw()
-    assert not plot.legend.get_window_extent().contains(*plot.ax.transData.transform((1.8, -1.8)))
 
 
 @pytest.mark.parametrize("quantity", ["loss", "mse", "accuracy"])

@@ -20,7 +20,9 @@ STYLES = [
 @pytest.fixture(params=STYLES)
 def style(request):
     with plt.style.context(request.param):
-        yield request.param
+        width, height = plt.rcParams["figure.figsize"]  # of some styles 2 inches, for pictures without a text
+        with plt.rc_context({"figure.figsize": (max(width, 3.3), max(height, 2.6))}):
+            yield request.param
 
 
 FEW = ("contour", "wireframe", "data")
@@ -77,8 +79,7 @@ def test_path_and_wireframe_can_be_seen(style, surface, history):
 def test_marks_have_an_edge(style, surface, history, data):
     contour, points = plot_contour(surface, history), plot_data(data, 1, 0)
     for mark in contour.start, contour.minimum, points.class_0, points.class_1:
-        assert mark.get_markeredgewidth() == 1
-    assert contour.legend.get_frame_on()
+        assert mark.get_markeredgewidth() > 0.5
     assert contrast(np.zeros(3), np.array(to_rgb(contour.start.get_markeredgecolor()))) == 1
 
 
@@ -96,12 +97,14 @@ def test_legends_can_be_read_whatever_their_letters_should_be(label, surface, hi
         assert contrast(np.array(to_rgb(text.get_color())), np.ones(3)) >= 4.5
 
 
-def test_large_letters_make_larger_figures(data):
-    assert plot_data(data, 1, 0).figure.get_size_inches().tolist() == [6.4, 4.8]
-    with plt.rc_context({"font.size": 20}):
-        np.testing.assert_allclose(plot_data(data, 1, 0).figure.get_size_inches(), [12.8, 9.6])
-    with plt.rc_context({"font.size": 5}):
-        assert plot_data(data, 1, 0).figure.get_size_inches().tolist() == [6.4, 4.8]
+@pytest.mark.parametrize("size", [(3.3, 2.6), (6.4, 4.8), (12, 8)])
+def test_figures_have_the_size_that_the_style_says(size, plots):
+    """For each Axes, of which films and maps have two in a row."""
+    with plt.rc_context({"figure.figsize": size, "font.size": 8}):
+        for name, draw in plots.items():
+            columns = 2 if name in ("film", "starts") else 1
+            np.testing.assert_allclose(draw().get_size_inches(), (columns * size[0], size[1]), err_msg=name)
+            plt.close("all")
 
 
 def test_xkcd(plots, monkeypatch, caplog):
@@ -168,7 +171,7 @@ def test_films_have_frames_of_one_size(settings, size, history, surface, data):
         if size:
             run.figure.set_size_inches(size)
         frames = [run.picture(step) for step in (0, 70, 140)]
-    width, height = (int(80 * side + 1e-6) for side in size or (12, 4.8))
+    width, height = (int(80 * side + 1e-6) for side in size or (12.8, 4.8))
     assert {frame.shape for frame in frames} == {(height, width, 4)}
     for frame in frames:
         assert (frame[..., 3] == 255).all()

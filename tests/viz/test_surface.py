@@ -16,8 +16,9 @@ from mpl_toolkits.mplot3d import Axes3D
 from viz import plot_contour, plot_surface
 from viz.fill import LEVELS, colorbar_ticks, log_levels
 from viz.inputs import read_path, read_surface
-from viz.surface import path_arrows
+from viz.paths import path_arrows
 
+AT_EDGE = "lowest on this grid: at its edge, not inside"
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
 
 
@@ -66,24 +67,25 @@ def test_path_on_the_contours_starts_at_the_start(surface, history):
     np.testing.assert_array_equal(b, np.append(history.start_b, history.b))
     np.testing.assert_array_equal(plot.start.get_xydata(), [[5, 10]])
     np.testing.assert_array_equal(plot.end.get_xydata(), [[history.w[-1, 0], history.b[-1]]])
-    assert labels(plot) == ["path", "start", "end", "lowest on this grid"]
+    assert labels(plot) == ["path", "start", "end", AT_EDGE]
 
 
 def test_grid_minimum_is_marked(surface):
     plot = plot_contour(surface)
     np.testing.assert_array_equal(plot.minimum.get_xydata(), [surface.minimum[:2]])
-    assert labels(plot) == ["lowest on this grid"]
+    assert labels(plot) == [AT_EDGE]
     assert plot.path is plot.arrows is plot.start is plot.end is plot.window is plot.note is None
 
 
 @pytest.mark.parametrize(("loss", "label"), [("bce", "mean cross-entropy (nats)"), ("mse", "mean squared error")])
 def test_axes_are_labelled(surface_of, loss, label):
     surface = surface_of(loss)
-    solid, flat = plot_surface(surface), plot_contour(surface)
-    for ax in solid.ax, flat.ax:
+    solid, wire, flat = plot_surface(surface), plot_surface(surface, colorbar=False), plot_contour(surface)
+    for ax in solid.ax, wire.ax, flat.ax:
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("weight w", "bias b")
         np.testing.assert_allclose([ax.get_xlim(), ax.get_ylim()], [(-15, 15), (-13, 13)])
-    assert solid.ax.get_zlabel() == flat.colorbar.ax.get_ylabel() == label
+    assert solid.colorbar.ax.get_ylabel() == wire.ax.get_zlabel() == flat.colorbar.ax.get_ylabel() == label
+    assert solid.ax.get_zlabel() == ""  # as the colour bar says it beside the same ticks
 
 
 @pytest.mark.parametrize("wireframe", [False, True])
@@ -202,25 +204,27 @@ def test_arrows_are_not_turned_by_zigzag(surface, straight_path):
 def test_path_that_shows_no_motion_has_no_arrows(surface, straight_path, plot, points):
     drawn = plot(surface, straight_path(points))
     drawn.figure.canvas.draw()
-    assert getattr(drawn, "arrows", None) is None
-    assert (drawn.start is None) == (points[0][0] == 99)
+    (parts,) = drawn.paths.values()
+    assert parts.arrows is None
+    assert (parts.end is None) == (points[0][0] == 99)
+    assert (parts.start is None) == (parts.line is None or points[0][0] == 99)
 
 
 @BOTH
 @pytest.mark.parametrize(
     ("points", "note"),
     [
-        ([(0, 0), (10, 1), (400, -5)], "the path leaves the window\nand ends at w = 400, b = -5"),
-        ([(16, 10), (10, 1), (3, -5)], "the path starts outside the window,\nat w = 16, b = 10"),
-        ([(0, 0), (16, 1), (1, 1)], "the path leaves the window\nand comes back"),
+        ([(0, 0), (10, 1), (400, -5)], "the path leaves the window and ends at w = 400, b = -5"),
+        ([(16, 10), (10, 1), (3, -5)], "the path starts outside the window, at w = 16, b = 10"),
+        ([(0, 0), (16, 1), (1, 1)], "the path leaves the window and comes back"),
         (
             [(16, 10), (10, 1), (16, -0.0)],
-            "the path starts and ends outside the window,\nat w = 16, b = 10 and at w = 16, b = 0,\n"
+            "the path starts and ends outside the window, at w = 16, b = 10 and at w = 16, b = 0, "
             "but goes through it at the steps kept",
         ),
         (
             [(16, 10), (16, 1e-20)],
-            "the path starts and ends outside the window,\nat w = 16, b = 10 and at w = 16, b = 0,\n"
+            "the path starts and ends outside the window, at w = 16, b = 10 and at w = 16, b = 0, "
             "and is not in it at the steps kept",
         ),
     ],
@@ -228,7 +232,7 @@ def test_path_that_shows_no_motion_has_no_arrows(surface, straight_path, plot, p
 )
 def test_path_that_leaves_is_clipped_and_noted(surface, straight_path, plot, points, note):
     leaves = plot(surface, straight_path(points))
-    assert leaves.note.get_text() == note
+    assert leaves.note.get_text().split() == note.split()
     inside = [abs(w) <= 15 for w, _ in points]
     assert [leaves.start is not None, leaves.end is not None] == [inside[0], inside[-1]]
     assert ("end" in labels(leaves)) == inside[-1]
@@ -245,16 +249,7 @@ def test_window_is_outlined(surface_of):
     plot = plot_contour(surface_of(w=(-20, 20)), window=((-15, 15), (-13, 12)))
     assert plot.window.get_bbox().bounds == (-15, -13, 30, 25)
     assert plot.window in plot.ax.patches
-    assert labels(plot) == ["lowest on this grid", "original window"]
-
-
-def test_legend_is_away_from_the_path(surface, straight_path):
-    plot = plot_contour(surface, straight_path([(-10, 10), (-9, 9), (9, -9)]))
-    plot.figure.canvas.draw()
-    legend = plot.legend.get_window_extent().transformed(plot.ax.transAxes.inverted())
-    assert legend.x0 > 0.5
-    assert legend.y0 > 0.5
-    assert plot.legend.zorder > max(artist.zorder for artist in plot.ax.get_children() if artist is not plot.legend)
+    assert labels(plot) == [AT_EDGE, "original window"]
 
 
 def test_given_axes_are_used_and_no_figure_is_added(surface, history):
@@ -371,12 +366,6 @@ def test_other_minima_are_refused(surface, minimum):
     with pytest.raises(TypeError, match=rf"surface\.minimum is {re.escape(repr(minimum))}; accepted: \(w, b, loss\)"):
         plot_contour(changed(surface, minimum=minimum))
     assert plt.get_fignums() == []
-
-
-@BOTH
-def test_several_histories_are_refused(surface, history, plot):
-    with pytest.raises(TypeError, match=r"history is a list without w, b, .*; accepted: what has w, b, "):
-        plot(surface, [history, history])
 
 
 def test_losses_that_are_no_method_are_refused(surface, history):

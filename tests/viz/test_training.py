@@ -48,16 +48,6 @@ def test_boundary_out_of_view_is_not_drawn(data, w, b):
     assert len(labels(plot)) == 4
 
 
-@pytest.mark.parametrize("w", [15, -15])
-def test_legend_of_the_data_is_away_from_the_line(data, w):
-    plot = plot_data(data, w, -3)
-    plot.figure.canvas.draw()
-    legend = plot.legend.get_window_extent().transformed(plot.ax.transData.inverted())
-    x, y = plot.line.get_data()
-    assert not ((legend.x0 < x) & (x < legend.x1) & (legend.y0 < y) & (y < legend.y1)).any()
-    assert legend.y0 > 1.05
-
-
 @pytest.mark.parametrize("w", [1e4, -1e8])
 def test_steep_models_are_drawn_without_warnings(data, w):
     plot_data(data, w, 0.0).figure.canvas.draw()

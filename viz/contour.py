@@ -1,0 +1,191 @@
+"""The loss over (w, b) or quantities over a plane as contours, with the paths of training on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from viz import losses
+from viz.fill import Fill, draw_cells, draw_contours, draw_streams, read_levels, ticks_of
+from viz.foot import add_foot
+from viz.furniture import add_colorbar, drawing
+from viz.inputs import finite_array, flat_axes
+from viz.layout import root_figure, scale_of
+from viz.paths import PathArtists, draw_runs, edge, notes_on, read_runs, with_earlier, with_ends
+from viz.plane import is_plane, lowest_of, notes_of, read_gradient, read_grid
+from viz.words import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Colormap, Normalize
+    from matplotlib.contour import ContourSet
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
+    from matplotlib.quiver import Quiver
+    from matplotlib.streamplot import StreamplotSet
+    from matplotlib.text import Text
+    from numpy.typing import ArrayLike
+
+    from viz.inputs import Grid
+    from viz.results import Keywords, LossSurface, PlaneSurface, Runs
+
+LOWEST = "lowest on this grid"
+STAR, CROSS = 14, 10  # points
+
+
+class ContourPlot(NamedTuple):
+    """What `plot_contour` drew; what wasn't asked for, or has nothing to show, is None.
+
+    `path`, `arrows`, `start` and `end` are those of the only run, None where there are several; `paths` has them all.
+    """
+
+    ax: Axes
+    contours: ContourSet | QuadMesh
+    colorbar: Colorbar | None
+    minimum: Line2D | None
+    paths: dict[str, PathArtists]
+    window: Rectangle | None
+    note: Text | None
+    legend: Legend | None
+    center: Line2D | None
+    streams: StreamplotSet | None
+
+    @property
+    def figure(self) -> Figure:
+        return root_figure(self.ax)
+
+    @property
+    def path(self) -> Line2D | None:
+        return only(self.paths).line
+
+    @property
+    def arrows(self) -> Quiver | None:
+        return only(self.paths).arrows
+
+    @property
+    def start(self) -> Line2D | None:
+        return only(self.paths).start
+
+    @property
+    def end(self) -> Line2D | None:
+        return only(self.paths).end
+
+
+def plot_contour(
+    surface: LossSurface | PlaneSurface,
+    history: Runs = None,
+    *,
+    quantity: str = "loss",
+    window: ArrayLike | None = None,
+    ax: Axes | None = None,
+    levels: int | ArrayLike | None = None,
+    cmap: str | Colormap | None = None,
+    norm: str | Normalize | None = None,
+    contour_kw: Keywords = None,
+    path_kw: Keywords = None,
+    colorbar: bool = True,
+    legend: bool = True,
+    title: str | None = None,
+) -> ContourPlot:
+    """Draws filled contours of the whole grid at log-spaced levels, the grid minimum and the paths of runs.
+
+    `surface` is as in `plot_surface`. `history` is a run, {name: run}, or a list of runs. A run is a History, as in
+    `plot_surface`, or, where there is `surface.project`, what that takes: a run of any number of weights, or a model,
+    which is drawn as a mark. Paths have arrows that show their direction, and are clipped to the grid; a note says
+    which leave it. Each has its own colour, luminance, dashes and marker.
+
+    The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy" and "balanced_accuracy", a cell for
+    each point, as they are step functions; "gradient", lines of steepest descent over the loss; "hessian", the ratio of
+    the sizes of its eigenvalues, grey above 1e9. Its center is marked unless a path is drawn. A note says how far paths
+    are from the plane, and how sharp the loss is at the center, if `surface.sharpness` does.
+
+    window       ((w0, w1), (b0, b1)), a rectangle to be outlined
+    ax           a 2-D Axes, or None for a new figure; the colour bar is an inset at its right, legend and note are
+                 under its label. Drawing on it again replaces what was drawn before, but of the same surface runs with
+                 other names stay, if runs are given
+    levels       how many, or increasing values
+    cmap, norm   colours, and what they go by: the logarithm of positive levels
+    contour_kw   keywords of `contourf`, or `pcolormesh` for cells
+    path_kw      keywords of the lines of paths
+    colorbar, legend, title  whether there is one; the text of it
+
+    Returns `ContourPlot`. Raises what `plot_surface` raises, TypeError if `ax` isn't a 2-D Axes, and ValueError if
+    `window` isn't two increasing pairs, or `levels` don't increase.
+    """
+    grid = read_grid(surface, quantity, losses.quantities())
+    gradient = read_gradient(surface, grid) if quantity == "gradient" and is_plane(surface) else None
+    lowest = lowest_of(surface, grid, quantity)
+    runs = read_runs(surface, grid, history)
+    corners = None if window is None else read_window(window)
+    fill = Fill(cmap, read_levels(levels), norm, contour_kw)
+    ax = flat_axes(ax)
+    runs = with_earlier(ax, "contour", surface, runs)
+    with drawing(ax, "contour"):
+        filled = (draw_cells if grid.scale == "share" else draw_contours)(ax, grid, fill)
+        bar = add_colorbar(ax, filled, grid.label, **ticks_of(grid, filled)) if colorbar else None
+        streams = None if gradient is None else draw_streams(ax, grid, gradient)
+        first, second = map(shown, grid.axis_labels)
+        ax.set(xlabel=first, ylabel=second, xlim=grid.window[0], ylim=grid.window[1])
+        if title is not None:
+            ax.set_title(shown(title))
+        paths = draw_runs(ax, grid, runs, path_kw)
+        center = minimum = None
+        if is_plane(surface) and grid.contains(0, 0) and all(run.is_model for run in runs.values()):
+            center = draw_mark(ax, (0, 0), "P", "white", CROSS, "trained model")
+        if lowest is not None:
+            marks = [center, *(artist for drawn in paths.values() for artist in (drawn.end, drawn.start))]
+            minimum = draw_minimum(ax, grid, lowest, [mark for mark in marks if mark is not None])
+        outline = None if corners is None else draw_window(ax, corners)
+        notes = notes_on(grid, runs) + notes_of(surface)
+        drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
+    return ContourPlot(ax, filled, bar, minimum, paths, outline, note, drawn_legend, center, streams)
+
+
+def only(paths: dict[str, PathArtists]) -> PathArtists:
+    """What was drawn of the only run; of none or several nothing."""
+    return next(iter(paths.values())) if len(paths) == 1 else PathArtists()
+
+
+def draw_minimum(ax: Axes, grid: Grid, lowest: tuple[float, float], marks: list[Line2D]) -> Line2D | None:
+    """The star at the lowest point; None where one of the marks is there, whose label then says so."""
+    inside = all(low < value < high for value, (low, high) in zip(lowest, grid.window, strict=True))
+    for mark in marks:
+        if covers(ax, mark, lowest) and not str(mark.get_label()).startswith("_"):
+            mark.set_label(f"{mark.get_label()}, lowest here{'' if inside else ', at the edge'}")
+            return None
+    return draw_mark(ax, lowest, "*", "#F0E442", STAR, LOWEST if inside else f"{LOWEST}: at its edge, not inside")
+
+
+def covers(ax: Axes, mark: Line2D, point: tuple[float, float]) -> bool:
+    """Whether a mark is where a point is, as far as can be seen."""
+    at, other = ax.transData.transform(np.vstack([mark.get_xydata(), point]))
+    return bool(np.hypot(*(at - other)) < mark.get_markersize() / 72 * root_figure(ax).dpi)
+
+
+def draw_mark(ax: Axes, point: tuple[float, float], marker: str, color: str, size: float, label: str) -> Line2D:
+    scale = scale_of(ax)
+    style: dict[str, Any] = {"marker": marker, "markersize": scale * size, "color": color, "linestyle": "none"}
+    return ax.plot(*point, **style, **edge(scale), clip_on=False, zorder=9, label=label)[0]
+
+
+def read_window(window: ArrayLike) -> np.ndarray:
+    """((w0, w1), (b0, b1)) as an array; ValueError if it isn't that."""
+    pairs = finite_array("window", window)
+    if pairs.shape != (2, 2) or (pairs[:, 0] >= pairs[:, 1]).any():
+        raise ValueError(f"window is {window!r}; accepted: ((w0, w1), (b0, b1)) with w0 < w1 and b0 < b1")
+    return pairs
+
+
+def draw_window(ax: Axes, corners: np.ndarray) -> Rectangle:
+    scale, (left, bottom), (width, height) = scale_of(ax), corners[:, 0], np.ptp(corners, axis=1)
+    style: dict[str, Any] = {"fill": False, "linestyle": "--", "linewidth": 1.4 * scale, "edgecolor": "black"}
+    halo = [withStroke(linewidth=3 * scale, foreground="white")]
+    outline = Rectangle((left, bottom), width, height, path_effects=halo, zorder=8, label="original window", **style)
+    ax.add_patch(outline)
+    return outline

@@ -1,0 +1,274 @@
+"""Runs of training on a surface: read, one or several by name, and drawn so that no colours are needed to tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from viz.colors import ink
+from viz.furniture import is_drawn, styled
+from viz.inputs import read_full_loss, read_path
+from viz.layout import scale_of
+from viz.plane import read_projection
+from viz.words import coordinate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.quiver import Quiver
+
+    from viz.inputs import Grid, Path
+    from viz.results import Keywords, LossSurface, PlaneSurface, Runs
+
+ARROWS = 8  # on a straight path; chosen by eye
+SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
+MARK = 8  # points
+UNNAMED = "path", "model"  # what a run is called that has no name
+
+
+class Look(NamedTuple):
+    """What a path is told by: its colour, its dashes, in units of its width, and the marker at its end."""
+
+    color: Any
+    dashes: str | tuple[int, tuple[float, ...]]
+    marker: str
+
+
+LOOKS = (  # dark enough for a white halo, and no two that follow each other of one luminance
+    Look("#D55E00", "-", "s"),
+    Look("#0B2A6B", (0, (4, 1.5)), "D"),
+    Look("#A0307A", (0, (6, 1.2, 1.5, 1.2)), "^"),
+    Look("black", (0, (1.5, 1.2)), "v"),
+    Look("#009070", (0, (9, 1.5)), "p"),
+    Look("#5C3A00", (0, (4, 1.2, 1.2, 1.2, 1.2, 1.2)), "h"),
+)
+
+
+class Run(NamedTuple):
+    """A run on a surface: its path, how far that goes from the plane and which share of its variance is outside, and in
+    three dimensions how high it is, (points,)."""
+
+    path: Path
+    farthest: float = 0.0
+    outside: float = 0.0
+    heights: np.ndarray | None = None
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a single point."""
+        return len(self.path.s) == 1
+
+
+class PathArtists(NamedTuple):
+    """What was drawn of a run: None what isn't in the window, and of a model all but its mark, `end`."""
+
+    line: Line2D | None = None
+    arrows: Quiver | None = None
+    start: Line2D | None = None
+    end: Line2D | None = None
+
+
+class Kept(NamedTuple):
+    """The surface on which runs were drawn, and these."""
+
+    surface: Any
+    runs: dict[str, Run]
+
+
+kept_on: WeakKeyDictionary[Axes, Kept] = WeakKeyDictionary()
+
+
+def read_runs(surface: LossSurface | PlaneSurface, grid: Grid, history: Runs, high: bool = False) -> dict[str, Run]:
+    """{name: Run} of None, of one run, "path" or "model", of several by name, or of several in turn, "path 1".
+
+    A run is what `surface.project` takes; where a surface of (w, b) has no such method, what `read_path` does. A list
+    of numbers or of arrays is one run, whose parameters these are. If `high` the losses along it are read too.
+    """
+    if history is None:
+        return {}
+    read = partial(read_run, surface, grid, high)
+    if isinstance(history, Mapping):
+        runs = {str(name): read(run, f"history[{name!r}]") for name, run in history.items()}
+    elif is_several(history):
+        in_turn = [read(run, f"history[{k}]") for k, run in enumerate(history)]
+        runs = {f"{UNNAMED[run.is_model]} {k}": run for k, run in enumerate(in_turn, 1)}
+    else:
+        run = read(history, "history")
+        runs = {UNNAMED[run.is_model]: run}
+    if not runs:
+        raise ValueError(f"history is {history!r}; accepted: None, a run, or several by name or in turn")
+    return runs
+
+
+def is_several(history: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a list of runs, and not of parameters, numbers or arrays; named tuples are what their names say."""
+    several = type(history) in (list, tuple)
+    return several and not (len(history) and all(np.isscalar(one) or hasattr(one, "shape") for one in history))
+
+
+def read_run(surface: LossSurface | PlaneSurface, grid: Grid, high: bool, run: Any, name: str) -> Run:
+    if hasattr(surface, "plane") or hasattr(surface, "project"):
+        read = Run(*read_projection(surface, grid, run, name))
+    else:
+        read = Run(read_path(run, name))
+    if not high:
+        return read
+    heights = read_full_loss(run, name)
+    if len(heights) != len(read.path.s):
+        raise ValueError(f"{name} has {len(heights)} losses; accepted: {len(read.path.s)}, one for each of its points")
+    return read._replace(heights=heights)
+
+
+def with_earlier(ax: Axes, drawing: str, surface: Any, runs: dict[str, Run]) -> dict[str, Run]:
+    """Runs after those that were drawn there on the same surface, in the place of those that have their names; alone if
+    there are none."""
+    earlier = kept_on.get(ax)
+    if runs and earlier is not None and earlier.surface is surface and is_drawn(ax, drawing):
+        runs = earlier.runs | runs
+    kept_on[ax] = Kept(surface, runs)
+    return runs
+
+
+def draw_runs(ax: Axes, grid: Grid, runs: dict[str, Run], given: Keywords) -> dict[str, PathArtists]:
+    """{name: what was drawn of it}, labelled: of one run its line, its start and its end, of several each line and what
+    a start is."""
+    drawn = {name: draw_run(ax, grid, run, k, given) for k, (name, run) in enumerate(runs.items())}
+    for name, parts in drawn.items():
+        if parts.line is None and parts.end is not None:
+            parts.end.set_label(name)
+        elif parts.line is not None:
+            parts.line.set_label(name)
+            if parts.end is not None and len(runs) == 1:
+                parts.end.set_label("end")
+    for start in [parts.start for parts in drawn.values() if parts.start is not None][-1:]:
+        start.set_label("start")
+    return drawn
+
+
+def draw_run(ax: Axes, grid: Grid, run: Run, k: int, given: Keywords) -> PathArtists:
+    """The line of a run, its arrows, and its first and last point where they are in the window; of a model its mark."""
+    scale, look, in_window = scale_of(ax), LOOKS[k % len(LOOKS)], grid.contains(*run.path)
+    coordinates = np.array(run.path)
+    if run.heights is not None:
+        coordinates = np.where(in_window, [*run.path, run.heights], np.nan)
+    mark: dict[str, Any] = {"linestyle": "none", "markersize": MARK * scale, "zorder": 12, **edge(scale)}
+    line = arrows = start = end = None
+    if not run.is_model:
+        line = draw_line(ax, coordinates, look, scale, given)
+        look = look._replace(color=line.get_color())
+        arrows = None if run.heights is not None else draw_arrows(ax, grid, run.path, look.color, scale)
+        if in_window[0]:
+            (start,) = ax.plot(*coordinates[:, :1], marker="o", color="white", **mark)
+    if in_window[-1]:
+        mark["markeredgecolor"] = ink(to_rgb(look.color))
+        (end,) = ax.plot(*coordinates[:, -1:], marker=look.marker, color=look.color, **mark)
+    return PathArtists(line, arrows, start, end)
+
+
+def draw_line(ax: Axes, coordinates: np.ndarray, look: Look, scale: float, given: Keywords) -> Line2D:
+    width = 1.8 * scale
+    halo = [withStroke(linewidth=2 * width, foreground="white")]
+    ours = {"color": look.color, "linewidth": width, "linestyle": look.dashes, "path_effects": halo, "zorder": 10}
+    return ax.plot(*coordinates, **styled(Line2D, ours, given))[0]
+
+
+def draw_arrows(ax: Axes, grid: Grid, path: Path, color: Any, scale: float) -> Quiver | None:
+    tips, directions = path_arrows(grid, path)
+    if len(tips) == 0:
+        return None
+    inches: dict[str, Any] = {"units": "inches", "width": 0.03 * scale, "scale_units": "inches", "scale": 6 / scale}
+    head: dict[str, Any] = {"headwidth": 6, "headlength": 7, "headaxislength": 6}
+    style: dict[str, Any] = {"color": color, "edgecolor": "white", "linewidth": 0.8 * scale, "zorder": 11}
+    return ax.quiver(*tips.T, *directions.T, angles="xy", pivot="tip", **inches, **head, **style)
+
+
+def path_arrows(grid: Grid, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Tips (k, 2) on the path, one each time that it has moved on by `reach`, and unit directions (k, 2).
+
+    `reach` is an eighth of the distance that the path gets from its start, in units of the window; there are no arrows
+    if that distance is `SHORT`. A direction is the motion over the last half of `reach`, so that the zigzag of single
+    steps doesn't turn it.
+    """
+    points = np.column_stack(path)[grid.contains(*path)]
+    scaled = points / (np.ptp(grid.s), np.ptp(grid.t))
+    farthest = distances(scaled, scaled[:1]).max(initial=0)
+    reach = farthest / ARROWS
+    tips: list[np.ndarray] = []
+    tails: list[np.ndarray] = []
+    at = 0
+    while farthest > SHORT and len(tips) < 2 * ARROWS:
+        moved_on = distances(scaled[at:], scaled[at]) >= reach
+        if not moved_on.any():
+            break
+        at += moved_on.argmax()
+        tips.append(points[at])
+        tails.append(points[:at][distances(scaled[:at], scaled[at]) >= reach / 2][-1])
+    ends, motions = np.reshape(tips, (-1, 2)), np.reshape(tips, (-1, 2)) - np.reshape(tails, (-1, 2))
+    return ends, motions / np.linalg.norm(motions, axis=1, keepdims=True)
+
+
+def with_ends(paths: dict[str, PathArtists]) -> dict[Artist, Artist]:
+    """{line: end} of the lines whose ends aren't labelled."""
+    return {parts.line: parts.end for parts in paths.values() if parts.line and parts.end and len(paths) > 1}
+
+
+def notes_on(grid: Grid, runs: dict[str, Run]) -> list[str]:
+    """Sentences on what isn't to be seen of runs: how far they are off the plane, and where they leave the window."""
+    notes = [note(grid, run, name) for name, run in runs.items() for note in (how_far_off, how_it_leaves)]
+    return [note for note in notes if note]
+
+
+def how_far_off(grid: Grid, run: Run, name: str) -> str:
+    """Says how far a run is from the plane, "" if it isn't."""
+    if run.farthest == 0:
+        return ""
+    who = subject(name)
+    if run.is_model:
+        return f"{who} is {run.farthest:.2g} away from the plane"
+    share = f"{100 * run.outside:.3g} % of the path's variance is outside the plane"
+    return f"projected: {share}, by up to {run.farthest:.2g}" if name in UNNAMED else f"{name}: {share}"
+
+
+def how_it_leaves(grid: Grid, run: Run, name: str) -> str:
+    """Says which part of a run isn't in the window, "" if all of it is; an end that isn't, with where it is."""
+    path, in_window, who = run.path, grid.contains(*run.path), subject(name)
+    if in_window.all():
+        return ""
+    start, end = (place_of(grid, path.s[k], path.t[k]) for k in (0, -1))
+    if run.is_model:
+        return f"{who} is outside the window, at {end}"
+    match bool(in_window[0]), bool(in_window[-1]):
+        case True, True:
+            return f"{who} leaves the window and comes back"
+        case True, False:
+            return f"{who} leaves the window and ends at {end}"
+        case False, True:
+            return f"{who} starts outside the window, at {start}"
+    visits = "but goes through it" if in_window.any() else "and is not in it"
+    return f"{who} starts and ends outside the window, at {start} and at {end}, {visits} at the steps kept"
+
+
+def subject(name: str) -> str:
+    return f"the {name}" if name in UNNAMED else name
+
+
+def place_of(grid: Grid, s: float, t: float) -> str:
+    first, second = grid.names
+    return f"{first} = {coordinate(s, grid.s)}, {second} = {coordinate(t, grid.t)}"
+
+
+def edge(scale: float) -> dict[str, Any]:
+    return {"markeredgecolor": "black", "markeredgewidth": scale}
+
+
+def distances(points: np.ndarray, point: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(points - point, axis=1)
