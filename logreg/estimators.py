@@ -117,12 +117,6 @@ def has_l1(model: Any) -> bool:
     return kind == "l1" or (kind in ("elasticnet", "deprecated") and bool(share))
 
 
-def has_bias(model: Any) -> bool:
-    """Whether a classifier has a bias that could be another than 0: liblinear multiplies it by intercept_scaling."""
-    scaled = getattr(model, "solver", None) == "liblinear" and model.intercept_scaling == 0
-    return bool(getattr(model, "fit_intercept", True)) and not scaled
-
-
 def class_weight_of(model: Any) -> Any:
     """What classes counted in the loss of a classifier, as `classes.read_weights` takes it.
 
@@ -140,7 +134,7 @@ def class_weight_of(model: Any) -> Any:
 
 def l2_of_bias(model: Any, l2: float) -> float:
     """What liblinear, which takes the bias for the weight of one more feature, penalises it with; others don't."""
-    if getattr(model, "solver", None) != "liblinear" or not has_bias(model):
+    if getattr(model, "solver", None) != "liblinear" or not model.fit_intercept:
         return 0.0
     scaling = 1.0 if hasattr(model, "C_") else float(model.intercept_scaling)  # which cross-validation's last fit drops
     return l2 / scaling**2

@@ -110,8 +110,8 @@ def last_layer(network: nn.Module, loader: Iterable[Any]) -> nn.Linear:
     output = tensor_of(returned)
     if output is None:
         raise ValueError(
-            f"network returns a {full_name(returned)}; accepted: a tensor, or what has one as `logits`; a module around "
-            "it can return one of several"
+            f"network returns a {full_name(returned)}; accepted: a tensor, or what has one as `logits`; of several a "
+            "module around the network can return one"
         )
     if not torch.isfinite(output).all():
         raise ValueError("network gives NaN or infinite values for the first batch; accepted: finite ones")

@@ -204,7 +204,7 @@ def model_of_classifier(model: estimators.LinearClassifier) -> LinearModel:
     names = getattr(about, "feature_names_in_", None)
     return LinearModel(
         np.append(weight, bias).astype(np.float64),
-        has_bias=estimators.has_bias(about),
+        has_bias=bool(getattr(about, "fit_intercept", True)),
         classes=(low, high),
         class_weight=estimators.class_weight_of(about),
         penalty=estimators.penalty_of(model),

@@ -273,11 +273,11 @@ def joined(parts: list[Labels]) -> Labels:
     return Labels(np.concatenate([labels.y for labels in parts]), classes)
 
 
-def as_arrays(data: Any, meaning: Meaning = NOTHING) -> tuple[np.ndarray, Labels]:
+def as_arrays(data: Any, meaning: Meaning = NOTHING, ordered: bool = False) -> tuple[np.ndarray, Labels]:
     """x (n, d), values still to be checked, and the Labels of a data set, as NumPy arrays that share its memory where
     they can: labels in [0, 1] and booleans are those that are there. Batches are gathered; MemoryError where they don't
-    fit."""
-    x, column = unread_arrays(data, meaning)
+    fit, ValueError where they are shuffled and are to be `ordered`."""
+    x, column = unread_arrays(data, meaning, ordered)
     if isinstance(column, Labels):
         return x, column
     if meaning == NOTHING and is_share(column):
@@ -285,11 +285,16 @@ def as_arrays(data: Any, meaning: Meaning = NOTHING) -> tuple[np.ndarray, Labels
     return x, read_labels(column, len(x), meaning)
 
 
-def unread_arrays(data: Any, meaning: Meaning = NOTHING) -> tuple[np.ndarray, np.ndarray | Labels]:
+def unread_arrays(
+    data: Any, meaning: Meaning = NOTHING, ordered: bool = False
+) -> tuple[np.ndarray, np.ndarray | Labels]:
     """The same before labels are looked at, which those of batches are."""
     batches = batches_of(data)
     if batches is not None:
-        return gathered(StreamedSamples(batches, meaning, ANYTHING))
+        stream = StreamedSamples(batches, meaning, ANYTHING)
+        if ordered:
+            stream.require_order()
+        return gathered(stream)
     x, y = dataset.pair(data)
     features = as_floats(x)
     return features, column_of(y, features.shape[0] if features.ndim else 0)

@@ -133,7 +133,7 @@ def study_starts(
     Raises ValueError or TypeError that name a wrong argument, MemoryError before allocating what can't fit.
     """
     card = card_of(device)
-    x, labels = as_arrays(data, Meaning(positive))
+    x, labels = as_arrays(data, Meaning(positive), ordered=sample_weight is not None)
     x = host(dataset.feature("data x", x))[:, None]
     numbers.integer("n", n, 1)
     costs = costs_of(costs)

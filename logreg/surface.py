@@ -92,7 +92,7 @@ class LossSurface:
         """
         card = card_of(device)
         numbers.pos_weight_for(numbers.one_of("loss", loss, LOSSES), pos_weight)
-        x, y = unread_arrays(data, Meaning(positive))
+        x, y = unread_arrays(data, Meaning(positive), ordered=sample_weight is not None)
         points = pair_of_points(resolution)
         w, b = axis("w_range", w_range, points[0]), axis("b_range", b_range, points[1])
         plain = sample_weight is class_weight is pos_weight is positive is None and isinstance(y, np.ndarray)
@@ -191,7 +191,7 @@ class LossSurface:
             directions = "pca" if len(known.paths) > 1 else "axes"
         plane = plane_around(known, samples, directions, seed, objective.mean, penalty)
         s, t = axes_of(extent, resolution, plane, known.paths)
-        fields, y = logits_on(plane, samples), samples.labels.y
+        fields, y = logits_on(plane, samples), samples.labels.y.copy()
         logits = Logits(fields, y, None if weights is None else weights.of(y), weight_of_class_1, card)
         surface = surface_of(logits, plane, s, t, names, penalty, loss)
         if not sharpness:

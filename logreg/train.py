@@ -124,7 +124,7 @@ def train(
     """
     card = card_of(device)
     layer = linear_layer(model)
-    x, labels = as_arrays(data, Meaning(positive))
+    x, labels = as_arrays(data, Meaning(positive), ordered=sample_weight is not None)
     y = labels.y
     if class_weight is not None:
         sample_weight = weights_with_classes(labels, sample_weight, class_weight)

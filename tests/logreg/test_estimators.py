@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn import datasets, linear_model, metrics
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from logreg import LossLine, LossSurface, accuracy
+from logreg import LossLine, LossSurface, TrainingPath, accuracy, sharpness
 from logreg.models import read_model
 
 X, TARGET = datasets.make_classification(300, 6, n_informative=4, flip_y=0.2, weights=(0.7,), random_state=0)
@@ -236,3 +238,100 @@ def test_pipelines_of_other_features_do_not():
         LossLine.between(one, other, (TABLE, Y))
     with pytest.raises(ValueError, match="model holds pipelines with steps before the model and models without"):
         LossSurface.around({"a": one, "b": other[-1]}, (TABLE, Y))
+
+
+# Pipelines within pipelines, and steps that do nothing
+
+NESTED = {
+    "a pipeline last": lambda: make_pipeline(SimpleImputer(), make_pipeline(StandardScaler(), logistic())),
+    "three levels": lambda: make_pipeline(
+        SimpleImputer(), make_pipeline(PolynomialFeatures(2), make_pipeline(StandardScaler(), logistic(C=0.01)))
+    ),
+    "a search of one": lambda: GridSearchCV(
+        make_pipeline(SimpleImputer(), make_pipeline(StandardScaler(), logistic())),
+        {"pipeline__logisticregression__C": [0.1]},
+        cv=2,
+    ),
+    "nothing": lambda: make_pipeline("passthrough", logistic()),
+    "nothing within": lambda: make_pipeline(StandardScaler(), "passthrough", logistic()),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_all_steps_of_all_levels(name):
+    model = NESTED[name]().fit(TABLE, Y)
+    surface = LossSurface.around(model, (TABLE, Y), directions="random", seed=0, resolution=1, l2=0)
+    assert surface.loss.item() == pytest.approx(metrics.log_loss(Y, model.predict_proba(TABLE)), rel=1e-12)
+    assert accuracy(model, (TABLE, Y)) == model.score(TABLE, Y)
+
+
+# What several models have in common
+
+LAYER = torch.nn.Linear(6, 1).double()
+
+
+def test_a_line_is_the_same_from_both_ends():
+    weighted, plain = logistic(C=0.1, class_weight={"yes": 9.0}).fit(X, Y), logistic(C=0.1).fit(X, Y)
+    for one, other in ((weighted, plain), (plain, weighted)):
+        with pytest.raises(ValueError, match="class_weight is None and the models have different ones; accepted"):
+            LossLine.between(one, other, (X, Y))
+    forth, back = (LossLine.between(*pair, (X, Y), class_weight={}) for pair in ((weighted, plain), (plain, weighted)))
+    np.testing.assert_allclose(forth.loss, back.loss[::-1], rtol=1e-11)
+
+
+def test_parameters_alone_have_the_classes_of_others():
+    model = logistic(C=0.1).fit(X, np.where(TARGET, 7, 3))
+    for one, other in ((model, LAYER), (LAYER, model), (np.zeros(7), model)):
+        line = LossLine.between(one, other, (X, np.where(TARGET, 7, 3)), l2=0.1)
+        assert np.isfinite(line.loss).all()
+    pipeline = make_pipeline(StandardScaler(), logistic()).fit(TABLE, Y)
+    line = LossLine.between(np.zeros(7), pipeline, (TABLE, Y), l2=0.0)
+    assert line.loss[np.abs(line.alpha).argmin()] == pytest.approx(np.log(2), rel=1e-12)
+
+
+def test_paths_of_models_of_several_penalties_ask_for_one():
+    models = [logistic(C=C).fit(X, Y) for C in (0.1, 1.0)]
+    for call in (lambda: around(models), lambda: sharpness(models, (X, Y)), lambda: around(TrainingPath(models))):
+        with pytest.raises(ValueError, match=r"l2 is None, and .* several models have different ones; accepted: l2"):
+            call()
+    found = sharpness(models, (X, Y), l2=0.5)
+    np.testing.assert_allclose(
+        found.largest, [sharpness(model, (X, Y), l2=0.5).largest for model in models], rtol=1e-12
+    )
+
+
+def test_balanced_goes_by_numbers_where_a_classifier_has_it_so():
+    settings = {"alpha": 0.02, "max_iter": 20_000, "tol": None, "random_state": 0, "average": True}
+    model = linear_model.SGDClassifier(loss="log_loss", class_weight="balanced", **settings)
+    model.fit(X, Y, sample_weight=WEIGHT)
+    surface = around(model, directions="hessian", extent=1, resolution=1, quantities="gradient", sample_weight=WEIGHT)
+    np.testing.assert_allclose(surface.gradient, 0, atol=3e-3)
+
+
+def test_classes_1_and_2_are_not_0_and_1():
+    model = logistic(C=0.1).fit(X, TARGET + 1)
+    with pytest.raises(ValueError, match="data y has the label 0; accepted: 1 and 2, the classes of the model"):
+        accuracy(model, (X, TARGET))
+    assert accuracy(model, (X, TARGET + 1)) == model.score(X, TARGET + 1)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_search_that_did_not_refit_has_no_penalty():
+    model = linear_model.LogisticRegressionCV(Cs=[0.01, 0.1], l1_ratios=(0.0,), refit=False, max_iter=10_000).fit(X, Y)
+    with pytest.raises(ValueError, match="l2 is None, and the penalty of the model isn't a square"):
+        around(model)
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-308])
+def test_weights_of_classes_of_any_size(weight):
+    got, want = (
+        around(np.ones(7), directions="hessian", resolution=3, class_weight={"no": w, "yes": 0.0})
+        for w in (weight, 1.0)
+    )
+    np.testing.assert_allclose(got.plane[1:3], want.plane[1:3], atol=1e-12)
+    np.testing.assert_allclose(got.loss, want.loss, rtol=1e-12)
+
+
+def test_theta_of_a_table():
+    theta = pd.Series(np.arange(7.0), index=[*TABLE.columns, "const"])
+    np.testing.assert_array_equal(read_model(theta).theta, np.arange(7.0))

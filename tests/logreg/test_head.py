@@ -1,5 +1,6 @@
 """The last layer of a network with its features, held to the network itself."""
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -153,6 +154,98 @@ def test_labels_of_any_kind():
     assert accuracy(layer, (x, y), positive="cat") == accuracy(layer, (x, LABELS))
 
 
+class Heads(nn.Module):
+    """Two heads of one body, of which `chosen` is what is returned."""
+
+    def __init__(self, chosen):
+        super().__init__()
+        self.body, self.a, self.b, self.chosen = nn.Linear(36, 5), nn.Linear(5, 1), nn.Linear(5, 1), chosen
+
+    def forward(self, x):
+        h = torch.relu(self.body(x.flatten(1)))
+        return self.chosen(self.a(h), self.b(h))
+
+
+CHOSEN = {
+    "first": lambda a, b: a,
+    "second": lambda a, b: torch.sigmoid(b),
+    "logits among others": lambda a, b: {"logits": a, "value": b},
+    "one in a tuple": lambda a, b: (b,),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_the_head_that_the_output_is_made_of(name):
+    torch.manual_seed(0)
+    network = Heads(CHOSEN[name])
+    layer, _ = head(network, loader_of(network))
+    assert layer is (network.b if name in ("second", "one in a tuple") else network.a)
+
+
+class InPlace(nn.Module):
+    """Goes on to use the memory of what its last layer was given, a part of something larger."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.last = nn.Linear(36, 5), nn.Linear(5, 1)
+
+    def forward(self, x):
+        h = self.body(x.flatten(1))[:, None].repeat(1, 50, 1)
+        z = self.last(h[:, 0])
+        h.zero_()
+        return z
+
+
+def test_features_are_copies_of_their_own():
+    torch.manual_seed(0)
+    network = InPlace()
+    _, (x, _) = head(network, loader_of(network))
+    torch.testing.assert_close(x, network.body(IMAGES.flatten(1)).detach())
+    for part, _ in Features(network, network.last, loader_of(network)):
+        assert part.untyped_storage().nbytes() == part.nbytes
+
+
+@pytest.mark.parametrize(
+    "norm", [torch.nn.utils.parametrizations.weight_norm, torch.nn.utils.parametrizations.spectral_norm]
+)
+def test_weights_that_are_computed(norm):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 5), nn.ReLU(), norm(nn.Linear(5, 2)))
+    layer, data = head(network, loader_of(network))
+    assert type(layer) is nn.Linear
+    assert LossSurface.around(layer, data, resolution=1).loss.item() == pytest.approx(mean_loss_of(network), rel=1e-5)
+
+
+def mean_loss_of(network):
+    with torch.no_grad():
+        return cross_entropy(network.eval()(IMAGES), LABELS).item()
+
+
+def test_a_loader_that_uses_its_memory_again():
+    network, images, labels = network_of("two outputs"), torch.empty(10, 1, 6, 6), torch.empty(10, dtype=torch.long)
+
+    class Reusing:
+        def __iter__(self):
+            for start in range(0, 60, 10):
+                images.copy_(IMAGES[start : start + 10])
+                labels.copy_(LABELS[start : start + 10])
+                yield images, labels
+
+    _, (x, y) = head(network, Reusing())
+    _, (want, _) = head(network, loader_of(network))
+    torch.testing.assert_close(x, want[:60])
+    assert torch.equal(y, LABELS[:60])
+
+
+def test_several_threads_with_one_network():
+    network = network_of("modes")
+    want = head(network, loader_of(network))[1][0]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: head(network, loader_of(network))[1][0], range(8)))
+    assert all(torch.equal(x, want) for x in found)
+    assert network.training
+
+
 # More than memory
 
 
@@ -230,6 +323,19 @@ WRONG = {
         "network returns something else",
     ),
     "twice": (Twice, "network calls its last layer more than once; accepted: once"),
+    "two tensors": (
+        lambda: Heads(lambda a, b: (a, b)),
+        r"network returns a builtins\.tuple; accepted: a tensor, or what",
+    ),
+    "two by name": (
+        lambda: Heads(lambda a, b: {"a": a, "b": b}),
+        r"network returns a builtins\.dict; accepted: a tensor",
+    ),
+    "scaled": (lambda: Heads(lambda a, b: -3 * a), "network returns something else than its last"),
+    "not finite": (
+        lambda: Heads(lambda a, b: a / 0),
+        "network gives NaN or infinite values for the first batch; accepted",
+    ),
     "no network": (lambda: "network", r"network is a builtins\.str; accepted: a module of PyTorch"),
 }
 

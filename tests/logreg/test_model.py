@@ -126,6 +126,69 @@ WRONG = {
 }
 
 
+class Scaled(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.linear, self.factor = nn.Linear(3, 1), factor
+
+    def forward(self, x):
+        return torch.sigmoid(self.factor * self.linear(x))
+
+
+class Squaring(nn.Linear):
+    def forward(self, x):
+        return super().forward(x) ** 2
+
+
+def hooked():
+    layer = nn.Linear(3, 1)
+    layer.register_forward_hook(lambda layer, given, output: 3 * output)
+    return layer
+
+
+TWICE = nn.Linear(1, 1)
+NOT_THEIR_LAYER = {
+    "negated": lambda: Scaled(-1),
+    "scaled": lambda: Scaled(2),
+    "a subclass": lambda: Squaring(3, 1),
+    "hooked": hooked,
+    "tanh after": lambda: nn.Sequential(nn.Linear(3, 1), nn.Tanh()),
+    "twice": lambda: nn.Sequential(TWICE, TWICE),
+    "scaled without parameters": lambda: nn.Sequential(nn.Linear(3, 1), nn.BatchNorm1d(1, affine=False)),
+    "three outputs": lambda: nn.Linear(3, 3),
+    "weights that are computed": lambda: torch.nn.utils.parametrizations.weight_norm(nn.Linear(3, 1)),
+}
+THEIR_LAYER = {
+    "a module": lambda layer: one_of(Scaled(1), layer),
+    "logits": lambda layer: nn.Sequential(layer),
+    "sigmoid": lambda layer: nn.Sequential(layer, nn.Sigmoid(), nn.Flatten(0)),
+    "averaged": lambda layer: torch.optim.swa_utils.AveragedModel(layer),
+    "parallel": lambda layer: nn.DataParallel(nn.Sequential(layer)),
+    "compiled": torch.compile,
+}
+
+
+def one_of(module, layer):
+    module.linear = layer
+    return module
+
+
+@pytest.mark.parametrize("name", NOT_THEIR_LAYER)
+def test_modules_that_give_something_else_than_their_layer(name):
+    model = NOT_THEIR_LAYER[name]()
+    with pytest.raises(TypeError, match=r"model is a .*; accepted: logreg\.LogisticRegression"):
+        read_model(model)
+    assert model.training
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch.compile's own
+@pytest.mark.parametrize("name", THEIR_LAYER)
+def test_modules_that_give_what_their_layer_gives(name):
+    layer = nn.Linear(3, 1)
+    want = np.append(layer.weight.detach().numpy(), layer.bias.detach().numpy())
+    np.testing.assert_array_equal(read_model(THEIR_LAYER[name](layer)).theta, want)
+
+
 def test_modules_that_hold_themselves_are_read():
     layer, model = nn.Linear(2, 1), LogisticRegression(2)
     layer.linear, model.itself = layer, model

@@ -3,9 +3,14 @@
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from sklearn import linear_model
+from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
@@ -285,6 +290,60 @@ def test_losses_along_a_path_are_those_of_a_history():
     assert squared.start_loss == pytest.approx(np.mean((p - (1 - DATA[1])) ** 2), rel=1e-12)
 
 
+TABLE = pd.DataFrame(X.numpy(), columns=[*"abcde"])
+TEXTS = np.where(Y, "yes", "no")
+
+
+def test_data_of_a_path_goes_the_way_of_its_models():
+    models = [make_pipeline(StandardScaler(), linear_model.LogisticRegression(C=C)).fit(TABLE, TEXTS) for C in (0.1, 1)]
+    same = [make_pipeline(models[0][0], model[-1]) for model in models]
+    path = TrainingPath(same, data=(TABLE, TEXTS))
+    probabilities = [model.predict_proba(TABLE) for model in models]
+    losses = [log_loss(TEXTS, p) for p in probabilities]
+    assert path.start_loss == pytest.approx(losses[0], rel=1e-12)
+    assert path.end_loss == pytest.approx(losses[1], rel=1e-12)
+    np.testing.assert_allclose(path.full_accuracy(), [models[1].score(TABLE, TEXTS)])
+    sparse = TrainingPath([np.ones(6)], data=(scipy.sparse.csr_array(DATA[0]), DATA[1]))
+    assert sparse.start_loss == pytest.approx(TrainingPath([np.ones(6)], data=DATA).start_loss, rel=1e-12)
+
+
+def test_a_run_has_its_weights_on_its_own_data():
+    weight = np.random.default_rng(0).exponential(size=97)
+    settings = {"lr": 0.5, "batch_size": 97, "epochs": 4000, "weight_decay": 0.2}
+    asked = {"resolution": 1, "quantities": "gradient", "directions": "hessian"}
+    for own in ({"sample_weight": weight}, {"class_weight": "balanced"}, {"pos_weight": 3.0}):
+        history = train(layer(), DATA, **settings, **own)
+        np.testing.assert_allclose(LossSurface.around(history, DATA, **asked).gradient, 0, atol=1e-11)
+        elsewhere = DATA[0][:50], DATA[1][:50]
+        plain = LossSurface.around(history, elsewhere, resolution=1, l2=0)
+        want = LossSurface.around(np.append(history.end_w, history.end_b), elsewhere, resolution=1)
+        assert plain.loss.item() == want.loss.item()
+
+
+def test_weight_decay_is_read_when_it_is_asked_for():
+    model = layer()
+    model.bias.requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
+    path = record(optimizer, model)
+    assert path.model.penalty == Penalty(0.1)  # what isn't trained doesn't decay
+    optimizer.param_groups[0]["weight_decay"] = 0.3
+    assert LossSurface.around(path, DATA, resolution=3).l2 == 0.3
+    path.stop()
+    optimizer.param_groups[0]["weight_decay"] = 0.5
+    assert path.model.penalty == Penalty(0.3)
+
+
+def test_decay_of_optimisers_that_are_not_known_is_asked_for():
+    class Other(torch.optim.SGD):
+        pass
+
+    model = layer()
+    path = record(Other(model.parameters(), lr=0.1, weight_decay=0.1), model)
+    with pytest.raises(ValueError, match="l2 is None, and the penalty of the model isn't a square"):
+        LossSurface.around(path, DATA)
+    assert record(Other(model.parameters(), lr=0.1), model).model.penalty == Penalty()
+
+
 # What is refused
 
 
@@ -309,12 +368,37 @@ def test_losses_along_a_path_are_those_of_a_history():
         (lambda: TrainingPath([np.ones(6), np.ones(5)]), r"model holds models of \[4, 5\] weights; accepted: the same"),
         (lambda: LossSurface.around(TrainingPath(), DATA), "the path is empty; accepted"),
         (lambda: TrainingPath([np.array([1.0, np.nan])]), r"model\[1\] is nan; accepted"),
+        (lambda: record("SGD", layer()), r"optimizer is a builtins\.str; accepted: an optimiser of PyTorch"),
+        (lambda: recorded(Gated()), r"model is a .*Gated; accepted: .* by logreg\.head"),
+        (lambda: recorded(layer(), data=(DATA[0][:, :3], DATA[1])), "data x has 3 features; accepted: 5, as the model"),
+        (lambda: recorded(layer(), data=(DATA[0] * np.nan, DATA[1])), r"data x\[0, 0\] is nan; accepted"),
+        (lambda: TrainingPath(np.ones(6)[0]), r"models is a numpy\.float64; accepted: a list of models"),
+        (lambda: TrainingPath([fitted("a", "b"), fitted("c", "d")]), "model holds models of the classes .*; accepted"),
+        (
+            lambda: TrainingPath([fitted("a", "b")], data=DATA, positive="a"),
+            "positive is 'a'; accepted: 'b', for which",
+        ),
     ],
-    ids=range(12),
+    ids=range(19),
 )
 def test_bad_paths(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+class Gated(nn.Module):
+    """Its last layer is made first."""
+
+    def __init__(self):
+        super().__init__()
+        self.out, self.gate = nn.Linear(5, 1), nn.Linear(5, 1)
+
+    def forward(self, x):
+        return self.out(torch.sigmoid(self.gate(x)) * x)
+
+
+def fitted(*classes):
+    return linear_model.LogisticRegression().fit(DATA[0], np.where(DATA[1], *classes[::-1]))
 
 
 def recorded(model, **settings):

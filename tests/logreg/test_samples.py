@@ -6,9 +6,13 @@ import polars as pl
 import pytest
 import scipy.sparse
 import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from logreg import LossSurface, accuracy, train
+from kernels.arguments import memory
+from logreg import LossSurface, accuracy, record, study_starts, train
 from logreg.classes import Meaning
 from logreg.samples import as_arrays, read_samples
 from tests import problems
@@ -220,3 +224,137 @@ def test_texts_of_batches_ask_for_the_positive_class():
         ValueError, match=r"data y has only 'no'; .* in batches also labels of two classes with `positive`"
     ):
         accuracy(THETA, parts)
+
+
+# Loaders that shuffle, and those that use their memory again
+
+
+def loader_of(shuffle):
+    generator = torch.Generator().manual_seed(0)
+    return DataLoader(TensorDataset(XT, YT), batch_size=10, shuffle=shuffle, generator=generator)
+
+
+class Reusing:
+    """Gives each batch in the same memory."""
+
+    def __init__(self):
+        self.memory = torch.empty(10, 5).double(), torch.empty(10).double()
+
+    def __iter__(self):
+        for start in range(0, 90, 10):
+            for part, whole in zip(self.memory, (XT, YT), strict=True):
+                part.copy_(whole[start : start + 10])
+            yield self.memory
+
+
+def test_shuffled_batches_train_on_their_own_labels():
+    history = train(layer(), loader_of(True), lr=0.5, batch_size=97, epochs=3)
+    want = train(layer(), (X, Y), lr=0.5, batch_size=97, epochs=3)
+    np.testing.assert_allclose(history.w, want.w, rtol=1e-10)
+    order = np.lexsort(history.x.T)
+    np.testing.assert_array_equal(history.x[order], X[np.lexsort(X.T)])
+    np.testing.assert_array_equal(history.y[order], Y[np.lexsort(X.T)])
+
+
+def test_shuffled_batches_elsewhere():
+    one = TensorDataset(XT[:, :1], YT)
+    shuffled, plain = (DataLoader(one, batch_size=10, shuffle=shuffle) for shuffle in (True, False))
+    got, want = (LossSurface.compute(data, 5, 5, resolution=4).Z for data in (shuffled, plain))
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    model = layer()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = [record(optimizer, model, data=data).start_loss for data in (loader_of(True), (X, Y))]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("call", ["train", "compute", "starts"])
+def test_weights_of_shuffled_samples_are_refused_everywhere(call):
+    one = DataLoader(TensorDataset(XT[:, :1], YT), batch_size=10, shuffle=True)
+    steps, weight = {"lr": 0.1, "batch_size": 10, "epochs": 1}, np.ones(97)
+    calls = {
+        "train": lambda: train(layer(), loader_of(True), **steps, sample_weight=weight),
+        "compute": lambda: LossSurface.compute(one, 5, 5, resolution=4, sample_weight=weight),
+        "starts": lambda: study_starts(one, 5, 5, 3, **steps, seed=0, sample_weight=weight),
+    }
+    with pytest.raises(ValueError, match="sample_weight is of samples in an order, and data is shuffled; accepted"):
+        calls[call]()
+
+
+def test_memory_that_is_used_again():
+    want = X[:90], Y[:90]
+    for directions in ("axes", "random"):
+        got, expected = (
+            LossSurface.around(THETA, data, directions=directions, seed=0, resolution=3) for data in (Reusing(), want)
+        )
+        np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-12)
+    features, labels = as_arrays(Reusing())
+    np.testing.assert_array_equal(features, want[0])
+    np.testing.assert_array_equal(labels.y, want[1])
+
+
+def test_a_surface_keeps_labels_of_its_own():
+    y = Y.copy()
+    surface = LossSurface.around(THETA, (X, y), extent=1, resolution=3)
+    y[:] = 1 - y
+    np.testing.assert_array_equal(surface.at(1, 1, 3).loss, surface.loss)
+
+
+def test_the_order_is_seen_by_features_too():
+    """Of one class alone labels look the same in any order."""
+    rng = np.random.default_rng(0)
+
+    class Permuting:
+        def __iter__(self):
+            yield X[rng.permutation(97)], np.ones(97)
+
+    with pytest.raises(ValueError, match="sample_weight is of samples in an order"):
+        LossSurface.around(THETA, Permuting(), sample_weight=np.arange(97.0), resolution=3)
+
+
+def test_gathering_looks_at_memory(monkeypatch):
+    monkeypatch.setattr(memory, "SURELY_FREE", 0)
+    monkeypatch.setattr(memory, "free_memory", lambda: 3000)
+    with pytest.raises(MemoryError, match="GB"):
+        train(layer(), loader_of(False), lr=0.1, batch_size=10, epochs=1)
+
+
+def test_missing_labels_of_batches():
+    with pytest.raises(ValueError, match=r"data y\[0\] is nan; accepted"):
+        accuracy(THETA, [(X[:2], [np.nan, 1.0])], positive=1)
+
+
+class Listing(Dataset):
+    """Slices are lists of samples, and not samples."""
+
+    def __init__(self):
+        self.items = list(zip(XT, YT, strict=True))
+
+    def __len__(self):
+        return 97
+
+    def __getitem__(self, index):
+        return self.items[index]
+
+
+def test_data_sets_whose_slices_are_lists():
+    assert accuracy(THETA, Listing()) == accuracy(THETA, (X, Y))
+
+
+def test_batches_of_texts_go_through_a_pipeline():
+    texts = np.array(["good film", "bad film", "good", "bad plot", "plot good", "bad"])
+    y = np.array([1, 0, 1, 0, 1, 0])
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, y)
+    batches = [(texts[:3].tolist(), y[:3]), (texts[3:].tolist(), y[3:])]
+    got, want = (LossSurface.around(model, data, directions="random", seed=0) for data in (batches, (texts, y)))
+    np.testing.assert_allclose(got.loss, want.loss, rtol=1e-12)
+
+
+def test_many_sparse_features_are_read_many_rows_at_a_time():
+    wide = scipy.sparse.random_array((5000, 40_000), density=1e-4, rng=np.random.default_rng(0), format="csr")
+    parts = list(read_samples((wide, np.arange(5000) % 2)))
+    assert len(parts) == 1
+    theta = np.append(np.arange(40_000) / 1e4, 0.1)
+    y = np.arange(5000) % 2 * 1.0
+    z = wide @ theta[:-1] + 0.1
+    surface = LossSurface.around(theta, (wide, y), directions="random", seed=0, resolution=1)
+    assert surface.loss.item() == pytest.approx(np.mean(np.logaddexp(0, np.where(y, -z, z))), rel=1e-12)
