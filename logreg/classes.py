@@ -52,9 +52,14 @@ def read_labels(value: Any, n: int, meaning: Meaning = NOTHING) -> Labels:
     if meaning.classes is not None:
         return by_model(column, meaning.positive, meaning.classes)
     if meaning.positive is None and is_share(column):
-        return Labels(host(dataset.labels(column, n, np.float64)))
+        return own_labels(column)
     low, high = two_classes(column, meaning.positive)
     return Labels((column == high).astype(np.float64), (low, high))
+
+
+def own_labels(column: np.ndarray) -> Labels:
+    """Labels that are there, as an array of its own: what is written to theirs later changes nothing."""
+    return Labels(host(dataset.labels(column, len(column))).astype(np.float64))
 
 
 def by_model(column: np.ndarray, positive: Any, classes: tuple[Any, Any]) -> Labels:
@@ -67,7 +72,7 @@ def by_model(column: np.ndarray, positive: Any, classes: tuple[Any, Any]) -> Lab
     if known.all():
         return Labels(is_high.astype(np.float64), (low, high))
     if is_share(column) and (high == 1 or not known.any()):  # else a 1 may mean class 0
-        return Labels(host(dataset.labels(column, len(column), np.float64)))
+        return own_labels(column)
     wrong = next(label for label in column.tolist() if label not in (low, high))
     raise ValueError(f"data y has the label {wrong!r}; accepted: {low!r} and {high!r}, the classes of the model")
 

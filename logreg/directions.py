@@ -183,7 +183,7 @@ def principal_components(path: np.ndarray) -> tuple[np.ndarray, tuple[float, flo
     if len(variance) < 2 or variance[1] <= FLAT**2 * variance[0]:
         raise ValueError(
             f"directions is 'pca' and the path of {len(path)} points keeps to a line or a point; "
-            "accepted: a path that turns"
+            "accepted: a path that turns, or other directions, such as 'axes'"
         )
     shares = variance[:2] / variance.sum()
     return oriented(components[:2]), (float(shares[0]), float(shares[1]))

@@ -93,14 +93,19 @@ def one_line(title: str) -> bytes:
 def frame_of(grid: Grid) -> pd.DataFrame:
     """A row for each point of the grid, those of one row of the grid one after another, and a column for each axis and
     each component of a quantity."""
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError("pandas is not installed, which to_frame needs: pip install pandas") from None
     across, up = grid.names
     columns = {across: np.tile(grid.across, len(grid.up)), up: np.repeat(grid.up, len(grid.across))}
     for name, values in grid.quantities.items():
         endings = [f"_{component}" for component in COMPONENTS.get(name, ())] or [""]
         parts = values.reshape(len(endings), -1)
         columns |= {name + ending: part for ending, part in zip(endings, parts, strict=True)}
+    return table_of(columns)
+
+
+def table_of(columns: dict[str, np.ndarray]) -> pd.DataFrame:
+    """A DataFrame of columns (n,); ImportError without pandas."""
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ImportError("pandas is not installed, which to_frame needs: pip install pandas") from None
     return pd.DataFrame(columns)

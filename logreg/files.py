@@ -22,6 +22,7 @@ AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 ABOUT = "about"
+OTHER_FORMATS = (".vtk", ".vtu", ".vtr", ".csv", ".json", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth", ".parquet")
 LONGEST_ABOUT = 2_500  # characters
 LONGEST_HEADER = 1_000  # bytes
 LONGEST_DIRECTORY = 2**17  # bytes, that of an archive
@@ -60,6 +61,9 @@ class Sparing(io.BufferedReader):
 
 def write(path: AnyPath, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Writes {name: array} and the description, what JSON can hold, as `whole_file` does."""
+    suffix = os.path.splitext(name_of(path))[1].lower()
+    if suffix in OTHER_FORMATS:
+        raise ValueError(f"path ends with {suffix}; accepted: a name of another ending, such as .npz, which it is")
     text = json.dumps(about, allow_nan=False)
     check_length(text)
     members: dict[str, Any] = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

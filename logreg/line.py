@@ -9,9 +9,9 @@ import numpy as np
 
 from kernels.arguments import models, numbers
 from kernels.quantities import QUANTITIES
-from logreg import files, keeping
+from logreg import export, files, keeping
 from logreg.devices import Device, card_of
-from logreg.directions import Plane, coordinate_of, label_of_coordinate, random_directions, units
+from logreg.directions import KINDS, Plane, coordinate_of, label_of_coordinate, random_directions, units
 from logreg.evaluation import add_penalty, evaluate, logits_on
 from logreg.models import between, read_model
 from logreg.objective import Objective, objective_of
@@ -20,6 +20,7 @@ from logreg.windows import axis, reach_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pandas as pd
     from numpy.typing import ArrayLike
 
     from logreg.classes import ClassWeight
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 RANDOM = {"random": "along a random direction", "filter": "along a random direction, by the size of each weight"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LossLine:
     """Loss and what belongs to it along a line through parameter space, float64; None where not asked for.
 
@@ -60,6 +61,14 @@ class LossLine:
     balanced_accuracy: np.ndarray | None = None
     gradient: np.ndarray | None = None
     hessian: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        return f"LossLine({len(self.alpha)} points: {', '.join(self.values)}; {self.label})"
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """{quantity: (n,)} of those that were asked for."""
+        return {name: getattr(self, name) for name in QUANTITIES if getattr(self, name) is not None}
 
     @staticmethod
     def between(
@@ -155,6 +164,11 @@ class LossLine:
         """Parameters (d + 1,) at a position, the bias last, or (k, d + 1) at several (k,)."""
         return self.origin + np.multiply.outer(np.asarray(alpha, np.float64), self.direction)
 
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each point, with alpha and each quantity in a column of a pandas DataFrame; ImportError without
+        pandas."""
+        return export.table_of({"alpha": self.alpha, **self.values})
+
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, as `LossSurface.save` does; `LossLine.load` reads it."""
         keeping.save(path, LAYOUT, vars(self))
@@ -178,6 +192,9 @@ def direction_of(
     if direction in RANDOM:
         vectors, _ = random_directions(theta if model.has_bias else theta[:-1], direction, seed)
         return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), RANDOM[direction]
+    if direction in KINDS:
+        accepted = "accepted: 'random', 'filter', the name of a column, 'bias', or a vector"
+        raise ValueError(f"direction is {direction!r}, which spans a plane; {accepted}")
     k = coordinate_of("direction", direction, d, names)
     return units([k], d + 1)[0], label_of_coordinate(theta, k, names)
 

@@ -68,6 +68,9 @@ class TrainingPath(Scored):
         if self.known is not None and data is not None:
             self.samples  # noqa: B018  # what can't be read is said at once
 
+    def __repr__(self) -> str:
+        return f"TrainingPath({max(self.steps, 0)} steps; {'no' if self.last is None else len(self.last) - 1} weights)"
+
     @property
     def model(self) -> LinearModel | None:
         """What is known of all its models: classes, steps before them, and their penalty, which is the optimiser's."""

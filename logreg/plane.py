@@ -53,7 +53,7 @@ class PlaneMinimum(NamedTuple):
     loss: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PlaneSurface:
     """Loss and what belongs to it over a plane of the parameters of a model, float64; None where not asked for.
 
@@ -74,6 +74,10 @@ class PlaneSurface:
     l2_bias: float = 0.0
     logits: Logits | None = None
     sharpness: Sharpness | None = None
+
+    def __repr__(self) -> str:
+        names = ", ".join(name for name in QUANTITIES if getattr(self, name) is not None)
+        return f"PlaneSurface({len(self.s)} x {len(self.t)} points: {names}; {'; '.join(self.plane.labels)})"
 
     def __getattr__(self, name: str) -> Any:
         if name in Surface._fields:

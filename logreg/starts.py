@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from logreg.windows import Window
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StartsStudy:
     """What training reached from k random starts, with each cost: NumPy arrays.
 
@@ -47,6 +47,9 @@ class StartsStudy:
     accuracy: dict[str, np.ndarray]
     steps: dict[str, np.ndarray]
     total_steps: int
+
+    def __repr__(self) -> str:
+        return f"StartsStudy({len(self.w)} starts of {self.total_steps} steps: {', '.join(self.loss)})"
 
     @property
     def share_at_accuracy_1(self) -> dict[str, float]:

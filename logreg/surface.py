@@ -49,7 +49,7 @@ class Minimum(NamedTuple):
     loss: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LossSurface:
     """The loss of a one-feature model over a grid of weights and biases, float64.
 
@@ -63,6 +63,9 @@ class LossSurface:
     b: np.ndarray
     Z: np.ndarray
     loss: str
+
+    def __repr__(self) -> str:
+        return f"LossSurface({len(self.w)} x {len(self.b)} points of {self.loss})"
 
     @classmethod
     def compute(
@@ -147,14 +150,16 @@ class LossSurface:
                     "filter": two random vectors, each weight by its own size
                     "hessian": eigenvectors of the Hessian of the loss at the center, of the largest two eigenvalues; of
                     more than 1500 features, as `logreg.sharpness` has them
-                    "pca": the first two principal components of the paths of training; the default for several
+                    "pca": the first two principal components of the paths of training; the default for several of
+                    them, "axes" for one
                     a pair of vectors (d + 1,), not parallel, of any length, or of names of columns of x or "bias"
         extent      the window in units of the directions, all but vectors and "filter" of length 1: (low, high) or r
                     for (-r, r), for both axes, or a pair of these with at least one (low, high): ((-1, 2), 3); by
                     default what shows the paths, or, around a model, as far as its weights are long
         resolution  number of points of both axes, or a pair (of s, of t); one point is the middle of the window, and
                     the center where the window isn't given
-        quantities  of "loss", "mse", "accuracy", "balanced_accuracy", "gradient" and "hessian"
+        quantities  of "loss", "mse", "accuracy", "balanced_accuracy", "gradient" and "hessian"; weights of samples and
+                    classes are in all of them, accuracies too
         loss        "bce", mean cross-entropy, "mse", mean squared error, or "focal", mean focal loss: what the loss is,
                     its gradient and its Hessian, also for the directions
         l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised.
@@ -188,10 +193,10 @@ class LossSurface:
         )
         samples, _, weights, weight_of_class_1, penalty = objective
         if directions is None:
-            directions = "pca" if len(known.paths) > 1 else "axes"
+            directions = "pca" if len(known.paths) > 1 and sum(map(len, known.paths)) > 2 else "axes"
         plane = plane_around(known, samples, directions, seed, objective.mean, penalty)
         s, t = axes_of(extent, resolution, plane, known.paths)
-        fields, y = logits_on(plane, samples), samples.labels.y.copy()
+        fields, y = logits_on(plane, samples), samples.labels.y
         logits = Logits(fields, y, None if weights is None else weights.of(y), weight_of_class_1, card)
         surface = surface_of(logits, plane, s, t, names, penalty, loss)
         if not sharpness:

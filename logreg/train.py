@@ -22,10 +22,11 @@ from logreg.scores import Scored
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from kernels.kinds import Progress
     from logreg.classes import ClassWeight
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class History(Scored):
     """A training run: NumPy arrays in the dtype of the model, and the data that it was trained on.
 
@@ -63,6 +64,10 @@ class History(Scored):
     velocity: np.ndarray | None = None
     l2: float = 0.0
     l2_bias: float = 0.0
+
+    def __repr__(self) -> str:
+        d, samples = len(self.start_w), len(self.y)
+        return f"History({self.steps} steps of {self.cost}; {d} weights, {samples} samples)"
 
     def until(self, steps: int) -> History:
         """The history of the first `steps` steps, which ends with the last of them that was kept, or at the start."""
@@ -106,7 +111,12 @@ def train(
     positive: Any = None,
     device: Device = None,
     history: int = 1,
-    **settings: Any,
+    shuffle_seed: int | None = None,
+    first_epoch: int = 0,
+    momentum: float = 0.0,
+    velocity: ArrayLike | None = None,
+    backend: str | None = None,
+    progress: Progress = None,
 ) -> History:
     """Trains the model by minibatch gradient descent; the whole run is one kernel call.
 
@@ -133,6 +143,8 @@ def train(
     check_features(x, len(start_w))
     if start_w.dtype != x.dtype:
         raise TypeError(f"model has parameters of {start_w.dtype}; accepted: {x.dtype}, the dtype of data x")
+    settings: dict[str, Any] = {"shuffle_seed": shuffle_seed, "first_epoch": first_epoch, "momentum": momentum}
+    settings |= {"velocity": velocity, "backend": backend, "progress": progress}
     settings |= {"lr": lr, "batch_size": batch_size, "epochs": epochs, "loss": loss, "history": history}
     settings |= {"sample_weight": sample_weight, "pos_weight": pos_weight, "weight_decay": weight_decay}
     settings |= {"frozen": frozen_part(layer)}

@@ -581,3 +581,19 @@ def test_headers_of_other_dtypes_are_never_made_arrays():
                 files.stored(archive, "w", keeping.LABELS)
             archive.filelist.clear()
             archive.NameToInfo.clear()
+
+
+@KINDS
+@pytest.mark.parametrize("suffix", [".vtk", ".csv", ".PKL"])
+def test_names_of_other_formats_are_refused(suffix, kind, make, tmp_path):
+    with pytest.raises(ValueError, match=f"path ends with {suffix.lower()}; accepted: a name of another ending"):
+        make().save(tmp_path / f"kept{suffix}")
+    assert os.listdir(tmp_path) == []
+
+
+@EACH
+def test_results_say_what_they_are_in_a_line(kind, make):
+    text = repr(make())
+    assert text.startswith(f"{kind.__name__}(")
+    assert len(text) < 200
+    assert "\n" not in text

@@ -304,3 +304,21 @@ def test_what_is_wrong_is_told_before_data_is_read():
     for changes in ({"extent": "far"}, {"quantities": "margin"}, {"device": "abacus"}):
         with pytest.raises(ValueError, match=f"{next(iter(changes))} is .*; accepted"):
             LossLine.between(np.zeros(4), np.ones(4), Unread(), **changes)
+
+
+def test_a_table_of_a_line():
+    X, y, w, b = problems.sgd_problem(20, 3)
+    line = LossLine.between(np.zeros(4), np.append(w, b), (X, y), resolution=7)
+    frame = line.to_frame()
+    assert list(frame) == ["alpha", "loss", "accuracy"]
+    for name in frame:
+        np.testing.assert_array_equal(frame[name], getattr(line, name))
+
+
+@pytest.mark.parametrize("direction", ["hessian", "pca", "axes"])
+def test_directions_of_planes_are_told_apart(direction):
+    X, y, *_ = problems.sgd_problem(20, 3)
+    with pytest.raises(
+        ValueError, match=f"direction is '{direction}', which spans a plane; accepted: 'random', 'filter'"
+    ):
+        LossLine.around(np.zeros(4), (X, y), direction)

@@ -149,6 +149,20 @@ def test_history_is_projected(wide, history):
         surface.project(small)
 
 
+def test_a_surface_says_what_it_is_in_a_line(wide, history):
+    surface = around(history, wide, quantities=("loss", "accuracy"))
+    assert repr(surface) == f"PlaneSurface(7 x 5 points: loss, accuracy; {'; '.join(surface.plane.labels)})"
+    assert (
+        repr(LossSurface.compute(LabData(), 1, 1, resolution=(4, 3), loss="mse")) == "LossSurface(4 x 3 points of mse)"
+    )
+
+
+def test_two_models_by_name_are_in_a_plane(wide):
+    names = {"a": np.zeros(31), "b": np.ones(31)}
+    surface = LossSurface.around(names, (wide.X, wide.y), resolution=3)
+    np.testing.assert_array_equal(surface.plane.center, np.full(31, 0.5))
+
+
 # Other windows of the same plane
 
 WEIGHTED = {"class_weight": "balanced", "pos_weight": 2.0, "l2": 0.3}
