@@ -12,7 +12,7 @@ from kernels.arguments import memory, numbers
 from logreg.directions import project
 
 if TYPE_CHECKING:
-    from logreg.directions import Plane, Projection
+    from logreg.directions import Plane
 
 Window: TypeAlias = float | Sequence[float]
 Resolution: TypeAlias = int | Sequence[int]
@@ -78,7 +78,7 @@ def axes_of(
     if extent is not None:
         windows = pair_of_windows(extent)
     elif paths:
-        windows = window_of(project(plane, np.vstack(paths)))
+        windows = window_of(plane, np.vstack(paths))
     else:
         windows = reach_of(plane.center, plane.s_direction), reach_of(plane.center, plane.t_direction)
     s, t = (axis("extent", window, number) for window, number in zip(windows, points, strict=True))
@@ -92,14 +92,15 @@ def reach_of(center: np.ndarray, direction: np.ndarray) -> float:
     return float((np.linalg.norm(center[:-1]) or 1.0) / np.linalg.norm(direction))
 
 
-def window_of(projection: Projection) -> tuple[Interval, Interval]:
-    """A window with a margin around the path and the center, or, if the path is mostly off the plane, as far as it goes
-    in each direction from the center: ((low, high) of s, of t)."""
-    sides = np.append(projection.s, 0.0), np.append(projection.t, 0.0)
-    if projection.outside > MOSTLY:
-        reach = np.sqrt(projection.s**2 + projection.t**2 + projection.distance**2).max()
-        sides = (np.array([-reach, reach]),) * 2
-    return with_margin(sides[0]), with_margin(sides[1])
+def window_of(plane: Plane, points: np.ndarray) -> tuple[Interval, Interval]:
+    """A window of a plane with a margin around the points (k, d + 1) of paths and the center, or, if these are mostly
+    off the plane, as far as they go from the center: ((low, high) of s, of t)."""
+    found = project(plane, points)
+    if found.outside <= MOSTLY:
+        return with_margin(np.append(found.s, 0.0)), with_margin(np.append(found.t, 0.0))
+    reach = np.linalg.norm(points - plane.center, axis=1).max()
+    first, second = (reach / np.linalg.norm(direction) for direction in (plane.s_direction, plane.t_direction))
+    return with_margin(np.array([-first, first])), with_margin(np.array([-second, second]))
 
 
 def with_margin(values: np.ndarray) -> Interval:

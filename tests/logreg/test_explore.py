@@ -12,11 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from kernels import reference
 from logreg import LabData, __main__, datasets, explore, train
-from logreg.directions import Projection
 from logreg.explore import Exploration, run_surface
 from logreg.model import seeded_model
 from logreg.penalised import train_penalised
-from logreg.windows import window_of
 
 
 def test_defaults():
@@ -64,23 +62,6 @@ def test_unknown_data(name):
 def test_start_is_that_of_the_seed():
     weights = [seeded_model(3, seed).linear.weight.tolist() for seed in (1, 1, 2)]
     assert weights[0] == weights[1] != weights[2]
-
-
-def projection(s, t, distance, outside):
-    return Projection(np.array(s), np.array(t), np.array(distance), outside)
-
-
-def test_window_shows_the_path_and_the_center():
-    (s0, s1), (t0, t1) = window_of(projection([-4.0, -2.0], [1.0, 3.0], [0.0, 0.0], 0.1))
-    assert s0 < -4 < 0 < s1
-    assert t0 < 0 < 3 < t1
-    assert window_of(projection([0.0], [0.0], [0.0], 0.0)) == ((-1, 1), (-1, 1))
-
-
-def test_window_of_a_path_off_the_plane_is_as_wide_as_the_path_is_long():
-    (s0, s1), t = window_of(projection([0.0, 3.0], [0.0, 0.0], [0.0, 4.0], 0.9))
-    assert (s0, s1) == t
-    assert -s0 == s1 == 7.5
 
 
 @pytest.mark.parametrize(

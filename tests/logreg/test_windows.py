@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from logreg import LossSurface, TrainingPath, train
+from logreg.directions import Plane
 from logreg.model import seeded_model
-from logreg.windows import axes_of
+from logreg.windows import axes_of, window_of
 from tests import problems
 
 PROBLEM = problems.sgd_problem(97, 5)
@@ -64,3 +65,12 @@ def test_windows_are_of_all_paths():
     paths = [plane.center + np.outer([0, 1], plane.s_direction), plane.center + np.outer([0, -3], plane.t_direction)]
     s, t = axes_of(None, 3, plane, paths)
     np.testing.assert_allclose((s[0], s[-1], t[0], t[-1]), (-0.25, 1.25, -3.75, 0.75), atol=1e-12)
+
+
+@pytest.mark.parametrize("lengths", [(1.0, 1.0), (0.25, 3.0)])
+def test_a_path_off_the_plane_has_a_window_as_wide_as_it_is_long(lengths):
+    plane = Plane(THETA, lengths[0] * np.eye(6)[0], lengths[1] * np.eye(6)[1], ("", ""))
+    path = THETA + np.outer([0, 1], 3 * np.eye(6)[0] + 4 * np.eye(6)[3])
+    (s0, s1), (t0, t1) = window_of(plane, path)
+    np.testing.assert_allclose((-s0, s1), 7.5 / lengths[0], rtol=1e-12)
+    np.testing.assert_allclose((-t0, t1), 7.5 / lengths[1], rtol=1e-12)
