@@ -44,6 +44,7 @@ LOGREG_FLOORS = (
     ("logreg.plane", "logreg.sharpness"),
     ("logreg.objective", "logreg.windows", "logreg.scores"),
     ("logreg.directions", "logreg.evaluation"),
+    ("logreg.optimisers",),
     ("logreg.models", "logreg.runs", "logreg.curvature"),
     ("logreg.samples", "logreg.model"),
     ("logreg.classes", "logreg.estimators", "logreg.outputs", "logreg.eigen"),

@@ -9,7 +9,7 @@ import torch
 
 from kernels.arguments import arrays
 from kernels.losses import LOSSES
-from logreg import LossLine, LossSurface, devices, study_starts, train
+from logreg import LossLine, LossSurface, devices, record, study_starts, train
 from tests import oracle, problems
 
 SETTINGS = {"lr": 0.3, "batch_size": 13, "epochs": 3}
@@ -110,3 +110,21 @@ def test_starts_are_trained_there(device, moves):
         np.testing.assert_allclose(study.loss[cost], want.loss[cost], rtol=1e-9)
         np.testing.assert_array_equal(study.steps[cost], want.steps[cost])
         np.testing.assert_array_equal(study.accuracy[cost], want.accuracy[cost])
+
+
+@pytest.mark.cuda
+def test_recording_steps_waits_for_no_card():
+    model = torch.nn.Linear(3, 1, device="cuda")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    path, x = record(optimizer, model), torch.randn(20, 3, device="cuda")
+    mode = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(x).sum().backward()
+            optimizer.step()
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
+    assert path.thetas.shape == (4, 4)
+    np.testing.assert_array_equal(path.end_w, model.weight.detach()[0].cpu().numpy())

@@ -161,6 +161,7 @@ TESTS = {
     "logreg/model.py": ("explore", "lab", "command_line"),
     "logreg/models.py": ("model", "path", "estimators", "head"),
     "logreg/objective.py": ("estimators", "weighted_surfaces", "path", "samples"),
+    "logreg/optimisers.py": ("path",),
     "logreg/outputs.py": ("head", "model"),
     "logreg/path.py": ("keeping",),
     "logreg/penalised.py": ("explore",),
