@@ -175,6 +175,15 @@ def random_pair(size: int, rng: np.random.Generator) -> np.ndarray:
     return (q * np.sign(np.diag(r))).T
 
 
+def turns(path: np.ndarray) -> bool:
+    """Whether points (k, d + 1) are neither one point nor on a line, so that they have two principal components."""
+    try:
+        principal_components(path)
+    except ValueError:
+        return False
+    return True
+
+
 def principal_components(path: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     """The components (2, d + 1) along which a path (steps + 1, d + 1) varies most, and their shares of its variance."""
     deviations = path - path.mean(axis=0)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RESIDUAL = 1e-6  # of an eigenvector, times the largest eigenvalue in size
+MOST_PRODUCTS = 1000  # some hundreds have been seen; without an end where the matrix isn't always the same
 MOST_VECTORS, VECTORS_KEPT = 40, 12  # while one is looked for; of 24 to 60 no number took clearly fewer passes
 
 
@@ -25,7 +26,7 @@ def top_eigenpairs(
     rng = np.random.default_rng(0)
     new = rng.normal(size=size)
     vectors, images = np.empty((0, size)), np.empty((0, size))
-    while True:
+    for _ in range(MOST_PRODUCTS):
         for _ in range(2):  # the second time for what rounding left of them
             new -= (vectors @ new) @ vectors
             new /= np.linalg.norm(new)
@@ -40,3 +41,7 @@ def top_eigenpairs(
         new = residuals[long.argmax()] if long.any() else rng.normal(size=size)
         if len(vectors) == MOST_VECTORS:
             vectors, images = best[:VECTORS_KEPT] @ vectors, best[:VECTORS_KEPT] @ images
+    raise ValueError(
+        f"the Hessian's eigenvalues were not found by {MOST_PRODUCTS} passes over data; accepted: data that gives the "
+        "same samples in each"
+    )

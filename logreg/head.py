@@ -12,13 +12,13 @@ from torch import nn
 
 from kernels.arguments import memory
 from logreg.estimators import full_name
-from logreg.outputs import evaluating, is_made_of, logits_of, tensor_of
+from logreg.outputs import evaluating, is_made_of, logits_of, replaced, tensor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     Batch = tuple[torch.Tensor, Any]
-    Call = tuple[nn.Linear, torch.Tensor]
+    Call = tuple[nn.Linear, torch.Tensor | None]
 
 RUNNING = RLock()  # the modes of a network and what is hooked to it are those of one thread
 
@@ -40,7 +40,9 @@ class Features:
             _, calls = run(self.network, inputs, [self.layer])  # nothing of it lasts across a yield
             if len(calls) != 1:
                 raise ValueError(f"network calls its last layer {len(calls)} times for a batch; accepted: once")
-            yield on_host(calls[0][1].reshape(-1, self.layer.in_features)), labels
+            given = calls[0][1]
+            assert given is not None  # as the layer has one or two outputs
+            yield on_host(given.reshape(-1, self.layer.in_features)), labels
 
 
 def head(network: nn.Module, loader: Iterable[Any]) -> tuple[nn.Linear, tuple[torch.Tensor, Any] | Features]:
@@ -116,9 +118,11 @@ def last_layer(network: nn.Module, loader: Iterable[Any]) -> nn.Linear:
     if not torch.isfinite(output).all():
         raise ValueError("network gives NaN or infinite values for the first batch; accepted: finite ones")
     for layer, given in reversed(calls):
+        if given is None:
+            continue
         with torch.no_grad():
             logits = logits_of(layer, given).reshape(-1, layer.out_features)
-        if layer.out_features <= 2 and is_made_of(output, logits):
+        if is_made_of(output, logits) and answers(network, pair_of(batch)[0], layer):
             if sum(layer is other for other, _ in calls) > 1:
                 raise ValueError("network calls its last layer more than once; accepted: once for each sample")
             return layer
@@ -138,7 +142,8 @@ def run(network: nn.Module, inputs: Any, layers: Sequence[nn.Linear]) -> tuple[A
     calls: list[Call] = []
 
     def note(layer: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
-        calls.append((layer, (given[0] if given else named["input"]).detach().clone()))
+        features = given[0] if given else named["input"]
+        calls.append((layer, features.detach().clone() if layer.out_features <= 2 else None))
 
     with RUNNING:
         handles = [layer.register_forward_pre_hook(note, with_kwargs=True) for layer in layers]
@@ -148,6 +153,16 @@ def run(network: nn.Module, inputs: Any, layers: Sequence[nn.Linear]) -> tuple[A
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def answers(network: nn.Module, inputs: Any, layer: nn.Linear) -> bool:
+    """Whether a network's output is made of what a layer gives, whatever that is: it is given other numbers."""
+    with RUNNING, evaluating(network), replaced(layer) as numbers:
+        place = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+        output = tensor_of(call(network, inputs, place))
+        return (
+            output is not None and len(numbers) > 0 and is_made_of(output, numbers[-1].reshape(-1, layer.out_features))
+        )
 
 
 def call(network: nn.Module, inputs: Any, place: torch.device) -> Any:

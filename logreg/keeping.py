@@ -165,6 +165,16 @@ def weight_of_class_1(_: str, value: Any) -> float | None:
     return numbers.pos_weight(value)
 
 
+def two_classes(name: str, value: Any) -> tuple[Any, Any] | None:
+    """What stood for class 0 and class 1, or None."""
+    if value is None:
+        return None
+    low, high = (numbers.python_scalar(label) for label in value)
+    if not (isinstance(low, (str, int, float)) and type(low) is type(high)):
+        raise ValueError(f"{name} is {value!r}; accepted: two texts, numbers or booleans")
+    return low, high
+
+
 # History
 
 
@@ -198,6 +208,7 @@ HISTORY = Layout(
         "pos_weight": weight_of_class_1,
         "l2": numbers.nonnegative,
         "l2_bias": numbers.nonnegative,
+        "classes": two_classes,
     },
     history_fits,
 )

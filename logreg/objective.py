@@ -11,7 +11,7 @@ from kernels.losses import LOSSES
 from logreg.classes import Weights, read_weights
 from logreg.curvature import MeanLoss, mean_loss
 from logreg.evaluation import check_penalty
-from logreg.models import DIFFERENT
+from logreg.models import DIFFERENT, has_weights
 from logreg.samples import ArraySamples, Samples, read_samples
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def objective_of(
     """The Objective of a model and its data; the arguments are those of `LossSurface.around`."""
     numbers.one_of("loss", loss, LOSSES)
     samples = read_samples(data, known.meaning(positive), known.expected)
-    if sample_weight is class_weight is pos_weight is None and is_data_of(known.run, samples):
+    own = sample_weight is class_weight is pos_weight is None and known.run is not None and loss == known.run.cost
+    if own and is_data_of(known.run, samples):
         sample_weight, pos_weight = known.run.sample_weight, known.run.pos_weight
     weights = weights_of(known, samples, sample_weight, class_weight)
     weight_of_class_1 = numbers.pos_weight_for(loss, pos_weight)
@@ -62,8 +63,7 @@ def objective_of(
 
 def is_data_of(run: Any, samples: Samples) -> bool:
     """Whether a run of training had weights of samples, and had them on this data."""
-    weighted = getattr(run, "sample_weight", None) is not None or getattr(run, "pos_weight", None) is not None
-    if not (weighted and isinstance(samples, ArraySamples) and samples.x.shape == run.x.shape):
+    if not (has_weights(run) and isinstance(samples, ArraySamples) and samples.x.shape == run.x.shape):
         return False
     return samples.x is run.x or (isinstance(samples.x, np.ndarray) and np.array_equal(samples.x, run.x))
 
@@ -72,9 +72,11 @@ def weights_of(
     known: LinearModel, samples: Samples, sample_weight: ArrayLike | None, class_weight: ClassWeight
 ) -> Weights | None:
     """Weights of the samples with those of their classes, the model's own by default; None if there are none."""
+    if class_weight is None and known.class_weight == DIFFERENT and sample_weight is None:
+        raise ValueError("class_weight is None and the models were fitted with different weights; accepted: one, or {}")
     class_weight = known.class_weight if class_weight is None else class_weight
-    if class_weight == DIFFERENT:
-        raise ValueError("class_weight is None and the models have different ones; accepted: one for all, or {}")
+    if isinstance(class_weight, str) and class_weight == DIFFERENT:
+        class_weight = None
     if sample_weight is None and class_weight is None:
         return None
     if sample_weight is not None:
@@ -99,5 +101,7 @@ def penalty_around(
         )
     if not any(known.penalty[:2]):
         return 0.0, 0.0
+    if weights is None and not known.penalty.of_sum:
+        return known.penalty[:2]
     y = samples.labels.y
     return known.penalty.beside_mean(len(y), len(y) if weights is None else float(weights.of(y).sum()))

@@ -47,7 +47,8 @@ def penalty_of(optimizer: Optimizer, layer: nn.Linear) -> Penalty | None:
     if of_w is None and of_b is None:
         raise ValueError("optimizer has no parameter of the model; accepted: one that trains it")
     l2, l2_bias = (0.0 if decay is None else decay / layer.out_features for decay in (of_w, of_b))
-    is_known = type(optimizer).__name__ in COUPLED or l2 == l2_bias == 0
+    kind = type(optimizer).__name__
+    is_known = kind in COUPLED or (l2 == l2_bias == 0 and kind != "ASGD")  # whose lambd is a decay, too
     return Penalty(l2, l2_bias) if is_known else None
 
 

@@ -53,3 +53,20 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+@contextmanager
+def replaced(layer: nn.Linear) -> Iterator[list[torch.Tensor]]:
+    """A layer that gives random numbers in this context, those of each call."""
+    numbers: list[torch.Tensor] = []
+    generator = torch.Generator().manual_seed(0)
+
+    def give(layer: nn.Module, given: Any, output: torch.Tensor) -> torch.Tensor:
+        numbers.append(3 * torch.randn(output.shape, generator=generator).to(output))
+        return numbers[-1]
+
+    handle = layer.register_forward_hook(give)
+    try:
+        yield numbers
+    finally:
+        handle.remove()

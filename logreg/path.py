@@ -73,9 +73,13 @@ class TrainingPath(Scored):
     @property
     def model(self) -> LinearModel | None:
         """What is known of all its models: classes, steps before them, and their penalty, which is the optimiser's."""
-        if self.known is None or self.recorded is None:
-            return self.known
-        return self.known._replace(penalty=penalty_of(self.recorded.optimizer, self.recorded.layer))
+        known = self.known
+        if known is not None and self.recorded is not None:
+            known = known._replace(penalty=penalty_of(self.recorded.optimizer, self.recorded.layer))
+        read = vars(self).get("samples")
+        if known is not None and known.classes is None and read is not None and read.labels.classes != (0, 1):
+            known = known._replace(classes=read.labels.classes)
+        return known
 
     def add(self, model: Any) -> None:
         """Notes the parameters of a model as those after one more step, or as the start: of an estimator after
@@ -144,9 +148,11 @@ class TrainingPath(Scored):
 
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, its data too, as `LossSurface.save` does; `TrainingPath.load` reads it.
-        Names of features and steps of a pipeline are not kept."""
+        Names of features are not kept; ValueError for a path of pipelines, whose steps can't be."""
         thetas, known = self.thetas, self.model
         assert known is not None  # as there is a start
+        if known.prepare is not None:
+            raise ValueError("the path is of pipelines, whose steps aren't kept; accepted: a path of their last steps")
         x, y = (None, None) if self.data is None else (dense(self.x), self.y)
         classes = None if known.classes is None else tuple(known.classes)
         weights = None if known.class_weight is None else kept_weights(known.classes, known.class_weight)
@@ -220,15 +226,6 @@ def checked_flag(name: str, value: Any) -> bool:
     return value
 
 
-def checked_classes(name: str, value: Any) -> tuple[Any, Any] | None:
-    if value is None:
-        return None
-    low, high = (numbers.python_scalar(label) for label in value)
-    if not (isinstance(low, (str, int, float)) and type(low) is type(high)):
-        raise ValueError(f"{name} is {value!r}; accepted: two texts, numbers or booleans")
-    return low, high
-
-
 def checked_weights(name: str, value: Any) -> str | tuple[float, float] | None:
     if value in (None, BALANCED, BY_NUMBER, DIFFERENT):
         return value
@@ -260,7 +257,7 @@ LAYOUT = keeping.Layout(
         "cost": keeping.loss_name,
         "has_bias": checked_flag,
         "penalty": checked_penalty,
-        "classes": checked_classes,
+        "classes": keeping.two_classes,
         "class_weight": checked_weights,
     },
     path_fits,

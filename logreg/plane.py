@@ -64,6 +64,7 @@ class PlaneSurface:
     cost    the name of the loss
     l2_bias l2_bias/2 b^2 is, too
     sharpness  of the loss at the center: the largest eigenvalue and the trace of its Hessian, where asked for
+    center_is_model  whether the center is a model, and not between several
     logits  of the samples on the plane, by which `at` evaluates other windows; None of a surface that was loaded
     """
 
@@ -74,6 +75,7 @@ class PlaneSurface:
     l2_bias: float = 0.0
     logits: Logits | None = None
     sharpness: Sharpness | None = None
+    center_is_model: bool = True
 
     def __repr__(self) -> str:
         names = ", ".join(name for name in QUANTITIES if getattr(self, name) is not None)
@@ -125,7 +127,7 @@ class PlaneSurface:
         points = pair_of_points(resolution)
         s, t = axis("s_range", s_range, points[0]), axis("t_range", t_range, points[1])
         found = surface_of(self.logits, self.plane, s, t, asked, (self.l2, self.l2_bias), self.cost)
-        return replace(found, sharpness=self.sharpness)
+        return replace(found, sharpness=self.sharpness, center_is_model=self.center_is_model)
 
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it.
@@ -137,6 +139,7 @@ class PlaneSurface:
         arrays |= grid_of(self).quantities
         about = {"format": FORMAT, "l2": self.l2, "cost": self.cost, "plan": self.plan, "labels": self.plane.labels}
         about |= {"explained": self.plane.explained, "l2_bias": self.l2_bias, "sharpness": self.sharpness}
+        about["center_is_model"] = self.center_is_model
         about = check_about(about)
         check_layout(files.shapes_of(arrays))
         check_values(arrays)
@@ -193,7 +196,8 @@ def read_plane_surface(archive: ZipFile) -> PlaneSurface:
     center, s_direction, t_direction = (arrays.pop(name) for name in VECTORS)
     plane = Plane(center, s_direction, t_direction, about["labels"], about["explained"])
     values = Surface(**arrays, plan=about["plan"])
-    return PlaneSurface(values, plane, about["l2"], about["cost"], about["l2_bias"], None, about["sharpness"])
+    own = {name: about[name] for name in ("cost", "l2_bias", "sharpness", "center_is_model")}
+    return PlaneSurface(values, plane, about["l2"], **own)
 
 
 def check_layout(shapes: files.Shapes) -> None:
@@ -231,7 +235,10 @@ def check_about(about: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"its shares are {about['explained']}; accepted: two from 0 to 1, or none")
     numbers_of_it = about.get("sharpness")
     sharpness = None if numbers_of_it is None else Sharpness(*(check_number("sharpness", v) for v in numbers_of_it))
-    entries = {"labels": (first, second), "explained": explained, "sharpness": sharpness}
+    is_model = about.get("center_is_model", True)
+    if not isinstance(is_model, bool):
+        raise ValueError(f"its center_is_model is {is_model!r}; accepted: true or false")
+    entries = {"labels": (first, second), "explained": explained, "sharpness": sharpness, "center_is_model": is_model}
     cost = numbers.one_of("cost", about.get("cost", "bce"), LOSSES)  # of files before there was another
     l2, l2_bias = check_penalty(about["l2"]), check_penalty(about.get("l2_bias", 0.0), "l2_bias")
     return about | entries | {"l2": l2, "l2_bias": l2_bias, "plan": check_plan(*about["plan"]), "cost": cost}

@@ -16,7 +16,7 @@ from kernels.results import lowest_point
 from logreg import export, files
 from logreg.classes import Labels, Meaning, read_labels, weights_with_classes
 from logreg.devices import Device, card_of, host
-from logreg.directions import Projection, plane_around
+from logreg.directions import Projection, plane_around, turns
 from logreg.evaluation import evaluate, logits_on
 from logreg.models import points_of, read_models
 from logreg.objective import objective_of
@@ -140,9 +140,11 @@ class LossSurface:
             a path, too;
             several runs or models in a dict, or several runs in a list: the center is the mean of their ends.
         `data` is (x, y), or a data set whose data[:] is: x (n, d) an array, a table, a memory map or of scipy.sparse, y
-        labels; or batches (x, y) that can be iterated over again, such as a DataLoader, read once, and once more for
-        "axes" and "hessian". Nothing of them is kept but labels and logits.
-        Labels are numbers in [0, 1] or of two classes; class 1 is `positive`, or the model's second, or the greater.
+        labels; or batches (x, y) that can be iterated over again, such as a DataLoader, read once, once more for "axes"
+        and "hessian", and once more for weights, penalties beside a sum and `sharpness`. Nothing of them is kept but
+        labels and logits.
+        Labels are numbers in [0, 1] or of two classes; class 1 is `positive`, or the model's second, or 1 beside -1, or
+        the second of two texts in order.
 
         directions  "axes": two coordinates. Weight and bias of a single feature; of more, the two weights along which
                     the loss curves most, as some columns of real data are constant and show nothing
@@ -165,7 +167,8 @@ class LossSurface:
         l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised.
                     By default it is the model's own penalty: 1 / (C n) of scikit-learn, weight decay of a path
         weight_decay  the same with the bias penalised, as torch.optim does; in place of `l2`
-        sample_weight  (n,), >= 0: means become sum(weight * value) / sum(weight), directions by the loss included
+        sample_weight  (n,), >= 0: means become sum(weight * value) / sum(weight), directions by the loss included; by
+                    default those that a run was trained with, where x is what it was trained on
         class_weight  "balanced" or {label: weight}, by which these are multiplied; by default the model's own
         pos_weight  a number >= 0 by which the loss of class 1 counts, with its gradient and its Hessian, as
                     torch.nn.BCEWithLogitsLoss has it
@@ -193,12 +196,14 @@ class LossSurface:
         )
         samples, _, weights, weight_of_class_1, penalty = objective
         if directions is None:
-            directions = "pca" if len(known.paths) > 1 and sum(map(len, known.paths)) > 2 else "axes"
+            directions = "pca" if len(known.paths) > 1 and turns(np.vstack(known.paths)) else "axes"
         plane = plane_around(known, samples, directions, seed, objective.mean, penalty)
         s, t = axes_of(extent, resolution, plane, known.paths)
         fields, y = logits_on(plane, samples), samples.labels.y
         logits = Logits(fields, y, None if weights is None else weights.of(y), weight_of_class_1, card)
         surface = surface_of(logits, plane, s, t, names, penalty, loss)
+        if len(known.paths) > 1:
+            surface = replace(surface, center_is_model=False)
         if not sharpness:
             return surface
         return replace(surface, sharpness=sharpness_at(objective, known.theta, known.has_bias))

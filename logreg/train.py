@@ -13,7 +13,7 @@ from kernels import sgd_run_
 from kernels.arguments import arrays, numbers
 from kernels.results import Run
 from logreg import files, keeping
-from logreg.classes import Meaning, weights_with_classes
+from logreg.classes import ZERO_AND_ONE, Meaning, weights_with_classes
 from logreg.devices import Device, card_of, host, moved
 from logreg.model import linear_layer
 from logreg.samples import as_arrays
@@ -43,6 +43,7 @@ class History(Scored):
     sample_weight (n,)     by which losses were multiplied, and the factor of the positive class: losses on all the data
     pos_weight             are weighted as they were, accuracies not at all; None: 1
     velocity               of the last step, as `kernels.sgd_run_` takes it to go on; None of a part of a run
+    classes                what stood for class 0 and class 1 in the data; None: 0 and 1
     l2, l2_bias            the penalty l2/2 |w|^2 + l2_bias/2 b^2 that was minimised with the cost, by weight decay
     """
 
@@ -64,6 +65,7 @@ class History(Scored):
     velocity: np.ndarray | None = None
     l2: float = 0.0
     l2_bias: float = 0.0
+    classes: tuple[Any, Any] | None = None
 
     def __repr__(self) -> str:
         d, samples = len(self.start_w), len(self.y)
@@ -168,6 +170,7 @@ def train(
         velocity=host(run.velocity),
         l2=float(weight_decay),
         l2_bias=float(weight_decay),
+        classes=None if labels.classes == ZERO_AND_ONE else labels.classes,
     )
 
 

@@ -114,7 +114,7 @@ def animate(
     model = model._replace(boundary=boundary, legend=add_foot(left)[0])
     title = figure.suptitle(" ", color=left.title.get_color())
     now = draw_mark(right, (path.s[0], path.t[0]), "o", NOW, 7, "_now")
-    now.set_zorder(13)
+    now.set(zorder=13, clip_on=True)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # one layout for all frames
 

@@ -14,7 +14,7 @@ from viz.foot import add_foot
 from viz.furniture import add_colorbar, drawing
 from viz.inputs import finite_array, flat_axes
 from viz.layout import root_figure, scale_of
-from viz.paths import PathArtists, draw_runs, edge, notes_on, read_runs, with_earlier, with_ends
+from viz.paths import PathArtists, draw_runs, edge, keep, notes_on, read_runs, with_earlier, with_ends
 from viz.plane import is_plane, lowest_of, notes_of, read_gradient, read_grid
 from viz.words import shown
 
@@ -121,12 +121,12 @@ def plot_contour(
     grid = read_grid(surface, quantity, losses.quantities())
     gradient = read_gradient(surface, grid) if quantity == "gradient" and is_plane(surface) else None
     lowest = lowest_of(surface, grid, quantity)
-    runs = read_runs(surface, grid, history)
+    runs = read_runs(surface, grid, history, path_kw)
     corners = None if window is None else read_window(window)
     fill = Fill(cmap, read_levels(levels), norm, contour_kw)
-    ax = flat_axes(ax)
+    own, ax = ax is None, flat_axes(ax)
     runs = with_earlier(ax, "contour", surface, runs)
-    with drawing(ax, "contour"):
+    with drawing(ax, "contour", own):
         filled = (draw_cells if grid.scale == "share" else draw_contours)(ax, grid, fill)
         bar = add_colorbar(ax, filled, grid.label, **ticks_of(grid, filled)) if colorbar else None
         streams = None if gradient is None else draw_streams(ax, grid, gradient)
@@ -134,17 +134,23 @@ def plot_contour(
         ax.set(xlabel=first, ylabel=second, xlim=grid.window[0], ylim=grid.window[1])
         if title is not None:
             ax.set_title(shown(title))
-        paths = draw_runs(ax, grid, runs, path_kw)
+        paths = draw_runs(ax, grid, runs)
         center = minimum = None
         if is_plane(surface) and grid.contains(0, 0) and all(run.is_model for run in runs.values()):
-            center = draw_mark(ax, (0, 0), "P", "white", CROSS, "trained model")
+            center = draw_mark(ax, (0, 0), "P", "white", CROSS, name_of_center(surface))
         if lowest is not None:
             marks = [center, *(artist for drawn in paths.values() for artist in (drawn.end, drawn.start))]
             minimum = draw_minimum(ax, grid, lowest, [mark for mark in marks if mark is not None])
         outline = None if corners is None else draw_window(ax, corners)
         notes = notes_on(grid, runs) + notes_of(surface)
         drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
+    keep(ax, surface, runs)
     return ContourPlot(ax, filled, bar, minimum, paths, outline, note, drawn_legend, center, streams)
+
+
+def name_of_center(surface: PlaneSurface) -> str:
+    """What is at (0, 0): a model, unless the surface says that it lies between several."""
+    return "trained model" if getattr(surface, "center_is_model", True) else "center"
 
 
 def only(paths: dict[str, PathArtists]) -> PathArtists:

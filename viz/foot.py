@@ -47,13 +47,15 @@ class Foot(Artist):
     def get_tightbbox(self, renderer: RendererBase | None = None) -> Bbox | None:
         """What is around an Axes in three dimensions, whose labels layout engines don't ask for; None for another."""
         ax: Any = self.axes
-        self.place(renderer)
-        return around(ax, renderer) if hasattr(ax, "zaxis") else None
+        box = around(ax, renderer)
+        self.place(renderer, box)
+        return box if hasattr(ax, "zaxis") else None
 
-    def place(self, renderer: RendererBase | None = None) -> float:
-        """Puts its parts under each other, in the picture; returns in pixels how low the lowest comes."""
+    def place(self, renderer: RendererBase | None = None, box: Bbox | None = None) -> float:
+        """Puts its parts under each other, under what is `around` the Axes, in the picture; returns in pixels how low
+        the lowest comes."""
         ax: Any = self.axes
-        lowest, gap = around(ax, renderer).y0, GAP / 72 * root_figure(ax).dpi
+        lowest, gap = (box or around(ax, renderer)).y0, GAP / 72 * root_figure(ax).dpi
         middle, picture = (ax.bbox.x0 + ax.bbox.x1) / 2, ax.figure.bbox
         for part in self.parts:
             box = part.get_window_extent(renderer)

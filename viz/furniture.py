@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+import matplotlib.pyplot as plt
 from matplotlib.cbook import normalize_kwargs
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
@@ -29,15 +30,22 @@ drawn_on: WeakKeyDictionary[Axes, dict[str, list[ref[Artist]]]] = WeakKeyDiction
 
 
 @contextmanager
-def drawing(ax: Axes, name: str) -> Iterator[None]:
-    """What is added to `ax` in this context takes the place of what was added there before in one of the same name."""
+def drawing(ax: Axes, name: str, own: bool = False) -> Iterator[None]:
+    """What is added to `ax` in this context takes the place of what was added there before in one of the same name.
+
+    An error leaves nothing of it there, and closes the figure if that is our `own`.
+    """
     earlier = drawn_on.setdefault(ax, {})
     remove(ax, [artist() for artist in earlier.pop(name, ())])
     there = set(ax.get_children())
     try:
         yield
-    finally:
-        earlier[name] = [ref(artist) for artist in ax.get_children() if artist not in there]
+    except BaseException:
+        remove(ax, [artist for artist in ax.get_children() if artist not in there])
+        if own:
+            plt.close(root_figure(ax))
+        raise
+    earlier[name] = [ref(artist) for artist in ax.get_children() if artist not in there]
 
 
 def is_drawn(ax: Axes, name: str) -> bool:

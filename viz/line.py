@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -16,7 +17,7 @@ from viz.foot import add_foot
 from viz.furniture import drawing, is_drawn, styled
 from viz.inputs import finite_array, flat_axes, penalty_of, require, scalar
 from viz.layout import root_figure, scale_of
-from viz.paths import LOOKS, edge
+from viz.paths import edge, look_of
 from viz.words import percent, shown
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Kept(NamedTuple):
     names: tuple[str, ...]
     yscale: str
     curves: dict[str, Curve]
-    twin: Axes | None
+    twin: ref[Axes] | None
 
 
 class LinePlot(NamedTuple):
@@ -102,23 +103,27 @@ def plot_line(
     Returns `LinePlot`. TypeError if `ax` isn't a 2-D Axes or `line` lacks an attribute; ValueError for a quantity that
     isn't there, shapes that disagree, values that aren't finite, or a logarithmic scale of what isn't positive.
     """
-    names = (quantity,) if isinstance(quantity, str) else tuple(quantity)
+    names = tuple(quantity) if isinstance(quantity, (tuple, list)) else (quantity,)
     name = "" if label is None else str(label)
     curve = read_curve(line, names, line_kw)
     check_scale(yscale, names[0], curve.values[0])
-    ax = flat_axes(ax)
+    own, ax = ax is None, flat_axes(ax)
     curves = with_earlier(ax, names, yscale) | {name: curve}
-    with drawing(ax, "line"):
+    with drawing(ax, "line", own):
         twin = ax.twinx() if len(names) == 2 else None
-        kept_on[ax] = Kept(names, yscale, curves, twin)
+        kept_on[ax] = Kept(names, yscale, {}, None if twin is None else ref(twin))
         sides = [ax] if twin is None else [ax, twin]
         for side, which in zip(sides, names, strict=True):
             label_side(side, curves, which, sides.index(side), yscale)
         lines = {key: draw_curve(sides, one, names, key, k) for k, (key, one) in enumerate(curves.items())}
         marks = {key: draw_marks(ax, one, names[0], marks_kw) for key, one in curves.items()}
+        for side in sides:
+            side.relim()
+            side.autoscale_view(scalex=False)
         if title is not None:
             ax.set_title(shown(title))
         drawn_legend, _ = add_foot(ax, legend=legend, twin=twin)
+    kept_on[ax] = kept_on[ax]._replace(curves=curves)
     drawn, *right = lines[name]
     both = {key: (first, second[0] if second else None) for key, (first, *second) in lines.items()}
     return LinePlot(ax, drawn, marks[name], drawn_legend, twin, right[0] if right else None, both)
@@ -134,6 +139,10 @@ def read_curve(line: Line, names: tuple[str, ...], keywords: Keywords) -> Curve:
     if len(names) not in (1, 2) or any(name not in accepted for name in names):
         found = repr(names[0]) if len(names) == 1 else repr(names)
         raise ValueError(f"quantity is {found}; accepted: {', '.join(map(repr, accepted))}, or a pair of these")
+    if line.cost not in losses.names():
+        raise ValueError(f"line.cost is {line.cost!r}; accepted: {', '.join(map(repr, losses.names()))}")
+    if not isinstance(line.marks, Mapping):
+        raise TypeError(f"line.marks is a {type(line.marks).__name__}; accepted: {{name: alpha}}")
     values = tuple(values_of(line, name, len(alpha)) for name in names)
     words = tuple(losses.label_along_line(name, line.cost, penalty_of(line)) for name in names)
     marks = {str(name): scalar(f"line.marks[{name!r}]", at) for name, at in line.marks.items()}
@@ -163,8 +172,9 @@ def with_earlier(ax: Axes, names: tuple[str, ...], yscale: str) -> dict[str, Cur
     earlier = kept_on.get(ax)
     if earlier is None:
         return {}
-    if earlier.twin is not None and earlier.twin in root_figure(ax).axes:
-        earlier.twin.remove()
+    twin = None if earlier.twin is None else earlier.twin()
+    if twin is not None and twin in root_figure(ax).axes:
+        twin.remove()
     return earlier.curves if (earlier.names, earlier.yscale) == (names, yscale) and is_drawn(ax, "line") else {}
 
 
@@ -189,7 +199,7 @@ def draw_curve(sides: list[Axes], curve: Curve, names: tuple[str, ...], label: s
     """The lines of a curve, one a side, each in a look of its own."""
     lines = []
     for which, (side, values) in enumerate(zip(sides, curve.values, strict=True)):
-        look = LOOKS[(k * len(sides) + which) % len(LOOKS)]
+        look = look_of(k * len(sides) + which)
         ours = {
             "color": visible(look.color, inside(sides[0]), LINE),
             "linestyle": look.dashes,

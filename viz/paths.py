@@ -53,14 +53,22 @@ LOOKS = (  # dark enough for a white halo, and no two that follow each other of 
 )
 
 
+def look_of(k: int) -> Look:
+    """The look of the k-th of several: colours come again after six, with other dashes and another marker."""
+    turn = k // len(LOOKS)
+    dashes, marker = LOOKS[(k + turn) % len(LOOKS)].dashes, LOOKS[(k + 2 * turn) % len(LOOKS)].marker
+    return Look(LOOKS[k % len(LOOKS)].color, dashes, marker)
+
+
 class Run(NamedTuple):
-    """A run on a surface: its path, how far that goes from the plane and which share of its variance is outside, and in
-    three dimensions how high it is, (points,)."""
+    """A run on a surface: its path, how far that goes from the plane and which share of its variance is outside, in
+    three dimensions how high it is, (points,), and keywords of its line."""
 
     path: Path
     farthest: float = 0.0
     outside: float = 0.0
     heights: np.ndarray | None = None
+    keywords: Keywords = None
 
     @property
     def is_model(self) -> bool:
@@ -87,7 +95,9 @@ class Kept(NamedTuple):
 kept_on: WeakKeyDictionary[Axes, Kept] = WeakKeyDictionary()
 
 
-def read_runs(surface: LossSurface | PlaneSurface, grid: Grid, history: Runs, high: bool = False) -> dict[str, Run]:
+def read_runs(
+    surface: LossSurface | PlaneSurface, grid: Grid, history: Runs, keywords: Keywords, high: bool = False
+) -> dict[str, Run]:
     """{name: Run} of None, of one run, "path" or "model", of several by name, or of several in turn, "path 1".
 
     A run is what `surface.project` takes; where a surface of (w, b) has no such method, what `read_path` does. A list
@@ -106,7 +116,7 @@ def read_runs(surface: LossSurface | PlaneSurface, grid: Grid, history: Runs, hi
         runs = {UNNAMED[run.is_model]: run}
     if not runs:
         raise ValueError(f"history is {history!r}; accepted: None, a run, or several by name or in turn")
-    return runs
+    return {name: run._replace(keywords=keywords) for name, run in runs.items()}
 
 
 def is_several(history: Any) -> TypeGuard[Sequence[Any]]:
@@ -130,18 +140,21 @@ def read_run(surface: LossSurface | PlaneSurface, grid: Grid, high: bool, run: A
 
 def with_earlier(ax: Axes, drawing: str, surface: Any, runs: dict[str, Run]) -> dict[str, Run]:
     """Runs after those that were drawn there on the same surface, in the place of those that have their names; alone if
-    there are none."""
+    there are none. What was drawn is to be kept by `keep`."""
     earlier = kept_on.get(ax)
-    if runs and earlier is not None and earlier.surface is surface and is_drawn(ax, drawing):
-        runs = earlier.runs | runs
+    together = runs and earlier is not None and earlier.surface is surface and is_drawn(ax, drawing)
+    return earlier.runs | runs if together and earlier is not None else runs
+
+
+def keep(ax: Axes, surface: Any, runs: dict[str, Run]) -> None:
+    """Notes what was drawn, for what is drawn there later."""
     kept_on[ax] = Kept(surface, runs)
-    return runs
 
 
-def draw_runs(ax: Axes, grid: Grid, runs: dict[str, Run], given: Keywords) -> dict[str, PathArtists]:
+def draw_runs(ax: Axes, grid: Grid, runs: dict[str, Run]) -> dict[str, PathArtists]:
     """{name: what was drawn of it}, labelled: of one run its line, its start and its end, of several each line and what
     a start is."""
-    drawn = {name: draw_run(ax, grid, run, k, given) for k, (name, run) in enumerate(runs.items())}
+    drawn = {name: draw_run(ax, grid, run, k) for k, (name, run) in enumerate(runs.items())}
     for name, parts in drawn.items():
         if parts.line is None and parts.end is not None:
             parts.end.set_label(name)
@@ -154,16 +167,16 @@ def draw_runs(ax: Axes, grid: Grid, runs: dict[str, Run], given: Keywords) -> di
     return drawn
 
 
-def draw_run(ax: Axes, grid: Grid, run: Run, k: int, given: Keywords) -> PathArtists:
+def draw_run(ax: Axes, grid: Grid, run: Run, k: int) -> PathArtists:
     """The line of a run, its arrows, and its first and last point where they are in the window; of a model its mark."""
-    scale, look, in_window = scale_of(ax), LOOKS[k % len(LOOKS)], grid.contains(*run.path)
+    scale, look, in_window = scale_of(ax), look_of(k), grid.contains(*run.path)
     coordinates = np.array(run.path)
     if run.heights is not None:
         coordinates = np.where(in_window, [*run.path, run.heights], np.nan)
     mark: dict[str, Any] = {"linestyle": "none", "markersize": MARK * scale, "zorder": 12, **edge(scale)}
     line = arrows = start = end = None
     if not run.is_model:
-        line = draw_line(ax, coordinates, look, scale, given)
+        line = draw_line(ax, coordinates, look, scale, run.keywords)
         look = look._replace(color=line.get_color())
         arrows = None if run.heights is not None else draw_arrows(ax, grid, run.path, look.color, scale)
         if in_window[0]:
@@ -198,9 +211,9 @@ def path_arrows(grid: Grid, path: Path) -> tuple[np.ndarray, np.ndarray]:
     if that distance is `SHORT`. A direction is the motion over the last half of `reach`, so that the zigzag of single
     steps doesn't turn it.
     """
-    points = np.column_stack(path)[grid.contains(*path)]
+    points, in_window = np.column_stack(path), grid.contains(*path)
     scaled = points / (np.ptp(grid.s), np.ptp(grid.t))
-    farthest = distances(scaled, scaled[:1]).max(initial=0)
+    farthest = distances(scaled[in_window], scaled[in_window][:1]).max(initial=0)
     reach = farthest / ARROWS
     tips: list[np.ndarray] = []
     tails: list[np.ndarray] = []
@@ -210,6 +223,8 @@ def path_arrows(grid: Grid, path: Path) -> tuple[np.ndarray, np.ndarray]:
         if not moved_on.any():
             break
         at += moved_on.argmax()
+        if not in_window[at]:
+            continue
         tips.append(points[at])
         tails.append(points[:at][distances(scaled[:at], scaled[at]) >= reach / 2][-1])
     ends, motions = np.reshape(tips, (-1, 2)), np.reshape(tips, (-1, 2)) - np.reshape(tails, (-1, 2))

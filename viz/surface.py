@@ -18,7 +18,7 @@ from viz.fill import CMAP, colorbar_ticks, log_levels, tick_label
 from viz.foot import add_foot, sides_of
 from viz.furniture import add_colorbar, drawing, styled
 from viz.layout import cell_of, length_of, new_figure, points, root_figure, scale_of
-from viz.paths import draw_runs, notes_on, read_runs, with_earlier, with_ends
+from viz.paths import draw_runs, keep, notes_on, read_runs, with_earlier, with_ends
 from viz.plane import is_plane, notes_of, read_grid
 from viz.words import percent, shown
 
@@ -118,10 +118,10 @@ def plot_surface(
             "history is given with a plane's surface; accepted: None, as plot_contour draws its projection"
         )
     up = height_of(grid, z)
-    runs = read_runs(surface, grid, history, high=True)
-    ax = solid_axes(ax)
+    runs = read_runs(surface, grid, history, path_kw, high=True)
+    own, ax = ax is None, solid_axes(ax)
     runs = with_earlier(ax, "surface", surface, runs)
-    with drawing(ax, "surface"):
+    with drawing(ax, "surface", own):
         high, bar = grid._replace(Z=up(grid.Z)), None
         if wireframe:
             drawn = draw_wireframe(ax, high, surface_kw)
@@ -136,9 +136,10 @@ def plot_surface(
         if title is not None:
             ax.set_title(shown(title))
         lifted = {name: run._replace(heights=up(np.asarray(run.heights))) for name, run in runs.items()}
-        paths = draw_runs(ax, grid, lifted, path_kw)
+        paths = draw_runs(ax, grid, lifted)
         notes = [*names, *notes_on(grid, runs), *notes_of(surface)]
         drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
+    keep(ax, surface, runs)
     return SurfacePlot(ax, drawn, bar, paths, note, drawn_legend)
 
 
@@ -213,7 +214,11 @@ def scale_heights(ax: Axes3D, grid: Grid, z: str) -> None:
     if z == "log":
         heights = np.log10(colorbar_ticks(*log_levels(grid.Z)[[0, -1]].tolist()))
         ax.zaxis.set_major_locator(FixedLocator(few(heights, round(MOST_TICKS * scale_of(ax)))))
-        ax.zaxis.set_major_formatter(lambda height, position: tick_label(10.0**height, position, powers=True))
+        ax.zaxis.set_major_formatter(power_of_ten)
+
+
+def power_of_ten(height: float, position: int | None = None) -> str:
+    return tick_label(10.0**height, position, powers=True)
 
 
 def few(heights: np.ndarray, most: int) -> list[float]:

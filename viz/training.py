@@ -86,11 +86,11 @@ def plot_data(
     """
     x, y = read_data(data)
     w, b = scalar("w", w), scalar("b", b)
-    ax = flat_axes(ax)
+    own, ax = ax is None, flat_axes(ax)
     left, right = view_of(x)
     at = np.linspace(left, right, CURVE_POINTS)
     ground = inside(ax)
-    with drawing(ax, "data"):
+    with drawing(ax, "data", own):
         pink = visible("#CC79A7", ground, LINE)
         line = draw_curve(ax, at, w * at + b, line_kw, color=pink, linestyle="-.", label="line w x + b")
         curve = draw_curve(ax, at, sigmoid(w * at + b), line_kw, color=ink(ground), label="sigmoid(w x + b)")
@@ -141,7 +141,7 @@ def plot_epochs(
     """
     w, b = epoch_ends(history)
     x, y = read_data(data)
-    ax = flat_axes(ax)
+    own, ax = ax is None, flat_axes(ax)
     left, right = view_of(x)
     at = np.linspace(left, right, CURVE_POINTS)
     heights = sigmoid(np.multiply.outer(w, at) + b[:, None])
@@ -153,7 +153,7 @@ def plot_epochs(
     }
     curves = LineCollection(list(segments), **styled(LineCollection, ours, line_kw))
     curves.set_array(np.arange(1, len(w) + 1))
-    with drawing(ax, "epochs"):
+    with drawing(ax, "epochs", own):
         ax.add_collection(curves, autolim=False)
         ticks = np.linspace(1, len(w), min(len(w), 6)).round()
         bar = add_colorbar(ax, curves, "epoch", ticks=ticks) if colorbar else None

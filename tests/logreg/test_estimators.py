@@ -273,7 +273,7 @@ LAYER = torch.nn.Linear(6, 1).double()
 def test_a_line_is_the_same_from_both_ends():
     weighted, plain = logistic(C=0.1, class_weight={"yes": 9.0}).fit(X, Y), logistic(C=0.1).fit(X, Y)
     for one, other in ((weighted, plain), (plain, weighted)):
-        with pytest.raises(ValueError, match="class_weight is None and the models have different ones; accepted"):
+        with pytest.raises(ValueError, match="class_weight is None and the models were fitted with different"):
             LossLine.between(one, other, (X, Y))
     forth, back = (LossLine.between(*pair, (X, Y), class_weight={}) for pair in ((weighted, plain), (plain, weighted)))
     np.testing.assert_allclose(forth.loss, back.loss[::-1], rtol=1e-11)
@@ -335,3 +335,9 @@ def test_weights_of_classes_of_any_size(weight):
 def test_theta_of_a_table():
     theta = pd.Series(np.arange(7.0), index=[*TABLE.columns, "const"])
     np.testing.assert_array_equal(read_model(theta).theta, np.arange(7.0))
+
+
+def test_columns_in_another_order_are_refused_after_steps_too():
+    model = make_pipeline("passthrough", logistic()).fit(TABLE, Y)
+    with pytest.raises(ValueError, match=r"data x has the columns size 5, .*; accepted: size 0, "):
+        accuracy(model, (TABLE[TABLE.columns[::-1]], Y))

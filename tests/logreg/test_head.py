@@ -340,6 +340,25 @@ WRONG = {
 }
 
 
+BY_CHANCE = {
+    "negated": lambda z: -3 * z,
+    "tanh": torch.tanh,
+    "other class": lambda z: 1 - torch.sigmoid(z),
+    "clipped": lambda z: z.clamp(-1, 1),
+    "rectified": torch.relu,
+}
+
+
+@pytest.mark.parametrize("name", BY_CHANCE)
+def test_outputs_that_agree_by_chance(name):
+    """Where all logits are 0, as a layer has them that begins with zeros."""
+    network = Heads(lambda a, b: BY_CHANCE[name](a))
+    torch.nn.init.zeros_(network.a.weight)
+    torch.nn.init.zeros_(network.a.bias)
+    with pytest.raises(ValueError, match="network returns something else than its last"):
+        head(network, loader_of(network))
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_other_networks_are_refused(name):
     make, message = WRONG[name]

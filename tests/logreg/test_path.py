@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from logreg import History, LossSurface, TrainingPath, record, train
+from logreg import History, LossSurface, TrainingPath, accuracy, record, train
 from logreg.estimators import Penalty
 from logreg.models import read_model
 from logreg.runs import path_of
@@ -454,3 +454,59 @@ def test_other_files(tmp_path):
     with pytest.raises(ValueError, match="is not a saved History: it holds"):
         History.load(tmp_path / "path")
     assert all(len(one) == len(other) for one, other in pairwise(TrainingPath.load(tmp_path / "path").thetas))
+
+
+# What runs and paths remember
+
+
+def test_several_runs_of_the_same_weights_have_them():
+    weight = np.random.default_rng(0).exponential(size=97)
+    settings = {"lr": 0.5, "batch_size": 97, "epochs": 4000, "weight_decay": 0.2, "sample_weight": weight}
+    runs = {name: train(layer(), DATA, **settings) for name in "ab"}
+    asked = {"resolution": 1, "quantities": "gradient", "directions": "hessian"}
+    np.testing.assert_allclose(LossSurface.around(runs, DATA, **asked).gradient, 0, atol=1e-11)
+    runs["c"] = train(layer(), DATA, **settings | {"sample_weight": weight[::-1].copy()})
+    with pytest.raises(ValueError, match="class_weight is None and the models were fitted with different weights"):
+        LossSurface.around(runs, DATA)
+    weighted = LossSurface.around(runs, DATA, sample_weight=weight, **asked)
+    assert np.isfinite(weighted.gradient).all()
+
+
+def test_the_weight_of_the_positive_class_is_of_the_loss_that_was_trained():
+    history = train(layer(), DATA, lr=0.5, batch_size=97, epochs=3, pos_weight=3.0)
+    got = LossSurface.around(history, DATA, loss="mse", resolution=3)
+    want = LossSurface.around(np.append(history.end_w, history.end_b), DATA, loss="mse", resolution=3, extent=1)
+    assert np.isfinite(got.loss).all()
+    assert np.isfinite(want.loss).all()
+
+
+def test_the_positive_class_is_remembered(tmp_path):
+    data = DATA[0], np.where(DATA[1], "cat", "dog")
+    history = train(layer(), data, lr=0.5, batch_size=97, epochs=30, positive="cat")
+    history.save(tmp_path / "run")
+    path = TrainingPath([np.append(history.end_w, history.end_b)], data=data, positive="cat")
+    for run in (history, History.load(tmp_path / "run"), path):
+        assert accuracy(run, data) == run.full_accuracy()[-1] if len(run.b) else accuracy(run, data) > 0.5
+        assert LossSurface.around(run, data, resolution=1, extent=1).loss.item() == pytest.approx(
+            LossSurface.around(history, DATA, resolution=1, extent=1).loss.item(), rel=1e-12
+        )
+
+
+def test_a_path_of_pipelines_is_not_kept(tmp_path):
+    model = make_pipeline(StandardScaler(), linear_model.LogisticRegression()).fit(*DATA)
+    with pytest.raises(ValueError, match="the path is of pipelines, whose steps aren't kept; accepted"):
+        TrainingPath([model]).save(tmp_path / "path")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("models", [{"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 1}, {"a": 0, "b": 1}])
+def test_models_on_a_line_have_a_plane(models):
+    theta = np.arange(1.0, 7.0)
+    surface = LossSurface.around({name: factor * theta for name, factor in models.items()}, DATA, resolution=3)
+    assert surface.loss.shape == (3, 3)
+
+
+def test_the_decay_of_averaging_is_asked_for():
+    model = layer()
+    path = record(torch.optim.ASGD(model.parameters(), lambd=0.01), model)
+    assert path.model.penalty is None

@@ -157,10 +157,15 @@ def test_a_surface_says_what_it_is_in_a_line(wide, history):
     )
 
 
-def test_two_models_by_name_are_in_a_plane(wide):
+def test_two_models_by_name_are_in_a_plane(wide, tmp_path):
     names = {"a": np.zeros(31), "b": np.ones(31)}
     surface = LossSurface.around(names, (wide.X, wide.y), resolution=3)
     np.testing.assert_array_equal(surface.plane.center, np.full(31, 0.5))
+    assert not surface.center_is_model
+    assert not surface.at(1, 1, 3).center_is_model
+    surface.save(tmp_path / "surface.npz")
+    assert not LossSurface.load(tmp_path / "surface.npz").center_is_model
+    assert LossSurface.around(names["a"], (wide.X, wide.y), resolution=3).center_is_model
 
 
 # Other windows of the same plane
@@ -276,7 +281,15 @@ def assert_same(got, want):
     assert (got.l2, got.plan, got.plane.labels) == (want.l2, want.plan, want.plane.labels)
     assert got.plane.explained == want.plane.explained
     assert (got.cost, got.l2_bias, got.sharpness) == (want.cost, want.l2_bias, want.sharpness)
-    assert {field.name for field in fields(got)} == {"values", "plane", "l2", "cost", "l2_bias", "logits", "sharpness"}
+    assert {field.name for field in fields(got)} - {"center_is_model"} == {
+        "values",
+        "plane",
+        "l2",
+        "cost",
+        "l2_bias",
+        "logits",
+        "sharpness",
+    }
 
 
 def changed(surface, **changes):

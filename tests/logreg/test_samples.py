@@ -358,3 +358,30 @@ def test_many_sparse_features_are_read_many_rows_at_a_time():
     z = wide @ theta[:-1] + 0.1
     surface = LossSurface.around(theta, (wide, y), directions="random", seed=0, resolution=1)
     assert surface.loss.item() == pytest.approx(np.mean(np.logaddexp(0, np.where(y, -z, z))), rel=1e-12)
+
+
+class Records(Dataset):
+    """Takes indices alone, and raises what it likes for slices."""
+
+    def __len__(self):
+        return 97
+
+    def __getitem__(self, index):
+        assert isinstance(index, int), "an index"
+        return XT[index], YT[index]
+
+
+def test_data_sets_that_take_indices_alone():
+    assert accuracy(THETA, Records()) == accuracy(THETA, (X, Y))
+
+
+def test_other_last_digits_are_the_same_order():
+    rng = np.random.default_rng(0)
+
+    class Rounding:
+        def __iter__(self):
+            yield X * (1 + 1e-15 * rng.normal(size=X.shape)), Y
+
+    weight = np.arange(97.0)
+    got, want = (LossSurface.around(THETA, data, sample_weight=weight, resolution=3) for data in (Rounding(), (X, Y)))
+    np.testing.assert_allclose(got.loss, want.loss, rtol=1e-10)

@@ -211,3 +211,10 @@ def test_squares_out_of_range_are_refused(most_dense, monkeypatch):
     X, y = np.full((4, 2), 1e200), np.array([0.0, 1, 0, 1])
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="the Hessian's trace is inf; accepted: features"):
         sharpness(np.zeros(3), (X, y))
+
+
+def test_a_matrix_that_is_another_one_each_time_ends(monkeypatch):
+    monkeypatch.setattr("logreg.eigen.MOST_PRODUCTS", 60)
+    rng = np.random.default_rng(1)
+    with pytest.raises(ValueError, match="not found by 60 passes over data; accepted: data that"):
+        top_eigenpairs(lambda vector: rng.normal(size=50), 50, 1)

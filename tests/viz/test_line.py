@@ -1,6 +1,8 @@
 """Quantities along a line: what is drawn, what stays on an Axes, and what is refused."""
 
+import gc
 import re
+import weakref
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -171,3 +173,47 @@ def test_what_is_no_line_is_refused(line_of):
     ax = plt.figure().add_subplot(projection="3d")
     with pytest.raises(TypeError, match="ax is a Axes3D; accepted: a two-dimensional matplotlib Axes or None"):
         plot_line(line_of(), ax=ax)
+
+
+def test_drawn_again_sides_fit_what_is_there(line_of):
+    high, low = line_of(), line_of()
+    high.loss = 10 * high.loss + 3
+    want = plot_line(low, label="x").ax.get_ylim()
+    ax = plot_line(high, label="x").ax
+    assert ax.get_ylim() != want
+    np.testing.assert_allclose(plot_line(low, label="x", ax=ax).ax.get_ylim(), want)
+    ax.set_ylim(0, 7)
+    assert plot_line(high, label="x", ax=ax).ax.get_ylim() == (0, 7)
+
+
+def test_an_error_spoils_no_axes(line_of):
+    line = line_of()
+    ax = plot_line(line, label="a").ax
+    with pytest.raises(AttributeError, match="nope"):
+        plot_line(line, label="b", ax=ax, line_kw={"nope": 1})
+    assert "b" not in plot_line(line, label="c", ax=ax).lines
+
+
+@pytest.mark.parametrize("quantity", ["loss", ("loss", "accuracy")])
+def test_figures_are_forgotten(quantity, line_of):
+    plot = plot_line(line_of(), quantity=quantity)
+    figure = weakref.ref(plot.figure)
+    plt.close(plot.figure)
+    del plot
+    gc.collect()
+    assert figure() is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "message"),
+    [
+        ({"cost": "hinge"}, {}, "line.cost is 'hinge'; accepted"),
+        ({"marks": [0.0]}, {}, "line.marks is a list; accepted"),
+        ({}, {"quantity": None}, "quantity is None; accepted"),
+    ],
+)
+def test_more_bad_lines(changes, settings, message, line_of):
+    line = line_of()
+    vars(line).update(changes)
+    with pytest.raises((TypeError, ValueError), match=message):
+        plot_line(line, **settings)

@@ -10,9 +10,11 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 
+from logreg import LossSurface
 from viz import plot_contour, plot_surface
 from viz.colors import contrast
-from viz.paths import LOOKS
+from viz.inputs import Grid, Path
+from viz.paths import LOOKS, look_of, path_arrows
 
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
 
@@ -225,3 +227,51 @@ def test_the_star_is_not_drawn_over_a_mark(plane_surface):
 def test_a_minimum_at_the_edge_is_said(surface_of, w, inside):
     """The lab's data are separable: there is no other."""
     assert labels(plot_contour(surface_of(w=w))) == ["lowest on this grid: at its edge, not inside"]
+
+
+# Drawn again
+
+
+def test_looks_of_many_runs_are_all_different():
+    looks = {look_of(k) for k in range(30)}
+    assert len(looks) == 30
+    assert [look_of(k) for k in range(6)] == list(LOOKS)
+
+
+def test_an_arrow_is_on_the_path():
+    """Of a path that leaves the window and comes back: none from where it left to where it came back."""
+    grid = Grid(np.linspace(-10, 10, 5), np.linspace(-10, 10, 5), np.ones((5, 5)), "loss")
+    path = Path(np.array([-9.0, 60, -9]), np.array([8.0, 60, -9]))
+    tips, directions = path_arrows(grid, path)
+    for tip, direction in zip(tips, directions, strict=True):
+        assert tip.tolist() == [-9, -9]
+        np.testing.assert_allclose(direction, np.array([-69, -69]) / np.hypot(69, 69))
+
+
+def test_keywords_are_of_the_runs_that_they_came_with(surface, runs):
+    ax = plot_contour(surface, {"SGD": runs[0]}, path_kw={"color": "red"}).ax
+    plot = plot_contour(surface, {"Adam": runs[1]}, path_kw={"color": "blue", "linewidth": 4}, ax=ax)
+    assert [parts.line.get_color() for parts in plot.paths.values()] == ["red", "blue"]
+    assert plot.paths["SGD"].line.get_linewidth() < 4
+
+
+@BOTH
+def test_an_error_leaves_nothing(plot, surface, runs):
+    figures = plt.get_fignums()
+    with pytest.raises(AttributeError, match="nope"):
+        plot(surface, runs[0], path_kw={"nope": 1})
+    assert plt.get_fignums() == figures
+    ax = plot(surface).ax
+    there = len(ax.get_children())
+    with pytest.raises(AttributeError, match="nope"):
+        plot(surface, {"Adam": runs[1]}, path_kw={"nope": 1}, ax=ax)
+    assert list(plot(surface, {"SGD": runs[0]}, ax=ax).paths) == ["SGD"]
+    plot(surface, ax=ax)
+    assert len(ax.get_children()) == there
+
+
+def test_what_is_between_models_is_no_model():
+    surface = LossSurface.around({"a": np.zeros(3), "b": np.ones(3)}, (np.eye(2), [0, 1]), resolution=5)
+    assert plot_contour(surface).center.get_label() == "center"
+    one = LossSurface.around(np.ones(3), (np.eye(2), [0, 1]), resolution=5)
+    assert plot_contour(one).center.get_label().startswith("trained model")
