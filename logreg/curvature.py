@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -71,9 +71,8 @@ def hessian(samples: Samples, theta: np.ndarray, l2: tuple[float, float], mean: 
     memory.check_fits((d + 1, d + 1), np.float64)
     total = np.zeros((d + 1, d + 1))
     for batch, curvature in curvatures(samples, theta, mean):
-        features = batch.x
-        total[:d, :d] += gram(features, curvature)
-        total[:d, d] += curvature @ features
+        total[:d, :d] += batch.gram(curvature)
+        total[:d, d] += batch.x.T @ curvature
         total[d, d] += curvature.sum()
     total[d, :d] = total[:d, d]
     total /= divisor_of(samples, mean)
@@ -105,18 +104,11 @@ def most_of(samples: Samples) -> int:
     return MOST_SPARSE if arrays.is_sparse(samples.x) else MOST_DENSE
 
 
-def gram(features: Any, weight: np.ndarray) -> np.ndarray:
-    """X' diag(weight) X of features (rows, d), dense or sparse."""
-    if isinstance(features, np.ndarray):
-        return features.T @ (features * weight[:, None])
-    return (features.T @ features.multiply(weight[:, None]).tocsr()).toarray()
-
-
 def curvatures(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> Iterator[tuple[Batch, np.ndarray]]:
     """Some samples at a time, and share d^2 L/dz^2 of these at theta (rows,), shares being 1 where all are the same."""
     for batch in samples:
         y, share = mean.labels_and_shares(batch)
-        curvature = LOSSES[mean.loss].curvature(parts_of(batch.x @ theta[:-1] + theta[-1], y))
+        curvature = LOSSES[mean.loss].curvature(parts_of(batch.logits(theta), y))
         yield batch, host(curvature if share is None else share * curvature)
 
 

@@ -34,11 +34,11 @@ def logits_on(plane: Plane, samples: Samples) -> LogitPlane:
             arrays.check_finite(name, vector)
     size = samples.size
     if size is None:
-        parts = [np.ascontiguousarray((batch.x @ thetas[:-1] + thetas[-1]).T) for batch in samples]
+        parts = [np.ascontiguousarray(batch.logits(thetas).T) for batch in samples]
         return LogitPlane(*map(np.concatenate, zip(*parts, strict=True)))
     logits = np.empty((3, size))
     for batch in samples:
-        logits[:, batch.rows] = (batch.x @ thetas[:-1] + thetas[-1]).T
+        logits[:, batch.rows] = batch.logits(thetas).T
     return LogitPlane(*logits)
 
 

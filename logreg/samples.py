@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSampler
 
 from kernels.arguments import arrays, dataset, memory
@@ -22,11 +23,37 @@ PAIR = "a data set or a tuple, of which data[:] is (x, y), or batches (x, y) tha
 
 
 class Batch(NamedTuple):
-    """Some samples: which of all they are, features (rows, d) float64, dense or sparse, and labels (rows,)."""
+    """Some samples: which of all they are, features (rows, d) float64, dense or sparse, and labels (rows,).
+
+    `by_torch` says who multiplies them. Where a network makes them, PyTorch: the threads of NumPy's BLAS would wait
+    beside its own, so that both took three times as long.
+    """
 
     rows: slice
     x: Any
     y: np.ndarray
+    by_torch: bool = False
+
+    def logits(self, theta: np.ndarray) -> np.ndarray:
+        """Logits (rows,) by parameters (d + 1,), or (rows, k) by several (d + 1, k)."""
+        return self.times(theta[:-1]) + theta[-1]
+
+    def times(self, vectors: np.ndarray) -> np.ndarray:
+        """Features times vectors (d,) or (d, k)."""
+        features: Any = self.x
+        if not (self.by_torch and isinstance(features, np.ndarray)):
+            return features @ vectors
+        return (as_tensor(features) @ as_tensor(np.ascontiguousarray(vectors))).numpy()
+
+    def gram(self, weight: np.ndarray) -> np.ndarray:
+        """X' diag(weight) X (d, d)."""
+        features: Any = self.x
+        if not isinstance(features, np.ndarray):
+            return (features.T @ features.multiply(weight[:, None]).tocsr()).toarray()
+        weighted = features * weight[:, None]
+        if not self.by_torch:
+            return features.T @ weighted
+        return (as_tensor(features).T @ as_tensor(weighted)).numpy()
 
     @property
     def squared_lengths(self) -> np.ndarray:
@@ -40,8 +67,13 @@ class Batch(NamedTuple):
         """Sums of the squares of each feature (d,), of each sample times its weight (rows,)."""
         features: Any = self.x
         if isinstance(features, np.ndarray):
-            return weight @ np.square(features)
+            return self._replace(x=np.square(features).T).times(weight)
         return features.power(2).T @ weight
+
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """A tensor of the array's memory, or of a copy, as PyTorch warns of memory that can't be written to."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 class Expected(NamedTuple):
@@ -106,7 +138,7 @@ class StreamedSamples:
         start = 0
         for x, y in self.parts():
             rows = slice(start, start + len(y))
-            yield Batch(rows, x.astype(np.float64, copy=False), y)
+            yield Batch(rows, x.astype(np.float64, copy=False), y, by_torch=True)
             start = rows.stop
 
     def parts(self) -> Iterator[tuple[Any, np.ndarray]]:

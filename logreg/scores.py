@@ -156,5 +156,5 @@ def accuracy(model: Model, data: Any, *, positive: Any = None) -> float:
     """
     known = read_model(model)
     samples = read_samples(data, known.meaning(positive), known.expected)
-    correct = sum(int(is_correct(batch.x @ known.theta[:-1] + known.theta[-1], batch.y).sum()) for batch in samples)
+    correct = sum(int(is_correct(batch.logits(known.theta), batch.y).sum()) for batch in samples)
     return correct / len(samples.labels.y)
