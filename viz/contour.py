@@ -139,8 +139,7 @@ def plot_contour(
         if is_plane(surface) and grid.contains(0, 0) and all(run.is_model for run in runs.values()):
             center = draw_mark(ax, (0, 0), "P", "white", CROSS, name_of_center(surface))
         if lowest is not None:
-            marks = [center, *(artist for drawn in paths.values() for artist in (drawn.end, drawn.start))]
-            minimum = draw_minimum(ax, grid, lowest, [mark for mark in marks if mark is not None])
+            minimum = draw_minimum(ax, grid, lowest, marks_with_labels(center, paths))
         outline = None if corners is None else draw_window(ax, corners)
         notes = notes_on(grid, runs) + notes_of(surface)
         drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
@@ -158,12 +157,27 @@ def only(paths: dict[str, PathArtists]) -> PathArtists:
     return next(iter(paths.values())) if len(paths) == 1 else PathArtists()
 
 
-def draw_minimum(ax: Axes, grid: Grid, lowest: tuple[float, float], marks: list[Line2D]) -> Line2D | None:
-    """The star at the lowest point; None where one of the marks is there, whose label then says so."""
+def marks_with_labels(center: Line2D | None, paths: dict[str, PathArtists]) -> list[tuple[Line2D, Line2D, str]]:
+    """(mark, what the legend has of it, where on that it is): of several runs the end is the line's."""
+    marks = [] if center is None else [(center, center, "here")]
+    for parts in paths.values():
+        if parts.end is not None and parts.line is not None and str(parts.end.get_label()).startswith("_"):
+            marks.append((parts.end, parts.line, "at its end"))
+        elif parts.end is not None:
+            marks.append((parts.end, parts.end, "here"))
+        if parts.start is not None and not str(parts.start.get_label()).startswith("_"):
+            marks.append((parts.start, parts.start, "here"))
+    return marks
+
+
+def draw_minimum(
+    ax: Axes, grid: Grid, lowest: tuple[float, float], marks: list[tuple[Line2D, Line2D, str]]
+) -> Line2D | None:
+    """The star at the lowest point; None where one of the marks is there, whose entry in the legend then says so."""
     inside = all(low < value < high for value, (low, high) in zip(lowest, grid.window, strict=True))
-    for mark in marks:
-        if covers(ax, mark, lowest) and not str(mark.get_label()).startswith("_"):
-            mark.set_label(f"{mark.get_label()}, lowest here{'' if inside else ', at the edge'}")
+    for mark, entry, where in marks:
+        if covers(ax, mark, lowest):
+            entry.set_label(f"{entry.get_label()}, lowest {where}{'' if inside else ', at the edge'}")
             return None
     return draw_mark(ax, lowest, "*", "#F0E442", STAR, LOWEST if inside else f"{LOWEST}: at its edge, not inside")
 

@@ -275,3 +275,14 @@ def test_what_is_between_models_is_no_model():
     assert plot_contour(surface).center.get_label() == "center"
     one = LossSurface.around(np.ones(3), (np.eye(2), [0, 1]), resolution=5)
     assert plot_contour(one).center.get_label().startswith("trained model")
+
+
+def test_an_end_at_the_lowest_point_says_so_beside_its_name(surface, straight_path):
+    lowest = tuple(surface.minimum)[:2]
+    runs = {"SGD": straight_path([(0, 0), (1, 1)]), "Adam": straight_path([(0, 0), lowest])}
+    plot = plot_contour(surface, runs)
+    assert plot.minimum is None
+    assert [text for text in labels(plot) if "lowest" in text] == [
+        text for text in labels(plot) if text.startswith("Adam, lowest at its end")
+    ]
+    assert any(text.startswith("Adam, lowest at its end") for text in labels(plot))
