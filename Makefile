@@ -94,7 +94,7 @@ clean:
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet -c constraints.txt $(PIP_ARGS) torch
-	$(RUN) -m pip install --quiet -c constraints.txt $(PIP_ARGS) --editable ".[test,bench,lint]"
+	$(RUN) -m pip install --quiet -c constraints.txt $(PIP_ARGS) --editable ".[test,bench,docs,lint]"
 	touch $(INSTALLED)
 
 $(CARD_INSTALLED): constraints-card.txt

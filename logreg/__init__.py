@@ -5,6 +5,7 @@ from logreg.clash import require_ours
 
 require_ours(kernels, "loss_surface")
 
+from kernels.language import speak, speaking
 from logreg.data import LabData, lab_data
 from logreg.head import head
 from logreg.line import LossLine
@@ -32,6 +33,8 @@ __all__ = [
     "lab_data",
     "record",
     "sharpness",
+    "speak",
+    "speaking",
     "study_starts",
     "train",
 ]

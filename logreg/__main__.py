@@ -12,8 +12,8 @@ import matplotlib
 from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES
 from logreg import datasets, directions
-from logreg.explore import Exploration, run_surface
-from logreg.lab import RANDOM_STARTS, Settings, run_lab, run_starts
+from logreg.commands.lab import RANDOM_STARTS, Settings, run_lab, run_starts
+from logreg.commands.surface import Exploration, run_surface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,7 +22,7 @@ FLOORS = (
     ("kernels.mathematics",),
     ("kernels.arguments", "kernels.wholefile"),
     ("kernels.quantities", "kernels.progress"),
-    ("kernels.losses", "kernels.results", "kernels.kinds"),
+    ("kernels.losses", "kernels.results", "kernels.kinds", "kernels.language"),
 )
 NUMBA_FLOORS = (
     ("kernels.numba_cpu.warmup",),
@@ -38,7 +38,7 @@ TORCH_FLOORS = (
 )
 LOGREG_FLOORS = (
     ("logreg.__main__",),
-    ("logreg.lab", "logreg.explore", "logreg.conclusion", "logreg.pictures", "logreg.eager"),
+    ("logreg.commands",),
     ("logreg.surface", "logreg.line", "logreg.starts", "logreg.train", "logreg.penalised"),
     ("logreg.path", "logreg.head"),
     ("logreg.plane", "logreg.sharpness"),
@@ -49,6 +49,7 @@ LOGREG_FLOORS = (
     ("logreg.samples", "logreg.model"),
     ("logreg.classes", "logreg.estimators", "logreg.outputs", "logreg.eigen"),
     ("logreg.data", "logreg.datasets", "logreg.devices", "logreg.files", "logreg.keeping", "logreg.export"),
+    ("logreg.language",),
 )
 ALL_FLOORS = {"house": FLOORS, "numba_cpu": NUMBA_FLOORS, "torch_cuda": TORCH_FLOORS, "logreg": LOGREG_FLOORS}
 
@@ -127,7 +128,7 @@ def test_rooms_of_a_floor_are_apart():
     ]
     assert not [name for name in MODULES if name.startswith("viz") and any(o.startswith("logreg") for o in GRAPH[name])]
     draws = [name for name in MODULES if name.startswith("logreg") and any(o.startswith("viz") for o in GRAPH[name])]
-    assert draws == ["logreg.pictures"]
+    assert draws == ["logreg.commands.pictures"]
 
 
 def test_every_floor_is_there():

@@ -23,7 +23,7 @@ def error_of(source, root):
     return run_python(source, root=root).stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize(("source", "name"), [("import logreg", "kernels"), ("import logreg.pictures", "viz")])
+@pytest.mark.parametrize(("source", "name"), [("import logreg", "kernels"), ("import logreg.commands.pictures", "viz")])
 def test_what_was_overwritten_or_deleted_is_named(source, name, installed):
     ours = installed / name / "__init__.py"
     says = " isn't that of logreg-kernels: another package has overwritten it or comes first; install logreg-kernels "

@@ -10,7 +10,7 @@ import torch
 
 from kernels.losses import LOSSES
 from logreg import __main__ as command_line
-from logreg.lab import Settings
+from logreg.commands.lab import Settings
 
 QUICK = ["--epochs", "1", "--resolution", "5", "--loss", "bce"]
 

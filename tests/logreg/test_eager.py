@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from logreg import LabData
-from logreg.eager import train_eagerly
+from logreg.commands.eager import train_eagerly
 from tests import oracle, problems
 
 LAB_RUN = {"lr": 2.0, "batch_size": 3, "epochs": 100}

@@ -11,9 +11,10 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from logreg import History, LabData, lab, pictures
-from logreg.conclusion import answer
-from logreg.lab import WINDOW, Settings, Trial, run_lab, starts, surface_around, table
+from logreg import History, LabData
+from logreg.commands import lab, pictures
+from logreg.commands.conclusion import answer
+from logreg.commands.lab import WINDOW, Settings, Trial, run_lab, starts, surface_around, table
 from tests import oracle, problems
 from viz import animation
 

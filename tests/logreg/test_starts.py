@@ -6,7 +6,7 @@ import torch
 
 from kernels.losses import LOSSES
 from logreg import LabData, StartsStudy, study_starts
-from logreg.lab import WINDOW
+from logreg.commands.lab import WINDOW
 from tests import oracle, problems
 
 LAB = {"lr": 2.0, "batch_size": 3, "epochs": 100}

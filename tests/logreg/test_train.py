@@ -10,7 +10,7 @@ import kernels
 import kernels.numba_cpu.training.update
 from kernels.losses import LOSSES
 from logreg import LabData, LogisticRegression, LossSurface, accuracy, scores, train
-from logreg.eager import train_eagerly
+from logreg.commands.eager import train_eagerly
 from logreg.runs import path_of
 from tests import oracle, problems
 from tests.training import TORCH_LOSSES

@@ -11,12 +11,12 @@ import numpy as np
 
 from kernels.arguments import numbers
 from logreg import datasets
+from logreg.commands.pictures import draw_plane, draw_plane_3d, new_folder, save
 from logreg.data import LAB_TRAINING
 from logreg.devices import card_of
 from logreg.evaluation import check_penalty
 from logreg.model import check_seed, seeded_model
 from logreg.penalised import train_penalised
-from logreg.pictures import draw_plane, draw_plane_3d, new_folder, save
 from logreg.scores import accuracy
 from logreg.surface import LossSurface
 from logreg.train import History, train

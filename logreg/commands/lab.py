@@ -19,12 +19,12 @@ from tqdm import tqdm
 
 from kernels.arguments import memory, numbers
 from kernels.losses import LOSSES
-from logreg.conclusion import answer, shares
+from logreg.commands.conclusion import answer, shares
+from logreg.commands.eager import train_eagerly
+from logreg.commands.pictures import draw_animation, draw_lab, draw_starts, new_folder
 from logreg.data import LAB_TRAINING, LabData
 from logreg.devices import card_of
-from logreg.eager import train_eagerly
 from logreg.model import LogisticRegression, check_seed, seeded_model
-from logreg.pictures import draw_animation, draw_lab, draw_starts, new_folder
 from logreg.scores import accuracy
 from logreg.starts import StartsStudy, study_starts
 from logreg.surface import LossSurface

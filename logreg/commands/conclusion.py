@@ -13,7 +13,7 @@ from logreg.data import LAB_TRAINING, LabData
 from logreg.scores import is_correct
 
 if TYPE_CHECKING:
-    from logreg.lab import Settings, Trial
+    from logreg.commands.lab import Settings, Trial
     from logreg.starts import StartsStudy
 
 LONGER = LAB_TRAINING | {"epochs": 10 * LAB_TRAINING["epochs"]}

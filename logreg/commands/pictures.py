@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from logreg.commands.lab import Trial
     from logreg.data import LabData
-    from logreg.lab import Trial
     from logreg.plane import PlaneSurface
     from logreg.starts import StartsStudy
     from logreg.surface import LossSurface

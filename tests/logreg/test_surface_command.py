@@ -11,8 +11,9 @@ from sklearn import linear_model
 from sklearn.preprocessing import StandardScaler
 
 from kernels import reference
-from logreg import LabData, __main__, datasets, explore, train
-from logreg.explore import Exploration, run_surface
+from logreg import LabData, __main__, datasets, train
+from logreg.commands import surface as explore
+from logreg.commands.surface import Exploration, run_surface
 from logreg.model import seeded_model
 from logreg.penalised import train_penalised
 
@@ -194,7 +195,7 @@ def test_what_is_refused(arguments, message, asked, capsys):
         (["--l2", "-1"], "l2 is -1.0; accepted"),
         (["--seed", "-1"], "seed is -1; accepted"),
         (["--resolution", "10000000"], "GB"),
-        (["--out", __file__], "test_explore"),
+        (["--out", __file__], "test_surface_command"),
     ],
 )
 def test_wrong_values(arguments, message, tmp_path, monkeypatch, capsys):
