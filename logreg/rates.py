@@ -157,22 +157,22 @@ def study_rates(
     starts, in the dtype of the data. `device` is where they are trained: None, "cpu" or a CUDA device. `progress` is
     True for a tqdm bar, or a callable (done, total); the other arguments are those of `kernels.sgd_ensemble`.
 
-    How training goes is told by what is minimised, the loss on all the data with the penalty of weight decay:
+    How training goes is told by what is minimised, the loss on all the data and the penalty of weight decay:
 
-    diverging    it ends more than 1 % higher than at the start, or out of the range of the dtype. The gradients of these
-                 losses are bounded, so that nothing overflows but by weight decay: steps that are too long end on a slope
-                 that is as high as they are long
-    oscillating  it doesn't diverge, and from the end 10 more epochs at a tenth of the rate lead more than 1 % lower than
-                 10 at the rate itself: the steps jump to and fro over a valley into which shorter ones fall
-    converging   all else: what is still on its way gets further by the longer steps
+    diverging    it ends more than 1 % higher than at the start, or out of the range of the dtype. Gradients of these
+                 losses are bounded, so that only weight decay makes numbers overflow; else steps that are too long end
+                 on a slope that is as high as they are long
+    oscillating  it doesn't diverge, and from the end 10 more epochs at a tenth of the rate lead more than 1 % lower
+                 than 10 at the rate itself: the steps jump to and fro over a valley into which shorter ones fall
+    converging   all else: longer steps get further, or nothing moves any more, as on the plateaus of the squared error
 
-    By all the data at once, of classes that overlap, gradient descent converges to the minimum up to the rate
-    2 (1 + momentum) / (largest eigenvalue of the Hessian there) and not above it (Polyak 1964, "Some methods of
-    speeding up the convergence of iteration methods"; Meng et al. 2024, "Gradient descent on logistic regression with
-    non-separable data and large step sizes", arXiv:2406.05033): there oscillations begin, which 1 % shows at a rate
-    that is a few per cent higher. Of classes that don't overlap the loss has no minimum, the curvature goes to 0, and
-    oscillations end by themselves, the later the larger the rate is (Wu et al. 2024, "Large stepsize gradient descent
-    for logistic loss", arXiv:2402.15926).
+    Where the loss has a minimum, as it has where classes overlap, steps of all the data at once converge from near it
+    up to the rate 2 (1 + momentum) / (largest eigenvalue of the Hessian there), and no further (Polyak 1964, "Some
+    methods of speeding up the convergence of iteration methods"; Meng et al. 2024, "Gradient descent on logistic
+    regression with non-separable data and large step sizes", arXiv:2406.05033). Oscillations begin there; they cost 1 %
+    at a rate that is a few per cent higher. Of classes that don't overlap the loss has no minimum, its curvature goes
+    to 0, and oscillations end by themselves, the later the larger the rate is (Wu et al. 2024, "Large stepsize gradient
+    descent for logistic loss", arXiv:2402.15926).
 
     Returns a RatesStudy. Raises ValueError or TypeError that name a wrong argument, MemoryError before allocating what
     can't fit.
@@ -198,7 +198,7 @@ def study_rates(
             ]
             for cost in costs
         }
-    of_costs = {
+    of_costs: dict[str, Any] = {
         name: {cost: np.stack([getattr(row, name) for row in rows]) for cost, rows in cells.items()}
         for name in OF_COSTS
     }
