@@ -18,17 +18,6 @@ from logreg.samples import as_arrays
 from logreg.studies import as_kept, costs_of, drawn, from_kept, kept_costs, ranges_of, samples_on
 from logreg.windows import interval
 
-# STAND-IN until sgd_ensemble has rates of members
-the_ensemble = sgd_ensemble
-
-
-def sgd_ensemble(X, y, w, b, *, lr, momentum, weight_decay, progress=None, **kw):  # type: ignore
-    if np.unique(lr).size == 1:
-        return the_ensemble(X, y, w, b, lr=float(lr[0]), **kw)
-    parts = [the_ensemble(X, y, w[lr == one], b[lr == one], lr=float(one), **kw) for one in np.unique(lr)]
-    return tuple(np.concatenate([part[k] for part in parts]) for k in range(5))
-
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -185,8 +174,8 @@ def study_rates(
     memory.check_fits((len(rates), numbers.integer("n", n, 1), 6 * (x.shape[1] + 4)), np.float64)
     w, b = drawn(ranges, n, x.shape[1], seed, x.dtype)
     X, y, counted = samples_on(card, x, labels, sample_weight, class_weight)
-    settings: dict[str, Any] = {"momentum": momentum, "weight_decay": weight_decay, **counted}
-    settings["weight_decay"] = numbers.nonnegative("weight_decay", weight_decay)
+    moved_by = {"momentum": momentum, "weight_decay": weight_decay}
+    settings = counted | {name: numbers.nonnegative(name, value) for name, value in moved_by.items()}
     epochs = numbers.integer("epochs", epochs, 0)
     steps = [-(-len(x) // min(size, len(x))) for size in sizes.tolist()]
     with reporter(progress) as report:
@@ -215,8 +204,8 @@ class Runs(NamedTuple):
 
     def ends(self, w: np.ndarray, b: np.ndarray, lr: np.ndarray, epochs: int, report: Report | None = None) -> Ends:
         """What k runs reach from starts w (k, d), b (k,) with the rates lr (k,); NaN where they leave the range."""
-        starts = moved(self.card, np.nan_to_num(w), np.nan_to_num(b))
-        found = sgd_ensemble(self.X, self.y, *starts, lr=lr, epochs=epochs, progress=report, **self.settings)
+        *starts, rates = moved(self.card, np.nan_to_num(w), np.nan_to_num(b), lr)
+        found = sgd_ensemble(self.X, self.y, *starts, lr=rates, epochs=epochs, progress=report, **self.settings)
         w, b, loss, accuracy, steps = (host(values) for values in found[:5])
         size = np.square(w, dtype=np.float64).sum(axis=1) + np.square(b, dtype=np.float64)
         return Ends(w, b, loss, accuracy, steps, loss + self.settings["weight_decay"] / 2 * size)

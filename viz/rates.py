@@ -104,10 +104,8 @@ def plot_rates(
     bar = add_bar(row[-1], colors, quantity, norm is None) if colorbar else None
     if title is not None:
         figure.suptitle(shown(title))
-    handles = handles_of(rates)
-    drawn = (
-        add_legend(foot, handles, [str(one.get_label()) for one in handles], small()) if legend and handles else None
-    )
+    handles = handles_of(rates, quantity) if legend else []
+    drawn = add_legend(foot, handles, [str(one.get_label()) for one in handles], small()) if handles else None
     for ax in row:
         add_foot(ax, legend=False)
     return RatesPlot(figure, axes, maps, stripes, edges, bar, drawn)
