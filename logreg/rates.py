@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -174,24 +175,20 @@ def study_rates(
     memory.check_fits((len(rates), numbers.integer("n", n, 1), 6 * (x.shape[1] + 4)), np.float64)
     w, b = drawn(ranges, n, x.shape[1], seed, x.dtype)
     X, y, counted = samples_on(card, x, labels, sample_weight, class_weight)
-    moved_by = {"momentum": momentum, "weight_decay": weight_decay}
-    settings = counted | {name: numbers.nonnegative(name, value) for name, value in moved_by.items()}
+    decay = numbers.nonnegative("weight_decay", weight_decay)
+    settings = {"momentum": numbers.nonnegative("momentum", momentum), "weight_decay": decay, **counted}
     epochs = numbers.integer("epochs", epochs, 0)
-    steps = [-(-len(x) // min(size, len(x))) for size in sizes.tolist()]
+    rows: dict[str, list[Cells]] = {cost: [] for cost in costs}
+    kinds = list(product(rows, sizes.tolist()))
     with reporter(progress) as report:
-        parts = iter(in_parts(report, steps * len(costs)))
-        cells = {
-            cost: [
-                cells_of(Runs(card, X, y, settings | {"loss": cost, "batch_size": size}), rates, w, b, epochs, part)
-                for size, part in zip(sizes.tolist(), parts, strict=False)
-            ]
-            for cost in costs
-        }
-    of_costs: dict[str, Any] = {
-        name: {cost: np.stack([getattr(row, name) for row in rows]) for cost, rows in cells.items()}
-        for name in OF_COSTS
+        parts = in_parts(report, [-(-len(x) // min(size, len(x))) for _, size in kinds])
+        for (cost, size), part in zip(kinds, parts, strict=True):
+            runs = Runs(card, X, y, settings | {"loss": cost, "batch_size": size})
+            rows[cost].append(cells_of(runs, rates, w, b, epochs, part))
+    cells: dict[str, Any] = {
+        name: {cost: np.stack([getattr(row, name) for row in some]) for cost, some in rows.items()} for name in OF_COSTS
     }
-    return RatesStudy(rates, sizes, n, *ranges, epochs, **of_costs)
+    return RatesStudy(rates, sizes, n, *ranges, epochs, **cells)
 
 
 class Runs(NamedTuple):
