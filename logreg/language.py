@@ -17,9 +17,9 @@ SPANISH: dict[str, str] = {
     "oscillates": "oscila",
     "diverges": "diverge",
     ", then ": ", después ",
-    "  lowest mean loss, {loss:.3g}, of accuracy {accuracy:.3g}: learning rate {rate:.3g}, batches of {size}": (
-        "  menor pérdida media, {loss:.3g}, de exactitud {accuracy:.3g}: tasa de aprendizaje {rate:.3g}, lotes de {size}"
-    ),
+    "  lowest mean loss, {loss:.3g}, of accuracy {accuracy:.3g}: learning rate {rate:.3g}, "
+    "batches of {size}": "  menor pérdida media, {loss:.3g}, de exactitud {accuracy:.3g}: tasa de aprendizaje "
+    "{rate:.3g}, lotes de {size}",
 }
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 KINDS = "converging", "oscillating", "diverging"  # by the number of a behaviour
 DASHES: dict[str, Any] = {"converging": "-", "diverging": (0, (2, 1.5))}  # of the edges
+EXTENDED = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 STRIPE, EDGE = 0.6, 1.6  # points
 MISSING = "lightgrey"
 DEEPEST = 1e-4  # the lowest loss that has a colour of its own, relative to the highest
@@ -101,7 +102,7 @@ def plot_rates(
         edges[cost] = draw_edges(ax, columns, rows, rates.behaviour[cost], edge_kw)
         ax.set_title(shown(title_of(cost)))
     row[0].set_ylabel(shown(said("batch size")))
-    bar = add_bar(row[-1], colors, quantity, norm is None) if colorbar else None
+    bar = add_bar(row[-1], colors, rates, quantity, norm is None) if colorbar else None
     if title is not None:
         figure.suptitle(shown(title))
     handles = handles_of(rates, quantity) if legend else []
@@ -118,25 +119,39 @@ def colors_of(rates: Rates, quantity: str, cmap: str | Colormap | None, norm: No
 
 
 def norm_of(rates: Rates, quantity: str) -> Normalize:
-    values = np.concatenate([some[np.isfinite(some)] for some in rates.values.values()])
+    """Colours go by the logarithm, but of shares, and for losses as high as those of what doesn't diverge."""
     if quantity == "accuracy":
-        return Normalize(min(values.min(initial=1.0), 0.99), 1)
-    high = max(values.max(initial=0.0), 2.0) if quantity == "steps" else values.max(initial=0.0) or 1.0
-    low = 1.0 if quantity == "steps" else max(values.min(initial=high), DEEPEST * high)
-    return LogNorm(min(low, high / 2), high, clip=True)
+        return Normalize(min(values_of(rates).min(initial=1.0), 0.99), 1)
+    if quantity == "steps":
+        return LogNorm(1, max(values_of(rates).max(initial=0.0), 2.0), clip=True)
+    bounded = values_of(rates, KINDS.index("diverging"))
+    values = bounded if bounded.size else values_of(rates)
+    high = values.max(initial=0.0) or 1.0
+    return LogNorm(min(max(values.min(initial=high), DEEPEST * high), high / 2), high, clip=True)
 
 
-def add_bar(ax: Axes, colors: ScalarMappable, quantity: str, ours: bool) -> Colorbar:
-    """The colour bar, with round ticks where colours go by our norm."""
+def values_of(rates: Rates, below: int = len(KINDS)) -> np.ndarray:
+    """The values of all costs that there are, where the number of the behaviour is lower."""
+    return np.concatenate(
+        [values[np.isfinite(values) & (rates.behaviour[cost] < below)] for cost, values in rates.values.items()]
+    )
+
+
+def add_bar(ax: Axes, colors: ScalarMappable, rates: Rates, quantity: str, ours: bool) -> Colorbar:
+    """The colour bar, with round ticks where colours go by our norm, and ends where values go beyond."""
     labels = {
         "loss": said("mean final loss"),
         "accuracy": said("mean final accuracy"),
         "steps": said("mean steps until every sample is right"),
     }
-    if quantity == "accuracy":
-        return add_colorbar(ax, colors, labels[quantity], format=percent)
     low, high = colors.get_clim()
-    ticks: dict[str, Any] = {"ticks": colorbar_ticks(low, high), "format": tick_label} if ours else {}
+    values = values_of(rates)
+    below, above = (values < low).any(), (values > high).any()
+    ticks: dict[str, Any] = {"extend": EXTENDED[bool(below), bool(above)]}
+    if quantity == "accuracy":
+        ticks["format"] = percent
+    elif ours:
+        ticks |= {"ticks": colorbar_ticks(low, high), "format": tick_label}
     return add_colorbar(ax, colors, labels[quantity], **ticks)
 
 
