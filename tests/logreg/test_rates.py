@@ -40,8 +40,11 @@ def expected(X, y, start, loss, lr, size, epochs, momentum=0.0, decay=0.0, weigh
     kind = {"loss": loss, "weight": counted, "decay": decay}
     settings = {"batch_size": size, "momentum": momentum} | kind
     path = run(X, y, start, lr=lr, epochs=epochs, **settings)
-    after = [run(X, y, path[-1], lr=rate, epochs=AFTERWARDS, **settings)[-1] for rate in (lr, SLOWER * lr)]
-    first, last, on, slower = (height(X, y, theta, **kind) for theta in (path[0], path[-1], *after))
+    longer = run(X, y, start, lr=lr, epochs=epochs + AFTERWARDS, **settings)
+    shorter = run(X, y, path[-1], lr=SLOWER * lr, epochs=AFTERWARDS, **settings)
+    first, last, on, slower = (
+        height(X, y, path[k], **kind) for path, k in ((path, 0), (path, -1), (longer, -1), (shorter, -1))
+    )
     diverges = last > (1 + NOTICED) * first
     oscillates = not diverges and slower < (1 - NOTICED) * on
     right = np.mean((X @ path[-1, :-1] + path[-1, -1] > 0) == (y > 0.5))
@@ -59,20 +62,22 @@ CASES = {
     "features": {"d": 3},
     "momentum": {"d": 2, "momentum": 0.8},
     "decay": {"d": 2, "decay": 0.05},
-    "weights": {"d": 1, "weight": np.random.default_rng(0).exponential(size=24)},
+    "weights": {"d": 2, "weight": np.random.default_rng(0).exponential(size=24)},
 }
 
 
-@pytest.mark.parametrize("cost", ["bce", "mse", "focal"])
+@pytest.mark.parametrize("cost", ["bce", "mse"])
 @pytest.mark.parametrize("name", CASES)
 def test_cells_are_what_runs_reach(name, cost):
     case = dict(CASES[name])
     X, y = overlapping(24, d := case.pop("d"), seed=d)
-    rates, sizes, ranges = np.array([0.02, 0.7, 6.0, 40.0]), np.array([1, 5, 24]), ((-2.0, 3.0), (-1.0, 1.0))
+    rates, sizes, ranges = np.array([0.02, 0.7, 6.0, 40.0]), np.array([4, 10, 24]), ((-2.0, 3.0), (-1.0, 1.0))
     given = {"weight_decay": case.get("decay", 0.0), "momentum": case.get("momentum", 0.0)}
     given |= {"sample_weight": case.get("weight"), "costs": [cost]}
-    study = study_rates((X, y), rates, sizes, *ranges, 6, epochs=5, seed=3, **given)
-    starts = np.column_stack(drawn(ranges, 6, d, 3, np.float64))
+    study = study_rates((X, y), rates, sizes, *ranges, 4, epochs=5, seed=3, **given)
+    if cost == "bce":
+        assert min(study.oscillating[cost].max(), study.diverging[cost].max()) > 0
+    starts = np.column_stack(drawn(ranges, 4, d, 3, np.float64))
     for i, size in enumerate(sizes.tolist()):
         for j, lr in enumerate(rates.tolist()):
             runs = [expected(X, y, start, cost, lr, size, 5, **case) for start in starts]
@@ -87,8 +92,9 @@ def test_cells_are_what_runs_reach(name, cost):
             assert cell["diverging"] == pytest.approx(diverges.mean())
 
 
-def edge_of(X, y, loss, momentum, decay):
-    """2 (1 + momentum) / the largest eigenvalue of the Hessian at the minimum, by differences of gradients."""
+def minimum_of(X, y, loss, momentum=0.0, decay=0.0):
+    """Where what is minimised is lowest (d + 1,), and 2 (1 + momentum) / the largest eigenvalue of the Hessian there,
+    which is of differences of gradients."""
     X1 = np.column_stack([X, np.ones(len(X))])
 
     def both(theta):
@@ -98,20 +104,31 @@ def edge_of(X, y, loss, momentum, decay):
     lowest = minimize(both, np.zeros(X1.shape[1]), jac=True, tol=1e-12).x
     moves = 1e-5 * np.eye(len(lowest))
     hessian = np.array([(both(lowest + move)[1] - both(lowest - move)[1]) / 2e-5 for move in moves])
-    return 2 * (1 + momentum) / np.linalg.eigvalsh(hessian)[-1]
+    return lowest, 2 * (1 + momentum) / np.linalg.eigvalsh(hessian)[-1]
 
 
-@pytest.mark.parametrize("settings", [(0.0, 0.0), (0.5, 0.0), (0.9, 0.0), (0.0, 0.1), (0.3, 0.02)], ids=str)
+@pytest.mark.parametrize("decay", [0.0, 0.02, 0.1])
 @pytest.mark.parametrize("cost", ["bce", "mse", "focal"])
 @pytest.mark.parametrize(("n", "d"), [(40, 1), (200, 1), (100, 3), (300, 8)])
-def test_the_edge_is_that_of_theory(n, d, cost, settings):
-    """By all the data at once, from starts near 0: converging 2 % below it and oscillating 5 % above it."""
+def test_the_edge_is_that_of_theory(n, d, cost, decay):
+    """By all the data at once: converging 2 % below it, and no more 10 % above it."""
     X, y = overlapping(n, d, seed=n)
-    rates = edge_of(X, y, cost, *settings) * np.array([0.1, 0.5, 0.9, 0.98, 1.05, 1.1])
-    momentum, decay = settings
-    given = {"epochs": 1000, "seed": 0, "costs": (cost,), "momentum": momentum, "weight_decay": decay}
-    study = study_rates((X, y), rates, [n], 0.5, 0.5, 20, **given)
-    np.testing.assert_array_equal(study.behaviour[cost], [[0, 0, 0, 0, 1, 1]])
+    rates = minimum_of(X, y, cost, decay=decay)[1] * np.array([0.1, 0.5, 0.9, 0.98, 1.1])
+    study = study_rates((X, y), rates, [n], 0.5, 0.5, 20, epochs=1000, seed=0, costs=[cost], weight_decay=decay)
+    np.testing.assert_array_equal(study.behaviour[cost][0] > 0, [False, False, False, False, True])
+    np.testing.assert_array_equal(study.oscillating[cost][0, :4], 0)
+
+
+@pytest.mark.parametrize("momentum", [0.3, 0.5, 0.9])
+@pytest.mark.parametrize("cost", ["bce", "focal"])
+@pytest.mark.parametrize("n", [40, 200])
+def test_the_edge_with_momentum(n, cost, momentum):
+    """From near the minimum: from afar momentum may lead to cycles below the edge, too."""
+    X, y = overlapping(n, 1, seed=n)
+    (w, b), edge = minimum_of(X, y, cost, momentum)
+    window, rates = ((w - 0.01, w + 0.01), (b - 0.01, b + 0.01)), edge * np.array([0.5, 0.98, 1.1])
+    study = study_rates((X, y), rates, [n], *window, 20, epochs=1000, seed=0, costs=[cost], momentum=momentum)
+    np.testing.assert_array_equal(study.behaviour[cost][0] > 0, [False, False, True])
 
 
 def test_smaller_batches_oscillate_at_smaller_rates():
@@ -220,7 +237,7 @@ def test_it_says_what_it_is():
         ({"seed": -1}, ValueError, "seed is -1; accepted: an integer >= 0"),
         ({"epochs": -1}, ValueError, "epochs is -1; accepted"),
         ({"momentum": -0.5}, ValueError, "momentum is -0.5; accepted"),
-        ({"momentum": np.full(40, 0.5)}, TypeError, "momentum is .*; accepted: a finite number >= 0"),
+        ({"momentum": [0.5, 0.5]}, TypeError, r"momentum is \[0.5, 0.5\]; accepted: a finite number >= 0"),
         ({"weight_decay": np.nan}, ValueError, "weight_decay is nan; accepted"),
         ({"costs": "bce"}, ValueError, "costs is 'bce'; accepted: a list"),
         ({"costs": ["hinge"]}, ValueError, "costs is 'hinge'; accepted"),
