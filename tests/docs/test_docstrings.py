@@ -9,14 +9,11 @@ import pytest
 from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
-import kernels
-import logreg
-import viz
-from tests.docs.test_doctests import documented
+from tests.docs.test_doctests import PACKAGES, documented, members_of
 
-PACKAGES = (kernels, logreg, viz)
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 NAMES = sorted(f"{package.__name__}.{name}" for package in PACKAGES for name in package.__all__)
+CLASSES = [name for name in NAMES if inspect.isclass(documented()[name])]
 
 # of numpydoc's checks: form and completeness; not where words begin, nor full stops
 CHECKS = {
@@ -51,23 +48,26 @@ def test_the_form(name):
     assert errors == []
 
 
-def test_the_form_of_methods():
-    members = [name for name in documented() if name.count(".") == 2 and not is_field(name)]
-    errors = {name: [pair for pair in validate(name)["errors"] if pair[0] in CHECKS - MEMBERS] for name in members}
-    assert {name: found for name, found in errors.items() if found} == {}
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_form_of_members(name):
+    """Of methods, and of properties that aren't told as attributes of the class."""
+    for key in members_of(documented()[name]).keys() - told(documented()[name]):
+        errors = [f"{code}: {text}" for code, text in validate(f"{name}.{key}")["errors"] if code in CHECKS - MEMBERS]
+        assert errors == [], key
 
 
-def is_field(name):
-    return not callable(value := documented()[name]) and not isinstance(value, (property, classmethod, staticmethod))
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if issubclass(type(documented()[name]), type)])
+@pytest.mark.parametrize("name", CLASSES)
 def test_fields_are_told(name):
-    """Fields of named tuples and of dataclasses, in their order."""
+    """Fields of named tuples and of dataclasses."""
     value = documented()[name]
-    fields = getattr(value, "_fields", None) or tuple(getattr(value, "__dataclass_fields__", ()))
-    told = [part for entry in NumpyDocString(inspect.getdoc(value))["Attributes"] for part in entry.name.split(", ")]
-    assert [field for field in fields if not field.startswith("_") and field not in told] == []
+    fields = {*getattr(value, "_fields", ()), *getattr(value, "__dataclass_fields__", ())}
+    assert fields - told(value) == set()
+
+
+def told(value):
+    """Names of a class's attributes, as its docstring has them."""
+    entries = NumpyDocString(inspect.getdoc(value))["Attributes"]
+    return {name for entry in entries for name in entry.name.split(", ")}
 
 
 @pytest.mark.parametrize("name", NAMES)
