@@ -36,6 +36,7 @@ templates_path = ["_templates"]
 
 # `name` in a docstring is a link where a page has it, and code elsewhere
 default_role = "py:obj"
+smartquotes = False  # "bce" is what is typed
 nitpicky = True
 nitpick_ignore_regex = [("py:obj", ".*")]  # tests/docs hold "See Also" to names that there are
 
