@@ -12,6 +12,7 @@ from logreg.line import LossLine
 from logreg.model import LogisticRegression
 from logreg.path import TrainingPath, record
 from logreg.plane import PlaneSurface
+from logreg.rates import RatesStudy, study_rates
 from logreg.scores import accuracy
 from logreg.sharpness import Sharpness, sharpness
 from logreg.starts import StartsStudy, study_starts
@@ -25,6 +26,7 @@ __all__ = [
     "LossLine",
     "LossSurface",
     "PlaneSurface",
+    "RatesStudy",
     "Sharpness",
     "StartsStudy",
     "TrainingPath",
@@ -35,6 +37,7 @@ __all__ = [
     "sharpness",
     "speak",
     "speaking",
+    "study_rates",
     "study_starts",
     "train",
 ]
