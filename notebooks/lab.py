@@ -101,7 +101,7 @@ print(y.ravel())
 # %%
 from viz import plot_data
 
-plot_data(data, w=5, b=10);
+plot_data(data, w=5, b=10)
 
 # %% [markdown] lang="en"
 # **Question 2.** Where is the decision boundary of $w = 5$, $b = 10$? What does this model say of all twenty points? Change
@@ -158,7 +158,7 @@ from viz import plot_contour, plot_surface
 
 surface = LossSurface.compute(data, (-15, 15), (-13, 13), resolution=300)
 plot_surface(surface)
-plot_contour(surface);
+plot_contour(surface)
 
 # %% [markdown] lang="en"
 # **Question 3.** Follow the valley: where does it lead, and does it end inside of the window? What would $w$ have to be for
@@ -223,7 +223,7 @@ def run_from(w, b, loss="bce", lr=2, batch_size=3, epochs=100, **settings):
 history = run_from(5, 10)
 print(history.end_w, history.end_b, history.end_loss)
 print(history.steps, history.steps_to_accuracy_1())
-plot_contour(surface, history);
+plot_contour(surface, history)
 
 # %% [markdown] lang="en"
 # **Question 4.** After how many steps was every point classified correctly for the first time? Training went on for
@@ -268,7 +268,7 @@ animate(history, surface, data)
 squared = LossSurface.compute(data, (-15, 15), (-13, 13), resolution=300, loss="mse")
 for cost, its_surface in {"bce": surface, "mse": squared}.items():
     run = run_from(-15, -10, loss=cost)
-    print(cost, run.end_w, run.end_b, run.end_accuracy)
+    print(cost, run.end_w, run.end_b, run.full_accuracy()[-1])
     plot_contour(its_surface, run)
 
 # %% [markdown] lang="en"
@@ -305,7 +305,7 @@ from viz import plot_starts
 
 study = study_starts(data, (-15, 15), (-13, 13), 200_000, lr=2, batch_size=3, epochs=100, seed=0)
 print(study.share_at_accuracy_1)
-plot_starts(study);
+plot_starts(study)
 
 # %% [markdown] lang="en"
 # **Question 6.** Answer the lab's question in two sentences, one for each cost.
@@ -333,11 +333,13 @@ plot_starts(study);
 
 # %%
 import numpy as np
+
 from logreg import study_rates
 from viz import plot_rates
 
-rates = study_rates(data, np.geomspace(0.01, 100, 60), (1, 2, 3, 5, 10, 20), epochs=100)
-plot_rates(rates);
+settings = {"epochs": 100, "seed": 0}
+rates = study_rates(data, np.geomspace(0.01, 100, 60), (1, 2, 3, 5, 10, 20), (-15, 15), (-13, 13), 100, **settings)
+plot_rates(rates)
 
 # %% [markdown] lang="en"
 # **Question 7.** Which learning rate would you take for batches of 3? For all 20 points at once? Why does a large batch bear
