@@ -1,6 +1,6 @@
 """Makes the lab's notebooks, one a language, from their source: `python tools/notebooks.py`, from the checkout.
 
-The source, `notebooks/lab.py`, is in jupytext's percent format. A cell with `lang="en"` or `lang="es"` is of that notebook
+The source, `notebooks/lab.md`, is in jupytext's Markdown. A cell with `lang="en"` or `lang="es"` is of that notebook
 alone, others are of both. Notebooks have no outputs, and names of cells that depend on their places alone.
 """
 
@@ -10,7 +10,7 @@ import jupytext
 import nbformat
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
-SOURCE = FOLDER / "lab.py"
+SOURCE = FOLDER / "lab.md"
 NOTEBOOKS = {"en": FOLDER / "lab.en.ipynb", "es": FOLDER / "laboratorio.es.ipynb"}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 

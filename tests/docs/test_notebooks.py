@@ -48,7 +48,7 @@ def test_each_question_has_room_for_an_answer(language):
 
 
 def test_both_have_the_same_code():
-    english, spanish = ([cell for cell in read(language).cells] for language in notebooks.NOTEBOOKS)
+    english, spanish = (list(read(language).cells) for language in notebooks.NOTEBOOKS)
     assert [cell.cell_type for cell in english] == [cell.cell_type for cell in spanish]
     code = [(one.source, other.source) for one, other in zip(english, spanish, strict=True) if one.cell_type == "code"]
     differ = [pair for pair in code if pair[0] != pair[1]]
