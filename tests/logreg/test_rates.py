@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from logreg import LabData, RatesStudy, study_rates, study_starts
-from logreg.commands.lab import WINDOW
+from logreg.choices import LAB_WINDOW
 from logreg.rates import AFTERWARDS, NOTICED, OF_COSTS, SLOWER
 from logreg.studies import drawn
 from tests import oracle
@@ -144,11 +144,11 @@ def test_smaller_batches_oscillate_at_smaller_rates():
 
 def test_of_classes_that_do_not_overlap_oscillations_end():
     """At the lab's rate and ten times that; the steps are those of the study of starts."""
-    study = study_rates(LabData(), [0.2, 2.0, 20.0], [3, 20], *WINDOW, 300, epochs=100, seed=5)
+    study = study_rates(LabData(), [0.2, 2.0, 20.0], [3, 20], *LAB_WINDOW, 300, epochs=100, seed=5)
     np.testing.assert_array_equal(study.behaviour["bce"], np.zeros((2, 3)))
     np.testing.assert_array_equal(study.correct["bce"][:, 1:], 1)
     assert (study.correct["mse"][:, 1] < 0.8).all()
-    same = study_starts(LabData(), *WINDOW, 300, lr=2.0, batch_size=3, epochs=100, seed=5)
+    same = study_starts(LabData(), *LAB_WINDOW, 300, lr=2.0, batch_size=3, epochs=100, seed=5)
     for cost in ("bce", "mse"):
         assert study.loss[cost][0, 1] == pytest.approx(same.loss[cost].mean(dtype=np.float64), rel=1e-12)
         assert study.accuracy[cost][0, 1] == pytest.approx(same.accuracy[cost].mean(dtype=np.float64), rel=1e-12)
