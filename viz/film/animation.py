@@ -112,21 +112,61 @@ def animate(
     legend: bool = True,
     **contour_style: Any,
 ) -> RunAnimation:
-    """Animates a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
+    """A film of a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
 
-    `history` is one run and `surface` a surface of (w, b), as in `plot_surface`; a history that doesn't hold every step
-    also has `every`, the steps from one to the next, and, if it leaves out the last, `steps`, end_w (1,), end_b and
-    end_loss.
+    Parameters
+    ----------
+    history : History
+        One run, as in `plot_surface`; one that doesn't hold every step also has `every`, the steps from one to the
+        next, and, if it leaves out the last, `steps`, end_w (1,), end_b and end_loss.
+    surface : LossSurface
+        A surface of (w, b), as in `plot_surface`.
+    data : LabData, tuple or other data set
+        As in `plot_data`.
+    frames : int
+        How many steps are shown at most, from the start to the last, which stays for a while.
+    spread : str
+        How these are spread: "path", half by the length of the path in the window and half by the logarithm of time, so
+        that the first steps, where most happens, are seen one by one; "log", by the logarithm alone; "time", evenly.
+    follow : bool
+        Whether a third of the window is shown, which goes with the model, instead of all of it.
+    points_kw, line_kw : dict, optional
+        Keywords of `plot_data`.
+    path_kw : dict, optional
+        Keywords of the line of the path.
+    legend : bool
+        Whether there are legends.
+    **contour_style : dict
+        Other keywords of `plot_contour`.
 
-    frames     how many steps are shown at most, from the start to the last, which stays for a while
-    spread     how they are spread: "path", half by the length of the path in the window and half by the logarithm of
-               time, so that the first steps are seen, "log", by the logarithm alone, or "time", evenly
-    follow     whether a third of the window is shown, which goes with the model, instead of all of it
-    points_kw, line_kw  keywords of `plot_data`
-    path_kw, legend, contour_style  keywords of `plot_contour`
+    Returns
+    -------
+    RunAnimation
+        On a new figure; its `save` writes a file, and a notebook shows it with controls.
 
-    Returns `RunAnimation`, on a new figure; its `save` writes a file, and a notebook shows it with controls. Raises
-    what `plot_contour` and `plot_data` raise, and ValueError for fewer than 2 frames or another spread.
+    Raises
+    ------
+    ValueError
+        What `plot_contour` and `plot_data` raise; fewer than 2 frames, or another spread.
+    TypeError
+        An input lacks an attribute.
+
+    See Also
+    --------
+    plot_contour : the whole path at once
+    plot_epochs : the model after every epoch
+
+    Examples
+    --------
+    >>> from logreg import LogisticRegression, LossSurface, lab_data, train
+    >>> from viz import animate
+    >>> data = lab_data()
+    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=20)
+    >>> surface = LossSurface.compute(data, w_range=15, b_range=13, resolution=100)
+    >>> film = animate(history, surface, data, frames=20)
+    >>> film.steps[:5].tolist(), film.steps[-1].item()
+    ([0, 1, 2, 3, 4], 140)
+    >>> film.save("run.gif")
     """
     from kernels.arguments import numbers
 
