@@ -38,8 +38,31 @@ FRAMES = 50  # 5 seconds, chosen by eye: long enough to follow a run, and a file
 
 
 class RunAnimation(NamedTuple):
-    """What `animate` made: the kept steps that it shows, 0 being the start, the function that draws one of them, and
-    what that changes: artists that move, or the whole Axes of a view that follows."""
+    """What `animate` made: a film, which a notebook shows with controls.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure that its frames are of.
+    steps : ndarray (frames,)
+        The kept steps that it shows, 0 being the start.
+    draw : function
+        Draws one of the kept steps, by its number, whether it is one of `steps` or not.
+    data : DataPlot
+        The data space, at the left.
+    contour : ContourPlot
+        The contour with the path, at the right.
+    moving : frozenset of Artist
+        What `draw` changes: artists, or the whole Axes of a view that follows.
+    animation : matplotlib.animation.FuncAnimation
+        The film in a window, as long as this is kept.
+    ground : tuple
+        The colour on which its frames are drawn.
+
+    See Also
+    --------
+    animate : returns it
+    """
 
     figure: Figure
     steps: np.ndarray
@@ -50,16 +73,27 @@ class RunAnimation(NamedTuple):
 
     @property
     def animation(self) -> FuncAnimation:
-        """The matplotlib animation."""
+        """The matplotlib animation, which plays in a window as long as it is kept."""
         times: dict[str, Any] = {"interval": MILLISECONDS, "repeat_delay": LAST_STAYS * MILLISECONDS}
         return FuncAnimation(self.figure, self.draw, self.steps, **times)
 
     def save(self, path: str | bytes | PathLike[str] | PathLike[bytes]) -> None:
-        """Writes the film, whole or not at all, as a picture that moves, `.gif` or `.webp`, as a page with controls,
-        `.html`, or as a video, `.mp4`.
+        """Writes the film, whole or not at all.
 
-        Raises ValueError for another suffix, OSError for what is there and no regular file, and ImportError for a video
-        without imageio-ffmpeg.
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            A name that ends in `.gif` or `.webp`, a picture that moves; `.html`, a page with controls, which needs no
+            network; or `.mp4`, a video.
+
+        Raises
+        ------
+        ValueError
+            For another suffix.
+        OSError
+            For what is there and no regular file.
+        ImportError
+            For a video without imageio-ffmpeg, the extra `film`.
         """
         from kernels.wholefile import name_of, whole_file
 
@@ -164,8 +198,8 @@ def animate(
     >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=20)
     >>> surface = LossSurface.compute(data, w_range=15, b_range=13, resolution=100)
     >>> film = animate(history, surface, data, frames=20)
-    >>> film.steps[:5].tolist(), film.steps[-1].item()
-    ([0, 1, 2, 3, 4], 140)
+    >>> film.steps[[0, 1, -1]].tolist()
+    [0, 1, 140]
     >>> film.save("run.gif")
     """
     from kernels.arguments import numbers
