@@ -25,11 +25,11 @@ SPANISH: dict[str, str] = {
     "a run of training": "un entrenamiento",
     "play": "reproducir",
     "pause": "pausa",
-    "to the first frame": "al primer cuadro",
-    "a frame back": "un cuadro atrás",
-    "a frame forwards": "un cuadro adelante",
-    "to the last frame": "al último cuadro",
-    "frame": "cuadro",
+    "to the first frame": "al primer fotograma",
+    "a frame back": "un fotograma atrás",
+    "a frame forwards": "un fotograma adelante",
+    "to the last frame": "al último fotograma",
+    "frame": "fotograma",
 }
 
 

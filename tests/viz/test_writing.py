@@ -184,11 +184,11 @@ def test_controls_are_in_the_language_spoken(run, tmp_path):
     page = path.read_text()
     assert re.findall(r'aria-label="([^"]*)"', page) == [
         "un entrenamiento, paso a paso",
-        "al primer cuadro",
-        "un cuadro atrás",
-        "un cuadro adelante",
-        "al último cuadro",
-        "cuadro",
+        "al primer fotograma",
+        "un fotograma atrás",
+        "un fotograma adelante",
+        "al último fotograma",
+        "fotograma",
     ]
     assert "<title>un entrenamiento</title>" in page
     assert ">reproducir</button>" in page
