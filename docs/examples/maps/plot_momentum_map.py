@@ -2,9 +2,12 @@
 Learning rate and momentum are one dial
 =======================================
 
-Each point is a run of its own, with its learning rate and its momentum; colours say after how many steps every sample
-was right. Steps that add up with a momentum ``m`` get ``1 / (1 - m)`` times as far, so runs with the same
-``lr / (1 - m)`` (white lines) take about as long. The dial has an end: at the top runs overshoot.
+Twelve thousand runs, each with its own learning rate and momentum; colours say
+after how many steps every sample was right, grey is never. Steps that add up
+with a momentum ``m`` get ``1 / (1 - m)`` times as far, so runs with the same
+``lr / (1 - m)`` (white lines) take about as long. At the right this ends, as
+runs overshoot. The dark stripe there is a first step of just the length that
+leads from the start into the valley.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,11 @@
 From a cautious model to a bold one
 ===================================
 
-Two models of scikit-learn of the same data, fitted with a strong and with a weak penalty, and the straight line of
-parameters between them. Along it the loss of the training half goes down all the way; the loss of the other half is
-lowest on the way and rises again: the bold model believes its own samples too much.
+Two models of scikit-learn of the same data, fitted with a strong and with a
+weak penalty, and the straight line of parameters between them. Along it the
+loss of the training half goes down all the way; the loss of the other half is
+lowest on the way and rises again: the bold model believes its own samples too
+much.
 """
 
 from sklearn.datasets import load_breast_cancer

@@ -2,8 +2,9 @@
 SGD and Adam on breast cancer
 =============================
 
-Logistic regression of 30 features, from the same start, by two optimisers of PyTorch. The plane is spanned by the
-two directions in which both paths vary most, so that it holds most of both. Adam gives each weight a step of its own
+Logistic regression of 30 features, from the same start, by two optimisers of
+PyTorch. The plane is spanned by the two directions in which both paths vary
+most, so that it holds most of both. Adam gives each weight a step of its own
 and takes another way; how far the paths are from the plane is said below.
 """
 

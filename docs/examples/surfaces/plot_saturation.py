@@ -2,9 +2,12 @@
 What rounding does to a loss surface
 ====================================
 
-Many programs compute the cross-entropy as it is written, ``-log(p + 1e-16)``, in single precision. Where the sigmoid
-rounds to 0 or 1 the loss is then wrong (right, the grey terraces): it is 37 at most, and has no slope. A run that
-starts there never moves. Computed from the margins (left) it has its slope everywhere.
+Many programs compute the cross-entropy as it is written, ``-log(p + 1e-16)``,
+in single precision. Where the sigmoid of a sample rounds to 0 or to 1 its loss
+then jumps to 37 and stays there (right): far from the valley the surface is a
+flight of terraces, on which nothing shows the way down. Computed from the
+margins (left) it is a smooth slope everywhere, and a run from any start finds
+its way.
 """
 
 import matplotlib.pyplot as plt
@@ -14,7 +17,7 @@ from logreg import LossSurface, lab_data
 from viz import plot_contour
 
 x, y = (values.numpy() for values in lab_data()[:])
-exact = LossSurface.compute((x, y), 150, 130, resolution=200)
+exact = LossSurface.compute((x, y), 60, 50, resolution=200)
 w, b = (axis.astype("f") for axis in (exact.w, exact.b))
 Z = np.zeros((len(b), len(w)), "f")
 with np.errstate(over="ignore"):
@@ -23,9 +26,12 @@ with np.errstate(over="ignore"):
         Z -= np.log(np.where(label, p, 1 - p) + np.float32(1e-16)) / 20
 naive = LossSurface(exact.w, exact.b, Z.astype(float), "bce")
 
-fig, axes = plt.subplots(ncols=2, figsize=(11, 4.8), layout="constrained")
-plot_contour(exact, ax=axes[0], title="from margins")
-plot_contour(naive, ax=axes[1], title="log(p + 1e-16), float32")
+fig, axes = plt.subplots(ncols=2, figsize=(9, 4.2), layout="constrained")
+titles = {"from margins": exact, "log(p + 1e-16), float32": naive}
+for ax, (title, surface) in zip(axes, titles.items(), strict=True):
+    levels = np.linspace(0, 60, 31)
+    plot_contour(surface, ax=ax, levels=levels, title=title)
 
 # %%
-# To try: a window of ``15`` and ``13``, in which both look the same.
+# To try: the lab's window, ``15`` and ``13``, in which both look the same; and
+# no ``1e-16``.

@@ -2,8 +2,9 @@
 The same valley, with heights and with their logarithms
 =======================================================
 
-In three dimensions the loss looks like two slopes and a flat floor. The floor isn't flat: its heights are a
-thousandth of those of the slopes, which no picture with linear heights can show. With logarithms of the heights the
+In three dimensions the loss looks like two slopes and a flat floor (left). The
+floor isn't flat: it goes down to a two-hundredth of the highest slope, and
+linear heights can't show both. With logarithms of the heights (right) the
 floor is a gorge, and one sees where training is led to.
 """
 
@@ -15,7 +16,7 @@ from viz import plot_surface
 surface = LossSurface.compute(lab_data(), 15, 13, resolution=200)
 fig, (left, right) = plt.subplots(
     ncols=2,
-    figsize=(11, 5),
+    figsize=(9, 4.2),
     layout="constrained",
     subplot_kw={"projection": "3d"},
 )

@@ -2,9 +2,11 @@
 Weight decay moves the minimum
 ==============================
 
-The lab's loss has no lowest point. A penalty on large parameters, ``weight_decay / 2 * (w² + b²)``, gives it one: the
-stars. The larger the penalty, the nearer to zero the star, and the flatter the sigmoid that it stands for. Contours
-become circles around 0 where the penalty outweighs the data.
+The lab's loss has no lowest point. A penalty on large parameters,
+``weight_decay / 2 * (w² + b²)``, gives it one: the stars. The larger the
+penalty, the nearer the star is to zero, the cross, and the flatter is the
+sigmoid that it stands for. Contours become circles around zero where the
+penalty outweighs the data.
 """
 
 import matplotlib.pyplot as plt
@@ -13,12 +15,14 @@ from logreg import LossSurface, lab_data
 from viz import plot_contour
 
 data = lab_data()
-fig, axes = plt.subplots(ncols=3, figsize=(14, 4.6), layout="constrained")
+fig, axes = plt.subplots(ncols=3, figsize=(11, 3.8), layout="constrained")
 for ax, decay in zip(axes, (0.001, 0.01, 0.1), strict=True):
     surface = LossSurface.around(
-        [5.0, 0.0], data, extent=9, resolution=200, weight_decay=decay
+        [0, 0], data, extent=14, resolution=200, weight_decay=decay
     )
-    plot_contour(surface, ax=ax, legend=ax is axes[1], title=f"{decay:g}")
+    title = f"weight decay {decay:g}"
+    plot_contour(surface, ax=ax, legend=False, title=title)
 
 # %%
-# To try: ``l2=decay`` in place of ``weight_decay=decay``, which leaves the bias alone.
+# To try: ``l2=decay`` in place of ``weight_decay=decay``, which leaves the
+# bias alone.

@@ -2,9 +2,11 @@
 The noise of small batches
 ==========================
 
-Steps of all the data at once go smoothly to the minimum, and stay. Steps of three samples at a time are led by what
-these three say, which isn't what all say: the run comes near the minimum just as soon, by a fraction of the work, and
-then wanders around it for ever. How far depends on the learning rate.
+Steps of all the data at once go smoothly to the minimum, and stay. Steps of
+three samples at a time are led by what these three say, which isn't what all
+say: the run comes near the minimum after as many steps, each of which is a
+seventh of the work, and then wanders around it for ever. How far depends on
+the learning rate.
 """
 
 import torch

@@ -2,9 +2,11 @@
 A sigmoid learns
 ================
 
-The model after each epoch, from a start at which it takes nearly every point for class 1. Within a few epochs the
-sigmoid falls to the left, then its step moves to where the classes meet. After that it only becomes steeper, more and
-more slowly: each sample is right already, and the cross-entropy asks for still more certainty.
+The model after each epoch, from a start at which it takes nearly every point
+for class 1. The first epoch, seven steps, already brings most of class 0 down;
+after three more the step of the sigmoid is where the classes meet. From then
+on it only becomes steeper, more and more slowly: each sample is right, and the
+cross-entropy asks for still more certainty.
 """
 
 import torch
@@ -20,4 +22,5 @@ history = train(model, data, lr=2, batch_size=3, epochs=100)
 plot_epochs(history, data)
 
 # %%
-# To try: ``loss="mse"``. From this start the sigmoid doesn't move at all.
+# To try: ``loss="mse"``, with which the first epochs are nearly lost, as the
+# error has no slope at this start.

@@ -2,8 +2,9 @@
 A run as a film
 ===============
 
-Four frames of a film: the data with the sigmoid of the moment, beside the path so far. Most of what there is to see
-happens in the first steps, so that is where most frames are.
+Three frames of a film: the data with the sigmoid of the moment, beside the
+path so far. Most of what there is to see happens in the first steps, so that
+is where most frames are.
 """
 
 import matplotlib.pyplot as plt
@@ -19,11 +20,11 @@ with torch.no_grad():
 history = train(model, data, lr=2, batch_size=3, epochs=100)
 surface = LossSurface.compute(data, 18, 13, resolution=150)
 film = animate(history, surface, data)
-pictures = [film.picture(step) for step in film.steps[[0, 10, 25, -1]]]
+pictures = [film.picture(step) for step in film.steps[[2, 10, -1]]]
 plt.close(film.figure)
 
-fig, axes = plt.subplots(2, 2, figsize=(11, 4.8), layout="constrained")
-for ax, picture in zip(axes.flat, pictures, strict=True):
+fig, axes = plt.subplots(3, figsize=(9, 10.3), layout="constrained")
+for ax, picture in zip(axes, pictures, strict=True):
     ax.imshow(picture)
     ax.set_axis_off()
 
@@ -33,4 +34,5 @@ for ax, picture in zip(axes.flat, pictures, strict=True):
 film
 
 # %%
-# To try: ``animate(..., follow=True)``, whose window goes with the model; ``film.save("run.gif")`` keeps it.
+# To try: ``animate(..., follow=True)``, whose window goes with the model;
+# ``film.save("run.gif")`` keeps it.

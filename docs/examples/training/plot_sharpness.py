@@ -1,32 +1,40 @@
 """
-How sharply the loss curves along a run
-=======================================
+At the edge of stability
+========================
 
-The largest curvature of the loss at each step of a run. A step is stable where it is below ``2 / lr``, the dashed
-line. At its bad start the loss is a slope without curvature; as the run crosses the wall of the valley the curvature
-rises, and along the valley it goes down again, since the loss itself goes to 0. That's why this data forgives large
-learning rates: a run that jumps to and fro calms down by itself.
+Training on breast cancer with steps that are too long for most places: a step
+is stable where the loss curves less than ``2 / lr``, the dashed line. At first
+the run is thrown far out, to where the loss is steep but hardly curves. From
+there it goes down, to where the loss curves more and more, until it is above
+the line. That throws it back below, and there it hovers, jumping over the
+valley at each step (the thick band), while the loss falls all the same. Large
+networks are trained like this.
 """
 
 import matplotlib.pyplot as plt
 import torch
+from sklearn.datasets import load_breast_cancer
+from sklearn.preprocessing import scale
 
-from logreg import LogisticRegression, lab_data, sharpness, train
+from logreg import sharpness, train
 
-data, lr = lab_data(), 20
-model = LogisticRegression(1)
+X, y = load_breast_cancer(return_X_y=True)
+data, lr = (torch.tensor(scale(X)), torch.tensor(y).double()), 20
+model = torch.nn.Linear(30, 1).double()
 with torch.no_grad():
-    model.linear.weight.fill_(5.0)
-    model.linear.bias.fill_(10.0)
-history = train(model, data, lr=lr, batch_size=20, epochs=200)
+    model.weight.zero_()
+    model.bias.zero_()
+history = train(model, data, lr=lr, batch_size=len(X), epochs=400)
 
 fig, (above, below) = plt.subplots(2, sharex=True, layout="constrained")
-above.plot(history.full_loss())
+above.plot(history.full_loss(), color="C0")
 above.set(ylabel="loss", yscale="log")
-below.plot(sharpness(history, data).largest[1:], label="curvature")
+curvature = sharpness(history, data).largest[1:]
+below.plot(curvature, color="C0", label="largest eigenvalue of the Hessian")
 below.axhline(2 / lr, color="C1", linestyle="--", label="2 / lr")
-below.set(xlabel="step", ylabel="largest eigenvalue", yscale="log")
-below.legend()
+below.set(xlabel="step", ylabel="curvature", yscale="log")
+below.legend(loc="lower right")
 
 # %%
-# To try: ``lr=5``, with which the run never crosses the line, and one wrong label, with which it never comes back.
+# To try: ``lr=5``, which never meets the line, and ``lr=50``, with which the
+# loss jumps, too.

@@ -2,10 +2,12 @@
 Three starts, two costs
 =======================
 
-The same three starts, with cross-entropy and with squared error. Under the cross-entropy all three come to the valley.
-Under the squared error the start at the top left finds it too; the others stand on a plateau, where the sigmoid is so
-sure of itself that the gradient of the error is nearly 0, and hardly move. This is the lab's answer in one picture: it
-isn't the start that is bad, but the start together with the cost.
+The same three starts, with cross-entropy and with squared error. Under the
+cross-entropy all three come to the valley. Under the squared error only one
+does. The others begin on a plateau, where the sigmoid is so sure of itself
+that the error has hardly a slope: one doesn't move from its place, the other
+is led out of the window. This is the lab's answer in one picture: it isn't the
+start that is bad, but the start together with the cost.
 """
 
 import matplotlib.pyplot as plt
@@ -15,7 +17,7 @@ from logreg import LogisticRegression, LossSurface, lab_data, train
 from viz import plot_contour
 
 data = lab_data()
-fig, axes = plt.subplots(ncols=2, figsize=(11, 5.2), layout="constrained")
+fig, axes = plt.subplots(ncols=2, figsize=(9, 4.6), layout="constrained")
 for ax, loss in zip(axes, ("bce", "mse"), strict=True):
     runs = {}
     for w, b in ((-5, 8), (5, 10), (-12, -10)):
@@ -29,4 +31,5 @@ for ax, loss in zip(axes, ("bce", "mse"), strict=True):
     plot_contour(surface, runs, ax=ax)
 
 # %%
-# To try: ``"focal"`` for ``"mse"``.
+# To try: ``"focal"`` for ``"mse"``, a loss that has a slope wherever a sample
+# is wrong.
