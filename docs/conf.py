@@ -57,6 +57,7 @@ nb_ipywidgets_js = {}  # would be fetched
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "subsection_order": [f"examples/{group}" for group in ("surfaces", "training", "maps", "models", "planes")],
     "backreferences_dir": "gallery/uses",
     "doc_module": ("kernels", "logreg", "viz"),
     "abort_on_example_error": True,
