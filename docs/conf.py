@@ -75,6 +75,7 @@ html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_sidebars = {"start": []}  # a page without pages below it
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": project},
