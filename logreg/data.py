@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-LAB_TRAINING: dict[str, Any] = {"lr": 2.0, "batch_size": 3, "epochs": 100}  # the lab's own
 VALUES_AT_ONCE = 2**19  # of features in float64: 4 MB, of which a few are small beside any memory
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from kernels.arguments import models, numbers
 from kernels.quantities import QUANTITIES
 from logreg import export, files, keeping
+from logreg.choices import DIRECTIONS
 from logreg.devices import Device, card_of
-from logreg.directions import KINDS, Plane, coordinate_of, label_of_coordinate, random_directions, units
+from logreg.directions import Plane, coordinate_of, label_of_coordinate, random_directions, units
 from logreg.evaluation import add_penalty, evaluate, logits_on
 from logreg.models import between, read_model
 from logreg.objective import Objective, objective_of
@@ -303,7 +304,7 @@ def direction_of(
     if direction in RANDOM:
         vectors, _ = random_directions(theta if model.has_bias else theta[:-1], direction, seed)
         return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), RANDOM[direction]
-    if direction in KINDS:
+    if direction in DIRECTIONS:
         accepted = "accepted: 'random', 'filter', the name of a column, 'bias', or a vector"
         raise ValueError(f"direction is {direction!r}, which spans a plane; {accepted}")
     k = coordinate_of("direction", direction, d, names)

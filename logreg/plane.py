@@ -16,8 +16,8 @@ from kernels.results import Plan, lowest_point
 from logreg import export, files
 from logreg.directions import Plane, Projection, project
 from logreg.evaluation import add_penalty, check_penalty, evaluate
+from logreg.hessian import Sharpness
 from logreg.models import points_of
-from logreg.sharpness import Sharpness
 from logreg.windows import axis, pair_of_points
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from logreg.classes import Labels, Meaning, read_labels, weights_with_classes
 from logreg.devices import Device, card_of, host
 from logreg.directions import Projection, plane_around, turns
 from logreg.evaluation import evaluate, logits_on
+from logreg.hessian import sharpness_at
 from logreg.models import points_of, read_models
 from logreg.objective import objective_of
 from logreg.plane import Logits, PlaneSurface, is_plane_surface, read_plane_surface, surface_of
 from logreg.samples import unread_arrays
-from logreg.sharpness import sharpness_at
 from logreg.windows import axes_of, axis, pair_of_points
 
 if TYPE_CHECKING:
