@@ -7,8 +7,8 @@ where these have it; `tight_layout`, `subplots_adjust` and layout engines can be
 `text.usetex` what isn't a formula is escaped.
 """
 
-from viz.animation import RunAnimation, animate
 from viz.contour import ContourPlot, plot_contour
+from viz.film.animation import RunAnimation, animate
 from viz.line import LinePlot, plot_line
 from viz.notebook import PlotStuff, plot_error_surfaces
 from viz.rates import RatesPlot, plot_rates

@@ -1,0 +1,154 @@
+"""The training run as an animation: the data space beside the contour with the growing path."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.animation import FuncAnimation
+from matplotlib.colors import to_rgb
+
+from viz.colors import RGB, under
+from viz.contour import ContourPlot, plot_contour
+from viz.film.frames import camera, studio, whole_picture
+from viz.film.player import player_of
+from viz.film.scene import Scene, draw_head, draw_model, draw_path, draw_title
+from viz.film.spread import SPREADS, shown_steps
+from viz.film.views import views
+from viz.film.writing import LAST_STAYS, MILLISECONDS, writer_of
+from viz.foot import add_foot
+from viz.inputs import read_data, read_path, read_surface, step_numbers
+from viz.layout import new_figure
+from viz.paths import UNNAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from os import PathLike
+
+    import numpy as np
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+    from viz.results import Data, History, Keywords, LossSurface
+    from viz.training import DataPlot
+
+FRAMES = 50  # 5 seconds, chosen by eye: long enough to follow a run, and a file of less than a megabyte
+
+
+class RunAnimation(NamedTuple):
+    """What `animate` made: the kept steps that it shows, 0 being the start, the function that draws one of them, and
+    what that changes: artists that move, or the whole Axes of a view that follows."""
+
+    figure: Figure
+    steps: np.ndarray
+    draw: Callable[[int], None]
+    data: DataPlot
+    contour: ContourPlot
+    moving: frozenset[Artist]
+
+    @property
+    def animation(self) -> FuncAnimation:
+        """The matplotlib animation."""
+        times: dict[str, Any] = {"interval": MILLISECONDS, "repeat_delay": LAST_STAYS * MILLISECONDS}
+        return FuncAnimation(self.figure, self.draw, self.steps, **times)
+
+    def save(self, path: str | bytes | PathLike[str] | PathLike[bytes]) -> None:
+        """Writes the film, whole or not at all, as a picture that moves, `.gif` or `.webp`, as a page with controls,
+        `.html`, or as a video, `.mp4`.
+
+        Raises ValueError for another suffix, OSError for what is there and no regular file, and ImportError for a video
+        without imageio-ffmpeg.
+        """
+        from kernels.wholefile import name_of, whole_file
+
+        write = writer_of(name_of(path))
+        with whole_file(path) as file, self.camera() as take:
+            write(file, take, self.steps)
+
+    def picture(self, step: int) -> np.ndarray:
+        """One step as RGBA (height, width, 4), uint8: the whole figure, opaque, whatever `rcParams` say of savefig."""
+        with studio(self.figure, self.ground) as canvas:
+            self.draw(step)
+            return whole_picture(canvas)
+
+    @contextmanager
+    def camera(self) -> Iterator[Callable[[int], np.ndarray]]:
+        """A function that gives what `picture` does, to the same bits, in a tenth of the time, while the context lasts
+        in which nothing else may change."""
+        with camera(self.figure, self.moving, self.ground) as picture:
+
+            def take(step: int) -> np.ndarray:
+                self.draw(step)
+                return picture()
+
+            yield take
+
+    @property
+    def ground(self) -> RGB:
+        """The colour on which the frames are drawn."""
+        return to_rgb(tuple(under(self.contour.ax)))
+
+    def _repr_html_(self) -> str:
+        """The film with its controls, below the cell of a notebook."""
+        if "inline" in mpl.get_backend():
+            plt.close(self.figure)  # which would be shown once more, and still
+        with self.camera() as take:
+            return player_of(take, self.steps)
+
+
+def animate(
+    history: History,
+    surface: LossSurface,
+    data: Data,
+    *,
+    frames: int = FRAMES,
+    spread: str = "path",
+    follow: bool = False,
+    points_kw: Keywords = None,
+    line_kw: Keywords = None,
+    path_kw: Keywords = None,
+    legend: bool = True,
+    **contour_style: Any,
+) -> RunAnimation:
+    """Animates a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
+
+    `history` is one run and `surface` a surface of (w, b), as in `plot_surface`; a history that doesn't hold every step
+    also has `every`, the steps from one to the next, and, if it leaves out the last, `steps`, end_w (1,), end_b and
+    end_loss.
+
+    frames     how many steps are shown at most, from the start to the last, which stays for a while
+    spread     how they are spread: "path", half by the length of the path in the window and half by the logarithm of
+               time, so that the first steps are seen, "log", by the logarithm alone, or "time", evenly
+    follow     whether a third of the window is shown, which goes with the model, instead of all of it
+    points_kw, line_kw  keywords of `plot_data`
+    path_kw, legend, contour_style  keywords of `plot_contour`
+
+    Returns `RunAnimation`, on a new figure; its `save` writes a file, and a notebook shows it with controls. Raises
+    what `plot_contour` and `plot_data` raise, and ValueError for fewer than 2 frames or another spread.
+    """
+    from kernels.arguments import numbers
+
+    frames, spread = numbers.integer("frames", frames, 2), numbers.one_of("spread", spread, SPREADS)
+    path, grid = read_path(history), read_surface(surface)
+    read_data(data)
+    steps, numbered = shown_steps(grid, path, frames, spread), step_numbers(history, len(history.b))
+    figure, (left, right) = new_figure(columns=2)
+    try:
+        contour = plot_contour(surface, ax=right, legend=False, **contour_style)
+        run, head = draw_path(right, grid, path, path_kw), draw_head(right, path)
+        name = UNNAMED[len(path.s) == 1]
+        contour = contour._replace(paths={name: run}, legend=add_foot(right, legend=legend)[0])
+        model = draw_model(left, data, path, points_kw, line_kw, legend)
+        seen = (steps, views(grid, path, steps)) if follow else None
+        if follow and contour.minimum is not None:
+            contour.minimum.set_clip_on(True)
+        scene = Scene(right, grid, path, numbered, model, run, head, draw_title(left), seen)
+        scene.draw(steps[0])
+        figure.draw_without_rendering()
+    except BaseException:
+        plt.close(figure)
+        raise
+    figure.set_layout_engine("none")  # one layout for all frames
+    return RunAnimation(figure, steps, scene.draw, model, contour, scene.moving)
