@@ -14,13 +14,20 @@ matplotlib.use("Agg")
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    return run("docs/models.md", folder), folder
+    return run("docs/howto/models.md", folder), folder
 
 
 def lines_of(page, first):
     """The lines of code of the example that begins so."""
     (example,) = [example for example in examples(page) if example.startswith(first)]
     return [line for line in example.splitlines() if line]
+
+
+def test_start(tmp_path):
+    names = run("docs/start.md", tmp_path)
+    assert names["Z"].shape == (300, 300)
+    assert names["accuracy"](names["model"], names["data"]) == 1
+    assert {file.name for file in tmp_path.iterdir()} == {"run.png"}
 
 
 def test_models(models):
@@ -32,7 +39,7 @@ def test_models(models):
 
 def test_the_first_surface_is_lowest_at_the_model():
     names = {}
-    exec(examples("docs/models.md")[0], names)
+    exec(examples("docs/howto/models.md")[0], names)
     surface = names["surface"]
     assert surface.l2 == 1 / (0.1 * 500)
     step = max(np.diff(surface.s)[0], np.diff(surface.t)[0])
@@ -40,13 +47,13 @@ def test_the_first_surface_is_lowest_at_the_model():
 
 
 def test_it_takes_so_few_lines():
-    assert len(lines_of("docs/models.md", "from sklearn.datasets")) == 6
-    assert len([line for line in lines_of("docs/models.md", "from copy") if "import" not in line]) == 12
-    assert len(lines_of("docs/models.md", "from logreg import LossLine")) <= 4
+    assert len(lines_of("docs/howto/models.md", "from sklearn.datasets")) == 6
+    assert len([line for line in lines_of("docs/howto/models.md", "from copy") if "import" not in line]) == 12
+    assert len(lines_of("docs/howto/models.md", "from logreg import LossLine")) <= 4
 
 
 def test_data(tmp_path):
-    names = run("docs/data.md", tmp_path)
+    names = run("docs/howto/data.md", tmp_path)
     assert names["accuracy"](names["theta"], (names["X"], names["y"])) > 0.7
 
 
