@@ -9,7 +9,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("docs/start.md", "docs/howto/models.md", "docs/howto/data.md")
+PAGES = ("docs/start.md", *(f"docs/howto/{path.name}" for path in sorted((ROOT / "docs" / "howto").glob("*.md"))))
 
 
 def examples(page):

@@ -57,6 +57,37 @@ def test_data(tmp_path):
     assert names["accuracy"](names["theta"], (names["X"], names["y"])) > 0.7
 
 
+def test_surfaces(tmp_path):
+    names = run("docs/howto/surfaces.md", tmp_path)
+    assert names["Z"].shape == (1024, 1024)
+    np.testing.assert_allclose(names["streamed"].loss, names["surface"].loss, rtol=0, atol=1e-11)
+    assert names["plan"].bound <= 1e-10 * max(1, names["surface"].loss.max())
+    assert {file.name for file in tmp_path.iterdir()} == {"surface.npz", "surface.vtk"}
+
+
+def test_training(tmp_path):
+    names = run("docs/howto/training.md", tmp_path)
+    assert names["accuracy"](names["model"], names["data"]) == 1
+    assert names["ends"].loss.shape == (50,)
+    assert names["run"].loss.shape == (350,)
+
+
+def test_studies(tmp_path):
+    names = run("docs/howto/studies.md", tmp_path)
+    assert names["study"].loss["mse"].shape == (6, 60)
+    assert {file.name for file in tmp_path.iterdir()} == {"starts.png", "rates.png"}
+
+
+@pytest.mark.parametrize("page", ["original_notebook", "pictures", "explorer"])
+def test_others_run(page, tmp_path):
+    run(f"docs/howto/{page}.md", tmp_path)
+
+
+def test_the_first_call(tmp_path, capsys):
+    run("docs/howto/first_call.md", tmp_path)
+    assert capsys.readouterr().out.endswith("y[2] is 2; accepted: labels in [0, 1]\n")
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_what_pages_link_to_is_there(page):
     text = (ROOT / page).read_text(encoding="utf-8")
