@@ -38,8 +38,39 @@ FRAMES = 50  # 5 seconds, chosen by eye: long enough to follow a run, and a file
 
 
 class RunAnimation(NamedTuple):
-    """What `animate` made: the kept steps that it shows, 0 being the start, the function that draws one of them, and
-    what that changes: artists that move, or the whole Axes of a view that follows."""
+    """What `animate` made: a film, which a notebook shows with its controls.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+        A new one.
+    steps : array
+        The kept steps that it shows, 0 being the start.
+    draw : callable
+        The function that draws one of them.
+    data : DataPlot
+        The left side.
+    contour : ContourPlot
+        The right side.
+    moving : frozenset of Artist
+        What a step changes: artists that move, or the whole Axes of a view that follows.
+    ground : tuple of float
+        The colour on which the frames are drawn.
+
+    See Also
+    --------
+    animate : returns it
+
+    Examples
+    --------
+    >>> from logreg import LogisticRegression, LossSurface, lab_data, train
+    >>> from viz import animate
+    >>> data = lab_data()
+    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=5)
+    >>> film = animate(history, LossSurface.compute(data, 15, 13, resolution=30), data, frames=4)
+    >>> film.steps[[0, -1]].tolist(), film.picture(0).shape[2]
+    ([0, 35], 4)
+    """
 
     figure: Figure
     steps: np.ndarray
@@ -55,11 +86,22 @@ class RunAnimation(NamedTuple):
         return FuncAnimation(self.figure, self.draw, self.steps, **times)
 
     def save(self, path: str | bytes | PathLike[str] | PathLike[bytes]) -> None:
-        """Writes the film, whole or not at all, as a picture that moves, `.gif` or `.webp`, as a page with controls,
-        `.html`, or as a video, `.mp4`.
+        """Writes the film, whole or not at all.
 
-        Raises ValueError for another suffix, OSError for what is there and no regular file, and ImportError for a video
-        without imageio-ffmpeg.
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            A name that ends in ``.gif`` or ``.webp``, a picture that moves; in ``.html``, a page with controls; or in
+            ``.mp4``, a video.
+
+        Raises
+        ------
+        ValueError
+            Another suffix.
+        OSError
+            What is there and no regular file.
+        ImportError
+            A video without imageio-ffmpeg.
         """
         from kernels.wholefile import name_of, whole_file
 
@@ -68,15 +110,31 @@ class RunAnimation(NamedTuple):
             write(file, take, self.steps)
 
     def picture(self, step: int) -> np.ndarray:
-        """One step as RGBA (height, width, 4), uint8: the whole figure, opaque, whatever `rcParams` say of savefig."""
+        """One step as a picture: the whole figure, opaque, whatever `rcParams` say of savefig.
+
+        Parameters
+        ----------
+        step : int
+            A kept step, 0 being the start.
+
+        Returns
+        -------
+        array (height, width, 4), uint8
+            Red, green, blue and opacity.
+        """
         with studio(self.figure, self.ground) as canvas:
             self.draw(step)
             return whole_picture(canvas)
 
     @contextmanager
     def camera(self) -> Iterator[Callable[[int], np.ndarray]]:
-        """A function that gives what `picture` does, to the same bits, in a tenth of the time, while the context lasts
-        in which nothing else may change."""
+        """A function that gives what `picture` does, in a tenth of the time, while the context lasts.
+
+        Yields
+        ------
+        callable
+            Of a step, to the same bits as `picture`; nothing else may change in the context.
+        """
         with camera(self.figure, self.moving, self.ground) as picture:
 
             def take(step: int) -> np.ndarray:
@@ -112,21 +170,55 @@ def animate(
     legend: bool = True,
     **contour_style: Any,
 ) -> RunAnimation:
-    """Animates a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
+    """A film of a run: the data with the sigmoid and the line of the model, beside the contour with the path so far.
 
-    `history` is one run and `surface` a surface of (w, b), as in `plot_surface`; a history that doesn't hold every step
-    also has `every`, the steps from one to the next, and, if it leaves out the last, `steps`, end_w (1,), end_b and
-    end_loss.
+    Parameters
+    ----------
+    history : History
+        One run, as in `plot_surface`; one that doesn't hold every step also has `every`, the steps from one to the
+        next, and, if it leaves out the last, `steps`, end_w (1,), end_b and end_loss.
+    surface : LossSurface
+        A surface of (w, b), as in `plot_surface`.
+    data : data set or tuple (x, y)
+        As in `plot_data`.
+    frames : int
+        How many steps are shown at most, from the start to the last, which stays for a while.
+    spread : {"path", "log", "time"}
+        How they are spread: half by the length of the path in the window and half by the logarithm of time, so that the
+        first steps are seen; by the logarithm alone; or evenly.
+    follow : bool
+        Whether a third of the window is shown, which goes with the model, instead of all of it.
+    points_kw, line_kw : dict, optional
+        Keywords of `plot_data`.
+    path_kw : dict, optional
+        Keywords of the line of the path.
+    legend : bool
+        Whether there are legends.
+    **contour_style
+        Other keywords of `plot_contour`.
 
-    frames     how many steps are shown at most, from the start to the last, which stays for a while
-    spread     how they are spread: "path", half by the length of the path in the window and half by the logarithm of
-               time, so that the first steps are seen, "log", by the logarithm alone, or "time", evenly
-    follow     whether a third of the window is shown, which goes with the model, instead of all of it
-    points_kw, line_kw  keywords of `plot_data`
-    path_kw, legend, contour_style  keywords of `plot_contour`
+    Returns
+    -------
+    RunAnimation
+        On a new figure; its `save` writes a file, and a notebook shows it with controls.
 
-    Returns `RunAnimation`, on a new figure; its `save` writes a file, and a notebook shows it with controls. Raises
-    what `plot_contour` and `plot_data` raise, and ValueError for fewer than 2 frames or another spread.
+    Raises
+    ------
+    ValueError, TypeError
+        What `plot_contour` and `plot_data` raise; fewer than 2 frames, or another spread.
+
+    See Also
+    --------
+    plot_contour : the whole path in one picture
+
+    Examples
+    --------
+    >>> from logreg import LogisticRegression, LossSurface, lab_data, train
+    >>> from viz import animate
+    >>> data = lab_data()
+    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=5)
+    >>> surface = LossSurface.compute(data, w_range=15, b_range=13, resolution=30)
+    >>> animate(history, surface, data, frames=4).save("run.gif")
     """
     from kernels.arguments import numbers
 
