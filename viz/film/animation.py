@@ -38,38 +38,30 @@ FRAMES = 50  # 5 seconds, chosen by eye: long enough to follow a run, and a file
 
 
 class RunAnimation(NamedTuple):
-    """What `animate` made: a film, which a notebook shows with its controls.
+    """What `animate` made: a film, which a notebook shows with controls.
 
     Attributes
     ----------
     figure : matplotlib.figure.Figure
-        A new one.
-    steps : array
+        The figure that its frames are of.
+    steps : ndarray (frames,)
         The kept steps that it shows, 0 being the start.
-    draw : callable
-        The function that draws one of them.
+    draw : function
+        Draws one of the kept steps, by its number, whether it is one of `steps` or not.
     data : DataPlot
-        The left side.
+        The data space, at the left.
     contour : ContourPlot
-        The right side.
+        The contour with the path, at the right.
     moving : frozenset of Artist
-        What a step changes: artists that move, or the whole Axes of a view that follows.
-    ground : tuple of float
-        The colour on which the frames are drawn.
+        What `draw` changes: artists, or the whole Axes of a view that follows.
+    animation : matplotlib.animation.FuncAnimation
+        The film in a window, as long as this is kept.
+    ground : tuple
+        The colour on which its frames are drawn.
 
     See Also
     --------
     animate : returns it
-
-    Examples
-    --------
-    >>> from logreg import LogisticRegression, LossSurface, lab_data, train
-    >>> from viz import animate
-    >>> data = lab_data()
-    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=5)
-    >>> film = animate(history, LossSurface.compute(data, 15, 13, resolution=30), data, frames=4)
-    >>> film.steps[[0, -1]].tolist(), film.picture(0).shape[2]
-    ([0, 35], 4)
     """
 
     figure: Figure
@@ -81,7 +73,7 @@ class RunAnimation(NamedTuple):
 
     @property
     def animation(self) -> FuncAnimation:
-        """The matplotlib animation."""
+        """The matplotlib animation, which plays in a window as long as it is kept."""
         times: dict[str, Any] = {"interval": MILLISECONDS, "repeat_delay": LAST_STAYS * MILLISECONDS}
         return FuncAnimation(self.figure, self.draw, self.steps, **times)
 
@@ -91,17 +83,17 @@ class RunAnimation(NamedTuple):
         Parameters
         ----------
         path : str, bytes or os.PathLike
-            A name that ends in ``.gif`` or ``.webp``, a picture that moves; in ``.html``, a page with controls; or in
-            ``.mp4``, a video.
+            A name that ends in `.gif` or `.webp`, a picture that moves; `.html`, a page with controls, which needs no
+            network; or `.mp4`, a video.
 
         Raises
         ------
         ValueError
-            Another suffix.
+            For another suffix.
         OSError
-            What is there and no regular file.
+            For what is there and no regular file.
         ImportError
-            A video without imageio-ffmpeg.
+            For a video without imageio-ffmpeg, the extra `film`.
         """
         from kernels.wholefile import name_of, whole_file
 
@@ -110,31 +102,15 @@ class RunAnimation(NamedTuple):
             write(file, take, self.steps)
 
     def picture(self, step: int) -> np.ndarray:
-        """One step as a picture: the whole figure, opaque, whatever `rcParams` say of savefig.
-
-        Parameters
-        ----------
-        step : int
-            A kept step, 0 being the start.
-
-        Returns
-        -------
-        array (height, width, 4), uint8
-            Red, green, blue and opacity.
-        """
+        """One step as RGBA (height, width, 4), uint8: the whole figure, opaque, whatever `rcParams` say of savefig."""
         with studio(self.figure, self.ground) as canvas:
             self.draw(step)
             return whole_picture(canvas)
 
     @contextmanager
     def camera(self) -> Iterator[Callable[[int], np.ndarray]]:
-        """A function that gives what `picture` does, in a tenth of the time, while the context lasts.
-
-        Yields
-        ------
-        callable
-            Of a step, to the same bits as `picture`; nothing else may change in the context.
-        """
+        """A function that gives what `picture` does, to the same bits, in a tenth of the time, while the context lasts
+        in which nothing else may change."""
         with camera(self.figure, self.moving, self.ground) as picture:
 
             def take(step: int) -> np.ndarray:
@@ -179,13 +155,13 @@ def animate(
         next, and, if it leaves out the last, `steps`, end_w (1,), end_b and end_loss.
     surface : LossSurface
         A surface of (w, b), as in `plot_surface`.
-    data : data set or tuple (x, y)
+    data : LabData, tuple or other data set
         As in `plot_data`.
     frames : int
         How many steps are shown at most, from the start to the last, which stays for a while.
-    spread : {"path", "log", "time"}
-        How they are spread: half by the length of the path in the window and half by the logarithm of time, so that the
-        first steps are seen; by the logarithm alone; or evenly.
+    spread : str
+        How these are spread: "path", half by the length of the path in the window and half by the logarithm of time, so
+        that the first steps, where most happens, are seen one by one; "log", by the logarithm alone; "time", evenly.
     follow : bool
         Whether a third of the window is shown, which goes with the model, instead of all of it.
     points_kw, line_kw : dict, optional
@@ -194,7 +170,7 @@ def animate(
         Keywords of the line of the path.
     legend : bool
         Whether there are legends.
-    **contour_style
+    **contour_style : dict
         Other keywords of `plot_contour`.
 
     Returns
@@ -204,21 +180,27 @@ def animate(
 
     Raises
     ------
-    ValueError, TypeError
+    ValueError
         What `plot_contour` and `plot_data` raise; fewer than 2 frames, or another spread.
+    TypeError
+        An input lacks an attribute.
 
     See Also
     --------
-    plot_contour : the whole path in one picture
+    plot_contour : the whole path at once
+    plot_epochs : the model after every epoch
 
     Examples
     --------
     >>> from logreg import LogisticRegression, LossSurface, lab_data, train
     >>> from viz import animate
     >>> data = lab_data()
-    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=5)
-    >>> surface = LossSurface.compute(data, w_range=15, b_range=13, resolution=30)
-    >>> animate(history, surface, data, frames=4).save("run.gif")
+    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=20)
+    >>> surface = LossSurface.compute(data, w_range=15, b_range=13, resolution=100)
+    >>> film = animate(history, surface, data, frames=20)
+    >>> film.steps[[0, 1, -1]].tolist()
+    [0, 1, 140]
+    >>> film.save("run.gif")
     """
     from kernels.arguments import numbers
 

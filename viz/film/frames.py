@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.legend import Legend
 
 from viz.foot import Foot
@@ -23,7 +24,17 @@ DPI = 80  # pixels an inch: 1024 x 384 a frame
 
 
 class Still(FigureCanvasAgg):
-    """A canvas that is drawn when it is asked for, and not whenever something changes, as pyplot's are."""
+    """A canvas of one colour, opaque, that is drawn when it is asked for, and not whenever something changes, as
+    pyplot's are."""
+
+    def __init__(self, figure: Figure, ground: ColorType) -> None:
+        super().__init__(figure)
+        self.ground = to_rgba(ground)
+
+    def draw(self) -> None:
+        self.renderer = self.get_renderer()
+        np.asarray(self.renderer.buffer_rgba())[:] = np.multiply(self.ground, 255).round()
+        self.figure.draw(self.renderer)
 
     def draw_idle(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -33,11 +44,11 @@ class Still(FigureCanvasAgg):
 def studio(figure: Figure, ground: ColorType) -> Iterator[Still]:
     """A figure on a canvas of its own, opaque, of `DPI` whatever `rcParams` say; afterwards it is as it was."""
     canvas, dpi, patch = figure.canvas, figure.dpi, figure.patch
-    before = {"facecolor": patch.get_facecolor(), "alpha": patch.get_alpha(), "visible": patch.get_visible()}
+    before = {"facecolor": patch.get_facecolor(), "alpha": patch.get_alpha()}
     try:
-        still = Still(figure)  # without a window, whose size would change with the dots per inch
+        still = Still(figure, ground)  # without a window, whose size would change with the dots per inch
         figure.set_dpi(DPI)
-        patch.set(facecolor=ground, alpha=1, visible=True)
+        patch.set(facecolor=ground, alpha=1)
         figure.draw_without_rendering()  # which moves everything to its place
         yield still
     finally:

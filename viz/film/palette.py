@@ -10,7 +10,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-COLORS = 255  # of the 256 of a palette: one is left for what is seen through
+COLORS = 255  # of the 256 of a palette: the last is left for what is seen through
 SAMPLES = 3  # frames, the first and the last among them, that have the colours of all
 
 
@@ -29,8 +29,8 @@ def without_alpha(picture: np.ndarray) -> Image.Image:
 
 
 def over(image: Image.Image, ground: Image.Image) -> Image.Image:
-    """Where an image differs from another of the same palette; elsewhere its last colour, to be seen through."""
+    """Where an image differs from another of the same palette; elsewhere the colour `COLORS`, to be seen through."""
     colors, under = np.asarray(image), np.asarray(ground)
     drawn = Image.fromarray(np.where(colors == under, np.uint8(COLORS), colors))
-    drawn.putpalette(image.getpalette() or [])
+    drawn.putpalette([*(image.getpalette() or []), 0, 0, 0])
     return drawn

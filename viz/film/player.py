@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from html import escape
 from io import BytesIO
+from itertools import chain
 from json import dumps
 from secrets import token_hex
 from string import Template
@@ -66,7 +67,7 @@ def player_of(take: Callable[[int], np.ndarray], steps: np.ndarray) -> str:
     run the last one is shown."""
     images = in_few_colors(take, steps)
     ground = next(images)
-    frames = [png(over(ground, ground)), *(png(over(image, ground)) for image in images)]
+    frames = [png(over(image, ground), transparency=COLORS) for image in chain([ground], images)]
     texts = {
         "film": said("a run of training, step by step"),
         "play": said("play"),
@@ -90,8 +91,8 @@ def player_of(take: Callable[[int], np.ndarray], steps: np.ndarray) -> str:
     )
 
 
-def png(image: Image.Image) -> str:
-    """An image as PNG in base64, whose colour `COLORS` is seen through."""
+def png(image: Image.Image, **options: int) -> str:
+    """An image as PNG in base64."""
     file = BytesIO()
-    image.save(file, format="PNG", transparency=COLORS)
+    image.save(file, format="PNG", **options)
     return b64encode(file.getvalue()).decode()
