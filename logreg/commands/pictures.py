@@ -17,7 +17,7 @@ from logreg.clash import require_ours
 
 require_ours(viz, "plot_contour")
 
-from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface
+from viz import animate, plot_contour, plot_data, plot_epochs, plot_rates, plot_starts, plot_surface
 from viz.layout import new_figure
 from viz.words import shown
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from logreg.commands.trials import Trial
     from logreg.data import LabData
     from logreg.plane import PlaneSurface
+    from logreg.rates import RatesStudy
     from logreg.starts import StartsStudy
     from logreg.surface import LossSurface
     from logreg.training import History
@@ -126,6 +127,11 @@ def draw_plane_3d(surface: PlaneSurface, title: str) -> Figure:
 def draw_starts(study: StartsStudy, marks: dict[str, tuple[float, float]], out: Path) -> Path:
     """The map of random starts, with some marked by name."""
     return save(plot_starts(study, marks=marks).figure, out / "starts.png")
+
+
+def draw_rates(study: RatesStudy, out: Path) -> Path:
+    """The map of learning rates and batch sizes."""
+    return save(plot_rates(study).figure, out / "rates.png")
 
 
 def draw_animation(trial: Trial, surface: LossSurface, data: LabData, out: Path) -> Path:
