@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from viz.arrows import draw_arrows, inches_of, place_of
 from viz.colors import ink
 from viz.furniture import is_drawn, styled
 from viz.inputs import read_full_loss, read_path
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from viz.inputs import Grid, Path
     from viz.results import Keywords, LossSurface, PlaneSurface, Runs
 
-ARROWS = 8  # on a straight path; chosen by eye
-SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
 MARK = 8  # points
 UNNAMED = "path", "model"  # what a run is called that has no name
 
@@ -154,7 +153,8 @@ def keep(ax: Axes, surface: Any, runs: dict[str, Run]) -> None:
 def draw_runs(ax: Axes, grid: Grid, runs: dict[str, Run]) -> dict[str, PathArtists]:
     """{name: what was drawn of it}, labelled: of one run its line, its start and its end, of several each line and what
     a start is."""
-    drawn = {name: draw_run(ax, grid, run, k) for k, (name, run) in enumerate(runs.items())}
+    taken = [place for run in runs.values() for place in places_of_marks(ax, grid, run)]
+    drawn = {name: draw_run(ax, grid, run, k, taken) for k, (name, run) in enumerate(runs.items())}
     for name, parts in drawn.items():
         if parts.line is None and parts.end is not None:
             parts.end.set_label(name)
@@ -167,7 +167,13 @@ def draw_runs(ax: Axes, grid: Grid, runs: dict[str, Run]) -> dict[str, PathArtis
     return drawn
 
 
-def draw_run(ax: Axes, grid: Grid, run: Run, k: int) -> PathArtists:
+def places_of_marks(ax: Axes, grid: Grid, run: Run) -> list[complex]:
+    """Where the marks of a run are in the window, in inches."""
+    unit, ends = inches_of(ax, grid), {0, len(run.path.s) - 1}
+    return [place_of(grid, unit, run.path.s[k], run.path.t[k]) for k in ends if grid.contains(*run.path)[k]]
+
+
+def draw_run(ax: Axes, grid: Grid, run: Run, k: int, taken: list[complex]) -> PathArtists:
     """The line of a run, its arrows, and its first and last point where they are in the window; of a model its mark."""
     scale, look, in_window = scale_of(ax), look_of(k), grid.contains(*run.path)
     coordinates = np.array(run.path)
@@ -178,7 +184,7 @@ def draw_run(ax: Axes, grid: Grid, run: Run, k: int) -> PathArtists:
     if not run.is_model:
         line = draw_line(ax, coordinates, look, scale, run.keywords)
         look = look._replace(color=line.get_color())
-        arrows = None if run.heights is not None else draw_arrows(ax, grid, run.path, look.color, scale)
+        arrows = None if run.heights is not None else draw_arrows(ax, grid, run.path, look.color, scale, taken)
         if in_window[0]:
             (start,) = ax.plot(*coordinates[:, :1], marker="o", color="white", **mark)
     if in_window[-1]:
@@ -192,43 +198,6 @@ def draw_line(ax: Axes, coordinates: np.ndarray, look: Look, scale: float, given
     halo = [withStroke(linewidth=2 * width, foreground="white")]
     ours = {"color": look.color, "linewidth": width, "linestyle": look.dashes, "path_effects": halo, "zorder": 10}
     return ax.plot(*coordinates, **styled(Line2D, ours, given))[0]
-
-
-def draw_arrows(ax: Axes, grid: Grid, path: Path, color: Any, scale: float) -> Quiver | None:
-    tips, directions = path_arrows(grid, path)
-    if len(tips) == 0:
-        return None
-    inches: dict[str, Any] = {"units": "inches", "width": 0.03 * scale, "scale_units": "inches", "scale": 6 / scale}
-    head: dict[str, Any] = {"headwidth": 6, "headlength": 7, "headaxislength": 6}
-    style: dict[str, Any] = {"color": color, "edgecolor": "white", "linewidth": 0.8 * scale, "zorder": 11}
-    return ax.quiver(*tips.T, *directions.T, angles="xy", pivot="tip", **inches, **head, **style)
-
-
-def path_arrows(grid: Grid, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Tips (k, 2) on the path, one each time that it has moved on by `reach`, and unit directions (k, 2).
-
-    `reach` is an eighth of the distance that the path gets from its start, in units of the window; there are no arrows
-    if that distance is `SHORT`. A direction is the motion over the last half of `reach`, so that the zigzag of single
-    steps doesn't turn it.
-    """
-    points, in_window = np.column_stack(path), grid.contains(*path)
-    scaled = points / (np.ptp(grid.s), np.ptp(grid.t))
-    farthest = distances(scaled[in_window], scaled[in_window][:1]).max(initial=0)
-    reach = farthest / ARROWS
-    tips: list[np.ndarray] = []
-    tails: list[np.ndarray] = []
-    at = 0
-    while farthest > SHORT and len(tips) < 2 * ARROWS:
-        moved_on = distances(scaled[at:], scaled[at]) >= reach
-        if not moved_on.any():
-            break
-        at += moved_on.argmax()
-        if not in_window[at]:
-            continue
-        tips.append(points[at])
-        tails.append(points[:at][distances(scaled[:at], scaled[at]) >= reach / 2][-1])
-    ends, motions = np.reshape(tips, (-1, 2)), np.reshape(tips, (-1, 2)) - np.reshape(tails, (-1, 2))
-    return ends, motions / np.linalg.norm(motions, axis=1, keepdims=True)
 
 
 def with_ends(paths: dict[str, PathArtists]) -> dict[Artist, Artist]:
@@ -258,7 +227,7 @@ def how_it_leaves(grid: Grid, run: Run, name: str) -> str:
     path, in_window, who = run.path, grid.contains(*run.path), subject(name)
     if in_window.all():
         return ""
-    start, end = (place_of(grid, path.s[k], path.t[k]) for k in (0, -1))
+    start, end = (words_of(grid, path.s[k], path.t[k]) for k in (0, -1))
     if run.is_model:
         return f"{who} is outside the window, at {end}"
     match bool(in_window[0]), bool(in_window[-1]):
@@ -276,14 +245,10 @@ def subject(name: str) -> str:
     return f"the {name}" if name in UNNAMED else name
 
 
-def place_of(grid: Grid, s: float, t: float) -> str:
+def words_of(grid: Grid, s: float, t: float) -> str:
     first, second = grid.names
     return f"{first} = {coordinate(s, grid.s)}, {second} = {coordinate(t, grid.t)}"
 
 
 def edge(scale: float) -> dict[str, Any]:
     return {"markeredgecolor": "black", "markeredgewidth": scale}
-
-
-def distances(points: np.ndarray, point: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(points - point, axis=1)

@@ -13,8 +13,7 @@ from matplotlib.colors import to_rgb
 from logreg import LossSurface
 from viz import plot_contour, plot_surface
 from viz.colors import contrast
-from viz.inputs import Grid, Path
-from viz.paths import LOOKS, look_of, path_arrows
+from viz.paths import LOOKS, look_of
 
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
 
@@ -77,8 +76,9 @@ def test_looks_differ_without_colours():
     assert len({look.dashes for look in LOOKS}) == len({look.marker for look in LOOKS}) == len(LOOKS)
 
 
-def test_runs_have_looks_of_their_own(surface, runs):
-    paths = plot_contour(surface, runs[:2] * 4).paths.values()
+def test_runs_have_looks_of_their_own(surface, straight_path):
+    runs = [straight_path([(-10, b), (10, b)]) for b in np.linspace(-11, 11, 8)]
+    paths = plot_contour(surface, runs).paths.values()
     assert [parts.line.get_color() for parts in paths][: len(LOOKS)] == [look.color for look in LOOKS]
     for parts in paths:
         assert parts.end.get_color() == parts.line.get_color()
@@ -236,16 +236,6 @@ def test_looks_of_many_runs_are_all_different():
     looks = {look_of(k) for k in range(30)}
     assert len(looks) == 30
     assert [look_of(k) for k in range(6)] == list(LOOKS)
-
-
-def test_an_arrow_is_on_the_path():
-    """Of a path that leaves the window and comes back: none from where it left to where it came back."""
-    grid = Grid(np.linspace(-10, 10, 5), np.linspace(-10, 10, 5), np.ones((5, 5)), "loss")
-    path = Path(np.array([-9.0, 60, -9]), np.array([8.0, 60, -9]))
-    tips, directions = path_arrows(grid, path)
-    for tip, direction in zip(tips, directions, strict=True):
-        assert tip.tolist() == [-9, -9]
-        np.testing.assert_allclose(direction, np.array([-69, -69]) / np.hypot(69, 69))
 
 
 def test_keywords_are_of_the_runs_that_they_came_with(surface, runs):
