@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.layout import root_figure
+from viz.marks import inches_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ FAR = 1e6  # as far as a path that diverges is followed
 def draw_arrows(ax: Axes, grid: Grid, path: Path, color: Any, scale: float, taken: list[complex]) -> Quiver | None:
     """The arrows of a path, apart from the places in inches that are `taken`, to which theirs are added; None where no
     leg of it is long enough."""
-    unit = inches_of(ax, grid)
+    unit = inches_of(ax, grid.s, grid.t)
     tips, tails = path_arrows(grid, path, unit, scale, taken)
     if len(tips) == 0:
         return None
@@ -39,17 +39,6 @@ def draw_arrows(ax: Axes, grid: Grid, path: Path, color: Any, scale: float, take
     head: dict[str, Any] = {"headwidth": 6, "headlength": 7, "headaxislength": 6}
     style: dict[str, Any] = {"color": color, "edgecolor": "white", "linewidth": 0.8 * scale, "zorder": 11}
     return ax.quiver(*tips.T, *directions.T, angles="xy", pivot="tip", **inches, **head, **style)
-
-
-def inches_of(ax: Axes, grid: Grid) -> np.ndarray:
-    """The length of the units of both axes."""
-    size = np.array([ax.bbox.width, ax.bbox.height]) / root_figure(ax).dpi
-    return size / (np.ptp(grid.s), np.ptp(grid.t))
-
-
-def place_of(grid: Grid, unit: np.ndarray, s: float, t: float) -> complex:
-    """A point in inches from the corner of the window."""
-    return complex(*((s, t) - np.array([grid.s.min(), grid.t.min()])) * unit)
 
 
 def path_arrows(

@@ -10,7 +10,7 @@ from viz.arrows import APART, FROM_MARKS, LENGTH, MOST, PIECES, SAMPLES, cut_to_
 from viz.inputs import Grid, Path
 
 SIDE = 5.0  # inches of a window from -10 to 10
-GRID = Grid(np.linspace(-10, 10, 5), np.linspace(-10, 10, 5), np.ones((5, 5)), "loss")
+GRID = Grid(np.linspace(-10, 10, 5), np.linspace(-10, 10, 5), np.ones((5, 5)), "loss", ("w", "b"), ("w", "b"))
 UNIT = np.full(2, SIDE / 20)
 
 

@@ -187,7 +187,7 @@ def test_named_tuples_are_runs(surface, runs):
 
 
 def test_each_run_says_how_much_of_it_is_outside_the_plane(plane_surface):
-    runs = {"SGD": projected([-2, 0], [3, 0], 0.5, 0.03), "Adam": projected([1, 0], [3, 0])}
+    runs = {"SGD": projected([-2, 0], [3, 0], 0.5, 0.03), "Adam": projected([1, 0], [3, 1])}
     note = plot_contour(plane_surface, runs).note.get_text()
     assert note == "SGD: 3 % of the path's variance is outside the plane"
 
@@ -215,10 +215,14 @@ def test_the_star_is_not_drawn_over_a_mark(plane_surface):
     row, column = np.unravel_index(plane_surface.loss.argmin(), plane_surface.loss.shape)
     moved = SimpleNamespace(**vars(plane_surface) | {"s": s - s[column] + 0.01, "t": t - t[row]})
     plot = plot_contour(moved)
-    assert labels(plot) == ["trained model, lowest here"]
+    assert labels(plot) == ["trained model"]
+    assert plot.note.get_text() == "the trained model is at the lowest point on this grid"
     assert plot.minimum is None
     plot = plot_contour(moved, projected([-2, 0], [1, 0]))
-    assert labels(plot) == ["path", "start", "end, lowest here"]
+    assert labels(plot) == ["path", "start", "end"]
+    assert plot.note.get_text() == "the end is at the lowest point on this grid"
+    plot = plot_contour(moved, projected([0, 1], [0, 2]))
+    assert plot.note.get_text() == "the start is at the lowest point on this grid"
     apart = SimpleNamespace(**vars(plane_surface) | {"s": s - s[column] + 0.5, "t": t - t[row]})
     assert labels(plot_contour(apart)) == ["trained model", "lowest on this grid"]
 
@@ -272,7 +276,35 @@ def test_an_end_at_the_lowest_point_says_so_beside_its_name(surface, straight_pa
     runs = {"SGD": straight_path([(0, 0), (1, 1)]), "Adam": straight_path([(0, 0), lowest])}
     plot = plot_contour(surface, runs)
     assert plot.minimum is None
-    assert [text for text in labels(plot) if "lowest" in text] == [
-        text for text in labels(plot) if text.startswith("Adam, lowest at its end")
-    ]
-    assert any(text.startswith("Adam, lowest at its end") for text in labels(plot))
+    assert labels(plot) == ["SGD", "Adam", "start"]
+    text = plot.note.get_text().replace("\n", " ")
+    assert text == "the end of Adam is at the lowest point on this grid, which is at its edge"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("points", "note"),
+    [
+        ([(1, 2), (1, 2)], "the end covers the start"),
+        ([(1, 2), (9, 2), (1.1, 2)], "the end covers the start"),
+        ([(1, 2), (9, 2), (2.5, 2)], None),
+        ([(40, 2), (40, 2)], "the path starts and ends outside the window, at w = 40, b = 2 and at w = 40, b = 2, "),
+    ],
+)
+def test_a_mark_that_hides_another_is_told(plot, surface, straight_path, points, note):
+    drawn = plot(surface, straight_path(points))
+    assert (drawn.note is None) == (note is None)
+    if note is not None:
+        assert drawn.note.get_text().replace("\n", " ").startswith(note)
+
+
+def test_of_several_runs_those_whose_marks_are_hidden_are_named(surface, straight_path):
+    """One start of all needs no words."""
+    ends = {"SGD": (8, 1), "Adam": (8, 1), "lbfgs": (-5, 8)}
+    plot = plot_contour(surface, {name: straight_path([(0, 0), end]) for name, end in ends.items()})
+    assert plot.note.get_text() == "the end of Adam covers the end of SGD"
+
+
+def test_a_model_over_the_center_is_told(plane_surface):
+    plane_surface.project = lambda model: projected([0.0], [0.0])
+    assert "warm covers the trained model" in plot_contour(plane_surface, {"warm": [0, 0]}).note.get_text()
