@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernels.language import spoken
 
-SPANISH = {
+SPANISH: dict[str, str] = {
     # __main__
     "interrupted": "interrumpido",
     # commands/parser
@@ -82,6 +82,17 @@ SPANISH = {
     "minimiza y se dibuja",
     "seed of the start of training and of random directions": "semilla del inicio del entrenamiento y de las "
     "direcciones al azar",
+    # commands/pictures, titles of losses as the table of kernels has them
+    "cross-entropy": "entropía cruzada",
+    "mean squared error": "error cuadrático medio",
+    "focal loss": "pérdida focal",
+    "trained with {loss}, start {start}": "entrenamiento con {loss}, inicio {start}",
+    "iteration {step}, epoch {epoch}: {run}": "iteración {step}, época {epoch}: {run}",
+    "{loss}, start {start}": "{loss}, inicio {start}",
+    "accuracy {accuracy}": "exactitud {accuracy}",
+    "accuracy {accuracy}, all correct first after {steps} steps": (
+        "exactitud {accuracy}, todas correctas por primera vez tras {steps} pasos"
+    ),
 }
 
 
