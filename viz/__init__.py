@@ -9,6 +9,7 @@ where these have it; `tight_layout`, `subplots_adjust` and layout engines can be
 
 from viz.animation import RunAnimation, animate
 from viz.contour import ContourPlot, plot_contour
+from viz.explorer.window import Explorer, explore
 from viz.line import LinePlot, plot_line
 from viz.notebook import PlotStuff, plot_error_surfaces
 from viz.rates import RatesPlot, plot_rates
@@ -20,6 +21,7 @@ __all__ = [
     "ContourPlot",
     "DataPlot",
     "EpochsPlot",
+    "Explorer",
     "LinePlot",
     "PlotStuff",
     "RatesPlot",
@@ -27,6 +29,7 @@ __all__ = [
     "StartsPlot",
     "SurfacePlot",
     "animate",
+    "explore",
     "plot_contour",
     "plot_data",
     "plot_epochs",

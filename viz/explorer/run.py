@@ -59,7 +59,7 @@ def train(problem: Problem, settings: Settings) -> Run:
     batch_size = min(settings.batch_size, len(problem.y))
     per_epoch = -(-len(problem.y) // batch_size)
     epochs = min(settings.epochs, most_epochs(problem, per_epoch))
-    options = {"batch_size": batch_size, "lr": settings.lr, "momentum": settings.momentum}
+    options: dict[str, Any] = {"batch_size": batch_size, "lr": settings.lr, "momentum": settings.momentum}
     options |= {"shuffle_seed": settings.shuffle_seed, "loss": settings.loss}
     every = -(-max(epochs * per_epoch, 1) // most_points(problem))
     steps, theta, broken = path_of(problem, settings.start, epochs, every, options)
@@ -92,7 +92,8 @@ def path_of(
 
 
 def scores(problem: Problem, theta: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:
-    """Loss and accuracy (k,) on all the data of parameters theta (k, d + 1): members of an ensemble that isn't trained."""
+    """Loss and accuracy (k,) on all the data of parameters theta (k, d + 1): members of an ensemble that
+    isn't trained."""
     from kernels import sgd_ensemble
 
     members = np.ascontiguousarray(theta[:, :-1]), np.ascontiguousarray(theta[:, -1])

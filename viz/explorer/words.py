@@ -109,4 +109,6 @@ def cut(settings: Settings, run: Run) -> str:
     """Says how much of a long run was trained, "" if all of it was."""
     if run.broken is not None or run.epochs == settings.epochs:
         return ""
-    return said("Only {some} of {all} epochs are trained: with more, pictures would wait.", some=run.epochs, all=settings.epochs)
+    return said(
+        "Only {some} of {all} epochs are trained: with more, pictures would wait.", some=run.epochs, all=settings.epochs
+    )
