@@ -33,7 +33,7 @@ SPANISH: dict[str, str] = {
     "shuffled, seed {seed}": "al azar, semilla {seed}",
     "momentum": "momento",
     "epochs": "épocas",
-    "order of samples": "orden de muestras",
+    "order": "orden",
     "play": "andar",
     "pause": "pausa",
     "keys": "teclas",
@@ -69,6 +69,8 @@ SPANISH: dict[str, str] = {
     "All correct first after step {step}, but not at the end: {end}.": "Acierta en todas por primera vez tras el paso "
     "{step}, pero no al final: {end}.",
     "All correct from the start.": "Acierta en todas desde el inicio.",
+    "All correct first after step {step}, for good after step {last}.": "Acierta en todas por primera vez tras el paso "
+    "{step}, y ya siempre tras el {last}.",
     "All correct first after step {step}.": "Acierta en todas por primera vez tras el paso {step}.",
     "The start is outside the window.": "El inicio está fuera de la ventana.",
     "Leaves the window at step {step} and comes back.": "Sale de la ventana en el paso {step} y vuelve.",

@@ -6,12 +6,19 @@ import webbrowser
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.backend_bases import FigureManagerBase
 
 import viz
+from logreg.clash import require_ours
 from logreg.language import said
+
+require_ours(viz, "explore")
+
 from viz.explorer.web import serve
 from viz.explorer.window import read
+
+REACH = 0.75  # of the window around the path of training, in which a start is dragged about, to all sides
 
 
 def on_screen(data: str) -> None:
@@ -59,4 +66,6 @@ def explored(data: str) -> tuple[tuple[Any, Any], dict[str, Any]]:
     history = train(seeded_model(x.shape[1], 0).double(), (x, y), **TRAINING)
     surface = LossSurface.around(history, (x, y), directions="pca", resolution=2)
     s, t, *_ = surface.project(history)
+    across, up = (axis.mean() + REACH * np.ptp(surface.s) * np.array([-1, 1]) for axis in (surface.s, surface.t))
+    surface = surface.at(tuple(across), tuple(up), 2)
     return ((x, y), surface), {"start": (s[0], t[0])}

@@ -77,7 +77,7 @@ def labels_of_knobs() -> dict[str, str]:
         "batch_size": said("batch size"),
         "momentum": said("momentum"),
         "epochs": said("epochs"),
-        "shuffle_seed": said("order of samples"),
+        "shuffle_seed": said("order"),
     }
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SIZE = 10.0, 6.0  # inches, for which letters have their usual sizes
 LETTERS = 8.5  # points
 SMALLEST, LARGEST = 0.5, 3  # times these
-LEFT, RIGHT = (0.065, 0.475), (0.57, 0.925)
+LEFT, RIGHT = (0.065, 0.465), (0.57, 0.925)
 PANELS, SENTENCES, CONTROLS, COST = (0.4, 0.95), (0.315, 0.275), (0.035, 0.17), (0.1, 0.22)
 
 
@@ -51,7 +51,8 @@ def sentences(figure: Figure) -> tuple[Text, Text]:
 def card(figure: Figure, text: str) -> Text:
     """A text over everything, which isn't seen at first."""
     box = {"boxstyle": "round,pad=1", "facecolor": "white", "edgecolor": "0.4"}
-    return figure.text(0.5, 0.55, text, family="monospace", ha="center", va="center", bbox=box, visible=False)
+    place: dict[str, Any] = {"ha": "center", "va": "center", "multialignment": "left"}
+    return figure.text(0.5, 0.5, text, family="monospace", bbox=box, visible=False, **place)
 
 
 def write_in(figure: Figure) -> None:

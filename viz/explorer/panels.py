@@ -176,6 +176,7 @@ def written(value: float, position: float | None = None) -> str:
 def furnish_data(ax: Axes, title: str, label: str, view: tuple[float, float]) -> None:
     """What stays of a panel of samples: labels, limits, and in the free strip above them what marks mean."""
     ax.set(title=title, xlabel=label, ylabel="y", xlim=view, ylim=(-0.15, 1.5), yticks=[0, 0.5, 1])
+    ax.locator_params("x", nbins=6)
 
 
 def draw_mark(ax: Axes, marker: str, color: Any, size: float) -> Line2D:

@@ -39,6 +39,7 @@ html, body {{ margin: 0; height: 100%; overflow: hidden; background: white; }}
          font: 1em sans-serif; text-align: center; }}
 </style>
 <script src="mpl.js"></script>
+<script>mpl.toolbar_items = [];</script>
 </head>
 <body>
 <div id="gone">{gone}</div>

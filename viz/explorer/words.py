@@ -87,9 +87,17 @@ def correct(run: Run) -> str:
     step = run.steps[right.argmax()]
     if not right[-1]:
         return said("All correct first after step {step}, but not at the end: {end}.", step=step, end=end)
+    if (last := last_of_being_wrong(run)) > step:
+        return said("All correct first after step {step}, for good after step {last}.", step=step, last=last)
     if step == 0:
         return said("All correct from the start.")
     return said("All correct first after step {step}.", step=step)
+
+
+def last_of_being_wrong(run: Run) -> int:
+    """The step from which on all samples are correct, the end being so."""
+    wrong = np.flatnonzero(run.accuracy < 1)
+    return int(run.steps[wrong[-1] + 1]) if len(wrong) else 0
 
 
 def leaves(problem: Problem, run: Run) -> str:
