@@ -65,6 +65,8 @@ SPANISH: dict[str, str] = {
     "inicio y ningún paso la mueve.",
     "Saturated: the sigmoid is flat at the start; the first {steps} steps move nothing.": "Saturada: la sigmoide es "
     "plana en el inicio; los primeros {steps} pasos no mueven nada.",
+    "Stuck where the sigmoid is flat: the last half of the steps goes {far:.1%} of the window.": "Se estanca donde la "
+    "sigmoide es plana: la segunda mitad de los pasos avanza el {far:.1%} de la ventana.",
     "Never all correct: accuracy {end} at the end.": "Nunca acierta en todas: exactitud {end} al final.",
     "All correct first after step {step}, but not at the end: {end}.": "Acierta en todas por primera vez tras el paso "
     "{step}, pero no al final: {end}.",
