@@ -93,6 +93,21 @@ SPANISH: dict[str, str] = {
     "accuracy {accuracy}, all correct first after {steps} steps": (
         "exactitud {accuracy}, todas correctas por primera vez tras {steps} pasos"
     ),
+    # commands/explore
+    "drag the start over the loss surface": "arrastra el inicio por la superficie de pérdida",
+    "Shows the loss surface with a start that can be dragged, and all that follows from it at once: the path of "
+    "training, the model over the data, loss and accuracy. Learning rate, batches, momentum, epochs, the order of the "
+    "samples and the cost can be changed. Real data is shown on a plane through its trained model.": "Muestra la "
+    "superficie de pérdida con un inicio que se puede arrastrar, y al momento todo lo que resulta de él: la "
+    "trayectoria del entrenamiento, el modelo sobre los datos, la pérdida y la exactitud. Se pueden cambiar la tasa de "
+    "aprendizaje, los lotes, el momento, las épocas, el orden de las muestras y el costo. Los datos reales se muestran "
+    "en un plano que pasa por su modelo entrenado.",
+    "serve it on a page of this machine, for a browser": "lo sirve en una página de esta máquina, para un navegador",
+    "any that is free": "cualquiera que esté libre",
+    "port of the page": "puerto de la página",
+    "open the page in the browser, too": "abre además la página en el navegador",
+    # commands/exploring
+    "The explorer is at {address} until Ctrl-C.": "El explorador está en {address} hasta Ctrl-C.",
 }
 
 

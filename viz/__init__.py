@@ -8,6 +8,7 @@ where these have it; `tight_layout`, `subplots_adjust` and layout engines can be
 """
 
 from viz.contour import ContourPlot, plot_contour
+from viz.explorer.window import Explorer, explore
 from viz.film.animation import RunAnimation, animate
 from viz.foot import share_legend
 from viz.line import LinePlot, plot_line
@@ -21,6 +22,7 @@ __all__ = [
     "ContourPlot",
     "DataPlot",
     "EpochsPlot",
+    "Explorer",
     "LinePlot",
     "PlotStuff",
     "RatesPlot",
@@ -28,6 +30,7 @@ __all__ = [
     "StartsPlot",
     "SurfacePlot",
     "animate",
+    "explore",
     "plot_contour",
     "plot_data",
     "plot_epochs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.text import Text
+    from matplotlib.backend_bases import Event
 
     from viz.explorer.live import LiveFigure
 
@@ -76,7 +77,7 @@ def labels_of_knobs() -> dict[str, str]:
         "batch_size": said("batch size"),
         "momentum": said("momentum"),
         "epochs": said("epochs"),
-        "shuffle_seed": said("order of samples"),
+        "shuffle_seed": said("order"),
     }
 
 
@@ -95,14 +96,17 @@ class Controls:
     def connect(self, change: Callable[..., None], press: Callable[[str], None]) -> None:
         """Calls `change(name=value)` for a setting that the user turns, `press(name)` for a button."""
         for name, slider in self.sliders.items():
-            values = self.knobs[name].values
-            slider.on_changed(lambda notch, name=name, values=values: change(**{name: values[int(notch)]}))
+            slider.on_changed(partial(self.turned, change, name))
         self.cost.on_clicked(lambda _: change(loss=COSTS[self.cost.index_selected]))
         for name, button in self.buttons.items():
-            button.on_clicked(lambda _, name=name: press(name))
+            button.on_clicked(partial(pressed, press, name))
 
-    def show(self, settings: Settings) -> None:
+    def turned(self, change: Callable[..., None], name: str, notch: float) -> None:
+        change(**{name: self.knobs[name].values[int(notch)]})
+
+    def show(self, settings: Settings, playing: bool) -> None:
         """Turns everything to settings, and asks for nothing."""
+        self.buttons["play"].label.set_text(said("pause") if playing else said("play"))
         for name, slider in self.sliders.items():
             knob, value = self.knobs[name], getattr(settings, name)
             notch = knob.nearest(value)
@@ -115,17 +119,13 @@ class Controls:
             with silent(self.cost):
                 self.cost.set_active(cost)
 
-    def show_playing(self, playing: bool) -> None:
-        self.buttons["play"].label.set_text(said("pause") if playing else said("play"))
-
     def disconnect(self) -> None:
         for widget in (*self.sliders.values(), self.cost, *self.buttons.values()):
             widget.disconnect_events()
 
-    def texts(self) -> list[Text]:
-        """Everything written on them."""
-        labels = [text for slider in self.sliders.values() for text in (slider.label, slider.valtext)]
-        return [*labels, *self.cost.labels, *(button.label for button in self.buttons.values())]
+
+def pressed(press: Callable[[str], None], name: str, event: Event) -> None:
+    press(name)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.backend_bases import key_press_handler
@@ -25,7 +25,8 @@ LEFT_TO_MATPLOTLIB = "keymap.fullscreen", "keymap.quit"  # whose other keys woul
 
 def pass_on(event: KeyEvent) -> None:
     """Leaves a key that isn't ours to matplotlib where it is one of the window's."""
-    if any(event.key in mpl.rcParams[name] for name in LEFT_TO_MATPLOTLIB):
+    keymap: Any = mpl.rcParams
+    if any(event.key in keymap[name] for name in LEFT_TO_MATPLOTLIB):
         key_press_handler(event)
 
 
@@ -34,10 +35,10 @@ def card() -> str:
     lines = {
         "← →": said("a step back, on"),
         "↓ ↑": said("10 steps back, on"),
-        "home end": said("to the start, to the end"),
+        said("home end"): said("to the start, to the end"),
         said("space"): said("play, pause"),
-        "shift + ← → ↓ ↑": said("move the start"),
-        "+ −": said("learning rate"),
+        said("shift + ← → ↓ ↑"): said("move the start"),
+        "+ -": said("learning rate: more, less"),
         "b B": said("batch size: more, less"),
         "m M": said("momentum: more, less"),
         "e E": said("epochs: more, less"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.text import Text
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 SIZE = 10.0, 6.0  # inches, for which letters have their usual sizes
 LETTERS = 8.5  # points
-LEFT, RIGHT = (0.065, 0.475), (0.57, 0.925)
+SMALLEST, LARGEST = 0.5, 3  # times these
+LEFT, RIGHT = (0.065, 0.465), (0.57, 0.925)
 PANELS, SENTENCES, CONTROLS, COST = (0.4, 0.95), (0.315, 0.275), (0.035, 0.17), (0.1, 0.22)
 
 
 def panels(figure: Figure) -> dict[str, Axes]:
     """{name: Axes} of "surface", its colour "bar", "data" and "progress"."""
     bottom, top = PANELS
-    left = figure.add_gridspec(1, 2, left=LEFT[0], right=LEFT[1], bottom=bottom, top=top, width_ratios=(40, 1), wspace=0.03)
+    left = figure.add_gridspec(
+        1, 2, left=LEFT[0], right=LEFT[1], bottom=bottom, top=top, width_ratios=(40, 1), wspace=0.03
+    )
     right = figure.add_gridspec(2, 1, left=RIGHT[0], right=RIGHT[1], bottom=bottom, top=top, hspace=0.6)
     places = {"surface": left[0], "bar": left[1], "data": right[0], "progress": right[1]}
     return {name: figure.add_subplot(place, label=name) for name, place in places.items()}
@@ -38,18 +41,26 @@ def controls(figure: Figure) -> dict[str, Axes]:
     return {name: figure.add_subplot(place, label=name) for name, place in named.items()}
 
 
-def scale_of(figure: Figure) -> float:
-    """How large letters are to be beside those of a figure of the usual size."""
+def sentences(figure: Figure) -> tuple[Text, Text]:
+    """Where what is shown is read, and below it what is said of the run."""
+    first, below = SENTENCES
+    said_of: dict[str, Any] = {"va": "top", "fontweight": "bold", "linespacing": 1.4}
+    return figure.text(LEFT[0], first, "", va="top"), figure.text(LEFT[0], below, "", **said_of)
+
+
+def card(figure: Figure, text: str) -> Text:
+    """A text over everything, which isn't seen at first."""
+    box = {"boxstyle": "round,pad=1", "facecolor": "white", "edgecolor": "0.4"}
+    place: dict[str, Any] = {"ha": "center", "va": "center", "multialignment": "left"}
+    return figure.text(0.5, 0.5, text, family="monospace", bbox=box, visible=False, **place)
+
+
+def write_in(figure: Figure) -> None:
+    """Gives all letters their size, by that of the figure."""
     width, height = figure.get_size_inches()
-    return float(np.clip(min(width / SIZE[0], height / SIZE[1]), 0.5, 3))
-
-
-def write_in(figure: Figure, scale: float) -> None:
-    """Gives all letters their size."""
-    for ax in figure.axes:
-        ax.tick_params(labelsize=scale * LETTERS)
-        ax.title.set_size(scale * (LETTERS + 1))
+    size = LETTERS * float(np.clip(min(width / SIZE[0], height / SIZE[1]), SMALLEST, LARGEST))
     titles = {ax.title for ax in figure.axes}
+    for ax in figure.axes:
+        ax.tick_params(labelsize=size)
     for text in figure.findobj(Text):
-        if text not in titles:
-            text.set_fontsize(scale * LETTERS)
+        text.set_fontsize(size + (text in titles))

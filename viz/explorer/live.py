@@ -29,7 +29,9 @@ class Part(NamedTuple):
         """All that is its own, in pixels."""
         left, below, right, above = self.around
         x0, y0, x1, y1 = self.axes[0].get_position().extents
-        return Bbox.from_extents(x0 - left, y0 - below, x1 + right, y1 + above).transformed(self.axes[0].figure.transFigure)
+        return Bbox.from_extents(x0 - left, y0 - below, x1 + right, y1 + above).transformed(
+            self.axes[0].figure.transFigure
+        )
 
     def draw(self, renderer: RendererBase) -> None:
         for ax in self.axes:

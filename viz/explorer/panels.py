@@ -70,7 +70,8 @@ class SurfacePanel:
 
 
 class FeaturePanel:
-    """Samples of one feature with the sigmoid of a step; the side that it calls class 1 is shaded, wrong ones ringed."""
+    """Samples of one feature with the sigmoid of a step; the side that it calls class 1 is shaded, wrong ones
+    are ringed."""
 
     def __init__(self, figure: LiveFigure, ax: Axes, problem: Problem) -> None:
         self.ax, self.problem = ax, problem
@@ -103,7 +104,7 @@ class LogitPanel:
         view = -1.05 * MOST_LOGIT, 1.05 * MOST_LOGIT
         label = said("logit (beyond ±{most:g} at the edge)", most=MOST_LOGIT)
         furnish_data(ax, shown(said("The samples by their logit after the step shown")), shown(label), view)
-        size = {"width": view[1], "height": 1, "transform": ax.get_xaxis_transform()}
+        size: dict[str, Any] = {"width": view[1], "height": 1, "transform": ax.get_xaxis_transform()}
         ax.add_patch(Rectangle((0, 0), **size, color=CLASS_1, alpha=0.13, linewidth=0))
         at = np.linspace(*view, CURVE_POINTS)
         ax.plot(at, sigmoid(at), color="black", linewidth=2)
@@ -175,6 +176,7 @@ def written(value: float, position: float | None = None) -> str:
 def furnish_data(ax: Axes, title: str, label: str, view: tuple[float, float]) -> None:
     """What stays of a panel of samples: labels, limits, and in the free strip above them what marks mean."""
     ax.set(title=title, xlabel=label, ylabel="y", xlim=view, ylim=(-0.15, 1.5), yticks=[0, 0.5, 1])
+    ax.locator_params("x", nbins=6)
 
 
 def draw_mark(ax: Axes, marker: str, color: Any, size: float) -> Line2D:

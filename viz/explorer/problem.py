@@ -76,7 +76,9 @@ def read_problem(data: Data | None, surface: Any) -> Problem:
     ValueError for data of several features without a plane, a plane of other parameters, or a penalty in the surface.
     """
     X, y = lab_data() if data is None else read_samples(data)
-    if surface is not None and any(scalar(f"surface.{name}", getattr(surface, name, 0.0)) for name in ("l2", "l2_bias")):
+    if surface is not None and any(
+        scalar(f"surface.{name}", getattr(surface, name, 0.0)) for name in ("l2", "l2_bias")
+    ):
         raise ValueError("surface has a penalty, l2 or l2_bias; accepted: one of the loss alone, as that is trained")
     if hasattr(surface, "plane"):
         return on_plane(X, y, surface)
@@ -92,7 +94,7 @@ def read_problem(data: Data | None, surface: Any) -> Problem:
         farthest = np.abs(X).max() or 1.0
         s, t = (np.linspace(*window, POINTS) for window in LAB_WINDOW)
         s = s if data is None else s / farthest
-    return Problem(X, y, np.zeros(2), *np.eye(2), s, t, (said("weight w"), said("bias b")))
+    return Problem(X, y, np.zeros(2), np.eye(2)[0], np.eye(2)[1], s, t, (said("weight w"), said("bias b")))
 
 
 def on_plane(X: np.ndarray, y: np.ndarray, surface: Any) -> Problem:
@@ -104,8 +106,10 @@ def on_plane(X: np.ndarray, y: np.ndarray, surface: Any) -> Problem:
     for name, vector in zip(names, vectors, strict=True):
         if vector.shape != (size := (X.shape[1] + 1,)):
             raise ValueError(f"surface.plane.{name} has shape {vector.shape}; accepted: (d + 1,) = {size}, as data has")
+    center, s_direction, t_direction = vectors
     first, second = map(str, surface.plane.labels)
-    return Problem(X, y, *vectors, axis_of("surface.s", surface.s), axis_of("surface.t", surface.t), (first, second))
+    axes = axis_of("surface.s", surface.s), axis_of("surface.t", surface.t)
+    return Problem(X, y, center, s_direction, t_direction, *axes, (first, second))
 
 
 def axis_of(name: str, values: Any) -> np.ndarray:

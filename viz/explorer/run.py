@@ -16,6 +16,7 @@ COSTS = "bce", "mse"
 MOST_POINTS, FEWEST_POINTS = 1000, 50  # of a path, kept evenly; about one a pixel of a panel
 MOST_EVALUATIONS = 2**20  # of the loss of a sample along a path: milliseconds
 MOST_STEPS = 100_000  # of a run: milliseconds, so that a drag stays alive
+FARTHEST = 1e100  # a parameter of a point that can be drawn
 MOST_VALUES = 2**25  # of features that a run reads, for the same reason
 
 
@@ -35,7 +36,8 @@ class Settings:
 class Run(NamedTuple):
     """Points of a run, from its start to its end: the numbers of their steps (k,), parameters theta (k, d + 1), places
     s (k,), t (k,) on the plane, loss and accuracy (k,) on all the data. `epochs` were trained, `per_epoch` steps each;
-    `broken` is the step that left the range of numbers, if one did: what is before it is held."""
+    `broken` is the step that left the range of numbers, if one did: what can be drawn of what is before it is
+    held."""
 
     steps: np.ndarray
     theta: np.ndarray
@@ -59,7 +61,7 @@ def train(problem: Problem, settings: Settings) -> Run:
     batch_size = min(settings.batch_size, len(problem.y))
     per_epoch = -(-len(problem.y) // batch_size)
     epochs = min(settings.epochs, most_epochs(problem, per_epoch))
-    options = {"batch_size": batch_size, "lr": settings.lr, "momentum": settings.momentum}
+    options: dict[str, Any] = {"batch_size": batch_size, "lr": settings.lr, "momentum": settings.momentum}
     options |= {"shuffle_seed": settings.shuffle_seed, "loss": settings.loss}
     every = -(-max(epochs * per_epoch, 1) // most_points(problem))
     steps, theta, broken = path_of(problem, settings.start, epochs, every, options)
@@ -70,29 +72,39 @@ def train(problem: Problem, settings: Settings) -> Run:
 def path_of(
     problem: Problem, start: tuple[float, float], epochs: int, every: int, options: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, int | None]:
-    """Numbers of steps (k,), parameters after them (k, d + 1), start and end among them, and the step that broke."""
-    from kernels import sgd_run_
+    """Numbers of steps (k,), parameters after them (k, d + 1), the start and, of a whole run, the end among them, and
+    the step that broke it."""
     from kernels.mathematics.divergence import LeftRange
 
-    theta = problem.theta_at(*start)
-    w, b = theta[:-1].copy(), theta[-1:].copy()
-    per_epoch, broken = -(-len(problem.y) // options["batch_size"]), None
-    last = epochs * per_epoch
+    theta, broken = problem.theta_at(*start), None
     try:
-        run = sgd_run_(problem.X, problem.y, w, b, epochs=epochs, history=every, **options)
+        steps, points = points_of(problem, theta, epochs, every, options)
     except LeftRange as error:
-        broken, last = error.step, error.step - 1
-        again = theta[:-1].copy(), theta[-1:].copy()
-        run = sgd_run_(problem.X, problem.y, *again, epochs=last // per_epoch, history=every, **options)
-    steps = np.arange(len(run.b) + 1) * every
-    points = np.vstack([theta, np.column_stack([run.w, run.b])])
+        broken = error.step
+        whole = (broken - 1) // -(-len(problem.y) // options["batch_size"])
+        steps, points = points_of(problem, theta, whole, every, options)
+    near = np.abs(points).max(axis=1) < FARTHEST
+    return steps[near], points[near], broken
+
+
+def points_of(
+    problem: Problem, theta: np.ndarray, epochs: int, every: int, options: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the steps (k,) that are kept of a run and parameters after them (k, d + 1), start and end too."""
+    from kernels import sgd_run_
+
+    w, b = theta[:-1].copy(), theta[-1:].copy()
+    run = sgd_run_(problem.X, problem.y, w, b, epochs=epochs, history=every, **options)
+    last = epochs * -(-len(problem.y) // options["batch_size"])
+    steps, points = np.arange(len(run.b) + 1) * every, np.vstack([theta, np.column_stack([run.w, run.b])])
     if steps[-1] == last:
-        return steps, points, broken
-    return np.append(steps, last), np.vstack([points, np.append(w, b)]), broken
+        return steps, points
+    return np.append(steps, last), np.vstack([points, np.append(w, b)])
 
 
 def scores(problem: Problem, theta: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:
-    """Loss and accuracy (k,) on all the data of parameters theta (k, d + 1): members of an ensemble that isn't trained."""
+    """Loss and accuracy (k,) on all the data of parameters theta (k, d + 1): members of an ensemble that
+    isn't trained."""
     from kernels import sgd_ensemble
 
     members = np.ascontiguousarray(theta[:, :-1]), np.ascontiguousarray(theta[:, -1])

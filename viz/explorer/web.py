@@ -39,6 +39,7 @@ html, body {{ margin: 0; height: 100%; overflow: hidden; background: white; }}
          font: 1em sans-serif; text-align: center; }}
 </style>
 <script src="mpl.js"></script>
+<script>mpl.toolbar_items = [];</script>
 </head>
 <body>
 <div id="gone">{gone}</div>
@@ -79,12 +80,13 @@ socket.onclose = () => {{ document.getElementById("gone").style.display = "block
 def serve(problem: Problem, settings: Settings, port: int = 0, opened: Callable[[str], None] = print) -> None:
     """Serves the explorer on this machine until Ctrl-C; `opened` is called with the address of the page.
 
-    A port of 0 is any that is free. ImportError without tornado, ValueError for a port that can't be had.
+    A port of 0 is any that is free. ValueError for a port that can't be had, and without tornado.
     """
     try:
         import tornado.netutil
     except ImportError:
-        raise ImportError('the page needs tornado: pip install "logreg-kernels[web]"') from None
+        found = 'web needs tornado, which is not installed (pip install "logreg-kernels[web]")'
+        raise ValueError(f"{found}; accepted: a window, without it") from None
     try:
         sockets = tornado.netutil.bind_sockets(port, HOST)
     except (OSError, OverflowError) as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FLAT = 0.01  # mean slope of the sigmoid, of 1/4 at the most, below which nothing is felt of a step; chosen by eye
 STILL = 1e-3  # of the window, a distance that can't be seen
+SHORT = 0.1  # of the window, a distance that is little for half of a run; chosen by eye
 OFTEN = 0.25  # share of the epochs that raise the loss, above which it goes up and down; chosen by eye
 CLEARLY = 1.01  # times the loss before
 
@@ -34,7 +35,8 @@ def epoch_of(run: Run, k: int) -> int:
 
 def verdicts(problem: Problem, settings: Settings, run: Run) -> list[str]:
     """What is to be said of a run as a whole, what went wrong first."""
-    said_of = broken(run), climbs(run), saturated(problem, run), correct(run), leaves(problem, run), cut(settings, run)
+    went = broken(run), climbs(run), saturated(problem, run) or stuck(problem, run)
+    said_of = *went, correct(run), leaves(problem, run), cut(settings, run)
     return [sentence for sentence in said_of if sentence]
 
 
@@ -62,21 +64,38 @@ def share_of_rises(run: Run) -> float:
 
 def saturated(problem: Problem, run: Run) -> str:
     """Says whether the sigmoid is so flat at the start that the first steps move nothing."""
-    z = problem.X @ run.theta[0, :-1] + run.theta[0, -1]
-    slope = np.mean(0.25 / np.cosh(np.clip(z / 2, -300, 300)) ** 2)
     still = steps_that_stay(problem, run)
-    if slope > FLAT or run.accuracy[0] == 1 or still == 0:
+    if not is_flat(problem, run, 0) or still == 0:
         return ""
     if still == run.steps[-1]:
         return said("Saturated: the sigmoid is flat at the start, and no step moves it.")
     return said("Saturated: the sigmoid is flat at the start; the first {steps} steps move nothing.", steps=still)
 
 
+def stuck(problem: Problem, run: Run) -> str:
+    """Says whether a run came to where the sigmoid is flat, and how far the second half of its steps brought it."""
+    far = distances(problem, run, len(run.steps) // 2)[-1]
+    if not is_flat(problem, run, -1) or far > SHORT:
+        return ""
+    return said("Stuck where the sigmoid is flat: the last half of the steps goes {far:.1%} of the window.", far=far)
+
+
+def is_flat(problem: Problem, run: Run, k: int) -> bool:
+    """Whether at a point some samples are wrong and the sigmoid is flat at nearly all."""
+    z = problem.X @ run.theta[k, :-1] + run.theta[k, -1]
+    slope = np.mean(0.25 / np.cosh(np.clip(z / 2, -300, 300)) ** 2)
+    return bool(run.accuracy[k] < 1 and slope < FLAT)
+
+
 def steps_that_stay(problem: Problem, run: Run) -> int:
     """How many steps are so near to the start that it can't be seen."""
-    across, up = np.ptp(problem.s), np.ptp(problem.t)
-    moved = np.hypot((run.s - run.s[0]) / across, (run.t - run.t[0]) / up) > STILL
+    moved = distances(problem, run, 0) > STILL
     return int(run.steps[moved.argmax() - 1] if moved.any() else run.steps[-1])
+
+
+def distances(problem: Problem, run: Run, k: int) -> np.ndarray:
+    """How far each point is from the k-th, in units of the window."""
+    return np.hypot((run.s - run.s[k]) / np.ptp(problem.s), (run.t - run.t[k]) / np.ptp(problem.t))
 
 
 def correct(run: Run) -> str:
@@ -87,9 +106,17 @@ def correct(run: Run) -> str:
     step = run.steps[right.argmax()]
     if not right[-1]:
         return said("All correct first after step {step}, but not at the end: {end}.", step=step, end=end)
+    if (last := last_of_being_wrong(run)) > step:
+        return said("All correct first after step {step}, for good after step {last}.", step=step, last=last)
     if step == 0:
         return said("All correct from the start.")
     return said("All correct first after step {step}.", step=step)
+
+
+def last_of_being_wrong(run: Run) -> int:
+    """The step from which on all samples are correct, the end being so."""
+    wrong = np.flatnonzero(run.accuracy < 1)
+    return int(run.steps[wrong[-1] + 1]) if len(wrong) else 0
 
 
 def leaves(problem: Problem, run: Run) -> str:
@@ -109,4 +136,6 @@ def cut(settings: Settings, run: Run) -> str:
     """Says how much of a long run was trained, "" if all of it was."""
     if run.broken is not None or run.epochs == settings.epochs:
         return ""
-    return said("Only {some} of {all} epochs are trained: with more, pictures would wait.", some=run.epochs, all=settings.epochs)
+    return said(
+        "Only {some} of {all} epochs are trained: with more, pictures would wait.", some=run.epochs, all=settings.epochs
+    )
