@@ -58,6 +58,7 @@ nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "subsection_order": [f"examples/{group}" for group in ("surfaces", "training", "maps", "models", "planes")],
     "backreferences_dir": "gallery/uses",
     "doc_module": ("kernels", "logreg", "viz"),
     "abort_on_example_error": True,
