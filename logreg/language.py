@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernels.language import spoken
 
-SPANISH = {
+SPANISH: dict[str, str] = {
     # __main__
     "interrupted": "interrumpido",
     # commands/parser
@@ -82,6 +82,32 @@ SPANISH = {
     "minimiza y se dibuja",
     "seed of the start of training and of random directions": "semilla del inicio del entrenamiento y de las "
     "direcciones al azar",
+    # commands/pictures, titles of losses as the table of kernels has them
+    "cross-entropy": "entropía cruzada",
+    "mean squared error": "error cuadrático medio",
+    "focal loss": "pérdida focal",
+    "trained with {loss}, start {start}": "entrenamiento con {loss}, inicio {start}",
+    "iteration {step}, epoch {epoch}: {run}": "iteración {step}, época {epoch}: {run}",
+    "{loss}, start {start}": "{loss}, inicio {start}",
+    "accuracy {accuracy}": "exactitud {accuracy}",
+    "accuracy {accuracy}, all correct first after {steps} steps": (
+        "exactitud {accuracy}, todas correctas por primera vez tras {steps} pasos"
+    ),
+    # commands/explore
+    "drag the start over the loss surface": "arrastra el inicio por la superficie de pérdida",
+    "Shows the loss surface with a start that can be dragged, and all that follows from it at once: the path of "
+    "training, the model over the data, loss and accuracy. Learning rate, batches, momentum, epochs, the order of the "
+    "samples and the cost can be changed. Real data is shown on a plane through its trained model.": "Muestra la "
+    "superficie de pérdida con un inicio que se puede arrastrar, y al momento todo lo que resulta de él: la "
+    "trayectoria del entrenamiento, el modelo sobre los datos, la pérdida y la exactitud. Se pueden cambiar la tasa de "
+    "aprendizaje, los lotes, el momento, las épocas, el orden de las muestras y el costo. Los datos reales se muestran "
+    "en un plano que pasa por su modelo entrenado.",
+    "serve it on a page of this machine, for a browser": "lo sirve en una página de esta máquina, para un navegador",
+    "any that is free": "cualquiera que esté libre",
+    "port of the page": "puerto de la página",
+    "open the page in the browser, too": "abre además la página en el navegador",
+    # commands/exploring
+    "The explorer is at {address} until Ctrl-C.": "El explorador está en {address} hasta Ctrl-C.",
 }
 
 

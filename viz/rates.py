@@ -172,7 +172,7 @@ def plot_rates(
     if title is not None:
         figure.suptitle(shown(title))
     handles = handles_of(rates, quantity) if legend else []
-    drawn = add_legend(foot, handles, [str(one.get_label()) for one in handles], small()) if handles else None
+    drawn = add_legend(foot, [(one, str(one.get_label())) for one in handles], small()) if handles else None
     for ax in row:
         add_foot(ax, legend=False)
     return RatesPlot(figure, axes, maps, stripes, edges, bar, drawn)

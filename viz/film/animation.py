@@ -62,6 +62,16 @@ class RunAnimation(NamedTuple):
     See Also
     --------
     animate : returns it
+
+    Examples
+    --------
+    >>> from logreg import LogisticRegression, LossSurface, lab_data, train
+    >>> from viz import animate
+    >>> data = lab_data()
+    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=5)
+    >>> film = animate(history, LossSurface.compute(data, 15, 13, resolution=30), data, frames=4)
+    >>> film.steps[[0, -1]].tolist(), film.picture(0).shape[2]
+    ([0, 35], 4)
     """
 
     figure: Figure
@@ -83,8 +93,8 @@ class RunAnimation(NamedTuple):
         Parameters
         ----------
         path : str, bytes or os.PathLike
-            A name that ends in `.gif` or `.webp`, a picture that moves; `.html`, a page with controls, which needs no
-            network; or `.mp4`, a video.
+            A name that ends in ``.gif`` or ``.webp``, a picture that moves; ``.html``, a page with controls, which
+            needs no network; or ``.mp4``, a video.
 
         Raises
         ------
@@ -102,15 +112,31 @@ class RunAnimation(NamedTuple):
             write(file, take, self.steps)
 
     def picture(self, step: int) -> np.ndarray:
-        """One step as RGBA (height, width, 4), uint8: the whole figure, opaque, whatever `rcParams` say of savefig."""
+        """One step as a picture: the whole figure, opaque, whatever `rcParams` say of savefig.
+
+        Parameters
+        ----------
+        step : int
+            A kept step, 0 being the start.
+
+        Returns
+        -------
+        array (height, width, 4), uint8
+            Red, green, blue and opacity.
+        """
         with studio(self.figure, self.ground) as canvas:
             self.draw(step)
             return whole_picture(canvas)
 
     @contextmanager
     def camera(self) -> Iterator[Callable[[int], np.ndarray]]:
-        """A function that gives what `picture` does, to the same bits, in a tenth of the time, while the context lasts
-        in which nothing else may change."""
+        """A function that gives what `picture` does, in a tenth of the time, while the context lasts.
+
+        Yields
+        ------
+        callable
+            Of a step, to the same bits as `picture`; nothing else may change in the context.
+        """
         with camera(self.figure, self.moving, self.ground) as picture:
 
             def take(step: int) -> np.ndarray:
