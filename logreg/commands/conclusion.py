@@ -9,11 +9,13 @@ import numpy as np
 
 from kernels import sgd_run_
 from kernels.losses import LOSSES
-from logreg.data import LAB_TRAINING, LabData
+from logreg.choices import LAB_TRAINING
+from logreg.data import LabData
 from logreg.scores import is_correct
 
 if TYPE_CHECKING:
-    from logreg.commands.lab import Settings, Trial
+    from logreg.commands.lab import Settings
+    from logreg.commands.trials import Trial
     from logreg.starts import StartsStudy
 
 LONGER = LAB_TRAINING | {"epochs": 10 * LAB_TRAINING["epochs"]}

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import matplotlib
 import matplotlib.pyplot as plt
 from tqdm import tqdm
 
@@ -25,17 +26,22 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from logreg.commands.lab import Trial
+    from logreg.commands.trials import Trial
     from logreg.data import LabData
     from logreg.plane import PlaneSurface
     from logreg.starts import StartsStudy
     from logreg.surface import LossSurface
-    from logreg.train import History
+    from logreg.training import History
 
 Windows: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 
 PICTURES_A_RUN = 5  # of a run's first steps to its last; chosen by eye
 DPI = 110  # pixels an inch; chosen by eye
+
+
+def draw_to_files() -> None:
+    """No window is wanted, or may be possible."""
+    matplotlib.use("Agg")
 
 
 def draw_lab(

@@ -39,9 +39,9 @@ TORCH_FLOORS = (
 LOGREG_FLOORS = (
     ("logreg.__main__",),
     ("logreg.commands",),
-    ("logreg.surface", "logreg.line", "logreg.starts", "logreg.train", "logreg.penalised"),
-    ("logreg.path", "logreg.head"),
-    ("logreg.plane", "logreg.sharpness"),
+    ("logreg.surface", "logreg.line", "logreg.starts", "logreg.training", "logreg.penalised"),
+    ("logreg.path", "logreg.last_layer"),
+    ("logreg.plane", "logreg.hessian"),
     ("logreg.objective", "logreg.windows", "logreg.scores"),
     ("logreg.directions", "logreg.evaluation"),
     ("logreg.optimisers",),
@@ -49,7 +49,7 @@ LOGREG_FLOORS = (
     ("logreg.samples", "logreg.model"),
     ("logreg.classes", "logreg.estimators", "logreg.outputs", "logreg.eigen"),
     ("logreg.data", "logreg.datasets", "logreg.devices", "logreg.files", "logreg.keeping", "logreg.export"),
-    ("logreg.language",),
+    ("logreg.language", "logreg.choices"),
 )
 ALL_FLOORS = {"house": FLOORS, "numba_cpu": NUMBA_FLOORS, "torch_cuda": TORCH_FLOORS, "logreg": LOGREG_FLOORS}
 

@@ -10,8 +10,11 @@ import torch
 
 from kernels.losses import LOSSES
 from logreg import __main__ as command_line
+from logreg.commands import trials
 from logreg.commands.lab import Settings
+from tests.processes import printed_by
 
+LOADED = "import json, sys; print(json.dumps([m for m in ('torch', 'numba', 'matplotlib') if m in sys.modules]))"
 QUICK = ["--epochs", "1", "--resolution", "5", "--loss", "bce"]
 
 
@@ -19,7 +22,7 @@ QUICK = ["--epochs", "1", "--resolution", "5", "--loss", "bce"]
 def asked(monkeypatch):
     """The Settings that the lab was asked for; it isn't run."""
     calls = []
-    monkeypatch.setattr(command_line, "run_lab", calls.append)
+    monkeypatch.setattr(trials, "run_lab", calls.append)
     return calls
 
 
@@ -64,11 +67,11 @@ def test_starts(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--number", "0"], "n is 0; accepted"),
-        (["--number", "many"], "invalid int value: 'many'"),
-        (["--seed", "-1"], "seed is -1; accepted"),
-        (["--lr", "-1"], "lr is -1"),
-        (["--start", "5", "10"], "unrecognized arguments"),
+        (["--number", "0"], "error: --number is 0; accepted"),
+        (["--number", "many"], "error: --number is 'many'; accepted: a whole number"),
+        (["--seed", "-1"], "error: --seed is -1; accepted"),
+        (["--lr", "-1"], "error: --lr is -1"),
+        (["--start", "5", "10"], "error: --start is no option; accepted: --help, "),
     ],
 )
 def test_wrong_values_of_starts(arguments, message, tmp_path, monkeypatch, capsys):
@@ -142,20 +145,20 @@ def test_what_argparse_refuses(arguments, asked, capsys):
     ("arguments", "message"),
     [
         (["--resolution", "1"], "resolution"),
-        (["--resolution", "0"], "resolution is 0"),
+        (["--resolution", "0"], "--resolution is 0"),
         (["--batch-size", "0"], "is 0; accepted"),
-        (["--lr", "-1"], "lr is -1"),
-        (["--lr", "nan"], "lr is nan"),
-        (["--epochs", "-1"], "epochs is -1"),
+        (["--lr", "-1"], "--lr is -1"),
+        (["--lr", "nan"], "--lr is nan"),
+        (["--epochs", "-1"], "--epochs is -1"),
         (["--start", "nan", "0"], "nan; accepted"),
         (["--start", "1e300", "0"], "accepted"),
         (["--seed", "100000000000000000000000"], "seed"),
-        (["--lr", "1e39"], "lr is 1e\\+39; accepted"),
+        (["--lr", "1e39"], "--lr is 1e\\+39; accepted"),
         (["--epochs", "1000000000000"], "GB"),
         (["--resolution", "1000000"], "GB"),
-        (["--out", __file__], "out is '.*test_command_line.py'; accepted: a folder"),
-        (["--out", f"{__file__}/under"], "out is '.*under'; accepted: a folder"),
-        (["--out", "/" + "long" * 1000], "out is '.*long'; accepted: a folder, .*too long"),
+        (["--out", __file__], "--out is '.*test_command_line.py'; accepted: a folder"),
+        (["--out", f"{__file__}/under"], "--out is '.*under'; accepted: a folder"),
+        (["--out", "/" + "long" * 1000], "--out is '.*long'; accepted: a folder, .*too long"),
     ],
     ids=lambda value: " ".join(value).replace(__file__, "FILE") if isinstance(value, list) else None,
 )
@@ -165,6 +168,24 @@ def test_wrong_values(arguments, message, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.rglob("*.png")) == []
 
 
+ASKED = (
+    "--help",
+    "--version",
+    "surface --help",
+    "--language es starts --help",
+    "surfce",
+    "--epoch 3",
+    "--lr fast",
+    "surface --data iris",
+)
+
+
+@pytest.mark.parametrize("arguments", ASKED)
+def test_what_is_typed_is_read_before_more_is_loaded(arguments):
+    source = f"from logreg.__main__ import main\ntry:\n    main({arguments.split()})\nexcept SystemExit:\n    {LOADED}"
+    assert printed_by(source) == []
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 @pytest.mark.parametrize("command", ["lab", "surface", "starts"])
 def test_no_cuda_device(command, tmp_path, monkeypatch, capsys):
@@ -172,7 +193,7 @@ def test_no_cuda_device(command, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         command_line.main([command, "--device", "cuda"])
     assert stop.value.code == 2
-    assert "error: device is 'cuda'; accepted: None or 'cpu', as PyTorch finds no such" in capsys.readouterr().err
+    assert "error: --device is 'cuda'; accepted: None or 'cpu', as PyTorch finds no such" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -180,7 +201,7 @@ def test_interrupted(monkeypatch):
     def interrupted(settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line, "run_lab", interrupted)
+    monkeypatch.setattr(trials, "run_lab", interrupted)
     with pytest.raises(SystemExit) as stop:
         command_line.main([])
     assert stop.value.code not in (None, 0, 2)

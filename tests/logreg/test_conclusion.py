@@ -8,9 +8,10 @@ import torch
 
 from kernels.losses import LOSSES
 from logreg import History, LabData, study_starts
-from logreg.commands import lab
+from logreg.commands import trials as lab
 from logreg.commands.conclusion import answer, largest_rate, shares
-from logreg.commands.lab import Settings, Trial, random_starts, run_trial, starts
+from logreg.commands.lab import Settings
+from logreg.commands.trials import Trial, random_starts, run_trial, starts
 from tests.training import TORCH_LOSSES
 
 POINTS = {1.0: (1, -0.25), 0.65: (0, 0), 0.35: (5, 10), 0.0: (-1, 0.25)}  # accuracy: (w, b)

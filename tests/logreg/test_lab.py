@@ -12,9 +12,12 @@ import torch
 from matplotlib.image import imread
 
 from logreg import History, LabData
-from logreg.commands import lab, pictures
+from logreg.choices import LAB_WINDOW
+from logreg.commands import pictures
+from logreg.commands import trials as lab
 from logreg.commands.conclusion import answer
-from logreg.commands.lab import WINDOW, Settings, Trial, run_lab, starts, surface_around, table
+from logreg.commands.lab import Settings
+from logreg.commands.trials import Trial, run_lab, starts, surface_around, table
 from tests import oracle, problems
 from viz import animation
 
@@ -166,10 +169,10 @@ def test_table_without_steps():
 @pytest.mark.parametrize(
     ("points", "w_range", "b_range"),
     [
-        ([(5, 10), (14.9, -12.9)], WINDOW[0], WINDOW[1]),
-        ([(5, 10), (20, -3), (14, -3)], (-15, 21.75), WINDOW[1]),
-        ([(-15, 0), (0, 0)], (-16.5, 15), WINDOW[1]),
-        ([(0, 0), (0, 13)], WINDOW[0], (-13, 14.3)),
+        ([(5, 10), (14.9, -12.9)], LAB_WINDOW[0], LAB_WINDOW[1]),
+        ([(5, 10), (20, -3), (14, -3)], (-15, 21.75), LAB_WINDOW[1]),
+        ([(-15, 0), (0, 0)], (-16.5, 15), LAB_WINDOW[1]),
+        ([(0, 0), (0, 13)], LAB_WINDOW[0], (-13, 14.3)),
         ([(-40, -50), (0, 0)], (-42.75, 15), (-53.15, 13)),
         ([(16, 14)], (-15, 17.55), (-13, 15.35)),
     ],
@@ -199,7 +202,7 @@ def test_window_widens_to_the_paths_of_its_cost():
 )
 def test_which_epochs_are_drawn(epochs, want):
     trial = Trial("", history_of([(0, 0)] * (epochs + 1)), 1.0, 1, 1)
-    names = [name for name, _ in pictures.plans_of_cost("bce", None, trial, LabData(), WINDOW)]
+    names = [name for name, _ in pictures.plans_of_cost("bce", None, trial, LabData(), LAB_WINDOW)]
     assert [name for name in names if name.startswith("bce-epoch-")] == [f"bce-epoch-{k:03d}" for k in want]
 
 
@@ -235,7 +238,7 @@ def drawn(small_lab, monkeypatch, tmp_path):
 
     monkeypatch.setattr(pictures, "save", save)
     surfaces = {cost: surface_around(cost, small_lab.trials, LabData(), 12) for cost in ("bce", "mse")}
-    files = pictures.draw_lab(small_lab.trials, surfaces, LabData(), WINDOW, tmp_path)
+    files = pictures.draw_lab(small_lab.trials, surfaces, LabData(), LAB_WINDOW, tmp_path)
     assert files[0].name == "summary.png"
     return seen
 
