@@ -28,7 +28,7 @@ for ax, loss in zip(axes, ("bce", "mse"), strict=True):
         settings = {"lr": 2, "batch_size": 3, "epochs": 100}
         runs[f"({w}, {b})"] = train(model, data, loss=loss, **settings)
     surface = LossSurface.compute(data, 18, 13, resolution=200, loss=loss)
-    plot_contour(surface, runs, ax=ax)
+    plot_contour(surface, runs, ax=ax, legend=loss == "bce")
 
 # %%
 # To try: ``"focal"`` for ``"mse"``, a loss that has a slope wherever a sample
