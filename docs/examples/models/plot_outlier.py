@@ -28,8 +28,7 @@ for ax, (loss, title) in zip(axes, costs.items(), strict=True):
     history = train(
         model, (x, y), lr=0.5, batch_size=21, epochs=5000, loss=loss
     )
-    w, b = history.end_w, history.end_b
-    plot_data((x, y), w, b, ax=ax, legend=loss == "bce", title=title)
+    plot_data((x, y), history.end_w, history.end_b, ax=ax, title=title)
 
 # %%
 # To try: the outlier at 1, 2 and 20.
