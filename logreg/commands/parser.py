@@ -85,7 +85,7 @@ class Parser(argparse.ArgumentParser):
     def given(self, words: Sequence[str]) -> dict[str, Any]:
         """{name of an option: its value} of those that were typed, but the language."""
         try:
-            found, unknown = self.parse_known_args(words)
+            found, unknown = self.parse_known_args([as_value(word) for word in words])
         except argparse.ArgumentError as error:
             self.error(f"{error.argument_name} {error.message}")
         if unknown:
@@ -105,6 +105,11 @@ class Parser(argparse.ArgumentParser):
         """The message of an error, where it begins with the name of an option as that is typed."""
         name, space, rest = message.partition(" ")
         return f"{self.typed.get(name, name)}{space}{rest}"
+
+
+def as_value(word: str) -> str:
+    """What is typed, with a space before it where it is a number, such as -1e5, that argparse takes for an option."""
+    return f" {word}" if word.startswith("-") and is_number(word) else word
 
 
 def language_first(arguments: Sequence[str]) -> tuple[str, list[str]]:
@@ -145,11 +150,18 @@ def whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"is {text!r}; accepted: a whole number") from None
+        raise argparse.ArgumentTypeError(f"is {text.strip()!r}; accepted: a whole number") from None
 
 
 def number(text: str) -> float:
+    if not is_number(text):
+        raise argparse.ArgumentTypeError(f"is {text!r}; accepted: a number")
+    return float(text)
+
+
+def is_number(text: str) -> bool:
     try:
-        return float(text)
+        float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"is {text!r}; accepted: a number") from None
+        return False
+    return True

@@ -59,7 +59,7 @@ def test_starts(tmp_path, capsys):
     """Few starts: the shares, and one picture."""
     command_line.main(["starts", "--number", "2000", "--epochs", "20", "--seed", "3", "--out", str(tmp_path / "new")])
     text = capsys.readouterr().out
-    assert text.startswith("Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training ends at accuracy 1 from ")
+    assert text.startswith("Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training of 140 steps ends ")
     assert re.search(r"from 100 % with cross-entropy and [\d.]+ % with mean squared error\.\n", text)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["starts.png"]
 

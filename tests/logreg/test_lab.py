@@ -88,7 +88,7 @@ def test_text(small_lab):
     assert lines[:7] == table(small_lab.trials).splitlines()
     assert f"23 pictures in {small_lab.out.resolve()}" in small_lab.text
     assert "summary.png" in small_lab.text
-    assert "Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training ends at accuracy 1 from " in small_lab.text
+    assert "Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training of 35 steps ends at " in small_lab.text
     assert small_lab.text.rstrip().endswith(answer(small_lab.trials, Settings()))
 
 
