@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from logreg.model import LogisticRegression
     from logreg.path import TrainingPath, record
     from logreg.plane import PlaneSurface
+    from logreg.rates import RatesStudy, study_rates
     from logreg.scores import accuracy
     from logreg.starts import StartsStudy, study_starts
     from logreg.surface import LossSurface
@@ -31,6 +32,7 @@ else:
         "LossLine": "line",
         "LossSurface": "surface",
         "PlaneSurface": "plane",
+        "RatesStudy": "rates",
         "Sharpness": "hessian",
         "StartsStudy": "starts",
         "TrainingPath": "path",
@@ -39,6 +41,7 @@ else:
         "lab_data": "data",
         "record": "path",
         "sharpness": "hessian",
+        "study_rates": "rates",
         "study_starts": "starts",
         "train": "training",
     }
@@ -60,6 +63,7 @@ __all__ = [
     "LossLine",
     "LossSurface",
     "PlaneSurface",
+    "RatesStudy",
     "Sharpness",
     "StartsStudy",
     "TrainingPath",
@@ -70,6 +74,7 @@ __all__ = [
     "sharpness",
     "speak",
     "speaking",
+    "study_rates",
     "study_starts",
     "train",
 ]

@@ -9,11 +9,11 @@ import numpy as np
 
 from kernels import sgd_ensemble
 from kernels.arguments import dataset, memory, numbers
-from kernels.losses import LOSSES
 from logreg import files, keeping
-from logreg.classes import Meaning, weights_with_classes
+from logreg.classes import Meaning
 from logreg.devices import Device, card_of, host, moved
 from logreg.samples import as_arrays
+from logreg.studies import as_kept, costs_of, drawn, from_kept, kept_costs, ranges_of, samples_on
 from logreg.windows import interval
 
 if TYPE_CHECKING:
@@ -58,32 +58,16 @@ class StartsStudy:
 
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, as `LossSurface.save` does; `StartsStudy.load` reads it."""
-        of_costs = {name: rows_of(name, getattr(self, name), tuple(self.loss)) for name in OF_COSTS}
-        keeping.save(path, LAYOUT, vars(self) | of_costs | {"costs": tuple(self.loss)})
+        keeping.save(path, LAYOUT, as_kept(vars(self), OF_COSTS))
 
     @classmethod
     def load(cls, path: files.AnyPath) -> StartsStudy:
         """What `save` wrote, in the same dtypes; it is read, and refused, as `LossSurface.load` does."""
-        fields = keeping.load(path, LAYOUT)
-        costs = fields.pop("costs")
-        of_costs = {name: dict(zip(costs, fields[name], strict=True)) for name in OF_COSTS}
-        return cls(**fields | of_costs)
-
-
-def rows_of(name: str, columns: dict[str, np.ndarray], costs: tuple[str, ...]) -> np.ndarray:
-    """{cost: (k,)} as rows (costs, k), which are kept in one array."""
-    shapes = {cost: np.shape(column) for cost, column in columns.items()}
-    if tuple(shapes) != costs or len(set(shapes.values())) != 1:
-        raise ValueError(f"{name} has shapes {shapes}; accepted: one shape for each cost, of {', '.join(costs)}")
-    return np.stack(tuple(columns.values()))
+        return cls(**from_kept(keeping.load(path, LAYOUT), OF_COSTS))
 
 
 def study_fits(sizes: keeping.Sizes, entries: keeping.Entries) -> bool:
     return sizes["c"] == len(entries["costs"]) and sizes["k"] > 0
-
-
-def kept_costs(_: str, value: Any) -> tuple[str, ...]:
-    return numbers.some_of("costs", value, LOSSES)
 
 
 OF_COSTS = "loss", "accuracy", "steps"
@@ -100,13 +84,6 @@ LAYOUT = keeping.Layout(
     {"w_range": interval, "b_range": interval, "total_steps": keeping.count, "costs": kept_costs},
     study_fits,
 )
-
-
-def costs_of(costs: Sequence[str]) -> list[str]:
-    """Names of losses, at least one."""
-    if isinstance(costs, str) or not isinstance(costs, (list, tuple)) or not costs:
-        raise ValueError(f"costs is {costs!r}; accepted: a list of names of losses, of {', '.join(map(repr, LOSSES))}")
-    return [numbers.one_of("costs", cost, LOSSES) for cost in costs]
 
 
 def study_starts(
@@ -141,15 +118,12 @@ def study_starts(
     numbers.integer("n", n, 1)
     costs = costs_of(costs)
     memory.check_fits((n, 6 * len(costs)), x.dtype)
-    rng = np.random.default_rng(numbers.integer("seed", seed, 0))
-    ranges = interval("w_range", w_range), interval("b_range", b_range)
-    w, b = (rng.uniform(*ends, n).astype(x.dtype) for ends in ranges)
-    settings: dict[str, Any] = {"lr": lr, "batch_size": batch_size, "epochs": epochs}
-    weight = weights_with_classes(labels, sample_weight, class_weight)
-    if weight is not None:
-        settings["sample_weight"] = moved(card, weight)[0]
-    arrays = moved(card, x, labels.y, w[:, None], b)
-    ends = {cost: sgd_ensemble(*arrays, loss=cost, **settings) for cost in costs}
+    ranges = ranges_of(w_range, b_range)
+    w, b = drawn(ranges, n, 1, seed, x.dtype)
+    X, y, counted = samples_on(card, x, labels, sample_weight, class_weight)
+    settings: dict[str, Any] = {"lr": lr, "batch_size": batch_size, "epochs": epochs, **counted}
+    starts = moved(card, w, b)
+    ends = {cost: sgd_ensemble(X, y, *starts, loss=cost, **settings) for cost in costs}
     names = ("loss", "accuracy", "steps")
     loss, accuracy, steps = ({cost: host(getattr(one, name)) for cost, one in ends.items()} for name in names)
-    return StartsStudy(w, b, *ranges, loss, accuracy, steps, epochs * -(-len(x) // min(batch_size, len(x))))
+    return StartsStudy(w[:, 0], b, *ranges, loss, accuracy, steps, epochs * -(-len(x) // min(batch_size, len(x))))

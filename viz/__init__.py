@@ -11,6 +11,7 @@ from viz.animation import RunAnimation, animate
 from viz.contour import ContourPlot, plot_contour
 from viz.line import LinePlot, plot_line
 from viz.notebook import PlotStuff, plot_error_surfaces
+from viz.rates import RatesPlot, plot_rates
 from viz.starts import StartsPlot, plot_starts
 from viz.surface import SurfacePlot, plot_surface
 from viz.training import DataPlot, EpochsPlot, plot_data, plot_epochs
@@ -21,6 +22,7 @@ __all__ = [
     "EpochsPlot",
     "LinePlot",
     "PlotStuff",
+    "RatesPlot",
     "RunAnimation",
     "StartsPlot",
     "SurfacePlot",
@@ -30,6 +32,7 @@ __all__ = [
     "plot_epochs",
     "plot_error_surfaces",
     "plot_line",
+    "plot_rates",
     "plot_starts",
     "plot_surface",
 ]

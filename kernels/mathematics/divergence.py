@@ -11,12 +11,22 @@ ROUNDING = 0.5  # of the range is left for what rounding adds to the parameters 
 
 
 def losses_may_overflow(
-    X: Array, weight: Array | None, starts: Iterable[Array], steps: int, lr: float, loss: str
+    X: Array, weight: Array | None, starts: Iterable[Array], steps: int, rates: Array, loss: str
 ) -> bool:
-    """Whether a loss might leave the range of the dtype of X (n, d) in so many steps from w (k, d), b (k,)."""
+    """Whether a loss might leave the range of the dtype of X (n, d) in so many steps from w (k, d), b (k,), by `rates`
+    as `kernels.bodies.EnsembleBody` has them.
+
+    With learning rate r, momentum m, weight decay c and gradients g a parameter is t' = (1 + m - r c) t - m t_before -
+    r g. A unit that is added to it is a polynomial in the roots of z^2 - (1 + m - r c) z + m after any number of steps:
+    the sum of their products of so many. If m < 1 and r c <= 2, neither root is beyond 1, the smaller one not beyond
+    sqrt(m), and the sum is at most 1 / (1 - sqrt(m)). Starts are like 1 + m times as much, as t_before is the same."""
+    lr, momentum, decay = [*map(largest, rates), 0.0, 0.0][:3]
+    if not (momentum < 1 and lr * decay <= 2):
+        return True
+    gain = 1 / (1 - math.sqrt(momentum))
     g = 1.0 if weight is None else largest(weight)
-    theta = max(map(largest, starts))
-    return not stay_in_range(X.shape[1], (largest(X), g, theta), steps * lr, loss, arrays.largest_of(X))
+    theta = gain * (1 + momentum) * max(map(largest, starts))
+    return not stay_in_range(X.shape[1], (largest(X), g, theta), gain * steps * lr, loss, arrays.largest_of(X))
 
 
 def stay_in_range(d: int, largest_of: tuple[float, float, float], rate: float, loss: str, most: float) -> bool:

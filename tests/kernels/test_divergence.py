@@ -10,7 +10,8 @@ DTYPES = (np.float32, np.float64)
 
 def asked(dtype, x=1.0, start=10.0, weight=None, lr=2.0, steps=700, loss="bce"):
     X, starts = np.full((20, 3), -x, dtype), (np.full((5, 3), start, dtype), np.zeros(5, dtype))
-    return losses_may_overflow(X, None if weight is None else np.full(20, weight, dtype), starts, steps, lr, loss)
+    weights = None if weight is None else np.full(20, weight, dtype)
+    return losses_may_overflow(X, weights, starts, steps, np.full((1, 1), lr), loss)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

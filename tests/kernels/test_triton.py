@@ -217,7 +217,7 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
         "sums": lambda: one_pass.sums(X, v, None, v[:3], v[:1]),
         "launch": lambda: triton_update.launch(X, v, v[:0], whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, 0),
         "launch_run": lambda: triton_ensemble.launch_run(
-            X, v, v[:0], X, v[:2], k, whole, k[:0], v[:0], 2, 0, 2, 0, False, False
+            X, v, v[:0], X, v[:2, None], v[:1], k, whole, k[:0], v[:0], 2, 0, 2, 0, False, False
         ),
         "launch_losses": lambda: triton_ensemble.launch_losses(X, v, v[:0], k[0], k[1], 0, 4, 0),
         "add_products": lambda: triton_surface.add_products(X[None], torch.zeros(8, 3), torch.zeros(8, 4)),
@@ -296,13 +296,14 @@ import torch
 from tests import hopper
 from kernels.torch_cuda.triton import ensemble as triton_ensemble
 
-def used(d, dtype, loss, keep, weighted):
+def used(d, dtype, loss, keep, weighted, own):
     dtype, n, k = getattr(torch, dtype), 20, 100
     rows, smoothing = torch.empty(n, d + 1, dtype=dtype), torch.empty(n, dtype=dtype)
-    state, first_correct_step = torch.empty(2, d + 1, k, dtype=dtype), torch.empty(k, dtype=torch.int64)
+    state, first_correct_step = torch.empty(2 + own, d + 1, k, dtype=dtype), torch.empty(k, dtype=torch.int64)
+    rates = torch.empty((4, k) if own else (2, 1), dtype=dtype)
     path, losses = torch.empty(3 * keep, d + 1, k, dtype=dtype), torch.empty(3 * keep, k, dtype=torch.float64)
     weight = smoothing[: weighted * n].clone()
-    run = rows, smoothing, weight, rows, losses.new_empty(2), state, first_correct_step, path, losses
+    run = rows, smoothing, weight, rows, rates, losses.new_empty(1), state, first_correct_step, path, losses
     with hopper.compiling(triton_ensemble) as found:
         triton_ensemble.launch_run(*run, 3, 0, 3, loss, keep, keep)
         triton_ensemble.launch_losses(rows, smoothing, weight, state[0], losses.new_empty(2, k), 0, n, loss)
@@ -313,14 +314,21 @@ for case in {cases}:
         fused = [fma in kernel.ptx for fma in ("fma.rn.f32", "fma.rn.f64")]
         print(json.dumps([case, *kernel[:4], fused]))
 """
-FEW_MEMBERS = [(1, "float32", 0, False, False), (3, "float32", 0, True, True), (8, "float32", 2, True, True)]
+FEW_MEMBERS = [
+    (1, "float32", 0, False, False, False),
+    (3, "float32", 0, True, True, False),
+    (8, "float32", 2, True, True, False),
+    (1, "float32", 0, False, False, True),
+    (8, "float64", 2, True, True, True),
+]
 ALL_MEMBERS = [
-    (d, dtype, loss, keep, weighted)
+    (d, dtype, loss, keep, weighted, own)
     for d in (1, 2, 7, 8, 16)
     for dtype in ("float32", "float64")
     for loss in CODES.values()
     for keep in (False, True)
     for weighted in (False, True)
+    for own in (False, True)
 ]
 
 
@@ -333,8 +341,8 @@ def test_registers_of_members(cases):
     assert done.returncode == 0
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == 2 * len(cases)
-    for (d, dtype, loss, keep, weighted), name, _, stack, shared, fused in found:
-        case = name, d, dtype, loss, keep, weighted
+    for (d, dtype, loss, keep, weighted, own), name, _, stack, shared, fused in found:
+        case = name, d, dtype, loss, keep, weighted, own
         most = 48 if (d, dtype, keep) == (16, "float64", True) else 16  # bytes, by Triton 3.6 and 3.9
         if (d, dtype, loss) == (16, "float64", CODES["focal"]):
             most += 16  # two more numbers of a sample: the losses of both classes

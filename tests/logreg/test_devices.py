@@ -22,7 +22,7 @@ def device(request, monkeypatch):
         if not (shutil.which("g++") or shutil.which("clang++")):
             pytest.skip("no C++ compiler for Inductor")
         monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
-        for module in ("training", "surface", "starts", "line"):
+        for module in ("training", "surface", "starts", "rates", "line"):
             monkeypatch.setattr(
                 import_module(f"logreg.{module}"), "card_of", lambda device: device and torch.device(device)
             )
@@ -38,7 +38,7 @@ def moves(monkeypatch):
         shapes.extend(values.shape for values in arrays if card is not None)
         return devices.moved(card, *arrays)
 
-    for module in ("training", "evaluation", "starts"):
+    for module in ("training", "evaluation", "starts", "rates", "studies"):
         monkeypatch.setattr(import_module(f"logreg.{module}"), "moved", moved)
     return shapes
 
