@@ -54,7 +54,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, texts: Texts, commands: Mapping[str, str] | None = None) -> None:
         super().__init__(
             prog=prog,
-            description=textwrap.fill(texts.description, WIDTH),
+            description=textwrap.fill(texts.description, WIDTH, break_on_hyphens=False),
             epilog=f"{listed(commands or {})}{said('example:')}\n  {prog} {texts.example}",
             formatter_class=Help,
             add_help=False,
@@ -90,8 +90,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"{error.argument_name} {error.message}")
         if unknown:
             self.refuse_word(unknown[0])
-        del found.language
-        return vars(found)
+        return {name: value for name, value in vars(found).items() if name != "language"}
 
     def refuse_word(self, word: str) -> NoReturn:
         if word in self.commands:

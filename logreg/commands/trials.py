@@ -61,8 +61,8 @@ def run_lab(settings: Settings) -> list[Trial]:
     data = LabData()
     train_eagerly(model_at(0, 0), data, lr=0.0, batch_size=len(data), epochs=1)  # torch loads parts at their first use
     runs = [(name, start, cost) for name, start in starts(settings).items() for cost in settings.costs]
-    bar = tqdm(runs, desc=said("training, compiled and eager"), leave=False)
-    trials = [run_trial(name, start, cost, data, settings) for name, start, cost in bar]
+    with tqdm(runs, desc=said("training, compiled and eager"), leave=False) as bar:
+        trials = [run_trial(name, start, cost, data, settings) for name, start, cost in bar]
     print(table(trials))
     surfaces = {
         cost: surface_around(cost, trials, data, settings.resolution, settings.device) for cost in settings.costs
