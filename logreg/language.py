@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernels.language import spoken
 
-SPANISH = {
+SPANISH: dict[str, str] = {
     # __main__
     "interrupted": "interrumpido",
     # commands/parser
@@ -99,6 +99,28 @@ SPANISH = {
     "al azar, uniformes en la ventana del laboratorio, con la entropía cruzada y con el error cuadrático medio; dice "
     "desde cuántos de ellos llegó cada costo a exactitud 1 y dibuja el mapa.",
     "random starts": "inicios al azar",
+    # commands/rates
+    "draw the map of learning rates": "dibuja el mapa de tasas de aprendizaje",
+    "Trains with many learning rates and batch sizes from random starting values, with cross-entropy and with the mean "
+    "squared error; says up to which rate training converges, and draws the map.": "Entrena con muchas tasas de "
+    "aprendizaje y tamaños de lote desde valores iniciales al azar, con la entropía cruzada y con el error cuadrático "
+    "medio; dice hasta qué tasa converge el entrenamiento y dibuja el mapa.",
+    "the lowest and the highest learning rate": "la menor y la mayor tasa de aprendizaje",
+    "share of the last step that each takes along": "parte del último paso que lleva consigo cada uno",
+    # commands/convergence
+    "With {cost}, from {starts} starts:": "Con {cost}, desde {starts} inicios:",
+    "  batches of {size}: {words}": "  lotes de {size}: {words}",
+    "converges with every learning rate, up to {rate:.3g}": "converge con toda tasa de aprendizaje, hasta {rate:.3g}",
+    "{words} from the lowest learning rate, {rate:.3g}": "{words} desde la menor tasa de aprendizaje, {rate:.3g}",
+    "converges up to learning rate {rate:.3g}, then {words}": "converge hasta la tasa de aprendizaje {rate:.3g}, "
+    "después {words}",
+    "converges": "converge",
+    "oscillates": "oscila",
+    "diverges": "diverge",
+    ", then ": ", después ",
+    "  lowest mean loss, {loss:.3g}, of accuracy {accuracy:.3g}: learning rate {rate:.3g}, "
+    "batches of {size}": "  menor pérdida media, {loss:.3g}, de exactitud {accuracy:.3g}: tasa de aprendizaje "
+    "{rate:.3g}, lotes de {size}",
     # commands/surface
     "draw planes of a model of real data": "dibuja planos de un modelo de datos reales",
     "Trains logistic regression on real data and draws its loss, accuracy, gradient and the condition of its Hessian "
@@ -128,6 +150,29 @@ SPANISH = {
     "drawn: {path}": "dibujado: {path}",
     "seed of the start of training and of random directions": "semilla del inicio del entrenamiento y de las "
     "direcciones al azar",
+    # commands/pictures
+    "trained with {loss}, start {start}": "entrenamiento con {loss}, inicio {start}",
+    "iteration {step}, epoch {epoch}: {run}": "iteración {step}, época {epoch}: {run}",
+    "{loss}, start {start}": "{loss}, inicio {start}",
+    "accuracy {accuracy}": "exactitud {accuracy}",
+    "accuracy {accuracy}, all correct first after {steps} steps": (
+        "exactitud {accuracy}, todas correctas por primera vez tras {steps} pasos"
+    ),
+    # commands/explore
+    "drag the start over the loss surface": "arrastra el inicio por la superficie de pérdida",
+    "Shows the loss surface with a start that can be dragged, and all that follows from it at once: the path of "
+    "training, the model over the data, loss and accuracy. Learning rate, batches, momentum, epochs, the order of the "
+    "samples and the cost can be changed. Real data is shown on a plane through its trained model.": "Muestra la "
+    "superficie de pérdida con un inicio que se puede arrastrar, y al momento todo lo que resulta de él: la "
+    "trayectoria del entrenamiento, el modelo sobre los datos, la pérdida y la exactitud. Se pueden cambiar la tasa de "
+    "aprendizaje, los lotes, el momento, las épocas, el orden de las muestras y el costo. Los datos reales se muestran "
+    "en un plano que pasa por su modelo entrenado.",
+    "serve it on a page of this machine, for a browser": "lo sirve en una página de esta máquina, para un navegador",
+    "any that is free": "cualquiera que esté libre",
+    "port of the page": "puerto de la página",
+    "open the page in the browser, too": "abre además la página en el navegador",
+    # commands/exploring
+    "The explorer is at {address} until Ctrl-C.": "El explorador está en {address} hasta Ctrl-C.",
 }
 
 

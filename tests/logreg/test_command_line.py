@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from kernels.losses import LOSSES
 from logreg import __main__ as command_line
 from logreg import speaking
 from logreg.commands import trials
+from logreg.commands.convergence import extent
 from logreg.commands.lab import Settings
 from logreg.language import said
 from tests.processes import printed_by
@@ -98,6 +100,62 @@ def test_wrong_values_of_starts(arguments, message, tmp_path, monkeypatch, capsy
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rates(tmp_path, capsys):
+    """Few rates: up to which each cost converges, and one picture."""
+    words = "rates --rates 0.01 1 --batch-sizes 20 3 3 --number 5 --epochs 20 --momentum 0.5 --seed 3"
+    command_line.main([*words.split(), "--out", str(tmp_path / "new")])
+    text = capsys.readouterr().out
+    for cost in ("cross-entropy", "mean squared error"):
+        assert f"With {cost}, from 5 starts:\n  batches of 3: converges with every learning rate, up to 1\n" in text
+    assert text.count("  batches of 20: converges with every learning rate, up to 1\n  lowest mean loss, ") == 2
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["rates.png"]
+    assert text.endswith(f"The map is {(tmp_path / 'new' / 'rates.png').resolve()}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--number", "0"], "--number is 0; accepted: an integer >= 1"),
+        (["--rates", "1"], "--rates expected 2 arguments"),
+        (["--rates", "1", "1"], "--rates is 1 1; accepted: two numbers, 0 < LOW < HIGH"),
+        (["--rates", "0", "1"], "--rates is 0 1; accepted: two numbers"),
+        (["--rates", "0.1", "inf"], "--rates is inf; accepted: a finite number"),
+        (["--batch-sizes", "0"], "--batch-sizes is 0; accepted: an integer >= 1"),
+        (["--epochs", "-1"], "--epochs is -1; accepted"),
+        (["--momentum", "-1"], "--momentum is -1.0; accepted"),
+        (["--data", "iris"], "--data is 'iris'; accepted: breast_cancer, digits, lab"),
+        (["--lr", "1"], "--lr is no option; accepted: --help, "),
+    ],
+)
+def test_wrong_values_of_rates(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(["rates", "--number", "1", *arguments])
+    assert stop.value.code == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ([0, 0, 0, 0], "converges with every learning rate, up to 8"),
+        ([0, 1, 1, 2], "converges up to learning rate 1, then oscillates, then diverges"),
+        ([0, 0, 1, 0], "converges up to learning rate 2, then oscillates, then converges"),
+        ([1, 1, 2, 2], "oscillates, then diverges from the lowest learning rate, 1"),
+        ([2, 2, 2, 2], "diverges from the lowest learning rate, 1"),
+    ],
+)
+def test_how_training_goes_in_words(behaviour, words):
+    assert extent(np.array([1.0, 2.0, 4.0, 8.0]), np.array(behaviour)) == words
+
+
+def test_how_training_goes_in_spanish():
+    with speaking("es"):
+        words = extent(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 2]))
+    assert words == "converge hasta la tasa de aprendizaje 1, después oscila, después diverge"
 
 
 def error_of(arguments, capsys):
@@ -274,6 +332,7 @@ ASKED = (
     "--version",
     "surface --help",
     "--language es starts --help",
+    "rates --help",
     "surfce",
     "--epoch 3",
     "--lr fast",
@@ -288,7 +347,7 @@ def test_what_is_typed_is_read_before_more_is_loaded(arguments):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-@pytest.mark.parametrize("command", ["lab", "surface", "starts"])
+@pytest.mark.parametrize("command", ["lab", "surface", "starts", "rates"])
 def test_no_cuda_device(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stop:

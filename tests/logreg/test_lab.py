@@ -19,7 +19,6 @@ from logreg.commands.conclusion import answer
 from logreg.commands.lab import Settings
 from logreg.commands.trials import Trial, run_lab, starts, surface_around, table
 from tests import oracle, problems
-from viz import animation
 
 POINTS = {1.0: (1, -0.25), 0.65: (0, 0), 0.35: (5, 10), 0.0: (-1, 0.25)}  # accuracy: (w, b)
 
@@ -45,7 +44,6 @@ def small_lab(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(text):
         patch.setattr(lab, "TIMED_RUNS", 1)
         patch.setattr(lab, "RANDOM_STARTS", 2000)
-        patch.setattr(animation, "MOST_FRAMES", 3)
         trials = run_lab(Settings(epochs=5, resolution=12, out=out))
     files = {path.name: imread(path)[..., :3] for path in out.glob("*.png")}
     return SimpleNamespace(trials=trials, text=text.getvalue(), files=files, out=out)

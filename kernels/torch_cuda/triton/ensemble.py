@@ -168,9 +168,9 @@ def kahan_step(theta, compensation, gradient, rate, D: tl.constexpr):
 
 @triton.jit
 def drifted(theta, compensation, gradient, step, rates, D: tl.constexpr):
-    """The next step of each parameter, of which the last one is `step`, and the compensation with what it has beside
-    its gradient: momentum and weight decay. `rates` are the learning rate, momentum - 1, and the root of the learning
-    rate times weight decay, that times which may be beyond the range."""
+    """The next step of each parameter, of which the last one is `step`, and the compensation with the drift, which is
+    what a step has beside the gradient. `rates` are the learning rate, momentum - 1, and the square root of learning
+    rate times weight decay, as the product may be beyond the range."""
     rate, less, root = rates
     after = ()
     total = ()
