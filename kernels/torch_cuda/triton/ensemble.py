@@ -352,7 +352,7 @@ def launch_run(
             WATCHED=watched or keep,
             KEEP=keep,
             MEMBERS=members,
-            **options(spills=rows.dtype == torch.float64 and (moving or keep and size > FEW_PARAMETERS)),
+            **options(spills=rows.dtype == torch.float64 and (moving or (keep and size > FEW_PARAMETERS))),
         )
 
 
@@ -396,9 +396,9 @@ def members_of_program(size):
 def options(spills=False):
     """How the kernels are compiled: every operation rounded.
 
-    One that `spills` is told of all registers. Those with momentum do, and unasked Triton 3.6 gives 168 to 8 features of
-    float64 with focal loss, weights and history, to have 12 programs on a multiprocessor and not 11 (capability 9.0),
-    and spills 32 bytes.
+    One that `spills` is told of all registers. Those with momentum do, and unasked Triton 3.6 gives 168 to 8 features
+    of float64 with focal loss, weights and history, to have 12 programs on a multiprocessor and not 11 (capability
+    9.0), and spills 32 bytes.
     """
     fixed = {"num_warps": WARPS, "enable_fp_fusion": False}
     return fixed | {"maxnreg": MOST_REGISTERS} if spills else fixed
