@@ -9,6 +9,7 @@ import numpy as np
 from kernels.losses import LOSSES
 from logreg import datasets
 from logreg.choices import LAB_WINDOW
+from logreg.commands.options import check_room
 from logreg.commands.pictures import draw_rates, new_folder
 from logreg.language import said
 from logreg.rates import BEHAVIOURS, RatesStudy, study_rates
@@ -25,6 +26,7 @@ def run_rates(settings: RatesSettings) -> RatesStudy:
 
     ValueError names a setting that can't be.
     """
+    check_room("number", settings.number, (COLUMNS, settings.number, 12))
     data = x, _ = datasets.load(settings.data)
     study = study_rates(
         data,
@@ -66,8 +68,15 @@ def answer(cost: str, study: RatesStudy) -> str:
         rate=study.rates[column],
         size=study.batch_sizes[row],
     )
-    head = said("With {cost}, from {starts} starts:", cost=LOSSES[cost].title, starts=study.starts)
-    return "\n".join([head, *lines, best])
+    return "\n".join([head_of(cost, study.starts), *lines, best])
+
+
+def head_of(cost: str, starts: int) -> str:
+    """What was trained, and from how many starts."""
+    name = said(LOSSES[cost].title)
+    if starts == 1:
+        return said("With {cost}, from one start:", cost=name)
+    return said("With {cost}, from {starts:,} starts:", cost=name, starts=starts)
 
 
 def extent(rates: np.ndarray, behaviour: np.ndarray) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 import kernels
@@ -102,13 +104,18 @@ class Parser(argparse.ArgumentParser):
 
     def as_typed(self, message: str) -> str:
         """The message of an error, where it begins with the name of an option as that is typed."""
-        name, space, rest = message.partition(" ")
-        return f"{self.typed.get(name, name)}{space}{rest}"
+        name = re.split(r"[ \[]", message, maxsplit=1)[0]  # of an option, or of one of its values, such as rates[0]
+        return f"{self.typed.get(name, name)}{message.removeprefix(name)}"
 
 
 def as_value(word: str) -> str:
     """What is typed, with a space before it where it is a number, such as -1e5, that argparse takes for an option."""
     return f" {word}" if word.startswith("-") and is_number(word) else word
+
+
+def as_it_was(text: str) -> str:
+    """What is typed, of what `as_value` made of it."""
+    return text[1:] if text.startswith(" -") and is_number(text) else text
 
 
 def language_first(arguments: Sequence[str]) -> tuple[str, list[str]]:
@@ -133,7 +140,7 @@ def one_of(accepted: Collection[str]) -> Callable[[str], str]:
 
     def named(text: str) -> str:
         if text not in accepted:
-            raise argparse.ArgumentTypeError(f"is {text!r}; {instead(text, accepted)}")
+            raise argparse.ArgumentTypeError(f"is {as_it_was(text)!r}; {instead(text, accepted)}")
         return text
 
     return named
@@ -149,13 +156,17 @@ def whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"is {text.strip()!r}; accepted: a whole number") from None
+        raise argparse.ArgumentTypeError(f"is {as_it_was(text)!r}; accepted: a whole number") from None
 
 
 def number(text: str) -> float:
     if not is_number(text):
         raise argparse.ArgumentTypeError(f"is {text!r}; accepted: a number")
     return float(text)
+
+
+def folder(text: str) -> Path:
+    return Path(as_it_was(text))
 
 
 def is_number(text: str) -> bool:
