@@ -244,6 +244,7 @@ def test_wrong_rates(name, backend):
         (np.zeros((5, 1)), ValueError, rf"{name} has shape \(5, 1\); accepted: a number or \(k,\) = \(5,\)"),
         ([], ValueError, rf"{name} has shape \(0,\)"),
         ([0, 1, -2, 0, -1], ValueError, rf"{name}\[2\] is -2; accepted: finite numbers >= 0"),
+        ([-1e-300, 0, 0, 0, 0], ValueError, rf"{name}\[0\] is -1e-300; accepted: finite numbers >= 0"),
         ([0, 0, 0, 0, np.nan], ValueError, rf"{name}\[4\] is nan; accepted: finite numbers >= 0"),
         ([0, np.inf, 0, 0, 0], ValueError, rf"{name}\[1\] is inf; accepted: finite numbers >= 0"),
         (["a"] * 5, TypeError, rf"{name} has dtype <U1; accepted: float32, float64, integers or booleans"),
