@@ -11,10 +11,11 @@ import torch
 
 from kernels import __version__
 from kernels.losses import LOSSES
+from logreg import RatesStudy, speaking
 from logreg import __main__ as command_line
-from logreg import speaking
+from logreg.choices import LAB_WINDOW
 from logreg.commands import trials
-from logreg.commands.convergence import extent, head_of
+from logreg.commands.convergence import answer, extent, head_of, window_of
 from logreg.commands.lab import Settings
 from logreg.language import said
 from tests.processes import printed_by
@@ -154,6 +155,21 @@ def test_wrong_values_of_rates(arguments, message, tmp_path, monkeypatch, capsys
 )
 def test_how_training_goes_in_words(behaviour, words):
     assert extent(np.array([1.0, 2.0, 4.0, 8.0]), np.array(behaviour)) == words
+
+
+def test_the_lowest_loss_is_that_of_its_rate_and_batch():
+    """Also among cells of which no run stayed in range."""
+    shape, loss = (2, 3), np.array([[0.5, 0.25, np.nan], [0.75, np.nan, 0.0625]])
+    fields = {name: {"mse": np.zeros(shape)} for name in ("correct", "steps", "oscillating", "diverging")}
+    fields |= {"loss": {"mse": loss}, "accuracy": {"mse": np.arange(6).reshape(shape) / 8}}
+    study = RatesStudy(np.array([1.0, 2.0, 4.0]), np.array([3, 20]), 7, (-1.0, 1.0), (-1.0, 1.0), 5, **fields)
+    *_, last = answer("mse", study).splitlines()
+    assert last == "  lowest mean loss, 0.0625, of accuracy 0.625: learning rate 4, batches of 20"
+
+
+@pytest.mark.parametrize(("data", "d", "window"), [("lab", 1, LAB_WINDOW), ("digits", 64, (0.125, 0.125))])
+def test_where_starts_of_rates_are_drawn(data, d, window):
+    assert window_of(data, d) == window
 
 
 @pytest.mark.parametrize(

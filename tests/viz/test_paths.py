@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from logreg import LossSurface
 from viz import plot_contour, plot_surface
 from viz.colors import contrast
+from viz.marks import Mark, covered
 from viz.paths import LOOKS, look_of
 
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
@@ -296,6 +297,14 @@ def test_a_mark_that_hides_another_is_told(plot, surface, straight_path, points,
     assert (drawn.note is None) == (note is None)
     if note is not None:
         assert drawn.note.get_text().replace("\n", " ").startswith(note)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+@pytest.mark.parametrize(("points", "hides"), [(0, True), (3.9, True), (4.1, False), (8, False)])
+def test_a_mark_hides_another_whose_middle_is_under_it(points, hides, scale):
+    """Marks are 8 points wide in a drawing of usual size, 72 points an inch."""
+    marks = [Mark("one", 1 + 2j), Mark("another", 1 + 2j + 1j * scale * points / 72)]
+    assert covered(marks, scale) == ["another covers one"] * hides
 
 
 def test_of_several_runs_those_whose_marks_are_hidden_are_named(surface, straight_path):

@@ -48,6 +48,14 @@ def test_shown_steps_are_even_in_their_spread(name, spread, frames, grid, paths)
         assert np.diff(along[shown]).max() <= most * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("name", PATHS)
+def test_a_path_is_spread_half_by_length_and_half_by_the_logarithm_of_time(name, grid, paths):
+    length, last = length_in_window(grid, paths[name]), len(paths[name].s) - 1
+    shares = length / length[-1] if length[-1] else np.zeros(last + 1)
+    logs = [np.log(1 + k) / np.log(1 + last) if last else 0 for k in range(last + 1)]
+    np.testing.assert_allclose(SPREADS["path"](grid, paths[name]), (shares + logs) / 2, rtol=1e-12)
+
+
 def test_no_frame_goes_far_along_the_path(grid, paths):
     """At most twice what each would go if frames were even in length, and one step."""
     path = paths["lab"]
