@@ -257,8 +257,8 @@ def sgd_ensemble(
     total = epochs * -(-len(y) // batch_size)
     history = Run(w.new_empty(len(members), total, w.shape[1]), *w.new_empty(2, len(members), total))
     weight = torch.ones_like(y) if sample_weight is None else sample_weight
-    lr, momentum, decay = (torch.as_tensor(rate).to(w).reshape(-1, 1) for rate in (lr, momentum, weight_decay))
-    velocity = torch.zeros_like(torch.cat([w, b[:, None]], dim=1))
+    lr, momentum, decay = (torch.as_tensor(rate, dtype=w.dtype).reshape(-1, 1) for rate in (lr, momentum, weight_decay))
+    velocity = w.new_zeros(len(w), w.shape[1] + 1)
 
     def logits():
         return w.double() @ X.double().T + b.double()[:, None]

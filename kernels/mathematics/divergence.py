@@ -16,10 +16,13 @@ def losses_may_overflow(
     """Whether a loss might leave the range of the dtype of X (n, d) in so many steps from w (k, d), b (k,), by `rates`
     as `kernels.bodies.EnsembleBody` has them.
 
-    With learning rate r, momentum m, weight decay c and gradients g a parameter is t' = (1 + m - r c) t - m t_before -
-    r g. A unit that is added to it is a polynomial in the roots of z^2 - (1 + m - r c) z + m after any number of steps:
-    the sum of their products of so many. If m < 1 and r c <= 2, neither root is beyond 1, the smaller one not beyond
-    sqrt(m), and the sum is at most 1 / (1 - sqrt(m)). Starts are like 1 + m times as much, as t_before is the same."""
+    With learning rate r, momentum m, weight decay c and gradients g a step leads from a parameter t to
+
+        (1 + m - r c) t - m t_before - r g.
+
+    Of 1 that a gradient adds to t there is sum_i u^i v^(s - i) after s more steps, u and v being the roots of
+    z^2 - (1 + m - r c) z + m. If m < 1 and r c <= 2, neither is beyond 1, and the smaller one not beyond sqrt(m), as
+    u v = m: the sum is at most 1 / (1 - sqrt(m)). A start counts 1 + m times, as its t_before is itself."""
     lr, momentum, decay = [*map(largest, rates), 0.0, 0.0][:3]
     if not (momentum < 1 and lr * decay <= 2):
         return True

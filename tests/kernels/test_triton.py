@@ -12,7 +12,7 @@ import torch
 import kernels
 from kernels.losses import CODES, LOSSES
 from tests import oracle, problems, processes
-from tests.training import assert_losses_are_watched, assert_members, assert_run, assert_runs_go_on, host
+from tests.training import RATES, assert_losses_are_watched, assert_members, assert_run, assert_runs_go_on, host
 
 OPTIONS = (
     {},
@@ -44,6 +44,28 @@ def test_members_are_runs(shape, dtype, loss, card):
 def test_weighted_members_are_weighted_runs(shape, weights, card):
     for loss in LOSSES:
         assert_members(card, *shape, loss=loss, epochs=2, **weights)
+
+
+@pytest.mark.parametrize("rates", RATES)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("shape", [(10, 1, 3), (7, 3, 5)])
+def test_members_are_runs_by_their_rates(shape, dtype, rates, card):
+    assert_members(card, *shape, 3, dtype=dtype, epochs=2, **RATES[rates])
+
+
+def test_a_rate_of_each_has_the_bits_of_one_of_all(card, short_launches):
+    """As has a member without momentum and decay beside others, however many launches there are."""
+    X, y, *_ = problems.sgd_problem(10, 2, np.float32)
+    w0, b0 = np.random.default_rng(0).normal(size=(2, 6)).astype(np.float32)
+    zeros, settings = np.zeros(3), {"batch_size": 3, "epochs": 2, "history_of": [2, 0], "backend": "torch"}
+    arrays = [card(array) for array in (X, y, w0.reshape(3, 2), b0[:3])]
+    want = kernels.sgd_ensemble(*arrays, lr=0.3, **settings)
+    lr, momentum = card(np.full(3, 0.3)), card(np.array([0.0, 0.9, 0.0]))
+    for rates in ({"lr": lr}, {"lr": 0.3, "weight_decay": card(zeros)}, {"lr": lr, "momentum": momentum}):
+        got = kernels.sgd_ensemble(*arrays, **rates, **settings)
+        for one, other in zip(host([*got[:-1], *got.history[:3]]), host([*want[:-1], *want.history[:3]]), strict=True):
+            plain = [0, -1]  # of three members, and of two with a history
+            np.testing.assert_array_equal(one[plain], other[plain])
 
 
 @pytest.mark.parametrize("dtype", problems.DTYPES)
@@ -346,6 +368,8 @@ def test_registers_of_members(cases):
         most = 48 if (d, dtype, keep) == (16, "float64", True) else 16  # bytes, by Triton 3.6 and 3.9
         if (d, dtype, loss) == (16, "float64", CODES["focal"]):
             most += 16  # two more numbers of a sample: the losses of both classes
+        if (d, own, name) == (16, True, "run_members"):
+            most = 288 if dtype == "float64" else 48  # the last step of each parameter, besides
         assert stack <= most, case
         assert shared <= 2**10, case
         if name == "run_members" and dtype == "float32" and not keep:
