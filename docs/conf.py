@@ -31,7 +31,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py"]
+exclude_patterns = ["_build", "examples", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
 
 # `name` in a docstring is a link where a page has it, and code elsewhere

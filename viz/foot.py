@@ -223,6 +223,7 @@ def add_legend(
     style: dict[str, Any] = {"frameon": False, "loc": "upper center", "borderaxespad": 0, "fontsize": size}
     for rows in range(1, len(entries) + 1):
         legend = legend_of(owner, entries, ncols=-(-len(entries) // rows), title_fontsize=size, **style | place)
+        fit(legend.get_title(), wide)
         too_long = legend.get_window_extent().width / root_figure(owner).dpi - wide
         if too_long <= 0:
             return legend

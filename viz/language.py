@@ -161,13 +161,13 @@ SPANISH: dict[str, str] = {
     "Diverged: step {step} leaves the range of numbers.": "Diverge: el paso {step} se sale del rango de los números.",
     "Climbs: the loss ends higher than it began; the steps are too large.": "Sube: la pérdida termina más alta que al "
     "empezar; los pasos son demasiado grandes.",
-    "Oscillates: {share:.0%} of the epochs raise the loss.": "Oscila: el {share:.0%} de las épocas sube la pérdida.",
+    "Oscillates: {share} of the epochs raise the loss.": "Oscila: el {share} de las épocas sube la pérdida.",
     "Saturated: the sigmoid is flat at the start, and no step moves it.": "Saturada: la sigmoide es plana en el "
     "inicio y ningún paso la mueve.",
     "Saturated: the sigmoid is flat at the start; the first {steps} steps move nothing.": "Saturada: la sigmoide es "
     "plana en el inicio; los primeros {steps} pasos no mueven nada.",
-    "Stuck where the sigmoid is flat: the last half of the steps goes {far:.1%} of the window.": "Se estanca donde la "
-    "sigmoide es plana: la segunda mitad de los pasos avanza el {far:.1%} de la ventana.",
+    "Stuck where the sigmoid is flat: the last half of the steps goes {far} of the window.": "Se estanca donde la "
+    "sigmoide es plana: la segunda mitad de los pasos avanza el {far} de la ventana.",
     "Never all correct: accuracy {end} at the end.": "Nunca acierta en todas: exactitud {end} al final.",
     "All correct first after step {step}, but not at the end: {end}.": "Acierta en todas por primera vez tras el paso "
     "{step}, pero no al final: {end}.",

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 from matplotlib.backend_bases import KeyEvent, MouseEvent, ResizeEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_rgb, to_rgba
 from PIL import Image
 
 from kernels import sgd_run_
 from kernels.language import speaking
 from logreg import LabData, LossSurface
 from tests.viz.boxes import out_of_picture, overlapping
+from tests.viz.contrast import contrast, faint_texts
 from viz import explore
 from viz.explorer.controls import knobs_of
 from viz.explorer.problem import lab_data
+from viz.explorer.run import Settings
 
 matplotlib.use("Agg")
 
@@ -151,6 +153,17 @@ def test_a_slider_is_a_setting(name, explorer):
         assert slider.valtext.get_text() == explorer.controls.knobs[name].written(values[notch])
         expected = trained(explorer)[:: explorer.run.every]
         np.testing.assert_array_equal(path_on_screen(explorer)[: len(expected)], expected)
+
+
+def test_a_wheel_turns_the_slider_under_it(explorer):
+    canvas, ax = explorer.figure.canvas, explorer.controls.sliders["batch_size"].ax
+    for step, size in ((1, 4), (1, 5), (-1, 4)):
+        x, y = at(ax, 10, 0.5)
+        canvas.callbacks.process("scroll_event", MouseEvent("scroll_event", canvas, x, y, step=step))
+        assert explorer.settings.batch_size == size
+    x, y = at(explorer.surface.ax, 0, 0)
+    canvas.callbacks.process("scroll_event", MouseEvent("scroll_event", canvas, x, y, step=1))
+    assert explorer.settings == Settings((5.0, 10.0), batch_size=4)
 
 
 def test_values_between_notches_are_kept(explorer):
@@ -413,6 +426,17 @@ def test_nothing_written_overlaps(language, size, changes):
     canvas.draw()
     assert overlapping(explorer.figure) == []
     assert out_of_picture(explorer.figure) == []
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background", "Solarize_Light2"])
+def test_all_that_is_written_can_be_read(style):
+    with plt.style.context(style):
+        explorer = explore(lr=0.1)
+        ground = np.array(to_rgb(explorer.data.ax.get_facecolor()))
+        for line in (explorer.data.sigmoid, explorer.progress.loss, explorer.progress.accuracy, explorer.progress.line):
+            assert contrast(np.array(to_rgb(line.get_color())), ground) >= 3
+        assert contrast(np.array(to_rgb(explorer.data.wrong.get_markeredgecolor())), ground) >= 3
+        assert faint_texts(explorer.figure) == {}
 
 
 def test_it_lives_as_long_as_its_figure():

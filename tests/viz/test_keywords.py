@@ -137,7 +137,18 @@ def test_heights_may_be_logarithms(surface, history):
     np.testing.assert_allclose([norm.vmin, norm.vmax], [surface.Z.min(), surface.Z.max()])
     assert surface.Z.min() < plot.surface.get_array().min() < plot.surface.get_array().max() < surface.Z.max()
     plot.figure.canvas.draw()
-    assert "$10^{0}$" in [text.get_text() for text in plot.ax.get_zticklabels()]
+    assert [text.get_text() for text in plot.ax.get_zticklabels()][:4] == ["0.1", "0.2", "0.5", "1"]
+    assert plot.ax.get_zlabel() == "log scale"  # of what the colour bar says
+    wireframe = plot_surface(surface, wireframe=True, z="log").ax
+    assert wireframe.get_zlabel().replace("\n", " ") == "mean cross-entropy (nats), log scale"
+
+
+def test_ticks_of_logarithms_are_powers_where_all_of_them_are(surface):
+    """Of several decades, that is."""
+    steep = SimpleNamespace(**vars(surface) | {"Z": surface.Z**4})
+    ticks = [text.get_text() for text in plot_surface(steep, z="log").ax.get_zticklabels()]
+    assert len(ticks) >= 3
+    assert all(tick.startswith("$10^") for tick in ticks)
 
 
 @pytest.mark.parametrize("wireframe", [False, True])

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from matplotlib.widgets import Button, RadioButtons, Slider
 
+from viz.colors import ink, under
+from viz.explorer.live import box_around
 from viz.explorer.run import COSTS, Settings
 from viz.language import said
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import Event
 
-    from viz.explorer.live import LiveFigure
+    from viz.colors import ink, under
+from viz.explorer.live import LiveFigure
 
 AROUND = 0.012, 0.01, 0.012, 0.045  # what is written and turned there, in shares of the figure
 ACCENT = "#0072B2"
@@ -91,7 +94,7 @@ class Controls:
         names = {"back": "◀", "play": said("play"), "forward": "▶", "keys": said("keys")}
         self.buttons = {name: button_of(places[name], label) for name, label in names.items()}
         for ax in places.values():
-            figure.part(ax, around=AROUND)
+            figure.part(ax, box=box_around(ax, *AROUND))
 
     def connect(self, change: Callable[..., None], press: Callable[[str], None]) -> None:
         """Calls `change(name=value)` for a setting that the user turns, `press(name)` for a button."""
@@ -151,7 +154,12 @@ def slider_of(ax: Axes, label: str, knob: Knob) -> Slider:
 
 def radio_of(ax: Axes) -> RadioButtons:
     labels = {"bce": said("cross-entropy"), "mse": said("squared error")}
-    radio = RadioButtons(ax, [labels[cost] for cost in COSTS], activecolor=ACCENT, useblit=False)
+    radio = RadioButtons(
+        ax,
+        [labels[cost] for cost in COSTS],
+        useblit=False,
+        radio_props={"facecolor": ACCENT, "edgecolor": ink(under(ax))},
+    )
     radio.drawon = False
     ax.set_axis_off()
     return radio
@@ -159,5 +167,6 @@ def radio_of(ax: Axes) -> RadioButtons:
 
 def button_of(ax: Axes, label: str) -> Button:
     button = Button(ax, label, color="0.92", hovercolor="0.92", useblit=False)
+    button.label.set_color("black")
     button.drawon = False
     return button

@@ -34,6 +34,7 @@ class Hands:
         listeners: dict[Any, Any] = {
             "button_press_event": lambda event: self.on_press(event),
             "motion_notify_event": lambda event: self.on_motion(event),
+            "scroll_event": lambda event: self.on_scroll(event),
             "button_release_event": lambda event: self.on_release(event),
             "key_press_event": lambda event: self.on_key(event),
             "resize_event": lambda event: self.on_resize(event),
@@ -63,6 +64,16 @@ class Hands:
     def on_release(self, event: Event) -> None:
         self.dragged = ""
 
+    def on_scroll(self, event: MouseEvent) -> None:
+        """Turns the slider under a wheel by a notch."""
+        for name, slider in self.explorer.controls.sliders.items():
+            if event.inaxes is slider.ax:
+                self.turn(name, 1 if event.button == "up" else -1)
+
+    def turn(self, name: str, by: int) -> None:
+        knob, now = self.explorer.controls.knobs[name], getattr(self.explorer.settings, name)
+        self.explorer.set(**{name: knob.beside(now, by)})
+
     def on_key(self, event: KeyEvent) -> None:
         key = event.key or ""
         if key in keys.STEPS:
@@ -70,9 +81,7 @@ class Hands:
         elif key in keys.MOVES:
             self.nudge(*keys.MOVES[key])
         elif key in keys.TURNS:
-            name, by = keys.TURNS[key]
-            knob, now = self.explorer.controls.knobs[name], getattr(self.explorer.settings, name)
-            self.explorer.set(**{name: knob.beside(now, by)})
+            self.turn(*keys.TURNS[key])
         elif key in keys.PRESSES:
             self.press(keys.PRESSES[key])
         else:

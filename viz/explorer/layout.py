@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from viz.explorer.live import LiveFigure
+
 SIZE = 10.0, 6.0  # inches, for which letters have their usual sizes
+READ = 0.29  # where the numbers of a step begin
 LETTERS = 8.5  # points
 SMALLEST, LARGEST = 0.5, 3  # times these
 LEFT, RIGHT = (0.065, 0.465), (0.57, 0.925)
@@ -41,18 +45,24 @@ def controls(figure: Figure) -> dict[str, Axes]:
     return {name: figure.add_subplot(place, label=name) for name, place in named.items()}
 
 
-def sentences(figure: Figure) -> tuple[Text, Text]:
-    """Where what is shown is read, and below it what is said of the run."""
+def sentences(figure: LiveFigure) -> tuple[Text, Text, Text]:
+    """Which step is shown, what is read there, and below them what is said of the run; only the second, in which
+    numbers change with every move, is drawn each time."""
     first, below = SENTENCES
     said_of: dict[str, Any] = {"va": "top", "fontweight": "bold", "linespacing": 1.4}
-    return figure.text(LEFT[0], first, "", va="top"), figure.text(LEFT[0], below, "", **said_of)
+    step, verdicts = figure.text(LEFT[0], first, "", va="top"), figure.text(LEFT[0], below, "", **said_of)
+    figure.part(step, box=Bbox.from_extents(LEFT[0], below, READ, first))
+    figure.part(verdicts, box=Bbox.from_extents(LEFT[0], COST[1], 1, below))
+    numbers = figure.text(READ, first, "", va="top")
+    figure.move(numbers)
+    return step, numbers, verdicts
 
 
 def card(figure: Figure, text: str) -> Text:
     """A text over everything, which isn't seen at first."""
     box = {"boxstyle": "round,pad=1", "facecolor": "white", "edgecolor": "0.4"}
     place: dict[str, Any] = {"ha": "center", "va": "center", "multialignment": "left"}
-    return figure.text(0.5, 0.5, text, family="monospace", bbox=box, visible=False, **place)
+    return figure.text(0.5, 0.5, text, family="monospace", color="black", bbox=box, visible=False, **place)
 
 
 def write_in(figure: Figure) -> None:

@@ -14,28 +14,25 @@ if TYPE_CHECKING:
 
 
 class Part(NamedTuple):
-    """Axes that are drawn again only where they have changed, and how far what is around them reaches: to the left,
-    below, to the right and above, in shares of the figure."""
+    """Artists that are drawn again only where one has changed, and the box that is theirs alone, in shares of the
+    figure."""
 
-    axes: tuple[Axes, ...]
-    around: tuple[float, float, float, float]
+    artists: tuple[Artist, ...]
+    box: Bbox
 
     @property
     def is_stale(self) -> bool:
-        return any(ax.stale for ax in self.axes)
-
-    @property
-    def box(self) -> Bbox:
-        """All that is its own, in pixels."""
-        left, below, right, above = self.around
-        x0, y0, x1, y1 = self.axes[0].get_position().extents
-        return Bbox.from_extents(x0 - left, y0 - below, x1 + right, y1 + above).transformed(
-            self.axes[0].figure.transFigure
-        )
+        return any(artist.stale for artist in self.artists)
 
     def draw(self, renderer: RendererBase) -> None:
-        for ax in self.axes:
-            ax.draw(renderer)
+        for artist in self.artists:
+            artist.draw(renderer)
+
+
+def box_around(ax: Axes, left: float, below: float, right: float, above: float) -> Bbox:
+    """An Axes with its labels, which reach so far, in shares of the figure."""
+    x0, y0, x1, y1 = ax.get_position().extents
+    return Bbox.from_extents(x0 - left, y0 - below, x1 + right, y1 + above)
 
 
 class LiveFigure(Figure):
@@ -53,11 +50,11 @@ class LiveFigure(Figure):
         self.kept: Any = None  # a copy without what moves
         self.under: list[Any] = []  # copies of what is under each part
 
-    def part(self, *axes: Axes, around: tuple[float, float, float, float]) -> None:
-        """Draws Axes of one place by themselves."""
-        self.parts.append(Part(axes, around))
-        for ax in axes:
-            ax.set_animated(True)
+    def part(self, *artists: Artist, box: Bbox) -> None:
+        """Draws artists by themselves, in a box of theirs."""
+        self.parts.append(Part(artists, box))
+        for artist in artists:
+            artist.set_animated(True)
 
     def move(self, *artists: Artist) -> None:
         """Draws artists, from the back to the front, each time: changes of theirs are none of the rest."""
@@ -71,7 +68,7 @@ class LiveFigure(Figure):
             self.draw_parts(renderer, self.parts)
         elif renderer is not self.kept_by or self.stale:
             super().draw(renderer)
-            self.under = [renderer.copy_from_bbox(part.box) for part in self.parts]
+            self.under = [renderer.copy_from_bbox(part.box.transformed(self.transFigure)) for part in self.parts]
             self.draw_parts(renderer, self.parts)
             self.kept_by, self.kept = renderer, renderer.copy_from_bbox(self.bbox)
         else:

@@ -10,6 +10,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from viz.colors import LINE, TEXT, ink, inside, under, visible
+from viz.explorer.live import box_around
 from viz.fill import Fill, draw_contours, tick_label, ticks_of
 from viz.language import said
 from viz.paths import LOOKS
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 PATH = LOOKS[0].color
 CLASS_0, CLASS_1 = "#0072B2", "#D55E00"
-LOSS, ACCURACY = "#0072B2", "#B04A00"
+LOSS, ACCURACY = "#0072B2", "#B04A00"  # or as near to these as can be read
 CURVE_POINTS = 200
 MOST_LOGIT = 12.0  # shown: of a sigmoid no more can be seen
 GOLDEN = 0.618  # by whose multiples samples of a class are spread, evenly however many there are
@@ -81,7 +83,7 @@ class FeaturePanel:
         furnish_data(ax, shown(said("The data, and the model after the step shown")), "x", (self.left, self.right))
         self.side = Rectangle((0, 0), 0, 1, transform=ax.get_xaxis_transform(), color=CLASS_1, alpha=0.13, linewidth=0)
         ax.add_patch(self.side)
-        self.sigmoid = ax.plot([], [], color="black", linewidth=2)[0]
+        self.sigmoid = ax.plot([], [], color=ink(inside(ax)), linewidth=2)[0]
         self.points = draw_samples(ax, x, y, y)
         self.wrong = draw_rings(ax)
         figure.move(self.side, self.sigmoid, *self.points, self.wrong)
@@ -107,7 +109,7 @@ class LogitPanel:
         size: dict[str, Any] = {"width": view[1], "height": 1, "transform": ax.get_xaxis_transform()}
         ax.add_patch(Rectangle((0, 0), **size, color=CLASS_1, alpha=0.13, linewidth=0))
         at = np.linspace(*view, CURVE_POINTS)
-        ax.plot(at, sigmoid(at), color="black", linewidth=2)
+        ax.plot(at, sigmoid(at), color=ink(inside(ax)), linewidth=2)
         spread = 0.16 * (np.arange(len(problem.y)) * GOLDEN % 1 - 0.5)
         self.heights = problem.y + spread
         self.points = draw_samples(ax, problem.y, self.heights, problem.y, 4)
@@ -131,20 +133,21 @@ class ProgressPanel:
         ax.set_xscale("symlog", linthresh=1, linscale=0.4)
         ax.set_yscale("log")
         ax.set_xlabel(shown(said("step")))
-        ax.set_ylabel(shown(said("loss (solid)")), color=LOSS)
-        self.right.set_ylabel(shown(said("accuracy (dashed)")), color=ACCURACY)
+        loss, accuracy = (visible(color, under(ax), TEXT) for color in (LOSS, ACCURACY))
+        ax.set_ylabel(shown(said("loss (solid)")), color=loss)
+        self.right.set_ylabel(shown(said("accuracy (dashed)")), color=accuracy)
         self.right.set(ylim=(-0.04, 1.04), yticks=[0, 0.5, 1])
         self.right.yaxis.set_major_formatter(percent)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(written))
-        self.loss = ax.plot([], [], color=LOSS, linewidth=2)[0]
+        self.loss = ax.plot([], [], color=loss, linewidth=2)[0]
         dashes: Any = (0, (4, 1.5))
-        self.accuracy = self.right.plot([], [], color=ACCURACY, linewidth=1.8, linestyle=dashes)[0]
-        self.line = self.right.axvline(0, color="0.35", linewidth=1)
+        self.accuracy = self.right.plot([], [], color=accuracy, linewidth=1.8, linestyle=dashes)[0]
+        self.line = self.right.axvline(0, color=visible("0.35", inside(ax), LINE), linewidth=1)
         self.now = draw_mark(self.right, "s", PATH, 7)
         self.now.set_clip_on(False)
-        figure.part(ax, self.right, around=AROUND)
+        figure.part(ax, self.right, box=box_around(ax, *AROUND))
         figure.move(self.loss, self.accuracy, self.line, self.now)
 
     def show(self, run: Run, k: int) -> None:
@@ -195,7 +198,7 @@ def draw_samples(ax: Axes, x: np.ndarray, heights: np.ndarray, y: np.ndarray, si
 def draw_rings(ax: Axes, size: float = 12) -> Line2D:
     """Rings around what is wrong; and the legend of all samples, in the strip above them."""
     rings = draw_mark(ax, "o", "none", size)
-    rings.set_label(said("wrong"))
+    rings.set(label=said("wrong"), markeredgecolor=ink(inside(ax)))
     ax.legend(loc="upper center", ncols=3, frameon=False, borderaxespad=0.1, handletextpad=0.1)
     return rings
 

@@ -63,7 +63,7 @@ class Explorer:
     >>> explorer = viz.explore()
     >>> explorer.set(lr=20, start=(-15, -10))
     >>> explorer.words[1]
-    'All correct first after step 27.'
+    'All correct first after step 39.'
     """
 
     def __init__(self, figure: LiveFigure, problem: Problem, settings: Settings) -> None:
@@ -77,9 +77,9 @@ class Explorer:
         self.data = data_panel(figure, places["data"], problem)
         self.progress = ProgressPanel(figure, places["progress"])
         self.controls = Controls(figure, layout.controls(figure), len(problem.y))
-        self.readout, self.verdicts = layout.sentences(figure)
+        self.sentences = layout.sentences(figure)
         self.card = layout.card(figure, shown(keys.card()))
-        figure.move(self.readout, self.verdicts, self.card)
+        figure.move(self.card)
         self.timer = figure.canvas.new_timer(interval=MILLISECONDS)
         self.timer.add_callback(self.advance)
         self.hands = Hands(self)
@@ -91,7 +91,7 @@ class Explorer:
 
     @property
     def last(self) -> int:
-        """int: The last point of the run."""
+        """The last point of the run."""
         return len(self.run.steps) - 1
 
     def set(self, **changes: Any) -> None:
@@ -172,9 +172,10 @@ class Explorer:
         for panel in (self.surface, self.data, self.progress):
             panel.show(self.run, self.shown)
         self.controls.show(self.settings, self.playing)
-        self.words = [readout(self.problem, self.run, self.shown), *verdicts(self.problem, self.settings, self.run)]
-        self.readout.set_text(shown(self.words[0]))
-        self.verdicts.set_text(shown(fill("  ".join(self.words[1:]), LETTERS_A_LINE)))
+        read, said_of = readout(self.problem, self.run, self.shown), verdicts(self.problem, self.settings, self.run)
+        self.words = [": ".join(read), *said_of]
+        for text, words in zip(self.sentences, (*read, fill("  ".join(said_of), LETTERS_A_LINE)), strict=True):
+            text.set_text(shown(words))
         self.figure.canvas.draw_idle()
 
 

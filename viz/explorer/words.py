@@ -20,13 +20,13 @@ OFTEN = 0.25  # share of the epochs that raise the loss, above which it goes up 
 CLEARLY = 1.01  # times the loss before
 
 
-def readout(problem: Problem, run: Run, k: int) -> str:
-    """Where a run is at the k-th of its points, and how good that is."""
+def readout(problem: Problem, run: Run, k: int) -> tuple[str, str]:
+    """Which step the k-th point of a run is, and where it is and how good."""
     step = said("step {step} of {last} (epoch {epoch})", step=run.steps[k], last=run.steps[-1], epoch=epoch_of(run, k))
     first, second = ("w", "b") if problem.is_of_weight_and_bias else ("s", "t")
     place = f"{first} = {run.s[k]:z.3f}, {second} = {run.t[k]:z.3f}"
     score = said("loss {loss:.4g}, accuracy {accuracy}", loss=run.loss[k], accuracy=percent(round(run.accuracy[k], 4)))
-    return f"{step}: {place}; {score}"
+    return step, f"{place}; {score}"
 
 
 def epoch_of(run: Run, k: int) -> int:
@@ -51,7 +51,7 @@ def climbs(run: Run) -> str:
         return said("Climbs: the loss ends higher than it began; the steps are too large.")
     share = share_of_rises(run)
     if share > OFTEN:
-        return said("Oscillates: {share:.0%} of the epochs raise the loss.", share=share)
+        return said("Oscillates: {share} of the epochs raise the loss.", share=percent(round(share, 2)))
     return ""
 
 
@@ -77,7 +77,10 @@ def stuck(problem: Problem, run: Run) -> str:
     far = distances(problem, run, len(run.steps) // 2)[-1]
     if not is_flat(problem, run, -1) or far > SHORT:
         return ""
-    return said("Stuck where the sigmoid is flat: the last half of the steps goes {far:.1%} of the window.", far=far)
+    return said(
+        "Stuck where the sigmoid is flat: the last half of the steps goes {far} of the window.",
+        far=percent(round(float(far), 3)),
+    )
 
 
 def is_flat(problem: Problem, run: Run, k: int) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from logreg import LossSurface
-from viz import plot_contour
+from viz import plot_contour, share_legend
 
 rng = np.random.default_rng(0)
 y = np.arange(400) < 20
@@ -25,6 +25,7 @@ surface = LossSurface.around(model, (x, y), extent=5, quantities=names)
 fig, axes = plt.subplots(ncols=2, figsize=(9, 4.2), layout="constrained")
 for ax, name in zip(axes, names, strict=True):
     plot_contour(surface, quantity=name, ax=ax)
+share_legend(fig)
 
 # %%
 # To try: ``LogisticRegression(class_weight="balanced")``. Which of the two

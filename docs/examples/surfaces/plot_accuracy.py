@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from logreg import LogisticRegression, LossSurface, lab_data, train
-from viz import plot_contour
+from viz import plot_contour, share_legend
 
 torch.manual_seed(0)
 data, model = lab_data(), LogisticRegression(1)
@@ -23,6 +23,7 @@ surface = LossSurface.around(model, data, extent=12, quantities=names)
 fig, axes = plt.subplots(ncols=2, figsize=(9, 4.2), layout="constrained")
 for ax, name in zip(axes, names, strict=True):
     plot_contour(surface, quantity=name, ax=ax)
+share_legend(fig)
 
 # %%
 # To try: ``extent=2``. How many samples change sides near the model?

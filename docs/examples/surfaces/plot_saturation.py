@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from logreg import LossSurface, lab_data
-from viz import plot_contour
+from viz import plot_surface
 
 x, y = (values.numpy() for values in lab_data()[:])
 exact = LossSurface.compute((x, y), 60, 50, resolution=200)
@@ -26,11 +26,16 @@ with np.errstate(over="ignore"):
         Z -= np.log(np.where(label, p, 1 - p) + np.float32(1e-16)) / 20
 naive = LossSurface(exact.w, exact.b, Z.astype(float), "bce")
 
-fig, axes = plt.subplots(ncols=2, figsize=(9, 4.2), layout="constrained")
+fig, axes = plt.subplots(
+    ncols=2,
+    figsize=(9, 4.2),
+    layout="constrained",
+    subplot_kw={"projection": "3d"},
+)
 titles = {"from margins": exact, "log(p + 1e-16), float32": naive}
 for ax, (title, surface) in zip(axes, titles.items(), strict=True):
-    levels = np.linspace(0, 60, 31)
-    plot_contour(surface, ax=ax, levels=levels, title=title)
+    plot_surface(surface, ax=ax, colorbar=False, title=title)
+    ax.set_zlim(0, 50)
 
 # %%
 # To try: the lab's window, ``15`` and ``13``, in which both look the same; and

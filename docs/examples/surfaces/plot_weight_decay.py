@@ -22,6 +22,7 @@ for ax, decay in zip(axes, (0.001, 0.01, 0.1), strict=True):
     )
     title = f"weight decay {decay:g}"
     plot_contour(surface, ax=ax, legend=False, title=title)
+    ax.set_aspect("equal")
 
 # %%
 # To try: ``l2=decay`` in place of ``weight_decay=decay``, which leaves the

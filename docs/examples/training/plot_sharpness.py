@@ -24,7 +24,7 @@ model = torch.nn.Linear(30, 1).double()
 with torch.no_grad():
     model.weight.zero_()
     model.bias.zero_()
-history = train(model, data, lr=lr, batch_size=len(X), epochs=400)
+history = train(model, data, lr=lr, batch_size=len(X), epochs=300)
 
 fig, (above, below) = plt.subplots(2, sharex=True, layout="constrained")
 above.plot(history.full_loss(), color="C0")

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from logreg import LogisticRegression, LossSurface, lab_data, train
-from viz import plot_contour
+from viz import plot_contour, share_legend
 
 data = lab_data()
 fig, axes = plt.subplots(ncols=2, figsize=(9, 4.6), layout="constrained")
@@ -29,6 +29,7 @@ for ax, loss in zip(axes, ("bce", "mse"), strict=True):
         runs[f"({w}, {b})"] = train(model, data, loss=loss, **settings)
     surface = LossSurface.compute(data, 18, 13, resolution=200, loss=loss)
     plot_contour(surface, runs, ax=ax)
+share_legend(fig)
 
 # %%
 # To try: ``"focal"`` for ``"mse"``, a loss that has a slope wherever a sample

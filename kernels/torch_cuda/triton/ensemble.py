@@ -324,7 +324,8 @@ def launch_run(
 ) -> None:
     """`run_members`, its sizes from the shapes; an empty `weight` is 1 for each, `loss` a code."""
     (n, size), k = rows.shape, len(first_correct_step)
-    members = members_of_program(size)
+    moving = len(state) > 2
+    members = members_of_program(size * len(state) // 2)
     with torch.cuda.device_of(rows):
         wrap_triton(run_members)[(triton.cdiv(k, members),)](
             rows=rows,
@@ -347,11 +348,11 @@ def launch_run(
             LOSS=loss,
             WEIGHTED=weight.numel() > 0,
             OWN=rates.shape[1] > 1,
-            MOVING=len(rates) > 2,
+            MOVING=moving,
             WATCHED=watched or keep,
             KEEP=keep,
             MEMBERS=members,
-            **options(spills=keep and rows.dtype == torch.float64 and size > FEW_PARAMETERS),
+            **options(spills=rows.dtype == torch.float64 and (moving or (keep and size > FEW_PARAMETERS))),
         )
 
 
@@ -388,14 +389,16 @@ def launch_losses(
 
 
 def members_of_program(size):
+    """By the number of parameters, or of as many values with compensations alone."""
     return MEMBERS if size <= FEW_PARAMETERS else MEMBERS_OF_MANY_PARAMETERS
 
 
 def options(spills=False):
     """How the kernels are compiled: every operation rounded.
 
-    One that `spills` is told of all registers: unasked, Triton 3.6 gives 168 to 8 features of float64 with focal loss,
-    weights and history, to have 12 programs on a multiprocessor and not 11 (capability 9.0), and spills 32 bytes.
+    One that `spills` is told of all registers. Those with momentum do, and unasked Triton 3.6 gives 168 to 8 features
+    of float64 with focal loss, weights and history, to have 12 programs on a multiprocessor and not 11 (capability
+    9.0), and spills 32 bytes.
     """
     fixed = {"num_warps": WARPS, "enable_fp_fusion": False}
     return fixed | {"maxnreg": MOST_REGISTERS} if spills else fixed
