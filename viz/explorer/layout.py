@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from viz.explorer.live import LiveFigure
 
 SIZE = 10.0, 6.0  # inches, for which letters have their usual sizes
+ABOVE = 0.008  # by which letters may be higher than their place, in shares of the figure
 READ = 0.29  # where the numbers of a step begin
 LETTERS = 8.5  # points
 SMALLEST, LARGEST = 0.5, 3  # times these
 LEFT, RIGHT = (0.065, 0.465), (0.57, 0.925)
-PANELS, SENTENCES, CONTROLS, COST = (0.4, 0.95), (0.315, 0.275), (0.035, 0.17), (0.1, 0.22)
+PANELS, SENTENCES, CONTROLS, COST = (0.4, 0.95), (0.325, 0.291), (0.035, 0.17), (0.1, 0.22)
 
 
 def panels(figure: Figure) -> dict[str, Axes]:
@@ -53,8 +54,8 @@ def sentences(figure: LiveFigure) -> tuple[Text, Text, Text]:
     first, below = SENTENCES
     said_of: dict[str, Any] = {"va": "top", "fontweight": "bold", "linespacing": 1.4}
     step, verdicts = figure.text(LEFT[0], first, "", va="top"), figure.text(LEFT[0], below, "", **said_of)
-    figure.part(step, box=Bbox.from_extents(LEFT[0], below, READ, first))
-    figure.part(verdicts, box=Bbox.from_extents(LEFT[0], COST[1], 1, below))
+    figure.part(step, box=Bbox.from_extents(LEFT[0], below + ABOVE, READ, first + ABOVE))
+    figure.part(verdicts, box=Bbox.from_extents(LEFT[0], COST[1] + ABOVE, 1, below + ABOVE))
     numbers = figure.text(READ, first, "", va="top")
     figure.move(numbers)
     return step, numbers, verdicts

@@ -63,7 +63,7 @@ class Explorer:
     >>> explorer = viz.explore()
     >>> explorer.set(lr=20, start=(-15, -10))
     >>> explorer.words[1]
-    'All correct first after step 27.'
+    'All correct first after step 39.'
     """
 
     def __init__(self, figure: LiveFigure, problem: Problem, settings: Settings) -> None:
@@ -91,7 +91,7 @@ class Explorer:
 
     @property
     def last(self) -> int:
-        """int: The last point of the run."""
+        """The last point of the run, an int."""
         return len(self.run.steps) - 1
 
     def set(self, **changes: Any) -> None:
