@@ -13,11 +13,14 @@ LOWEST_VENV := .venv-lowest
 LOWEST_RUN := $(LOWEST_VENV)/bin/python
 LOWEST_INSTALLED := $(LOWEST_VENV)/installed
 
-.PHONY: lab test test-long test-narrow test-card-versions test-lowest test-environments mutants bench publish card \
-	publish-card lint clean
+.PHONY: lab explore test test-long test-narrow test-card-versions test-lowest test-environments mutants bench publish card \
+	publish-card docs lint clean
 
 lab: $(INSTALLED)
 	$(RUN) -m logreg lab
+
+explore: $(INSTALLED)
+	$(RUN) -m logreg explore --web
 
 test: $(INSTALLED)
 	$(RUN) -m pytest -m "not long" -n 2 --dist worksteal
@@ -83,13 +86,19 @@ card: $(if $(filter cpu,$(CARD)),$(INSTALLED))
 publish-card: $(INSTALLED)
 	$(RUN) -m bench.card.publish "$(OUT)"
 
+# The pages, into docs/_build/html: what Sphinx warns of, a link that leads nowhere, and anything to be fetched from a
+# network are errors.
+docs: $(INSTALLED)
+	$(RUN) -m sphinx --nitpicky --fail-on-warning --quiet -d docs/_build/doctrees docs docs/_build/html
+	$(RUN) -m tests.links docs/_build/html
+
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
 clean:
-	rm -rf $(VENV) $(CARD_VENV) $(LOWEST_VENV) build dist *.egg-info
+	rm -rf $(VENV) $(CARD_VENV) $(LOWEST_VENV) build dist docs/_build docs/gallery docs/reference/generated *.egg-info
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

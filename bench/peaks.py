@@ -13,7 +13,7 @@ import numpy as np
 from bench.memory import PROCESS, peak_resident
 from bench.report import ROOT
 from logreg import LossSurface, accuracy, train
-from logreg.directions import KINDS
+from logreg.choices import DIRECTIONS
 from logreg.model import seeded_model
 
 N, D = 200_000, 768
@@ -79,7 +79,7 @@ CALLS = {
     "train, shuffled": partial(training, shuffle_seed=0),
     "History.full_loss": partial(along_history, name="full_loss"),
     "History.full_accuracy": partial(along_history, name="full_accuracy"),
-    **{f"LossSurface.around, {kind}": partial(surface, directions=kind) for kind in KINDS},
+    **{f"LossSurface.around, {kind}": partial(surface, directions=kind) for kind in DIRECTIONS},
     "LossSurface.around, hessian, all quantities": partial(surface, directions="hessian", quantities=ALL),
     "accuracy": share_correct,
     "all of these, one after another": one_after_another,

@@ -6,8 +6,8 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
+from bench.cells import median
 from bench.measured import RESULTS, ROOT, publishable
-from bench.report import median
 
 PANELS = {  # workload: the number along x, title
     "Time by samples": ("samples", "512 x 512 points, a plane of 30 features"),

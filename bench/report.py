@@ -1,5 +1,6 @@
-"""Writes the results of the benchmarks into docs/benchmarks.md, and the summary of them into the README, those of each
-processor beside the others': `python -m bench.report`, from the checkout."""
+"""Writes the results of the benchmarks into the pages: all of them into docs/benchmarks.md, the summary into
+docs/performance.md, those of each processor beside the others', and a few into both READMEs: `python -m bench.report`,
+from the checkout."""
 
 import argparse
 import re
@@ -7,8 +8,10 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+from bench import headline
 from bench.card import report as card
 from bench.card.journal import Journal
+from bench.cells import median, ours_of, over, over_kernels, summary_cells
 from bench.measured import RESULTS, ROOT, publishable
 from bench.numbers import si, significant
 
@@ -33,6 +36,7 @@ WORKLOADS = (
     "Lab starts",
     "Breast cancer starts",
     "Small calls",
+    "Explorer",
 )
 # of these workloads the summary has the cases that match, of others all
 SUMMARISED = {
@@ -46,28 +50,6 @@ SUMMARISED = {
     "Lab starts": "batches of 3",
     "Breast cancer starts": "float32",
 }
-OURS = (
-    "kernels.loss_surface",
-    "kernels.surface_on_plane",
-    "kernels.plan_surface",
-    "kernels",
-    "kernels, direct",
-    "kernels.sgd_run_",
-    "kernels.bce_loss_grad",
-    "kernels.sgd_step_",
-    "kernels.linear_bce",
-    "kernels.sgd_ensemble",
-    "logreg.LossSurface.compute",
-    "logreg.LossSurface.around",
-)
-# as one would write it: what a table has of these first
-EAGER = (
-    "eager PyTorch, as written",
-    "eager PyTorch",
-    "the lab's loop",
-    "eager PyTorch, autograd",
-    "eager PyTorch, torch.optim.SGD",
-)
 NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "torch"}
 MEANING = (
     "Times are medians, each taken after the result was compared with the oracle in the same run; the error is the "
@@ -82,7 +64,7 @@ SUMMARY = ("ours", "fastest peer", "÷ ours", "eager PyTorch ÷ ours", "floor ÷
 def main():
     options = parsed()
     try:
-        write(publishable(options.results), Journal(options.results / CARD).lines(), options.readme, options.tables)
+        write(publishable(options.results), Journal(options.results / CARD).lines(), options.root)
     except (OSError, ValueError, LookupError) as error:
         sys.exit(f"bench.report: {type(error).__name__}: {error}")
 
@@ -90,29 +72,32 @@ def main():
 def parsed(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the processors' folders")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
-    parser.add_argument("--tables", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    parser.add_argument("--root", type=Path, default=ROOT, help="folder of the READMEs and of docs")
     return parser.parse_args(arguments)
 
 
-def write(measured, of_card, readme, tables):
-    """Puts results {processor: those of its files}, and lines of a card's if there are any, into README and tables."""
-    text = replaced(readme.read_text(encoding="utf-8"), "results", summary(measured))
-    parts = [sources(measured), *tables_of(measured)]
+def write(measured, of_card, root):
+    """Puts results {processor: those of its files}, and lines of a card's if there are any, into the pages."""
+    docs, parts = root / "docs", [sources(measured), *tables_of(measured)]
+    texts = {docs / "performance.md": ("results", summary(measured))}
+    for readme, table in headline.tables(cases(measured)).items():
+        texts[root / readme] = ("table", table)
     if of_card:
         short, long = card.published(of_card)
-        text = replaced(text, "card", short)
+        texts[docs / "howto" / "cuda.md"] = ("card", short)
         parts.append(f"## On a card\n\n{long}")
-    readme.write_text(text, encoding="utf-8")
-    tables.write_text("\n\n".join(["# Benchmarks", *parts]) + "\n", encoding="utf-8")
+    pages = {page: replaced(page, *named) for page, named in texts.items()}
+    pages[docs / "benchmarks.md"] = "\n\n".join(["# Benchmarks", *parts]) + "\n"
+    for page, text in pages.items():
+        page.write_text(text, encoding="utf-8")
 
 
-def replaced(readme, name, text):
-    """The README with `text` between the markers of this name."""
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if readme.count(begin) != 1 or readme.count(end) != 1 or readme.index(end) < readme.index(begin):
-        raise ValueError(f"the README needs one line {begin} and, below it, one line {end}")
-    before, rest = readme.split(begin)
+def replaced(page, name, text):
+    """What a page says, with `text` between the markers of this name."""
+    said, begin, end = page.read_text(encoding="utf-8"), f"<!-- {name} -->", f"<!-- /{name} -->"
+    if said.count(begin) != 1 or said.count(end) != 1 or said.index(end) < said.index(begin):
+        raise ValueError(f"{page.name} needs one line {begin} and, below it, one line {end}")
+    before, rest = said.split(begin)
     return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
 
 
@@ -156,36 +141,6 @@ def side_by_side(processors, leading, columns, rows):
 
 def summarised(workload, case):
     return bool(re.search(SUMMARISED.get(workload, ""), case))
-
-
-def ours_of(entries):
-    """Ours among contenders, or None."""
-    by_name = {entry["extra_info"]["contender"]: entry for entry in entries}
-    return next((by_name[name] for name in OURS if name in by_name), None)
-
-
-def summary_cells(entries):
-    """Those of SUMMARY for a case on one processor."""
-    by_name = {entry["extra_info"]["contender"]: entry for entry in entries}
-    ours = ours_of(entries)
-    times = {contender: median(entry) / median(ours) for contender, entry in by_name.items()}
-    others = {
-        contender: entry for contender, entry in by_name.items() if not contender.startswith(("kernels", "logreg"))
-    }
-    peers = [contender for contender, entry in others.items() if entry["extra_info"]["error"] is not None]
-    floors = [entry for contender, entry in others.items() if contender not in peers]
-    fastest = min(peers or others, key=times.get, default=None)
-    plain = next((contender for contender in EAGER if contender in peers), None)
-    eager = significant(times[plain]) if plain else ""
-    if "extra_bytes" in ours["extra_info"]:
-        eager += f", memory {significant(extra_bytes(by_name[plain]) / extra_bytes(ours))}"
-    return (
-        si(median(ours), "s") + over_kernels(ours),
-        fastest or "",
-        significant(times[fastest]) if fastest else "",
-        eager,
-        significant(min(over(median(ours), entry) for entry in floors)) if peers and floors else "",
-    )
 
 
 def cases(measured):
@@ -253,26 +208,6 @@ def cells_of(entry, ours):
         si(info["first_call_s"], "s") if info["first_call_s"] else "",
         si(info["extra_bytes"], "B") if "extra_bytes" in info else "",
     ]
-
-
-def extra_bytes(entry):
-    return entry["extra_info"]["extra_bytes"]
-
-
-def over_kernels(entry):
-    """What a call takes beside its kernels, where that was measured."""
-    found = entry["extra_info"].get("over_kernels_s")
-    return "" if found is None else f", {si(found, 's')} over its kernels"
-
-
-def median(entry):
-    """Seconds for the whole work."""
-    return entry["stats"]["median"] * entry["extra_info"]["scaled_by"]
-
-
-def over(ours, entry):
-    """The time of a contender divided by ours: of calls that took turns, if that was measured."""
-    return entry["extra_info"].get("over_ours", median(entry) / ours)
 
 
 if __name__ == "__main__":

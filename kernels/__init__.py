@@ -39,18 +39,30 @@ __all__ = [
 
 
 def warmup(*, only: str | Iterable[str] | None = None, progress: Progress = None) -> None:
-    """Compiles the CPU kernels for float32 and float64, or loads them from the cache on disk, ahead of their first use;
-    all but those of runs with weights of float32 data or a frozen parameter, and of ensembles with weights.
+    """Compiles the CPU kernels for float32 and float64, or loads them from the cache on disk, ahead of their first use.
 
-    only      a name of what is to be used, or several; None for all:
-              "surface"   `loss_surface`
-              "plane"     `surface_on_plane`, and `loss_surface`
-              "gradient"  `bce_loss_grad`, `sgd_step_`, `linear_bce`
-              "update"    `sgd_run_`, and these
-              "ensemble"  `sgd_ensemble`
-    progress  True for a tqdm bar, or a callable (done, total)
+    All but those of runs with weights of float32 data or a frozen parameter, and of ensembles with weights.
 
-    Raises ValueError for another name, and TypeError for another progress.
+    Parameters
+    ----------
+    only : str or iterable of str, optional
+        A name of what is to be used, or several; None for all. "surface": `loss_surface`; "plane": `surface_on_plane`,
+        and `loss_surface`; "gradient": `bce_loss_grad`, `sgd_step_`, `linear_bce`; "update": `sgd_run_`, and these;
+        "ensemble": `sgd_ensemble`.
+    progress : bool or callable, optional
+        True for a tqdm bar, or a callable (done, total).
+
+    Raises
+    ------
+    ValueError
+        Another name.
+    TypeError
+        Another progress.
+
+    Examples
+    --------
+    >>> import kernels
+    >>> kernels.warmup(only="surface")
     """
     from kernels import numba_cpu
 

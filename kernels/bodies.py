@@ -103,7 +103,6 @@ class RunBody(Protocol[Kind]):
 class EnsembleSettings(TypedDict):
     """What `kernels.sgd_ensemble` is asked to do, checked."""
 
-    lr: float
     batch_size: int
     epochs: int
     loss: str
@@ -111,13 +110,15 @@ class EnsembleSettings(TypedDict):
 
 
 class EnsembleBody(Protocol[Taken]):
-    """Many runs at once."""
+    """Many runs at once. `rates`, float64, are learning rates (1, 1) or, of each, (1, k), or with momentum and weight
+    decay below them (3, 1) or (3, k)."""
 
     def sgd_ensemble(
         self,
         X: Taken,
         y: Taken,
         weight: Taken | None,
+        rates: Taken,
         w0: Taken,
         b0: Taken,
         *,

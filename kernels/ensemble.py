@@ -7,7 +7,7 @@ import numpy as np
 from kernels import backends, numba_cpu
 from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
 from kernels.bodies import EnsembleSettings
-from kernels.kinds import ArrayLike, Progress
+from kernels.kinds import Array, ArrayLike, Progress
 from kernels.losses import LOSSES
 from kernels.progress import reporter
 from kernels.results import Ensemble, Run
@@ -19,77 +19,142 @@ def sgd_ensemble(
     w0: ArrayLike,
     b0: ArrayLike,
     *,
-    lr: float,
+    lr: ArrayLike,
     batch_size: int,
     epochs: int,
     loss: str = "bce",
     sample_weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None,
+    momentum: ArrayLike = 0.0,
+    weight_decay: ArrayLike = 0.0,
     history_of: Iterable[int] = (),
     backend: str | None = None,
     progress: Progress = None,
 ) -> Ensemble:
-    """k runs of minibatch gradient descent on the same data, each from a start of its own, all at once.
+    """The ends of k runs of minibatch gradient descent on the same data, each from a start of its own, all at once.
 
-    X              features (n, d), float32 or float64
-    y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
-    w0, b0         starts, (k, d) and (k,), k >= 1, of the dtype of X; they stay as they are
-    lr             learning rate, finite, >= 0
-    batch_size     samples a step, at most all, taken in order; the last batch of an epoch is averaged over its own
-                   length
-    epochs         passes over the data
-    loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid; "focal": mean focal loss
-    sample_weight  (n,) >= 0, not all 0, as `sgd_run_` takes them: the loss of samples is sum(weight * loss) divided by
-                   their number
-    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0; not with loss="mse". Of a label y between 0 and 1
-                   the class in `accuracy` and `steps` is then that of y pos_weight / (1 - y + y pos_weight)
-    history_of     members, from 0 to k - 1, whose every step is returned too
-    backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
-                   else "numba"
-    progress       True for a tqdm bar, or a callable (done, total) that counts steps of all members and, once more, of
-                   those with a history
+    Parameters
+    ----------
+    X : array_like (n, d), float32 or float64
+        Features.
+    y : array_like (n,) or (n, 1)
+        Labels in [0, 1]: floats, integers or booleans.
+    w0, b0 : array_like (k, d) and (k,)
+        Starts, k >= 1, of the dtype of X; they stay as they are.
+    lr : float, or array_like (k,)
+        Learning rate, finite, at least 0: a number, or that of each member.
+    batch_size : int
+        Samples a step, at most all, taken in order; the last batch of an epoch is averaged over its own length.
+    epochs : int
+        Passes over the data.
+    loss : {"bce", "mse", "focal"}
+        Mean cross-entropy, mean squared error of the sigmoid, or mean focal loss.
+    sample_weight : array_like (n,), optional
+        At least 0, not all 0, as `sgd_run_` takes them: the loss of samples is sum(weight * loss) divided by their
+        number.
+    pos_weight : float, optional
+        That of torch.nn.BCEWithLogitsLoss, at least 0; not with loss="mse". Of a label y between 0 and 1 the class in
+        `accuracy` and `steps` is then that of y pos_weight / (1 - y + y pos_weight).
+    momentum : float, or array_like (k,)
+        That of torch.optim.SGD, without dampening, finite, at least 0: velocity = momentum * velocity + gradient, from
+        0.
+    weight_decay : float, or array_like (k,)
+        That of torch.optim.SGD, of the bias too, finite, at least 0: weight_decay * (w, b) is added to the gradient,
+        not to the loss.
+    history_of : iterable of int
+        Members, from 0 to k - 1, whose every step is returned too.
+    backend : {None, "numba", "torch", "reference"}
+        Compiled by Numba or torch, or eager PyTorch; None: "torch" for CUDA tensors, else "numba".
+    progress : bool or callable, optional
+        True for a tqdm bar, or a callable (done, total) that counts steps of all members and, once more, of those with
+        a history.
 
-    Returns Ensemble(w (k, d), b, loss, accuracy, steps (k,), history): the trained parameters, their loss and accuracy
-    on all the data, and the first step after which every sample was classified correctly, 0 being the start, even if it
-    later wasn't, or -1. `history` is the Run of the m members asked for, w (m, steps, d), b (m, steps) after each step
-    and loss (m, steps) of the minibatch before it. Accuracy and steps count every sample, whatever its weight. A member
-    diverges where a minibatch's loss or its parameters leave the range of the dtype: it has NaN everywhere and -1
-    steps, in its history NaN from then on, and stops nobody.
+    Returns
+    -------
+    Ensemble
+        (w (k, d), b, loss, accuracy, steps (k,), history): the trained parameters, their loss and accuracy on all the
+        data, and the first step after which every sample was classified correctly, 0 being the start, even if it later
+        wasn't, or -1. `history` is the Run of the m members asked for, w (m, steps, d), b (m, steps) after each step
+        and loss (m, steps) of the minibatch before it. Accuracy and steps count every sample, whatever its weight. A
+        member diverges where a minibatch's loss or its parameters leave the range of the dtype: it has NaN everywhere
+        and -1 steps, in its history NaN from then on, and stops nobody.
 
-    A member is the run that `sgd_run_` makes from its start, but for rounding: members are computed in the dtype of X,
-    with compensated sums of steps (Kahan), and by "numba" have the same bits wherever they stand among how many and on
-    whatever number of threads; by "torch" in float64 on the CPU and, of more than 16 features, on a card. Loss and
-    accuracy are evaluated in float64 and rounded once.
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument.
+    MemoryError
+        Before allocating what can't fit.
 
-    Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit.
+    See Also
+    --------
+    sgd_run_ : one run, in place
+    logreg.study_starts : random starts, and what they lead to
+
+    Notes
+    -----
+    A member is the run that `sgd_run_` makes from its start by its rates, but for rounding: members are computed in the
+    dtype of X, with compensated sums of steps [1]_, and by "numba" have the same bits wherever they stand among how
+    many, by whatever rates, and on whatever number of threads; by "torch" in float64 on the CPU and, of more than 16
+    features, on a card. Loss and accuracy are evaluated in float64 and rounded once.
+
+    References
+    ----------
+    .. [1] W. Kahan, "Further remarks on reducing truncation errors", Communications of the ACM 8, 1965.
+
+    Examples
+    --------
+    The lab's data from three starts, and from one of them by three learning rates:
+
+    >>> import numpy as np
+    >>> from kernels import sgd_ensemble
+    >>> x = np.arange(-1, 1, 0.1)[:, None]
+    >>> y = x[:, 0] > 0.25
+    >>> w0, b0 = np.array([[5.0], [0.0], [-15.0]]), np.array([10.0, 0.5, -10.0])
+    >>> ends = sgd_ensemble(x, y, w0, b0, lr=2, batch_size=3, epochs=100)
+    >>> ends.steps.tolist(), ends.accuracy.tolist()
+    ([25, 10, 31], [1.0, 1.0, 1.0])
+    >>> ends = sgd_ensemble(x, y, np.full((3, 1), -15.0), np.full(3, -10.0), lr=[0.02, 0.2, 2], batch_size=3, epochs=20)
+    >>> ends.accuracy.round(2).tolist()
+    [0.45, 0.5, 1.0]
     """
     usual = sample_weight is None and pos_weight is None and backend is None and progress is None
-    if usual and type(history_of) is tuple and not history_of:
+    plain = type(momentum) is type(weight_decay) is float and momentum == weight_decay == 0
+    if usual and plain and type(history_of) is tuple and not history_of:
         given = (X, y, w0, b0) if type(X) is np.ndarray else arrays.seen_by_numpy(X, y, w0, b0)
         ends = numba_cpu.small_ensembles().sgd_ensemble(*given, lr, (batch_size, epochs), loss)
         if ends is not None:
             return ends if type(X) is np.ndarray else as_kind_of(X, ends)
-    body = backends.chosen(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight)
+    rates = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+    own = {name: rate for name, rate in rates.items() if models.has_many(rate)}
+    body = backends.chosen(backend, X=X, y=y, w0=w0, b0=b0, sample_weight=sample_weight, **own)
     X_array = dataset.features("X", X)
     n, d = X_array.shape
     dtype = arrays.dtype_of(X_array)
     y_array = dataset.labels(y, n, dtype)
     starts = models.starts(w0, b0, d, dtype)
     k = len(starts[1])
+    rates_of_members = models.rates_of_members(k, **rates)
     settings: EnsembleSettings = {
-        "lr": numbers.nonnegative("lr", lr),
         "batch_size": min(numbers.integer("batch_size", batch_size, 1), n),
         "epochs": numbers.integer("epochs", epochs, 0),
         "loss": numbers.one_of("loss", loss, LOSSES),
         "history_of": numbers.members("history_of", history_of, k),
     }
     steps = numbers.number_of_steps(settings["epochs"], n, settings["batch_size"])
-    memory.check_fits((2 * k * (d + 4) + len(settings["history_of"]) * steps * (d + 2),), dtype, [X_array])
+    count = k * numbers_of_member(d, rates_of_members) + len(settings["history_of"]) * steps * (d + 2)
+    memory.check_fits((count,), dtype, [X_array])
     y_array, weight = weighting.in_dtype(*weighting.of_training(y_array, sample_weight, pos_weight, loss), dtype)
-    taken = backends.arguments_of(body, X_array, y_array, weight, *starts)
+    taken = backends.arguments_of(body, X_array, y_array, weight, rates_of_members, *starts)
     with reporter(progress) as report:
         found = body.ensembles().sgd_ensemble(*taken, **settings, progress=report)
     return as_kind_of(X, found)
+
+
+def numbers_of_member(d: int, rates: Array) -> int:
+    """How many there are of the dtype of X, about: parameters and results, and rates and the last step, if any."""
+    of_rates = 0 if rates.size == 1 else 6 * len(rates)
+    return 2 * (d + 4) + of_rates + (0 if len(rates) == 1 else d + 1)
 
 
 def as_kind_of(X: ArrayLike, found: Ensemble) -> Ensemble:

@@ -16,7 +16,28 @@ state = {"language": "en"}
 
 
 def speak(language: str) -> None:
-    """Sets the language from now on, one of "en" and "es"; ValueError for another."""
+    """Sets the language of what is said and drawn from now on, for the whole process.
+
+    Parameters
+    ----------
+    language : {"en", "es"}
+        English or Spanish. Errors, docstrings and logs stay English.
+
+    Raises
+    ------
+    ValueError
+        Another language.
+
+    See Also
+    --------
+    speaking : for a while
+
+    Examples
+    --------
+    >>> from logreg import speak
+    >>> speak("es")
+    >>> speak("en")
+    """
     if language not in LANGUAGES:
         raise ValueError(f"language is {language!r}; accepted: {', '.join(map(repr, LANGUAGES))}")
     state["language"] = language
@@ -24,7 +45,31 @@ def speak(language: str) -> None:
 
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
-    """Sets the language within the context, as `speak` does."""
+    """Sets the language within the context, as `speak` does.
+
+    Parameters
+    ----------
+    language : {"en", "es"}
+        English or Spanish.
+
+    Yields
+    ------
+    None
+        The language before is set again at the end, whatever happens.
+
+    Raises
+    ------
+    ValueError
+        Another language.
+
+    Examples
+    --------
+    >>> from logreg import LossSurface, lab_data, speaking
+    >>> from viz import plot_contour
+    >>> surface = LossSurface.compute(lab_data(), 15, 13, resolution=30)
+    >>> with speaking("es"):
+    ...     drawn = plot_contour(surface)
+    """
     before = state["language"]
     speak(language)
     try:

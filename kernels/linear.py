@@ -18,15 +18,49 @@ def linear_bce(
     allocate nothing of size n, without pos_weight. So does a derivative in forward mode; each further derivative is
     a pass of eager PyTorch, and so is all of torch.func.vmap. Works in torch.compile(fullgraph=True).
 
-    X              features (n, d), float32 or float64, tensor on the CPU or one CUDA device
-    weight, bias   (d,) or (1, d) and () or (1,), of the dtype of X
-    y              labels in [0, 1], (n,) or (n, 1): float32, float64, integers or booleans
-    sample_weight  tensor (n,) or (n, 1), >= 0: the mean is sum(weight * loss) / n, as torch has it, where
-                   `bce_loss_grad` divides by sum(weight): the same for weights whose mean is 1
-    pos_weight     a number >= 0, or a tensor of one: of torch.nn.BCEWithLogitsLoss
+    Parameters
+    ----------
+    X : tensor (n, d), float32 or float64
+        Features, on the CPU or one CUDA device.
+    weight : tensor (d,) or (1, d)
+        Of the dtype of X.
+    bias : tensor () or (1,)
+        Of the dtype of X.
+    y : tensor (n,) or (n, 1)
+        Labels in [0, 1]: float32, float64, integers or booleans.
+    sample_weight : tensor (n,) or (n, 1), optional
+        At least 0: the mean is sum(weight * loss) / n, as torch has it, where `bce_loss_grad` divides by sum(weight):
+        the same for weights whose mean is 1.
+    pos_weight : float or tensor of one, optional
+        At least 0: that of torch.nn.BCEWithLogitsLoss.
 
-    Raises ValueError or TypeError that name a wrong argument; within torch.func.vmap labels out of range make NaN.
-    There are no derivatives by anything but weight and bias: what requires a gradient, or has a tangent, is refused.
+    Returns
+    -------
+    tensor ()
+        The loss, in the dtype of X.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument; within torch.func.vmap labels out of range make NaN. There are no derivatives by
+        anything but weight and bias: what requires a gradient, or has a tangent, is refused.
+
+    See Also
+    --------
+    bce_loss_grad : loss and gradient of arrays, without autograd
+
+    Examples
+    --------
+    >>> import torch
+    >>> from kernels import linear_bce
+    >>> X, y = torch.tensor([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5]]), torch.tensor([1, 1, 0])
+    >>> layer = torch.nn.Linear(2, 1)
+    >>> with torch.no_grad():
+    ...     _ = layer.weight.copy_(torch.tensor([[1.0, 2.0]])), layer.bias.zero_()
+    >>> loss = linear_bce(X, layer.weight, layer.bias, y)
+    >>> loss.backward()
+    >>> round(loss.item(), 4), [round(slope, 4) for slope in layer.weight.grad.flatten().tolist()]
+    (0.3778, [-0.2563, 0.0436])
     """
     import torch
 

@@ -48,15 +48,43 @@ def logit_plane(
 ) -> "LogitPlane | PlaneBlocks":
     """Logits of a d-dimensional model on a plane of its parameters, theta = center + s s_direction + t t_direction.
 
-    X  features (n, d), float32 or float64, a scipy.sparse matrix or array among them; or batches (X, y) that can be
-       iterated over again, such as a DataLoader
-    center, s_direction, t_direction  (d + 1,), the weights and then the bias
+    Parameters
+    ----------
+    X : array_like (n, d), sparse matrix, or iterable of (X, y)
+        Features, float32 or float64, a scipy.sparse matrix or array among them; or batches (X, y) that can be iterated
+        over again, such as a DataLoader.
+    center, s_direction, t_direction : array_like (d + 1,)
+        The weights and then the bias.
+    backend : {None, "numba", "torch", "reference"}
+        Checked and else without effect: every backend makes the same matrix product.
 
-    Returns LogitPlane(offset, s_slope, t_slope), each (n,) in the dtype of X, computed in float64 and rounded once:
-    logits are offset + s s_slope + t t_slope, so from here on the cost doesn't depend on d. Of batches it returns the
-    blocks (LogitPlane, y) that `surface_on_plane` takes with y=None; they are computed anew in each pass, and nothing
-    is kept. Every backend makes the same matrix product; a few MB of X are widened at a time, so X may be a np.memmap.
-    Raises ValueError or TypeError that name a wrong argument.
+    Returns
+    -------
+    LogitPlane, or iterable of (LogitPlane, y)
+        Fields (n,) in the dtype of X, computed in float64 and rounded once: logits are offset + s s_slope + t t_slope,
+        so from here on the cost doesn't depend on d. Of batches it is the blocks (LogitPlane, y) that
+        `surface_on_plane` takes with y=None; they are computed anew in each pass, and nothing is kept.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument.
+
+    See Also
+    --------
+    surface_on_plane : a loss on the plane
+
+    Notes
+    -----
+    A few MB of X are widened at a time, so X may be a np.memmap.
+
+    Examples
+    --------
+    >>> from kernels import logit_plane
+    >>> X = [[1.0, 2.0], [3.0, 4.0]]
+    >>> plane = logit_plane(X, center=[0, 0, 0.5], s_direction=[1, 0, 0], t_direction=[0, 0, 1])
+    >>> plane.offset, plane.s_slope, plane.t_slope
+    (array([0.5, 0.5]), array([1., 3.]), array([1., 1.]))
     """
     if is_batches(X):
         backends.chosen(backend)

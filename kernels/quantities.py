@@ -63,14 +63,38 @@ class Asked(NamedTuple):
 class Surface(NamedTuple):
     """Quantities over the grid (nt, ns), row = t; those that were not asked for are None.
 
-    s, t               the axes (ns,), (nt,), float64
-    loss               mean of the loss that was chosen (nt, ns)
-    mse                mean of (sigmoid(z) - y)^2 (nt, ns)
-    accuracy           share of samples classified correctly (nt, ns)
-    balanced_accuracy  mean over the classes of the share of their samples classified correctly (nt, ns)
-    gradient           of the loss with respect to s and t (2, nt, ns)
-    hessian            of the loss as ss, st, tt (3, nt, ns)
-    plan               how it was evaluated
+    Attributes
+    ----------
+    s, t : array or tensor (ns,) and (nt,), float64
+        The axes.
+    loss : array or tensor (nt, ns)
+        Mean of the loss that was chosen.
+    mse : array or tensor (nt, ns)
+        Mean of (sigmoid(z) - y)².
+    accuracy : array or tensor (nt, ns)
+        Share of samples classified correctly.
+    balanced_accuracy : array or tensor (nt, ns)
+        Mean over the classes of the share of their samples classified correctly.
+    gradient : array or tensor (2, nt, ns)
+        Of the loss with respect to s and t.
+    hessian : array or tensor (3, nt, ns)
+        Of the loss as ss, st, tt.
+    plan : Plan
+        How it was evaluated.
+
+    See Also
+    --------
+    surface_on_plane : returns it
+
+    Examples
+    --------
+    >>> from kernels import LogitPlane, surface_on_plane
+    >>> plane = LogitPlane([0.0, 0.0], [1.0, -1.0], [1.0, 1.0])
+    >>> surface = surface_on_plane(plane, [1, 0], s=[0.0, 1.0], t=[0.0], quantities=("loss", "gradient"))
+    >>> surface.loss.shape, surface.gradient.shape, surface.hessian is None
+    ((1, 2), (2, 1, 2), True)
+    >>> surface.gradient[:, 0, 0].tolist()
+    [-0.5, 0.0]
     """
 
     s: Array

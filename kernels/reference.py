@@ -232,8 +232,22 @@ def sgd_run_(
     return Run(*path, velocity)
 
 
-def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_weight=None, history_of=()):
-    """k runs of plain SGD at once, from w0 (k, d) and b0 (k,), one matrix product for all.
+def sgd_ensemble(
+    X,
+    y,
+    w0,
+    b0,
+    *,
+    lr,
+    batch_size,
+    epochs,
+    loss="bce",
+    sample_weight=None,
+    momentum=0.0,
+    weight_decay=0.0,
+    history_of=(),
+):
+    """k runs of SGD at once, from w0 (k, d) and b0 (k,), one matrix product for all; rates are numbers or (k,).
 
     Returns Ensemble(w (k, d), b, loss, accuracy, steps (k,), history), `steps` being the first step after which every
     sample was classified correctly. A run that diverges goes on as NaN. Classes, and the final loss, come from logits
@@ -243,6 +257,8 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_wei
     total = epochs * -(-len(y) // batch_size)
     history = Run(w.new_empty(len(members), total, w.shape[1]), *w.new_empty(2, len(members), total))
     weight = torch.ones_like(y) if sample_weight is None else sample_weight
+    lr, momentum, decay = (torch.as_tensor(rate, dtype=w.dtype).reshape(-1, 1) for rate in (lr, momentum, weight_decay))
+    velocity = w.new_zeros(len(w), w.shape[1] + 1)
 
     def logits():
         return w.double() @ X.double().T + b.double()[:, None]
@@ -255,8 +271,10 @@ def sgd_ensemble(X, y, w0, b0, *, lr, batch_size, epochs, loss="bce", sample_wei
         z = w @ X[rows].T + b[:, None]
         dz = weighed(slope(z, y[rows], loss), weight[rows])
         losses = mean(weighed(value(z, y[rows], loss), weight[rows]))
-        w -= lr * (dz @ X[rows] / len(rows))
-        b -= lr * mean(dz)
+        gradient = torch.cat([dz @ X[rows] / len(rows), mean(dz)[:, None]], dim=1)
+        velocity = momentum * velocity + gradient + decay * torch.cat([w, b[:, None]], dim=1)
+        w -= lr * velocity[:, :-1]
+        b -= (lr * velocity)[:, -1]
         diverged = ~(w.isfinite().all(-1) & b.isfinite() & losses.isfinite())
         w[diverged], b[diverged], losses[~losses.isfinite()] = torch.nan, torch.nan, torch.nan
         steps[correct().all(-1) & (steps < 0)] = step

@@ -37,14 +37,60 @@ def loss_surface(
 ) -> Array:
     """Mean loss of the one-feature model z = w x + b at every point of a grid.
 
-    x     feature, (n,) or (n, 1), float32 or float64
-    y     labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
-    w, b  grid axes, 1-D, any order and spacing, used in float64
-    out   array or tensor (len(b), len(w)) of the dtype of x, to be written to instead of a new one
+    The case of `surface_on_plane` with plane (0, x, 1), and the same is promised.
 
-    The other arguments, what is promised and what is raised are those of `surface_on_plane`, of which this is the case
-    with plane (0, x, 1). Returns the surface (len(b), len(w)), row = b, in the dtype of x: what
-    `matplotlib.contour(w, b, surface)` takes.
+    Parameters
+    ----------
+    x : array_like (n,) or (n, 1), float32 or float64
+        The feature.
+    y : array_like (n,) or (n, 1)
+        Labels in [0, 1]: floats, integers or booleans.
+    w, b : array_like, 1-D
+        Grid axes, of any order and spacing, used in float64.
+    loss : {"bce", "mse", "focal"}
+        Cross-entropy, squared error, or focal loss with gamma = 2.
+    sample_weight : array_like (n,), optional
+        At least 0: the mean becomes sum(weight * loss) / sum(weight).
+    pos_weight : float, optional
+        At least 0: by which the loss of class 1 counts. None with loss="mse".
+    method : {"auto", "direct", "spectral"}
+        The cheaper way, every sample at every point, or interpolation between Chebyshev nodes.
+    tol : float
+        Error allowed to interpolation, relative to max(1, largest loss); 0 for direct, or 1e-13 <= tol < 1.
+    out : array or tensor (len(b), len(w)), optional
+        Of the dtype of x, to be written to instead of a new one.
+    backend : {None, "numba", "torch", "reference"}
+        Compiled by Numba or torch, or eager PyTorch; None: "torch" for CUDA tensors, else "numba".
+    progress : bool or callable, optional
+        True for a tqdm bar, or a callable (done, total) that counts evaluations, points * samples.
+
+    Returns
+    -------
+    array or tensor (len(b), len(w))
+        The surface, row = b, in the dtype of x: what `matplotlib.contour(w, b, surface)` takes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument; `out` is then untouched.
+    MemoryError
+        Before allocating what can't fit.
+
+    See Also
+    --------
+    surface_on_plane : of any number of features, with more than the loss
+    logreg.LossSurface.compute : the same as an object that pictures take
+
+    Examples
+    --------
+    The mean cross-entropy of five points, with the weight across and the bias down:
+
+    >>> import numpy as np
+    >>> from kernels import loss_surface
+    >>> x = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    >>> loss_surface(x, x > 0.2, w=[0.0, 4.0, 8.0], b=[-2.0, 0.0]).round(3)
+    array([[0.927, 0.194, 0.052],
+           [0.693, 0.197, 0.146]])
     """
     usual = sample_weight is None and pos_weight is None and backend is None and progress is None
     if usual and type(loss) is str and loss == "bce" and numbers.is_way(method, tol) and method != "spectral":
@@ -84,45 +130,102 @@ def surface_on_plane(
 ) -> Surface:
     """Surface of a loss, and of what belongs to it, over points (s, t) of a plane of parameter space.
 
-    plane          LogitPlane: offset, s_slope, t_slope (n,), float32 or float64; np.memmap fields are read in blocks.
-                   Or, for more data than memory, blocks (LogitPlane, y) that can be iterated over again, with y=None
-    y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
-    s, t           grid axes, 1-D, any order and spacing, used in float64
-    quantities     of "loss", the mean of the loss; "gradient" and "hessian" of it in s and t; "mse", mean of
-                   (sigmoid(z) - y)^2; "accuracy", share of samples where z > 0 and y > 0.5 agree; "balanced_accuracy",
-                   mean over the classes that occur of the share of their samples where these agree
-    loss           "bce", cross-entropy; "mse", squared error; "focal", focal loss with gamma = 2 (`kernels.losses`)
-    sample_weight  (n,), >= 0: means become weighted means, sum(weight * value) / sum(weight)
-    pos_weight     a number >= 0 by which the loss of class 1 counts, as torch.nn.BCEWithLogitsLoss has it: label times
-                   pos_weight times the loss of class 1; of loss, gradient and Hessian, divided by the same sum of
-                   sample weights. The other quantities stay what they are. None with loss="mse", which has no positive
-                   part
-    method         "direct" evaluates every sample at every point; "spectral" interpolates between Chebyshev nodes;
-                   "auto" takes the cheaper one, by shapes and data alone
-    tol            error allowed to interpolation, relative to max(1, max|quantity|); 0 for direct, or 1e-13 <= tol < 1
-    out            array or tensor to be written to instead of a new one; for several quantities a dict of them
-    backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
-                   else "numba"
-    progress       True for a tqdm bar, or a callable (done, total) that counts evaluations, points * samples
+    Parameters
+    ----------
+    plane : LogitPlane, or iterable of (LogitPlane, array_like)
+        Its fields are (n,), float32 or float64; those that are np.memmap are read in blocks. Or, for more data than
+        memory, blocks (LogitPlane, y) that can be iterated over again, with y=None.
+    y : array_like (n,) or (n, 1), or None
+        Labels in [0, 1]: floats, integers or booleans.
+    s, t : array_like, 1-D
+        Grid axes, of any order and spacing, used in float64.
+    quantities : str or iterable of str
+        Of "loss", the mean of the loss; "gradient" and "hessian" of it in s and t; "mse", mean of (sigmoid(z) - y)²;
+        "accuracy", share of samples where z > 0 and y > 0.5 agree; "balanced_accuracy", mean over the classes that
+        occur of the share of their samples where these agree.
+    loss : {"bce", "mse", "focal"}
+        Cross-entropy, squared error, or focal loss with gamma = 2.
+    sample_weight : array_like (n,), optional
+        At least 0: means become weighted means, sum(weight * value) / sum(weight).
+    pos_weight : float, optional
+        At least 0: by which the loss of class 1 counts, as torch.nn.BCEWithLogitsLoss has it: label times pos_weight
+        times the loss of class 1; of loss, gradient and Hessian, divided by the same sum of sample weights. The other
+        quantities stay what they are. None with loss="mse", which has no positive part.
+    method : {"auto", "direct", "spectral"}
+        "direct" evaluates every sample at every point; "spectral" interpolates between Chebyshev nodes; "auto" takes
+        the cheaper one, by shapes and data alone.
+    tol : float
+        Error allowed to interpolation, relative to max(1, largest size of the quantity); 0 for direct, or 1e-13 <= tol
+        < 1.
+    out : array, tensor, or dict of them, optional
+        To be written to instead of a new one; for several quantities a dict of them.
+    backend : {None, "numba", "torch", "reference"}
+        Compiled by Numba or torch, or eager PyTorch; None: "torch" for CUDA tensors, else "numba".
+    progress : bool or callable, optional
+        True for a tqdm bar, or a callable (done, total) that counts evaluations, points * samples.
 
-    Returns a Surface in the dtype of the plane: fields (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns) as ss, st,
-    tt, None where not asked for; row = t. Data on one CUDA device gives tensors there; only the extremes of
-    its logits' terms and, for balanced accuracy, the weights of both classes come to the host.
+    Returns
+    -------
+    Surface
+        In the dtype of the plane: fields (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns) as ss, st, tt, None where
+        not asked for; row = t. Data on one CUDA device gives tensors there; only the extremes of its logits' terms and,
+        for balanced accuracy, the weights of both classes come to the host.
 
-    With u = 2^-53 and C = max_n(|p| + |s q| + |t r|), direct: for labels 0 and 1 and no weights the relative error of a
-    loss is at most 1e-12 + 4 k u C, however small it is (plus 1e-307), k being 1 for the cross-entropy, 2 for the
-    squared error and 3 for the focal loss, which falls as e^-3m; with other labels or with weights its absolute
-    error is at most 1e-14 (1 + mean_n(|p| + |s q| + |t r|)). Spectral: the absolute error is at most (tol + 4 u C)
-    max(1, max|quantity|), by a bound computed beforehand; where no interpolation keeps it, evaluation is direct.
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument; `out` is then untouched.
+    MemoryError
+        Before allocating what can't fit; `out` is then untouched.
+
+    See Also
+    --------
+    logit_plane : makes the plane of a model's logits
+    plan_surface : how it would be evaluated
+    loss_surface : of one feature
+    logreg.LossSurface.around : around a model of any kind
+
+    Notes
+    -----
+    With u = 2⁻⁵³, z = p + s q + t r the logit of a sample and C the largest of its ``|p| + |s q| + |t r|``:
+
+    - Direct, for labels 0 and 1 and no weights: the relative error of a loss is at most 1e-12 + 4 k u C, however small
+      it is (plus 1e-307), k being 1 for the cross-entropy, 2 for the squared error and 3 for the focal loss, which
+      falls as e^-3m. With other labels or with weights its absolute error is at most 1e-14 (1 + mean of ``|p| + |s q| +
+      |t r|``).
+    - Spectral: the absolute error is at most (tol + 4 u C) max(1, largest size of the quantity), by a bound computed
+      beforehand [1]_; where no interpolation keeps it, evaluation is direct.
+
     A `pos_weight` above 1 multiplies 1e-14 and u, as it does the terms that are rounded. `plan` says which, and why;
     with `pos_weight` that of the loss and its derivatives, if these are asked for, as the others are evaluated apart.
     Accuracy is counted exactly, logits being (p + s q) + t r in float64.
+
     float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much data
     (more on axes of over 500,000 points), and a surface more where direct evaluation writes to an `out` that isn't
     C-contiguous; by "torch" also float64 sums of a quantity.
 
-    Raises ValueError or TypeError that name a wrong argument, and MemoryError before allocating what can't fit; `out`
-    is then untouched.
+    References
+    ----------
+    .. [1] L. N. Trefethen, *Approximation Theory and Approximation Practice*, SIAM, 2013, theorem 8.2.
+
+    Examples
+    --------
+    Loss and accuracy of four samples of two features, as both weights change:
+
+    >>> import numpy as np
+    >>> from kernels import logit_plane, surface_on_plane
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.5], [-0.5, -1.0]])
+    >>> y = [1, 1, 0, 0]
+    >>> plane = logit_plane(X, center=[0, 0, 0], s_direction=[1, 0, 0], t_direction=[0, 1, 0])
+    >>> surface = surface_on_plane(plane, y, s=[0.0, 2.0, 4.0], t=[0.0, 2.0], quantities=("loss", "accuracy"))
+    >>> surface.loss.round(3)
+    array([[0.693, 0.315, 0.214],
+           [0.565, 0.154, 0.053]])
+    >>> surface.accuracy
+    array([[0.5 , 0.75, 0.75],
+           [0.5 , 1.  , 1.  ]])
+    >>> surface.plan.method
+    'direct'
     """
     usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
     usual = usual and of_loss_alone(plane, quantities, loss) and numbers.is_way(method, tol)
@@ -155,7 +258,40 @@ def plan_surface(
 ) -> Plan:
     """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it.
 
-    Raises ValueError or TypeError that name a wrong argument, as that does.
+    Parameters
+    ----------
+    plane, y, s, t : as in `surface_on_plane`
+        The plane or its blocks, the labels, and the axes of the grid.
+    quantities, loss, sample_weight, pos_weight, method, tol : as in `surface_on_plane`
+        What is asked for, and how.
+
+    Returns
+    -------
+    Plan
+        The method, the nodes between which it interpolates, the bound on its error, and the reason.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument, as those of `surface_on_plane` do.
+
+    See Also
+    --------
+    surface_on_plane : evaluates the surface
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kernels import LogitPlane, plan_surface
+    >>> rng = np.random.default_rng(0)
+    >>> plane = LogitPlane(*rng.normal(size=(3, 1000)))
+    >>> y = rng.random(1000) < 0.5
+    >>> s = t = np.linspace(-1, 1, 200)
+    >>> plan = plan_surface(plane, y, s, t, tol=1e-10)
+    >>> plan.method, plan.bound <= 1e-10
+    ('spectral', True)
+    >>> plan_surface(plane, y, s, t, tol=0).method
+    'direct'
     """
     usual = sample_weight is None and pos_weight is None and numbers.is_way(method, tol)
     if usual and of_loss_alone(plane, quantities, loss):

@@ -26,24 +26,56 @@ def bce_loss_grad(
 ) -> LossGrad:
     """Mean cross-entropy and its gradient at one point, in one pass over `X`.
 
-    X              features (n, d), float32 or float64; one in which neither rows nor columns are contiguous is copied,
-                   a piece at a time, and so are fewer than 8 rows
-    y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans; quickest in the dtype of X
-    w, b           weights (d,) and bias, a number, () or (1,)
-    sample_weight  (n,) >= 0, not all 0: the mean is sum(weight * loss) / sum(weight); a sample of weight 0 counts for
-                   nothing, even where its logit overflows
-    pos_weight     a number >= 0, or an array of one, by which the part of the loss that y stands for is multiplied, as
-                   torch.nn.BCEWithLogitsLoss does; the mean is divided by sum(sample_weight), or n, all the same
-    backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
-                   else "numba"
+    Parameters
+    ----------
+    X : array_like (n, d), float32 or float64
+        Features; of those in which neither rows nor columns are contiguous a piece at a time is copied, and so are
+        fewer than 8 rows.
+    y : array_like (n,) or (n, 1)
+        Labels in [0, 1]: floats, integers or booleans; quickest in the dtype of X.
+    w : array_like (d,)
+        Weights.
+    b : float, or array_like () or (1,)
+        Bias.
+    sample_weight : array_like (n,), optional
+        At least 0, not all 0: the mean is sum(weight * loss) / sum(weight); a sample of weight 0 counts for nothing,
+        even where its logit overflows.
+    pos_weight : float, or array_like of one, optional
+        At least 0: by which the part of the loss that y stands for is multiplied, as torch.nn.BCEWithLogitsLoss does;
+        the mean is divided by sum(sample_weight), or n, all the same.
+    backend : {None, "numba", "torch", "reference"}
+        Compiled by Numba or torch, or eager PyTorch; None: "torch" for CUDA tensors, else "numba".
 
-    Returns LossGrad(loss, grad_w (d,), grad_b) in the dtype of X: scalars, or tensors () where X is a tensor. The
-    compiled pass computes in that dtype and sums in float64, with the same bits for any number of threads. A mean
-    within the dtype's range is returned though the sum is beyond it, but of CUDA tensors, whose values nothing waits
-    for. What logits overflow comes back as infinities or NaN.
+    Returns
+    -------
+    LossGrad
+        (loss, grad_w (d,), grad_b) in the dtype of X: scalars, or tensors () where X is a tensor. A mean within the
+        dtype's range is returned though the sum is beyond it, but of CUDA tensors, whose values nothing waits for. What
+        logits overflow comes back as infinities or NaN.
 
-    Raises ValueError or TypeError that name a wrong argument; values of `X` and `y` are looked at only after a result
-    that isn't finite, and of CUDA tensors never: the result says it.
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument; values of `X` and `y` are looked at only after a result that isn't finite, and of
+        CUDA tensors never: the result says it.
+
+    See Also
+    --------
+    sgd_step_ : takes the step
+    linear_bce : the same for autograd
+
+    Notes
+    -----
+    The compiled pass computes in the dtype of X and sums in float64, with the same bits for any number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kernels import bce_loss_grad
+    >>> X = np.array([[-1.0, 2.0], [0.0, 1.0], [1.0, 0.5]])
+    >>> loss, grad_w, grad_b = bce_loss_grad(X, [0, 1, 1], w=[1.0, 0.0], b=0.0)
+    >>> round(float(loss), 4), grad_w.round(4).tolist(), round(float(grad_b), 4)
+    (0.4399, [-0.1793, -0.0322], -0.1667)
     """
     if backend is None and sample_weight is None and pos_weight is None:
         given = (X, y, w, b) if type(X) is np.ndarray else arrays.seen_by_numpy(X, y, w, b)
@@ -86,17 +118,49 @@ def sgd_step_(
     pos_weight: ArrayLike | None = None,
     backend: str | None = None,
 ) -> Array:
-    """One step of gradient descent on `w` and `b`, in place, in one pass over `X`: w -= lr * grad_w, b -= lr * grad_b.
+    """The mean loss before one step of gradient descent, which it takes in place, in one pass over `X`.
 
-    w (d,), b (1,)  parameters of the dtype of X
-    lr              learning rate, finite, >= 0
+    The step is w -= lr * grad_w, b -= lr * grad_b.
 
-    The other arguments are those of `bce_loss_grad`. Returns the mean loss before the step: a scalar, or a tensor ()
-    where X is a tensor.
+    Parameters
+    ----------
+    X, y : as in `bce_loss_grad`
+        Features (n, d) and labels.
+    w : array or tensor (d,)
+        Weights, of the dtype of X, to be updated.
+    b : array or tensor (1,)
+        Bias, of the dtype of X, to be updated.
+    lr : float
+        Learning rate, finite, at least 0.
+    sample_weight, pos_weight, backend : as in `bce_loss_grad`
+        Weights of samples and of the positive class, and what computes it.
 
-    Raises ValueError or TypeError that name a wrong argument, and FloatingPointError where the loss or the new
-    parameters would leave the range of the dtype; `w` and `b` are untouched then. Of CUDA tensors the loss is returned
-    all the same, as nothing waits for the card.
+    Returns
+    -------
+    scalar, or tensor ()
+        The mean cross-entropy before the step; a tensor where X is one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument.
+    FloatingPointError
+        The loss or the new parameters would leave the range of the dtype; `w` and `b` are untouched then. Of CUDA
+        tensors the loss is returned all the same, as nothing waits for the card.
+
+    See Also
+    --------
+    sgd_run_ : a whole run in one call
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kernels import sgd_step_
+    >>> X, y = np.array([[-1.0], [0.0], [1.0]]), [0, 1, 1]
+    >>> w, b = np.zeros(1), np.zeros(1)
+    >>> losses = [float(sgd_step_(X, y, w, b, lr=1.0)) for _ in range(3)]
+    >>> [round(loss, 3) for loss in losses], w.round(3), b.round(3)
+    ([0.693, 0.567, 0.481], array([0.848]), array([0.391]))
     """
     if backend is None and sample_weight is None and pos_weight is None:
         before = small_step_(X, y, w, b, lr)
@@ -160,44 +224,104 @@ def sgd_run_(
 ) -> Run:
     """A whole run of minibatch gradient descent on `w` and `b`, in place, with its history.
 
-    X              features (n, d), float32 or float64
-    y              labels in [0, 1], (n,) or (n, 1): floats, integers or booleans
-    w, b           start, (d,) and (1,), of the dtype of X; they end as the trained parameters
-    lr             learning rate, finite, >= 0
-    batch_size     samples a step, at most all; the last batch of an epoch is averaged over its own length
-    epochs         passes over the data
-    loss           "bce": mean cross-entropy; "mse": mean squared error of the sigmoid; "focal": mean focal loss
-    sample_weight  (n,) >= 0, not all 0: a batch's loss is sum(weight * loss) / len(batch), as
-                   torch.nn.functional.binary_cross_entropy_with_logits(weight=) has it: the weighted mean of
-                   `bce_loss_grad` where the batch's weights have the mean 1
-    pos_weight     that of torch.nn.BCEWithLogitsLoss, a number >= 0: multiplies the loss of the positive class; None
-                   with loss="mse"
-    shuffle_seed   None: samples in order; an integer >= 0: epoch e takes them in the order of
-                   numpy.random.default_rng([shuffle_seed, e]).permutation(n)
-    first_epoch    number of the first epoch, e = first_epoch, first_epoch + 1, ...: how many there were before
-    momentum       of torch.optim.SGD, without dampening: velocity = momentum * velocity + gradient; >= 0
-    weight_decay   of torch.optim.SGD, of the bias too: weight_decay * (w, b) is added to the gradient, not to the loss;
-                   >= 0
-    velocity       to start with: Run.velocity of the run to go on with, or (d + 1,), the bias last; None: 0
-    frozen         "w" or "b", which then stays as it is; None: both are trained
-    history        keeps every so many steps, 0 none
-    backend        "numba" or "torch": compiled by either; "reference": eager PyTorch; None: "torch" for CUDA tensors,
-                   else "numba"
-    progress       True for a tqdm bar, or a callable (done, total) that counts steps
+    Parameters
+    ----------
+    X : array_like (n, d), float32 or float64
+        Features.
+    y : array_like (n,) or (n, 1)
+        Labels in [0, 1]: floats, integers or booleans.
+    w : array or tensor (d,)
+        Weights to start from, of the dtype of X; they end as the trained ones.
+    b : array or tensor (1,)
+        Bias to start from, of the dtype of X; it ends as the trained one.
+    lr : float
+        Learning rate, finite, at least 0.
+    batch_size : int
+        Samples a step, at most all; the last batch of an epoch is averaged over its own length.
+    epochs : int
+        Passes over the data.
+    loss : {"bce", "mse", "focal"}
+        Mean cross-entropy, mean squared error of the sigmoid, or mean focal loss.
+    sample_weight : array_like (n,), optional
+        At least 0, not all 0: a batch's loss is sum(weight * loss) / len(batch), as
+        torch.nn.functional.binary_cross_entropy_with_logits(weight=) has it: the weighted mean of `bce_loss_grad` where
+        the batch's weights have the mean 1.
+    pos_weight : float, optional
+        That of torch.nn.BCEWithLogitsLoss, at least 0: multiplies the loss of the positive class; None with loss="mse".
+    shuffle_seed : int, optional
+        None: samples in order; an integer >= 0: epoch e takes them in the order of
+        numpy.random.default_rng([shuffle_seed, e]).permutation(n).
+    first_epoch : int
+        Number of the first epoch, e = first_epoch, first_epoch + 1, ...: how many there were before.
+    momentum : float
+        That of torch.optim.SGD, without dampening, at least 0: velocity = momentum * velocity + gradient.
+    weight_decay : float
+        That of torch.optim.SGD, of the bias too, at least 0: weight_decay * (w, b) is added to the gradient, not to the
+        loss.
+    velocity : array_like, optional
+        To start with: Run.velocity of the run to go on with, or (d + 1,), the bias last; None: 0.
+    frozen : {None, "w", "b"}
+        Which of both stays as it is; None: both are trained.
+    history : int
+        Keeps every so many steps, 0 none.
+    backend : {None, "numba", "torch", "reference"}
+        Compiled by Numba or torch, or eager PyTorch; None: "torch" for CUDA tensors, else "numba".
+    progress : bool or callable, optional
+        True for a tqdm bar, or a callable (done, total) that counts steps.
 
-    Returns Run(w (k, d), b (k,), loss (k,)), with a `velocity`; k = steps // history or 0 of steps = epochs * ceil(n /
-    batch_size): the parameters after each kept step and the minibatch's loss before it. The compiled run computes in
-    float64 whatever the dtype and rounds what it returns; large batches are shared by all threads, with the same bits
-    for any number.
+    Returns
+    -------
+    Run
+        (w (k, d), b (k,), loss (k,)), with a `velocity`; k = steps // history or 0 of steps = epochs * ceil(n /
+        batch_size): the parameters after each kept step and the minibatch's loss before it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument, with `w` and `b` untouched.
+    MemoryError
+        A history that can't fit, with `w` and `b` untouched.
+    FloatingPointError
+        Names the step whose loss, or the parameters after it, leave the range of the dtype. After that, or after
+        Ctrl-C, `w` and `b` hold the last parameters reached.
+
+    See Also
+    --------
+    sgd_ensemble : very many runs at once
+    logreg.train : trains a model of PyTorch so
+
+    Notes
+    -----
+    The compiled run computes in float64 whatever the dtype and rounds what it returns; large batches are shared by all
+    threads, with the same bits for any number.
 
     `velocity` is float64, in torch's units, (d + 1,); that of float32 data is (2, d + 1), with the parameters before
     they were rounded below it. A second run from where `w` and `b` ended, with that velocity and, if shuffled, with
     first_epoch the epochs so far, is one with the first, by the compiled CPU backend to the bit. Parameters that were
     changed in between start as they are.
 
-    Raises ValueError or TypeError that name a wrong argument, or MemoryError for a history that can't fit, with `w` and
-    `b` untouched, and FloatingPointError naming the step whose loss, or the parameters after it, leave the range of the
-    dtype. After that, or after Ctrl-C, `w` and `b` hold the last parameters reached.
+    Examples
+    --------
+    The lab's run, from a bad start to a model that is right about every sample:
+
+    >>> import numpy as np
+    >>> from kernels import sgd_run_
+    >>> x = np.arange(-1, 1, 0.1)[:, None]
+    >>> y = x > 0.25
+    >>> w, b = np.array([5.0]), np.array([10.0])
+    >>> run = sgd_run_(x, y, w, b, lr=2, batch_size=3, epochs=100)
+    >>> run.w.shape, bool(((x * w + b > 0) == y).all())
+    ((700, 1), True)
+
+    It goes on from its velocity, so that both are one run:
+
+    >>> settings = {"lr": 0.5, "batch_size": 3, "momentum": 0.9}
+    >>> w, b = np.array([5.0]), np.array([10.0])
+    >>> first = sgd_run_(x, y, w, b, **settings, epochs=2)
+    >>> second = sgd_run_(x, y, w, b, **settings, epochs=3, velocity=first.velocity)
+    >>> whole = sgd_run_(x, y, np.array([5.0]), np.array([10.0]), **settings, epochs=5)
+    >>> bool((whole.w[-1] == w).all())
+    True
     """
     usual = sample_weight is None and pos_weight is None and shuffle_seed is None and velocity is None
     if usual and frozen is None and backend is None and progress is None and type(first_epoch) is int:

@@ -1,134 +1,61 @@
-"""The command line: python -m logreg."""
+"""The command line: python -m logreg, or logreg."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import matplotlib
-
-from kernels.losses import LOSSES
-from kernels.quantities import QUANTITIES
-from logreg import datasets, directions
-from logreg.commands.lab import RANDOM_STARTS, Settings, run_lab, run_starts
-from logreg.commands.surface import Exploration, run_surface
+from kernels.language import LANGUAGES, speaking
+from logreg.commands import explore, lab, rates, starts, surface
+from logreg.commands.parser import Parser, language_first
+from logreg.language import said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-LAB = (
-    "Runs the lab: trains logistic regression on 20 points from several starting values, with cross-entropy and with "
-    "the mean squared error; prints what each run reached, draws the loss surfaces with the paths of training, and "
-    "says how the start affects the accuracy."
-)
-SURFACE = (
-    "Trains logistic regression on real data and draws its loss, accuracy, gradient and the condition of its Hessian "
-    "on a plane of parameters through the trained model, with the path of training projected on it."
-)
-STARTS = (
-    "Trains from random starting values, uniform in the lab's window, with cross-entropy and with the mean squared "
-    "error; says from how many of them each led to accuracy 1, and draws the map."
-)
+    from logreg.commands.parser import Command
 
-
-def parse(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Any]]:
-    """The parser of the command, `lab` if none is named, and {option: value} of what was given."""
-    parser = argparse.ArgumentParser(prog="python -m logreg", description="Without a command: the lab.")
-    commands = parser.add_subparsers(dest="command")
-    lab = commands.add_parser("lab", help="run the lab (default)", prog="python -m logreg", description=LAB)
-    lab.epilog = "Other commands, each with --help: surface, planes of real data; starts, the map of random starts."
-    surface = commands.add_parser("surface", help="draw planes of a model of real data", description=SURFACE)
-    starts = commands.add_parser("starts", help="draw the map of random starts", description=STARTS)
-    add_lab_options(lab)
-    add_surface_options(surface)
-    add_starts_options(starts)
-    named = arguments and arguments[0] in commands.choices
-    given = vars(parser.parse_args(arguments if named else ["lab", *arguments]))
-    return {"lab": lab, "surface": surface, "starts": starts}[given["command"]], given
-
-
-def add_lab_options(parser: argparse.ArgumentParser) -> None:
-    values = Settings()
-    add = adder(parser)
-    start = "{:g} {:g}".format(*values.start)
-    add("--start", start, "weight and bias of the start set by hand", nargs=2, type=float, metavar=("W", "B"))
-    add("--loss", "both", "cross-entropy, squared error, focal loss, or the first two", choices=[*LOSSES, "both"])
-    add("--resolution", values.resolution, "points of a surface along each axis", type=int, metavar="N")
-    add_training_options(add, values)
-
-
-def add_starts_options(parser: argparse.ArgumentParser) -> None:
-    add = adder(parser)
-    add("--number", RANDOM_STARTS, "random starts", type=int, metavar="N")
-    add_training_options(add, Settings())
-
-
-def add_training_options(add: Callable[..., None], values: Settings) -> None:
-    add("--epochs", values.epochs, "passes over the data", type=int, metavar="N")
-    add("--lr", values.lr, "learning rate", type=float, metavar="RATE")
-    add("--batch-size", values.batch_size, "samples a step", type=int, metavar="N")
-    add("--out", values.out, "folder for the pictures", type=Path, metavar="DIR")
-    add("--seed", values.seed, "seed of random starts", type=int, metavar="N")
-    add_device(add, values)
-
-
-def add_surface_options(parser: argparse.ArgumentParser) -> None:
-    values = Exploration()
-    add = adder(parser)
-    drawn, names = " ".join(values.quantities), ", ".join(QUANTITIES)
-    add("--data", values.data, "the data; all but lab need scikit-learn", choices=datasets.NAMES)
-    add("--directions", values.directions, "what spans the plane", choices=directions.KINDS)
-    add("--extent", "what shows the path", "half-width of the window, R for -R to R", type=float, metavar="R")
-    add("--resolution", values.resolution, "points along each axis", type=int, metavar="N")
-    add("--quantities", drawn, f"what is drawn, of {names}", nargs="+", choices=QUANTITIES, metavar="NAME")
-    add(
-        "--l2", f"{values.l2:g}", "penalty L2/2 |w|^2 on the loss that is minimised and drawn", type=float, metavar="L2"
-    )
-    add("--out", values.out, "folder for the pictures", type=Path, metavar="DIR")
-    add("--seed", values.seed, "seed of the start of training and of random directions", type=int, metavar="N")
-    add_device(add, values)
-
-
-def add_device(add: Callable[..., None], values: Settings | Exploration) -> None:
-    add("--device", values.device, "where to train and to evaluate", choices=["cpu", "cuda"])
-
-
-def adder(parser: argparse.ArgumentParser) -> Callable[..., None]:
-    """add_argument for options that are left out of the namespace where they aren't given."""
-
-    def add(name: str, default: object, text: str, **kind: Any) -> None:
-        parser.add_argument(name, default=argparse.SUPPRESS, help=f"{text} (default: {default})", **kind)
-
-    return add
-
-
-def lab(start: Sequence[float] = Settings.start, loss: str = "both", **given: Any) -> None:
-    w, b = start
-    run_lab(Settings((w, b), ("bce", "mse") if loss == "both" else (loss,), **given))
-
-
-def surface(quantities: Sequence[str] = Exploration.quantities, **given: Any) -> None:
-    run_surface(Exploration(quantities=tuple(quantities), **given))
-
-
-def starts(number: int = RANDOM_STARTS, **given: Any) -> None:
-    run_starts(Settings(**given), number)
+COMMANDS: dict[str, Command] = {
+    "lab": lab,
+    "surface": surface,
+    "starts": starts,
+    "rates": rates,
+    "explore": explore,
+}
+DEFAULT = "lab"
+WRONG = ValueError, TypeError, OSError, ArithmeticError, MemoryError  # what wrong values of options lead to
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser, given = parse(sys.argv[1:] if arguments is None else arguments)
-    matplotlib.use("Agg")  # pictures go to files; no window is wanted, or may be possible
-    commands: dict[str, Callable[..., None]] = {"lab": lab, "surface": surface, "starts": starts}
-    run = commands[given.pop("command")]
-    try:
-        run(**given)
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
-        parser.error(str(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    """Does what a command line asks for; it ends the process with 2 where it can't be, with 130 after Ctrl-C."""
+    language, words = language_first(sys.argv[1:] if arguments is None else arguments)
+    with speaking(language if language in LANGUAGES else "en"):
+        named = words and not words[0].startswith("-")
+        name, options = (words[0], words[1:]) if named else (DEFAULT, words)
+        parser = parser_of(name)
+        given = parser.given([*options, f"--language={language}"])
+        try:
+            COMMANDS[name].run(**given)
+        except WRONG as error:
+            parser.error(parser.as_typed(str(error)))
+        except KeyboardInterrupt:
+            print(said("interrupted"), file=sys.stderr)
+            sys.exit(130)
+
+
+def parser_of(name: str) -> Parser:
+    """The parser of a command, of which the default's names the others; it refuses another name."""
+    command = COMMANDS.get(name, COMMANDS[DEFAULT])
+    program = "logreg" if Path(sys.argv[0]).name == "logreg" else "python -m logreg"
+    if command is COMMANDS[DEFAULT]:
+        parser = Parser(program, command.texts(), {name: one.texts().summary for name, one in COMMANDS.items()})
+    else:
+        parser = Parser(f"{program} {name}", command.texts())
+    command.add_options(parser)
+    if name not in COMMANDS:
+        parser.refuse(name, "no command", COMMANDS)
+    return parser
 
 
 if __name__ == "__main__":

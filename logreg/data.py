@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-LAB_TRAINING: dict[str, Any] = {"lr": 2.0, "batch_size": 3, "epochs": 100}  # the lab's own
 VALUES_AT_ONCE = 2**19  # of features in float64: 4 MB, of which a few are small beside any memory
 
 
@@ -25,10 +24,35 @@ class Data(Protocol):
 
 
 class LabData(Dataset):
-    """Twenty points x = -1, -0.9, ..., 0.9 with y = 1 where x > 0.2; `x` and `y` are (20, 1) float32, `len` is 20.
+    """Twenty points x = -1, -0.9, ..., 0.9 with y = 1 where x > 0.2: the lab's data set.
 
+    Attributes
+    ----------
+    x : tensor (20, 1), float32
+        The feature.
+    y : tensor (20, 1), float32
+        The labels, 0 or 1.
+    len : int
+        20.
+
+    See Also
+    --------
+    lab_data : for those who prefer a function
+
+    Notes
+    -----
     `data[i]` is `(x[i], y[i])` for an index or a slice. `data[i, 0]` and `data[i, 1]` are x and y alone, as some copies
     of the notebook write it.
+
+    Examples
+    --------
+    >>> from logreg import LabData
+    >>> data = LabData()
+    >>> len(data), int(data.y.sum())
+    (20, 7)
+    >>> x, y = data[:]
+    >>> x.shape, [round(value, 1) for value in data[12:14, 0].flatten().tolist()]
+    (torch.Size([20, 1]), [0.2, 0.3])
     """
 
     def __init__(self) -> None:
@@ -48,7 +72,19 @@ class LabData(Dataset):
 
 
 def lab_data() -> LabData:
-    """The lab's data set, for those who prefer a function."""
+    """The lab's data set, for those who prefer a function.
+
+    Returns
+    -------
+    LabData
+        Twenty points, x from -1 to 0.9, of which those right of 0.2 are of class 1.
+
+    Examples
+    --------
+    >>> from logreg import lab_data
+    >>> len(lab_data())
+    20
+    """
     return LabData()
 
 

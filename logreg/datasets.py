@@ -3,9 +3,8 @@
 import numpy as np
 
 from kernels.arguments import numbers
+from logreg.choices import DATA_SETS
 from logreg.data import LabData
-
-NAMES = ("breast_cancer", "digits", "lab")
 
 
 def load(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -14,7 +13,7 @@ def load(name: str) -> tuple[np.ndarray, np.ndarray]:
     Columns of real data get mean 0 and standard deviation 1, constant ones 0. ValueError without scikit-learn, which
     has the real data, or for another name.
     """
-    numbers.one_of("name", name, NAMES)
+    numbers.one_of("name", name, DATA_SETS)
     if name == "lab":
         x, y = LabData()[:]
         return x.numpy().astype(np.float64), y.numpy()[:, 0].astype(np.float64)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kernels.arguments import models, numbers
+from logreg.choices import DIRECTIONS
 from logreg.curvature import MeanLoss, curvatures, top_eigenpairs
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from logreg.models import LinearModel
     from logreg.samples import Samples
 
-KINDS = ("axes", "random", "filter", "hessian", "pca")
 SURELY_PARALLEL = 1e-10  # of a unit vector, outside the line of the other one
 FLAT = 1e-12  # the share of a path's variance that is rounding
 
@@ -65,7 +65,7 @@ def plane_around(
     center = model.theta
     if not isinstance(directions, str):
         return Plane(center, *given(directions, center, samples.names))
-    numbers.one_of("directions", directions, KINDS)
+    numbers.one_of("directions", directions, DIRECTIONS)
     if directions == "pca":
         return plane_of_paths(model)
     free = len(center) - (not model.has_bias and len(center) > 2)
@@ -103,7 +103,7 @@ def given(
     """Two directions (d + 1,) that span a plane, and what they are called: vectors, or coordinates by name."""
     d = len(center) - 1
     if not (hasattr(directions, "__len__") and len(directions) == 2):
-        kinds = ", ".join(map(repr, KINDS))
+        kinds = ", ".join(map(repr, DIRECTIONS))
         raise ValueError(
             f"directions is a {type(directions).__name__}; accepted: {kinds} or a pair of vectors ({d + 1},) or names "
             "of features"

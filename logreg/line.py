@@ -10,8 +10,9 @@ import numpy as np
 from kernels.arguments import models, numbers
 from kernels.quantities import QUANTITIES
 from logreg import export, files, keeping
+from logreg.choices import DIRECTIONS
 from logreg.devices import Device, card_of
-from logreg.directions import KINDS, Plane, coordinate_of, label_of_coordinate, random_directions, units
+from logreg.directions import Plane, coordinate_of, label_of_coordinate, random_directions, units
 from logreg.evaluation import add_penalty, evaluate, logits_on
 from logreg.models import between, read_model
 from logreg.objective import Objective, objective_of
@@ -34,17 +35,43 @@ RANDOM = {"random": "along a random direction", "filter": "along a random direct
 class LossLine:
     """Loss and what belongs to it along a line through parameter space, float64; None where not asked for.
 
-    alpha (n,)           positions, increasing
-    origin (d + 1,)      parameters at alpha 0, the bias last
-    direction (d + 1,)   by which these change where alpha grows by 1
-    label                what the axis is, in words
-    marks                {name: alpha} of the models on it
-    cost                 the name of the loss
-    l2, l2_bias          l2/2 |w|^2 + l2_bias/2 b^2 is in the loss and its derivatives
-    loss, mse (n,)       mean loss with its penalty, and mean squared error
-    accuracy, balanced_accuracy (n,)
-    gradient (n,)        the slope of the loss, by alpha
-    hessian (n,)         its curvature
+    Attributes
+    ----------
+    alpha : array (n,)
+        Positions, increasing.
+    origin : array (d + 1,)
+        Parameters at alpha 0, the bias last.
+    direction : array (d + 1,)
+        By which these change where alpha grows by 1.
+    label : str
+        What the axis is, in words.
+    marks : dict
+        {name: alpha} of the models on it.
+    cost : str
+        The name of the loss.
+    l2, l2_bias : float
+        l2/2 times the squared length of w and l2_bias/2 times the square of b are in the loss and its derivatives.
+    loss, mse : array (n,)
+        Mean loss with its penalty, and mean squared error.
+    accuracy, balanced_accuracy : array (n,)
+        Share of the samples classified correctly, and its mean over the classes.
+    gradient : array (n,)
+        The slope of the loss, by alpha.
+    hessian : array (n,)
+        Its curvature.
+
+    See Also
+    --------
+    viz.plot_line : draws it
+
+    Examples
+    --------
+    >>> from logreg import LossLine, lab_data
+    >>> line = LossLine.between([0.0, 0.0], [8.0, -2.0], lab_data(), extent=(0, 1), resolution=3)
+    >>> line
+    LossLine(3 points: loss, accuracy; from model a (0) to model b (1))
+    >>> line.loss.round(3).tolist(), line.accuracy.tolist()
+    ([0.693, 0.197, 0.101], [0.65, 1.0, 1.0])
     """
 
     alpha: np.ndarray
@@ -90,11 +117,30 @@ class LossLine:
     ) -> LossLine:
         """The line from one model, where alpha is 0, to another, where it is 1.
 
-        Models are those of `LossSurface.around`, of a run of training its end; both of the same number of weights. By
-        default the penalty is what both have. `extent` is the window of alpha, (low, high) or r for (-r, r), and
-        `resolution` the number of its points. The other arguments are those of `LossSurface.around`.
+        Parameters
+        ----------
+        model_a, model_b : classifier, module, array_like (d + 1,), or path of training
+            As in `LossSurface.around`, of a run of training its end; both of the same number of weights.
+        data : tuple (x, y), data set, or iterable of batches
+            As in `LossSurface.around`.
+        extent : pair of floats, or float
+            The window of alpha, (low, high) or r for (-r, r).
+        resolution : int
+            The number of its points.
+        quantities : str or iterable of str
+            As in `LossSurface.around`; the gradient is the slope along the line, the Hessian its curvature.
+        loss, l2, weight_decay, sample_weight, class_weight, pos_weight, positive, device : as in `LossSurface.around`
+            By default the penalty is what both models have.
 
-        Every point is evaluated, in float64. Raises ValueError or TypeError that name a wrong argument.
+        Returns
+        -------
+        LossLine
+            Every point is evaluated, in float64.
+
+        Raises
+        ------
+        ValueError, TypeError
+            They name a wrong argument.
         """
         names, card = numbers.some_of("quantities", quantities, QUANTITIES), card_of(device)
         alpha = axis("extent", extent, resolution)
@@ -137,10 +183,38 @@ class LossLine:
     ) -> LossLine:
         """The line through a model, where alpha is 0, in some direction.
 
-        `direction` is a vector (d + 1,) of any length but 0, the name of a column of x, "bias", or by `seed` "random",
-        of length 1, or "filter", each weight by its own size; the last two are the first axis of the surface with these
-        directions. `extent` is the window of alpha, in units of the direction: (low, high), r for (-r, r), or None for
-        as far as the weights are long. The other arguments are those of `between`.
+        Parameters
+        ----------
+        model : classifier, module, array_like (d + 1,), or path of training
+            As in `LossSurface.around`, of a run of training its end.
+        data : tuple (x, y), data set, or iterable of batches
+            As in `LossSurface.around`.
+        direction : str, or array_like (d + 1,)
+            A vector of any length but 0, the name of a column of x, "bias", or by `seed` "random", of length 1, or
+            "filter", each weight by its own size; the last two are the first axis of the surface with these directions.
+        extent : pair of floats, or float, optional
+            The window of alpha, in units of the direction: (low, high), r for (-r, r), or None for as far as the
+            weights are long.
+        resolution : int
+            The number of its points.
+        quantities : str or iterable of str
+            As in `between`.
+        loss, l2, weight_decay, sample_weight, class_weight, pos_weight, positive : as in `LossSurface.around`
+            What the loss is, its penalty, and the weights and the meaning of labels.
+        seed : int, optional
+            Of a random direction, as numpy.random.default_rng takes it.
+        device : str or torch.device, optional
+            Where it is computed.
+
+        Returns
+        -------
+        LossLine
+            Every point is evaluated, in float64.
+
+        Raises
+        ------
+        ValueError, TypeError
+            They name a wrong argument.
         """
         names, card = numbers.some_of("quantities", quantities, QUANTITIES), card_of(device)
         known = read_model(model)
@@ -161,21 +235,59 @@ class LossLine:
         return LossLine(**along(line, objective, alpha, names, card), marks={"model": 0.0})
 
     def theta(self, alpha: ArrayLike) -> np.ndarray:
-        """Parameters (d + 1,) at a position, the bias last, or (k, d + 1) at several (k,)."""
+        """Parameters at positions on the line, the bias last.
+
+        Parameters
+        ----------
+        alpha : float, or array_like (k,)
+            A position or several.
+
+        Returns
+        -------
+        array (d + 1,) or (k, d + 1)
+            Of one position, or of several.
+        """
         return self.origin + np.multiply.outer(np.asarray(alpha, np.float64), self.direction)
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each point, with alpha and each quantity in a column of a pandas DataFrame; ImportError without
-        pandas."""
+        """A table with a row for each point.
+
+        Returns
+        -------
+        pandas.DataFrame
+            alpha and each quantity in a column.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        """
         return export.table_of({"alpha": self.alpha, **self.values})
 
     def save(self, path: files.AnyPath) -> None:
-        """Writes everything to `path` as npz, as `LossSurface.save` does; `LossLine.load` reads it."""
+        """Writes everything to `path` as npz, as `LossSurface.save` does; `LossLine.load` reads it.
+
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file.
+        """
         keeping.save(path, LAYOUT, vars(self))
 
     @classmethod
     def load(cls, path: files.AnyPath) -> LossLine:
-        """What `save` wrote; it is read, and refused, as `LossSurface.load` does."""
+        """What `save` wrote; it is read, and refused, as `LossSurface.load` does.
+
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file.
+
+        Returns
+        -------
+        LossLine
+            With the same bits.
+        """
         return cls(**keeping.load(path, LAYOUT))
 
 
@@ -192,7 +304,7 @@ def direction_of(
     if direction in RANDOM:
         vectors, _ = random_directions(theta if model.has_bias else theta[:-1], direction, seed)
         return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), RANDOM[direction]
-    if direction in KINDS:
+    if direction in DIRECTIONS:
         accepted = "accepted: 'random', 'filter', the name of a column, 'bias', or a vector"
         raise ValueError(f"direction is {direction!r}, which spans a plane; {accepted}")
     k = coordinate_of("direction", direction, d, names)

@@ -11,13 +11,50 @@ from logreg.estimators import full_name
 
 
 class LogisticRegression(nn.Module):
-    """p = sigmoid(x w + b) for features x (n, n_inputs); returns probabilities (n, 1)."""
+    """The probability p = sigmoid(x w + b) for features x, as a module of PyTorch.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of features.
+
+    Attributes
+    ----------
+    linear : torch.nn.Linear
+        The layer with weights (1, n_inputs) and bias (1,).
+
+    See Also
+    --------
+    train : trains it
+
+    Examples
+    --------
+    >>> import torch
+    >>> from logreg import LogisticRegression
+    >>> model = LogisticRegression(2)
+    >>> with torch.no_grad():
+    ...     _ = model.linear.weight.copy_(torch.tensor([[1.0, -1.0]])), model.linear.bias.zero_()
+    >>> [round(p, 3) for p in model(torch.tensor([[0.0, 0.0], [2.0, 0.0]])).flatten().tolist()]
+    [0.5, 0.881]
+    """
 
     def __init__(self, n_inputs: int) -> None:
         super().__init__()
         self.linear = nn.Linear(n_inputs, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Probabilities (n, 1) of class 1.
+
+        Parameters
+        ----------
+        x : tensor (n, n_inputs)
+            Features.
+
+        Returns
+        -------
+        tensor (n, 1)
+            Of class 1.
+        """
         return sigmoid(self.linear(x))
 
 

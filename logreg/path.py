@@ -33,11 +33,49 @@ class TrainingPath(Scored):
     It is taken wherever a History is, by surfaces, projections and pictures; what needs losses along it, such as a path
     in three dimensions, also needs its `data`.
 
-    w (k, d), b (k,)       after each step that was kept: every `every`-th; float64
-    start_w (d,), start_b  before the first step; end_w (d,), end_b after the last, whether it was kept or not
-    steps                  how many there were
-    steps_per_epoch        steps that go once through the data, for `plot_epochs`; 0 if it isn't known
-    model                  what is known of its last model, its penalty among it
+    Parameters
+    ----------
+    models : iterable of models
+        Each as `LossSurface.around` takes it, the first of which is the start; more are added by `add` or by an
+        optimiser, see `record`.
+    every : int
+        Keeps each so many steps.
+    data : tuple (x, y), data set, or iterable of batches, optional
+        By which losses along the path are told, in which all samples count the same and no penalty is.
+    loss : {"bce", "mse", "focal"}
+        What these losses are.
+    positive : label, optional
+        What is class 1, as in `LossSurface.around`.
+
+    Attributes
+    ----------
+    w, b : array (k, d) and (k,), float64
+        After each step that was kept: every `every`-th.
+    start_w, start_b : array (d,) and float
+        Before the first step.
+    end_w, end_b : array (d,) and float
+        After the last, whether it was kept or not.
+    x, y : array (n, d) and (n,)
+        The data, if there is any.
+    steps : int
+        How many there were.
+    steps_per_epoch : int
+        Steps that go once through the data, for `viz.plot_epochs`; 0 if it isn't known.
+
+    See Also
+    --------
+    record : of an optimiser of PyTorch
+    train : of our own training
+
+    Examples
+    --------
+    >>> from logreg import TrainingPath, lab_data
+    >>> path = TrainingPath([[0.0, 0.0], [2.0, -0.5], [4.0, -1.0]], data=lab_data())
+    >>> path.steps, path.w.tolist(), path.full_accuracy().tolist()
+    (2, [[2.0], [4.0]], [1.0, 1.0])
+    >>> path.add([6.0, -1.5])
+    >>> round(path.end_loss, 3)
+    0.135
     """
 
     sample_weight, pos_weight = None, None
@@ -45,9 +83,6 @@ class TrainingPath(Scored):
     def __init__(
         self, models: Iterable[Any] = (), *, every: int = 1, data: Any = None, loss: str = "bce", positive: Any = None
     ) -> None:
-        """A path through models, each as `LossSurface.around` takes it, the first of which is the start; more are
-        added by `add` or by an optimiser, see `record`. `data`, as there, `positive` and `loss` are those of losses
-        along it, in which all samples count the same and no penalty is."""
         if not isinstance(models, (list, tuple, np.ndarray, Iterator)):
             raise TypeError(
                 f"models is a {full_name(models)}; accepted: a list of models, the first of which is the start"
@@ -82,9 +117,18 @@ class TrainingPath(Scored):
         return known
 
     def add(self, model: Any) -> None:
-        """Notes the parameters of a model as those after one more step, or as the start: of an estimator after
-        `partial_fit` or a warm start, of a module, or a vector theta (d + 1,). ValueError for one that doesn't go with
-        those before it: of other features, or of other classes."""
+        """Notes the parameters of a model as those after one more step, or as the start.
+
+        Parameters
+        ----------
+        model : classifier, module, or array_like (d + 1,)
+            An estimator after `partial_fit` or a warm start, a module, or a vector theta.
+
+        Raises
+        ------
+        ValueError
+            One that doesn't go with those before it: of other features, or of other classes.
+        """
         new = read_model(model)._replace(paths=(), run=None)
         known = new if self.known is None else common([self.known, new])._replace(theta=new.theta)
         self.fetch()
@@ -92,7 +136,13 @@ class TrainingPath(Scored):
         self.note(new.theta)
 
     def note(self, theta: np.ndarray | torch.Tensor) -> None:
-        """Takes parameters (d + 1,) as those after one more step; nothing waits for a card."""
+        """Takes parameters as those after one more step; nothing waits for a card.
+
+        Parameters
+        ----------
+        theta : array or tensor (d + 1,)
+            The weights and the bias.
+        """
         self.steps += 1
         self.last = theta
         if self.steps % self.every == 0:
@@ -148,7 +198,17 @@ class TrainingPath(Scored):
 
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, its data too, as `LossSurface.save` does; `TrainingPath.load` reads it.
-        Names of features are not kept; ValueError for a path of pipelines, whose steps can't be."""
+
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file. Names of features are not kept.
+
+        Raises
+        ------
+        ValueError
+            A path of pipelines, whose steps can't be kept.
+        """
         thetas, known = self.thetas, self.model
         assert known is not None  # as there is a start
         if known.prepare is not None:
@@ -162,7 +222,18 @@ class TrainingPath(Scored):
 
     @classmethod
     def load(cls, path: files.AnyPath) -> TrainingPath:
-        """What `save` wrote; it is read, and refused, as `LossSurface.load` does. More can be added to it."""
+        """What `save` wrote; it is read, and refused, as `LossSurface.load` does. More can be added to it.
+
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file.
+
+        Returns
+        -------
+        TrainingPath
+            With the same bits.
+        """
         fields = keeping.load(path, LAYOUT)
         made = cls(every=fields["every"], loss=fields["cost"])
         if fields["x"] is not None:
@@ -277,13 +348,51 @@ def record(
 ) -> TrainingPath:
     """The TrainingPath of a model that an optimiser of PyTorch trains: from where it is now, on with each step.
 
-    `model` is as in `LossSurface.around`, or an nn.Sequential whose last layer with parameters is an nn.Linear of one
-    or two outputs, which is meant; of another network give the layer itself, as `logreg.head` does. Each `every`-th
-    step is kept. Parameters are copied where they are, so that no step waits for a card. The penalty of the path is the
-    optimiser's weight decay of these parameters, none where it is decoupled from the gradient, as AdamW's is.
-    `path.stop()` ends it. `data`, `loss` and `positive` are those of losses along the path.
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Each of its steps is noted from now on, until `path.stop()`.
+    model : torch.nn.Module
+        As in `LossSurface.around`, or an nn.Sequential whose last layer with parameters is an nn.Linear of one or two
+        outputs, which is meant; of another network give the layer itself, as `logreg.head` does.
+    every : int
+        Keeps each so many steps.
+    data, loss, positive : as in `TrainingPath`
+        Those of losses along the path.
 
-    TypeError for another model or optimiser, ValueError for a layer that the optimiser doesn't train.
+    Returns
+    -------
+    TrainingPath
+        Parameters are copied where they are, so that no step waits for a card. Its penalty is the optimiser's weight
+        decay of these parameters, none where it is decoupled from the gradient, as AdamW's is.
+
+    Raises
+    ------
+    TypeError
+        Another model or optimiser.
+    ValueError
+        A layer that the optimiser doesn't train.
+
+    See Also
+    --------
+    head : the last layer of a network, with its data
+    TrainingPath : paths of estimators, or of models in a list
+
+    Examples
+    --------
+    >>> import torch
+    >>> from logreg import LogisticRegression, lab_data, record
+    >>> x, y = lab_data()[:]
+    >>> model = LogisticRegression(1)
+    >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.5)
+    >>> path = record(optimizer, model, data=(x, y))
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     torch.nn.functional.binary_cross_entropy(model(x), y).backward()
+    ...     optimizer.step()
+    >>> path.stop()
+    >>> path.w.shape, path.end_loss < path.start_loss
+    ((20, 1), True)
     """
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer is a {full_name(optimizer)}; accepted: an optimiser of PyTorch")

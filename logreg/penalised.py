@@ -9,7 +9,7 @@ from kernels import bce_loss_grad
 from logreg.devices import Device, card_of
 from logreg.model import linear_layer
 from logreg.samples import as_arrays
-from logreg.train import History, copies_of
+from logreg.training import History, copies_of
 
 
 def train_penalised(model: nn.Module, data: Any, *, lr: float, steps: int, l2: float, device: Device = None) -> History:

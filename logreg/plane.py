@@ -16,8 +16,8 @@ from kernels.results import Plan, lowest_point
 from logreg import export, files
 from logreg.directions import Plane, Projection, project
 from logreg.evaluation import add_penalty, check_penalty, evaluate
+from logreg.hessian import Sharpness
 from logreg.models import points_of
-from logreg.sharpness import Sharpness
 from logreg.windows import axis, pair_of_points
 
 if TYPE_CHECKING:
@@ -57,15 +57,42 @@ class PlaneMinimum(NamedTuple):
 class PlaneSurface:
     """Loss and what belongs to it over a plane of the parameters of a model, float64; None where not asked for.
 
-    values  the kernels' Surface, whose fields are attributes here too: axes s (ns,), t (nt,), in units of the plane's
-            directions; quantities such as `loss` (nt, ns), row = t; and `plan`, how they were evaluated
-    plane   Plane(center, s_direction, t_direction, labels, explained): theta at (s, t), and its axes
-    l2      l2/2 |w|^2 is in the loss, its gradient and its Hessian
-    cost    the name of the loss
-    l2_bias l2_bias/2 b^2 is, too
-    sharpness  of the loss at the center: the largest eigenvalue and the trace of its Hessian, where asked for
-    center_is_model  whether the center is a model, and not between several
-    logits  of the samples on the plane, by which `at` evaluates other windows; None of a surface that was loaded
+    Attributes
+    ----------
+    values : kernels.Surface
+        The quantities, whose fields are attributes here too: axes s (ns,), t (nt,), in units of the plane's directions;
+        quantities such as `loss` (nt, ns), row = t; and `plan`, how they were evaluated.
+    plane : Plane
+        (center, s_direction, t_direction, labels, explained): theta at (s, t), and its axes in words.
+    l2 : float
+        l2/2 times the squared length of w is in the loss, its gradient and its Hessian.
+    cost : str
+        The name of the loss.
+    l2_bias : float
+        l2_bias/2 times the square of b is, too.
+    logits : Logits or None
+        Of the samples on the plane, by which `at` evaluates other windows; None of a surface that was loaded.
+    sharpness : Sharpness or None
+        Of the loss at the center: the largest eigenvalue and the trace of its Hessian, where asked for.
+    center_is_model : bool
+        Whether the center is a model, and not between several.
+
+    See Also
+    --------
+    LossSurface.around : returns it
+    LossSurface.load : reads it
+
+    Examples
+    --------
+    >>> from logreg import LossSurface, lab_data
+    >>> data = lab_data()
+    >>> surface = LossSurface.around([4.0, -1.0], data, extent=(-6, 6), resolution=61, quantities=("loss", "accuracy"))
+    >>> surface.loss.shape, surface.plane.labels
+    ((61, 61), ('change of w from 4', 'change of b from -1'))
+    >>> float(surface.accuracy[30, 30])  # at the model
+    1.0
+    >>> surface.at((-1, 1), 0.5, resolution=11).loss.shape  # closer, without the data
+    (11, 11)
     """
 
     values: Surface
@@ -88,19 +115,32 @@ class PlaneSurface:
 
     @property
     def minimum(self) -> PlaneMinimum:
-        """The lowest loss of the grid; ValueError if the loss was not asked for."""
+        """The lowest loss of the grid, (s, t, loss); ValueError if the loss was not asked for."""
         if self.loss is None:
             raise ValueError("the surface has no loss; accepted: a surface whose quantities include 'loss'")
         return PlaneMinimum(*lowest_point(self.s, self.t, self.loss))
 
     def project(self, model: Models) -> Projection:
-        """Where a path of training, its start included, or a model lies on the plane: Projection(s, t, distance,
-        outside).
+        """Where a path of training, its start included, or a model lies on the plane.
 
-        s, t, distance are those of the points of the path, its start, the steps that were kept and its end: the nearest
-        points of the plane, and how far from it the path is; `outside` is the share of the path's variance at right
-        angles to the plane. Models are those of `LossSurface.around`. TypeError for what is no model and no run of
-        training, ValueError for another number of weights.
+        Parameters
+        ----------
+        model : classifier, module, array_like (d + 1,), path of training, or several
+            As in `LossSurface.around`.
+
+        Returns
+        -------
+        Projection
+            (s, t, distance, outside): s, t, distance are those of the points of the path, its start, the steps that
+            were kept and its end: the nearest points of the plane, and how far from it the path is; `outside` is the
+            share of the path's variance at right angles to the plane.
+
+        Raises
+        ------
+        TypeError
+            What is no model and no run of training.
+        ValueError
+            Another number of weights.
         """
         points, size = points_of(model), len(self.plane.center)
         if points.shape[1] != size:
@@ -117,8 +157,24 @@ class PlaneSurface:
     ) -> PlaneSurface:
         """The same plane over another window, from the logits that were kept: the data isn't read again.
 
-        `s_range` and `t_range` are pairs (low, high), or a number r for (-r, r); `resolution` and `quantities` are as
-        in `LossSurface.around`, the latter those of this surface by default. ValueError for a surface that was loaded.
+        Parameters
+        ----------
+        s_range, t_range : pair of floats, or float
+            The window (low, high), or a number r for (-r, r).
+        resolution : int, or pair of ints
+            Number of points, as in `LossSurface.around`.
+        quantities : str or iterable of str, optional
+            As in `LossSurface.around`; by default those of this surface.
+
+        Returns
+        -------
+        PlaneSurface
+            With the same plane, sharpness and penalty.
+
+        Raises
+        ------
+        ValueError
+            A surface that was loaded.
         """
         if self.logits is None:
             raise ValueError("the surface was loaded and has no samples; accepted: one from LossSurface.around")
@@ -132,8 +188,16 @@ class PlaneSurface:
     def save(self, path: files.AnyPath) -> None:
         """Writes everything to `path` as npz, as `LossSurface.save` does; `LossSurface.load` reads it.
 
-        A name that ends in .vtk gets the axes and the quantities as a VTK file, which ParaView reads and `load` does
-        not: the gradient as vectors, the Hessian as tensors. ValueError for axes that do not increase.
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            A name that ends in ``.vtk`` gets the axes and the quantities as a VTK file, which ParaView reads and `load`
+            does not: the gradient as vectors, the Hessian as tensors.
+
+        Raises
+        ------
+        ValueError
+            Axes of a VTK file that do not increase.
         """
         arrays = {"s": self.s, "t": self.t, **{name: getattr(self.plane, name) for name in VECTORS}}
         arrays |= grid_of(self).quantities
@@ -151,9 +215,19 @@ class PlaneSurface:
             files.write(path, about, arrays)
 
     def to_frame(self) -> pd.DataFrame:
-        """A DataFrame with a row for each point of the grid, of one t after another: s, t and the quantities, a column
-        each, `gradient_s`, `gradient_t`, `hessian_ss`, `hessian_st`, `hessian_tt` among them. ImportError without
-        pandas."""
+        """A table with a row for each point of the grid, of one t after another.
+
+        Returns
+        -------
+        pandas.DataFrame
+            s, t and the quantities, a column each, `gradient_s`, `gradient_t`, `hessian_ss`, `hessian_st`, `hessian_tt`
+            among them.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        """
         return export.frame_of(grid_of(self))
 
 

@@ -73,7 +73,13 @@ class Scored:
     """What a run of training that has its data says of it."""
 
     def full_loss(self: Trained) -> np.ndarray:
-        """Loss on all the data after each step that was kept (k,), float64."""
+        """Loss on all the data after each step that was kept.
+
+        Returns
+        -------
+        array (k,), float64
+            Of the cost that was minimised, with the weights of samples that it was trained with, and no penalty.
+        """
         return losses_at(self, self.w, self.b)
 
     @property
@@ -87,12 +93,23 @@ class Scored:
         return losses_at(self, self.end_w[None], [self.end_b]).item()
 
     def full_accuracy(self: Trained) -> np.ndarray:
-        """Share of all the samples that are classified correctly after each step that was kept (k,), float64."""
+        """Share of all the samples that are classified correctly after each step that was kept.
+
+        Returns
+        -------
+        array (k,), float64
+            Each sample counts the same.
+        """
         return shares_correct_at(self, self.w, self.b)
 
     def steps_to_accuracy_1(self: Trained) -> int | None:
-        """The first step, 0 being the start, at which every sample is classified correctly; None if there is none.
-        Steps that were not kept are not looked at."""
+        """The first step, 0 being the start, at which every sample is classified correctly.
+
+        Returns
+        -------
+        int or None
+            None if there is none. Steps that were not kept are not looked at.
+        """
         start = shares_correct_at(self, self.start_w[None], [self.start_b])
         perfect = np.flatnonzero(np.append(start, self.full_accuracy()) == 1)
         return int(perfect[0]) * self.every if len(perfect) else None
@@ -152,7 +169,32 @@ def weighted(values: torch.Tensor, weight: torch.Tensor | None = None) -> torch.
 def accuracy(model: Model, data: Any, *, positive: Any = None) -> float:
     """Share of the samples that the model classifies correctly: class 1 where its logit, in float64, is above 0.
 
-    `model`, `data` and `positive` are as in `LossSurface.around`; of a path of training its last model is meant.
+    Parameters
+    ----------
+    model : classifier, module, array_like (d + 1,), or path of training
+        As in `LossSurface.around`; of a path of training its last model is meant.
+    data : tuple (x, y), data set, or iterable of batches
+        As in `LossSurface.around`.
+    positive : label, optional
+        What is class 1, as in `LossSurface.around`.
+
+    Returns
+    -------
+    float
+        From 0 to 1; each sample counts the same.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They name a wrong argument.
+
+    Examples
+    --------
+    >>> from logreg import accuracy, lab_data
+    >>> accuracy([4.0, -1.0], lab_data())  # w = 4 and b = -1, so class 1 where x > 0.25
+    1.0
+    >>> accuracy([4.0, 0.0], lab_data())
+    0.9
     """
     known = read_model(model)
     samples = read_samples(data, known.meaning(positive), known.expected)

@@ -18,11 +18,11 @@ from logreg.classes import Labels, Meaning, read_labels, weights_with_classes
 from logreg.devices import Device, card_of, host
 from logreg.directions import Projection, plane_around, turns
 from logreg.evaluation import evaluate, logits_on
+from logreg.hessian import sharpness_at
 from logreg.models import points_of, read_models
 from logreg.objective import objective_of
 from logreg.plane import Logits, PlaneSurface, is_plane_surface, read_plane_surface, surface_of
 from logreg.samples import unread_arrays
-from logreg.sharpness import sharpness_at
 from logreg.windows import axes_of, axis, pair_of_points
 
 if TYPE_CHECKING:
@@ -53,10 +53,33 @@ class Minimum(NamedTuple):
 class LossSurface:
     """The loss of a one-feature model over a grid of weights and biases, float64.
 
-    w (nw,), b (nb,)  axes
-    Z (nb, nw)        loss, row = b
-    loss              what Z is, a name of `kernels.losses`: "bce", mean cross-entropy, "mse", mean squared error, or
-                      "focal", mean focal loss
+    Attributes
+    ----------
+    w, b : array (nw,) and (nb,)
+        The axes.
+    Z : array (nb, nw)
+        The loss, row = b.
+    loss : str
+        What Z is: "bce", mean cross-entropy, "mse", mean squared error, or "focal", mean focal loss.
+
+    See Also
+    --------
+    PlaneSurface : what `LossSurface.around` returns, around models of any number of features
+    viz.plot_contour : draws it
+    viz.plot_surface : draws it in three dimensions
+
+    Examples
+    --------
+    >>> from logreg import LossSurface, lab_data
+    >>> surface = LossSurface.compute(lab_data(), w_range=15, b_range=(-13, 13), resolution=(31, 27))
+    >>> surface
+    LossSurface(31 x 27 points of bce)
+    >>> w, b, loss = surface.minimum
+    >>> w, b, round(loss, 3)
+    (15.0, -4.0, 0.053)
+    >>> surface.save("surface.npz")
+    >>> LossSurface.load("surface.npz").Z.shape
+    (27, 31)
     """
 
     w: np.ndarray
@@ -84,14 +107,37 @@ class LossSurface:
     ) -> LossSurface:
         """The surface of one-feature data over a window.
 
-        `data[:]` gives x (n, 1) or (n,) and y; labels, `positive` and `class_weight` are as in `around`. `w_range` and
-        `b_range` are pairs (low, high), or a number r for (-r, r). `resolution` is the number of points of both axes,
-        or a pair (of w, of b); a single point is the middle of the window. `loss` is "bce", "mse" or "focal". `device`
-        is where it is computed: None, "cpu" or a CUDA device.
+        Parameters
+        ----------
+        data : tuple (x, y), data set, or iterable of batches
+            `data[:]` gives x (n, 1) or (n,) and y, as in `around`.
+        w_range, b_range : pair of floats, or float
+            The window (low, high), or a number r for (-r, r).
+        resolution : int, or pair of ints
+            Number of points of both axes, or a pair (of w, of b); a single point is the middle of the window.
+        loss : {"bce", "mse", "focal"}
+            Cross-entropy, squared error, or focal loss.
+        sample_weight : array_like (n,), optional
+            At least 0: makes the mean sum(weight * loss) / sum(weight).
+        class_weight : "balanced" or dict, optional
+            As in `around`.
+        pos_weight : float, optional
+            At least 0: by which the cross-entropy of class 1 counts, as torch.nn.BCEWithLogitsLoss has it; None with
+            loss="mse".
+        positive : label, optional
+            What is class 1, as in `around`.
+        device : str or torch.device, optional
+            Where it is computed: None, "cpu" or a CUDA device.
 
-        `sample_weight` (n,), >= 0, makes the mean sum(weight * loss) / sum(weight). `pos_weight` is a number >= 0 by
-        which the cross-entropy of class 1 counts, as torch.nn.BCEWithLogitsLoss has it; None with loss="mse".
-        Raises ValueError or TypeError that name a wrong argument.
+        Returns
+        -------
+        LossSurface
+            Float64, whatever the dtype of the data.
+
+        Raises
+        ------
+        ValueError, TypeError
+            They name a wrong argument.
         """
         card = card_of(device)
         numbers.pos_weight_for(numbers.one_of("loss", loss, LOSSES), pos_weight)
@@ -130,55 +176,103 @@ class LossSurface:
     ) -> PlaneSurface:
         """Loss and what belongs to it on a plane through a model of any number of features: a PlaneSurface.
 
-        `model` is what the center (s, t) = (0, 0) is, by its parameters theta = (w, b), the bias last:
-            a logistic classifier of scikit-learn that was fitted to two classes, or a Pipeline that ends with one,
-            through whose steps the data goes first;
-            a LogisticRegression, an nn.Linear(d, 1) or (d, 2), the logit of which is the difference, alone or first in
-            an nn.Sequential; of another network the last layer, as `logreg.head` gives it with its data;
-            a vector theta (d + 1,);
-            the History of a run of training, or another TrainingPath, whose last step is meant; a list of models is
-            a path, too;
-            several runs or models in a dict, or several runs in a list: the center is the mean of their ends.
-        `data` is (x, y), or a data set whose data[:] is: x (n, d) an array, a table, a memory map or of scipy.sparse, y
-        labels; or batches (x, y) that can be iterated over again, such as a DataLoader, read once, once more for "axes"
-        and "hessian", and once more for weights, penalties beside a sum and `sharpness`. Nothing of them is kept but
-        labels and logits.
-        Labels are numbers in [0, 1] or of two classes; class 1 is `positive`, or the model's second, or 1 beside -1, or
-        the second of two texts in order.
+        Parameters
+        ----------
+        model : classifier, module, array_like (d + 1,), path of training, or several
+            What the center (s, t) = (0, 0) is, by its parameters theta = (w, b), the bias last:
 
-        directions  "axes": two coordinates. Weight and bias of a single feature; of more, the two weights along which
-                    the loss curves most, as some columns of real data are constant and show nothing
-                    "random": two random orthonormal vectors by `seed`
-                    "filter": two random vectors, each weight by its own size
-                    "hessian": eigenvectors of the Hessian of the loss at the center, of the largest two eigenvalues; of
-                    more than 1500 features, as `logreg.sharpness` has them
-                    "pca": the first two principal components of the paths of training; the default for several of
-                    them, "axes" for one
-                    a pair of vectors (d + 1,), not parallel, of any length, or of names of columns of x or "bias"
-        extent      the window in units of the directions, all but vectors and "filter" of length 1: (low, high) or r
-                    for (-r, r), for both axes, or a pair of these with at least one (low, high): ((-1, 2), 3); by
-                    default what shows the paths, or, around a model, as far as its weights are long
-        resolution  number of points of both axes, or a pair (of s, of t); one point is the middle of the window, and
-                    the center where the window isn't given
-        quantities  of "loss", "mse", "accuracy", "balanced_accuracy", "gradient" and "hessian"; weights of samples and
-                    classes are in all of them, accuracies too
-        loss        "bce", mean cross-entropy, "mse", mean squared error, or "focal", mean focal loss: what the loss is,
-                    its gradient and its Hessian, also for the directions
-        l2          l2/2 |w|^2 is added to the loss, its gradient and its Hessian, exactly; the bias is not penalised.
-                    By default it is the model's own penalty: 1 / (C n) of scikit-learn, weight decay of a path
-        weight_decay  the same with the bias penalised, as torch.optim does; in place of `l2`
-        sample_weight  (n,), >= 0: means become sum(weight * value) / sum(weight), directions by the loss included; by
-                    default those that a run was trained with, where x is what it was trained on
-        class_weight  "balanced" or {label: weight}, by which these are multiplied; by default the model's own
-        pos_weight  a number >= 0 by which the loss of class 1 counts, with its gradient and its Hessian, as
-                    torch.nn.BCEWithLogitsLoss has it
-        sharpness   whether the surface is to say how sharply the loss curves at the center, in all directions: see
-                    `logreg.sharpness`, some passes over the data more
-        device      where it is computed: None, "cpu" or a CUDA device
+            - a logistic classifier of scikit-learn that was fitted to two classes, or a Pipeline that ends with one,
+              through whose steps the data goes first;
+            - a LogisticRegression, an nn.Linear(d, 1) or (d, 2), the logit of which is the difference, alone or first
+              in an nn.Sequential; of another network the last layer, as `logreg.head` gives it with its data;
+            - a vector theta (d + 1,);
+            - the History of a run of training, or another TrainingPath, whose last step is meant; a list of models is a
+              path, too;
+            - several runs or models in a dict, or several runs in a list: the center is the mean of their ends.
+        data : tuple (x, y), data set, or iterable of batches
+            (x, y), or a data set whose data[:] is: x (n, d) an array, a table, a memory map or of scipy.sparse, y
+            labels; or batches (x, y) that can be iterated over again, such as a DataLoader, read once, once more for
+            "axes" and "hessian", and once more for weights, penalties beside a sum and `sharpness`. Nothing of them is
+            kept but labels and logits.
+        directions : str, or pair of vectors or names, optional
+            What spans the plane:
 
-        Computed in float64. Large grids are interpolated between Chebyshev nodes, to 1e-12 max(1, max|quantity|);
-        where a quantity is faint beside that it is evaluated directly. Raises ValueError or TypeError that name a wrong
-        argument, MemoryError before allocating what can't fit.
+            - "axes": two coordinates. Weight and bias of a single feature; of more, the two weights along which the
+              loss curves most, as some columns of real data are constant and show nothing;
+            - "random": two random orthonormal vectors by `seed`;
+            - "filter": two random vectors, each weight by its own size [1]_;
+            - "hessian": eigenvectors of the Hessian of the loss at the center, of the largest two eigenvalues; of more
+              than 1500 features, as `logreg.sharpness` has them;
+            - "pca": the first two principal components of the paths of training; the default for several of them,
+              "axes" for one;
+            - a pair of vectors (d + 1,), not parallel, of any length, or of names of columns of x or "bias".
+        extent : float, pair of floats, or pair of these, optional
+            The window in units of the directions, all but vectors and "filter" of length 1: (low, high) or r for (-r,
+            r), for both axes, or a pair of these with at least one (low, high): ((-1, 2), 3); by default what shows the
+            paths, or, around a model, as far as its weights are long.
+        resolution : int, or pair of ints
+            Number of points of both axes, or a pair (of s, of t); one point is the middle of the window, and the center
+            where the window isn't given.
+        quantities : str or iterable of str
+            Of "loss", "mse", "accuracy", "balanced_accuracy", "gradient" and "hessian"; weights of samples and classes
+            are in all of them, accuracies too.
+        loss : {"bce", "mse", "focal"}
+            Mean cross-entropy, mean squared error, or mean focal loss: what the loss is, its gradient and its Hessian,
+            also for the directions.
+        l2 : float, optional
+            l2/2 times the squared length of w is added to the loss, its gradient and its Hessian, exactly; the bias is
+            not penalised. By default it is the model's own penalty: 1 / (C n) of scikit-learn, weight decay of a path.
+        weight_decay : float, optional
+            The same with the bias penalised, as torch.optim does; in place of `l2`.
+        sample_weight : array_like (n,), optional
+            At least 0: means become sum(weight * value) / sum(weight), directions by the loss included; by default
+            those that a run was trained with, where x is what it was trained on.
+        class_weight : "balanced" or dict, optional
+            "balanced" or {label: weight}, by which these are multiplied; by default the model's own.
+        pos_weight : float, optional
+            At least 0: by which the loss of class 1 counts, with its gradient and its Hessian, as
+            torch.nn.BCEWithLogitsLoss has it.
+        positive : label, optional
+            Labels are numbers in [0, 1] or of two classes; class 1 is `positive`, or the model's second, or 1 beside
+            -1, or the second of two texts in order.
+        seed : int, optional
+            Of random directions, as numpy.random.default_rng takes it.
+        sharpness : bool
+            Whether the surface is to say how sharply the loss curves at the center, in all directions: see
+            `logreg.sharpness`, some passes over the data more.
+        device : str or torch.device, optional
+            Where it is computed: None, "cpu" or a CUDA device.
+
+        Returns
+        -------
+        PlaneSurface
+            Computed in float64. Large grids are interpolated between Chebyshev nodes, to 1e-12 max(1, largest size of
+            the quantity); where a quantity is faint beside that it is evaluated directly.
+
+        Raises
+        ------
+        ValueError, TypeError
+            They name a wrong argument.
+        MemoryError
+            Before allocating what can't fit.
+
+        References
+        ----------
+        .. [1] H. Li, Z. Xu, G. Taylor, C. Studer, T. Goldstein, "Visualizing the loss landscape of neural nets",
+           NeurIPS 2018.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from logreg import LossSurface
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(200, 5))
+        >>> y = X[:, 0] + rng.normal(size=200) > 0
+        >>> surface = LossSurface.around(np.zeros(6), (X, y), directions="hessian", extent=3, resolution=100)
+        >>> surface
+        PlaneSurface(100 x 100 points: loss; ...)
+        >>> bool(surface.minimum.loss < np.log(2))  # that of the center, where every probability is 1/2
+        True
         """
         card = card_of(device)
         names = numbers.some_of("quantities", quantities, QUANTITIES)
@@ -214,24 +308,44 @@ class LossSurface:
         return Minimum(*lowest_point(self.w, self.b, self.Z))
 
     def project(self, model: Models) -> Projection:
-        """Where a path of training or a model of one feature lies: Projection(s, t, distance, outside), s being its
-        weights (k,) and t its biases; distances are 0. Models are those of `around`."""
+        """Where a path of training or a model of one feature lies on the surface.
+
+        Parameters
+        ----------
+        model : classifier, module, array_like (2,), path of training, or several
+            As in `around`, of one feature.
+
+        Returns
+        -------
+        Projection
+            (s, t, distance, outside), s being its weights (k,) and t its biases; distances are 0.
+        """
         points = points_of(model)
         if points.shape[1] != 2:
             raise ValueError(f"model has {points.shape[1] - 1} weights; accepted: one, as the surface is of w and b")
         return Projection(points[:, 0], points[:, 1], np.zeros(len(points)), 0.0)
 
     def save(self, path: files.AnyPath) -> None:
-        """Writes the surface to `path`, text, bytes or an os.PathLike, as npz with a description.
+        """Writes the surface as npz with a description, all or nothing.
 
-        All or nothing: an old file stays until all is on the disk, and of several writers the last one's file stands,
-        whole. A link is followed; of hard links the others keep the old file; the mode of an old file is kept. A killed
-        process leaves at the most a file `.saving-*` to be deleted. A name that ends in .vtk gets a VTK file, which
-        ParaView reads and `load` does not: w across, b up, and the loss.
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            A name that ends in ``.vtk`` gets a VTK file, which ParaView reads and `load` does not: w across, b up, and
+            the loss.
 
-        Raises TypeError or ValueError for a surface that `load` would refuse; OSError for a `path` that is taken by a
-        folder, a device or a FIFO, which stays, and for what the system can't write. ValueError for axes of a VTK file
-        that do not increase.
+        Raises
+        ------
+        TypeError, ValueError
+            A surface that `load` would refuse; axes of a VTK file that do not increase.
+        OSError
+            A `path` that is taken by a folder, a device or a FIFO, which stays, and what the system can't write.
+
+        Notes
+        -----
+        An old file stays until all is on the disk, and of several writers the last one's file stands, whole. A link is
+        followed; of hard links the others keep the old file; the mode of an old file is kept. A killed process leaves
+        at the most a file ``.saving-*`` to be deleted.
         """
         arrays, about = {"w": self.w, "b": self.b, "Z": self.Z}, {"format": FORMAT, "loss": self.loss}
         check_layout(files.shapes_of(arrays), about)
@@ -242,16 +356,42 @@ class LossSurface:
             files.write(path, about, arrays)
 
     def to_frame(self) -> pd.DataFrame:
-        """A DataFrame with a row for each point of the grid, of one bias after another, and columns w, b and loss.
-        ImportError without pandas."""
+        """A table with a row for each point of the grid, of one bias after another.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns w, b and loss.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        """
         return export.frame_of(grid_of(self))
 
     @classmethod
     def load(cls, path: files.AnyPath) -> LossSurface | PlaneSurface:
         """What `save` wrote: a LossSurface, or a PlaneSurface where it came from `around`.
 
-        Sizes are checked before arrays are read, and nothing is unpickled or evaluated. ValueError for any other file,
-        OSError for what is no regular file, MemoryError for a surface that can't fit into the memory that is free.
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file. Sizes are checked before arrays are read, and nothing is unpickled or evaluated.
+
+        Returns
+        -------
+        LossSurface or PlaneSurface
+            With the same bits.
+
+        Raises
+        ------
+        ValueError
+            Any other file.
+        OSError
+            What is no regular file.
+        MemoryError
+            A surface that can't fit into the memory that is free.
         """
         with files.opened(path, "LossSurface") as archive:
             return read_plane_surface(archive) if is_plane_surface(archive) else cls(*read_surface(archive))

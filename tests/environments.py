@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 SMOKE = (ROOT / "tests" / "smoke.py").read_text()
 BUILD = "import sys, setuptools.build_meta as b; to = sys.argv[1]; b.build_wheel(to); b.build_sdist(to)"
 WITHOUT_TORCH = ("numpy", "numba", "matplotlib", "tqdm")
-NOT_SOURCES = (".git", ".venv*", ".*cache*", ".hypothesis", ".benchmarks", "__pycache__", "out", "build", "*.egg-info")
+NOT_SOURCES = (".git", ".venv*", ".*cache*", ".hypothesis", ".benchmarks", "__pycache__", "out", "*build", "*.egg-info")
 
 
 def run(*command, **options):

@@ -1,4 +1,4 @@
-"""The examples of a page of docs, run one after another: `python -m tests.pages docs/models.md` draws its pictures."""
+"""The examples of a page of docs, run in order: `python -m tests.pages docs/howto/models.md` draws its pictures."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("docs/models.md", "docs/data.md")
+PAGES = ("docs/start.md", *(f"docs/howto/{path.name}" for path in sorted((ROOT / "docs" / "howto").glob("*.md"))))
 
 
 def examples(page):

@@ -25,6 +25,18 @@ TORCH_LOSSES = {
 }
 
 
+# Of an ensemble of three
+RATES = {
+    "lr": {"lr": np.array([0.0, 0.5, 0.3])},
+    "of all": {"momentum": 0.9, "weight_decay": 0.1},
+    "of members": {
+        "lr": np.array([0.3, 0.0, 0.1]),
+        "momentum": np.array([0.0, 0.5, 0.9]),
+        "weight_decay": np.array([0.3, 0.2, 0.0]),
+    },
+}
+
+
 def host(values):
     return [torch.as_tensor(value).cpu().numpy() for value in values]
 
@@ -39,7 +51,13 @@ def with_weights(settings, n, loss):
 
 
 def placed(place, settings):
-    return {name: place(value) if name == "sample_weight" else value for name, value in settings.items()}
+    return {name: place(value) if isinstance(value, np.ndarray) else value for name, value in settings.items()}
+
+
+def of_member(settings, i):
+    """Settings with the rates of one member, of those that have their own."""
+    rates = ("lr", "momentum", "weight_decay")
+    return {name: value[i] if name in rates and np.ndim(value) else value for name, value in settings.items()}
 
 
 def assert_members(place, n, d, batch_size, k, dtype=np.float64, loss="bce", scale=1.0, **settings):
@@ -55,9 +73,9 @@ def assert_members(place, n, d, batch_size, k, dtype=np.float64, loss="bce", sca
     *fields, steps = host(ends[:-1])
     w, b, value, accuracy = fields
     assert {field.dtype for field in fields} == {np.dtype(dtype)}
-    eps = float(np.finfo(dtype).eps)
+    eps = float(np.finfo(dtype).eps) / (1 - np.max(settings.get("momentum", 0.0)))
     for i in range(k):
-        path_w, path_b, _ = oracle.sgd_path(X, y, w0[i], b0[i], **settings)
+        path_w, path_b, _ = oracle.sgd_path(X, y, w0[i], b0[i], **of_member(settings, i))
         np.testing.assert_allclose(w[i], path_w[-1], rtol=0, atol=max(1e-12, 8 * eps * np.abs(path_w).max()))
         np.testing.assert_allclose(b[i], path_b[-1], rtol=0, atol=max(1e-12, 8 * eps * np.abs(path_b).max()))
         assert steps[i] == oracle.first_all_correct(X, y, np.vstack([w0[i], path_w]), np.append(b0[i], path_b))
@@ -67,7 +85,7 @@ def assert_members(place, n, d, batch_size, k, dtype=np.float64, loss="bce", sca
         assert value[i] == pytest.approx(cost, rel=max(1e-12, 2 * eps), abs=1e-300)
         assert accuracy[i] == dtype(np.mean((X1 @ theta > 0) == (y > 0.5)))
     for row, i in enumerate(chosen):
-        path = oracle.sgd_path(X, y, w0[i], b0[i], **settings)
+        path = oracle.sgd_path(X, y, w0[i], b0[i], **of_member(settings, i))
         for got, want in zip(host(ends.history), path, strict=True):
             np.testing.assert_allclose(got[row], want, rtol=0, atol=max(1e-12, 8 * eps * (1 + np.abs(want).max())))
 

@@ -7,11 +7,13 @@ where these have it; `tight_layout`, `subplots_adjust` and layout engines can be
 `text.usetex` what isn't a formula is escaped.
 """
 
-from viz.animation import RunAnimation, animate
 from viz.contour import ContourPlot, plot_contour
+from viz.explorer.window import Explorer, explore
+from viz.film.animation import RunAnimation, animate
 from viz.foot import share_legend
 from viz.line import LinePlot, plot_line
 from viz.notebook import PlotStuff, plot_error_surfaces
+from viz.rates import RatesPlot, plot_rates
 from viz.starts import StartsPlot, plot_starts
 from viz.surface import SurfacePlot, plot_surface
 from viz.training import DataPlot, EpochsPlot, plot_data, plot_epochs
@@ -20,17 +22,21 @@ __all__ = [
     "ContourPlot",
     "DataPlot",
     "EpochsPlot",
+    "Explorer",
     "LinePlot",
     "PlotStuff",
+    "RatesPlot",
     "RunAnimation",
     "StartsPlot",
     "SurfacePlot",
     "animate",
+    "explore",
     "plot_contour",
     "plot_data",
     "plot_epochs",
     "plot_error_surfaces",
     "plot_line",
+    "plot_rates",
     "plot_starts",
     "plot_surface",
     "share_legend",

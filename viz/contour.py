@@ -41,7 +41,44 @@ if TYPE_CHECKING:
 class ContourPlot(NamedTuple):
     """What `plot_contour` drew; what wasn't asked for, or has nothing to show, is None.
 
-    `path`, `arrows`, `start` and `end` are those of the only run, None where there are several; `paths` has them all.
+    Attributes
+    ----------
+    ax : matplotlib.axes.Axes
+        Where it was drawn.
+    figure : matplotlib.figure.Figure
+        The figure around it.
+    contours : ContourSet or QuadMesh
+        The filled contours, or the cells of what is a step function.
+    colorbar : Colorbar or None
+        At the right.
+    minimum : Line2D or None
+        The mark of the lowest point of the grid.
+    paths : dict
+        {name: artists} of the runs, each with a line, arrows, a start and an end.
+    path, arrows, start, end : artist or None
+        Those of the only run, None where there are several.
+    window : Rectangle or None
+        The outline that was asked for.
+    note : Text or None
+        What is said under the label.
+    legend : Legend or None
+        Under the label, too.
+    center : Line2D or None
+        The mark of a plane's center.
+    streams : StreamplotSet or None
+        Lines of steepest descent.
+
+    See Also
+    --------
+    plot_contour : returns it
+
+    Examples
+    --------
+    >>> from logreg import LossSurface, lab_data
+    >>> from viz import plot_contour
+    >>> drawn = plot_contour(LossSurface.compute(lab_data(), 15, 13, resolution=50))
+    >>> drawn.minimum is not None, drawn.path is None
+    (True, True)
     """
 
     ax: Axes
@@ -92,30 +129,74 @@ def plot_contour(
     legend: bool = True,
     title: str | None = None,
 ) -> ContourPlot:
-    """Draws filled contours of the whole grid at log-spaced levels, the grid minimum and the paths of runs.
+    """Filled contours of the whole grid at log-spaced levels, the grid minimum and the paths of runs.
 
-    `surface` is as in `plot_surface`. `history` is a run, {name: run}, or a list of runs. A run is a History, as in
-    `plot_surface`, or, where there is `surface.project`, what that takes: a run of any number of weights, or a model,
-    which is drawn as a mark. Paths have arrows that show their direction, and are clipped to the grid; a note says
-    which leave it. Each has its own colour, luminance, dashes and marker.
+    Parameters
+    ----------
+    surface : LossSurface or PlaneSurface
+        As in `plot_surface`. That of a plane has a choice of `quantity`.
+    history : run, dict or list of runs, optional
+        A run, {name: run}, or a list of runs. A run is a History, as in `plot_surface`, or, where there is
+        `surface.project`, what that takes: a run of any number of weights, or a model, which is drawn as a mark. Paths
+        have arrows that show their direction, and are clipped to the grid; a note says which leave it. Each has its own
+        colour, luminance, dashes and marker.
+    quantity : str
+        "loss", "mse"; "accuracy" and "balanced_accuracy", a cell for each point, as they are step functions;
+        "gradient", lines of steepest descent over the loss; "hessian", the ratio of the sizes of its eigenvalues, grey
+        above 1e9.
+    window : pair of pairs, optional
+        ((w0, w1), (b0, b1)), a rectangle to be outlined.
+    ax : matplotlib.axes.Axes, optional
+        A 2-D Axes, or None for a new figure; the colour bar is an inset at its right, legend and note are under its
+        label. Drawing on it again replaces what was drawn before, but of the same surface runs with other names stay,
+        if runs are given.
+    levels : int or array_like, optional
+        How many, or increasing values.
+    cmap, norm : colormap and norm, optional
+        Colours, and what they go by: the logarithm of positive levels.
+    contour_kw : dict, optional
+        Keywords of `contourf`, or `pcolormesh` for cells.
+    path_kw : dict, optional
+        Keywords of the lines of paths.
+    colorbar, legend : bool
+        Whether there is one.
+    title : str, optional
+        The text of it.
 
-    The surface of a plane has a choice of `quantity`: "loss", "mse"; "accuracy" and "balanced_accuracy", a cell for
-    each point, as they are step functions; "gradient", lines of steepest descent over the loss; "hessian", the ratio of
-    the sizes of its eigenvalues, grey above 1e9. Its center is marked unless a path is drawn. A note says how far paths
-    are from the plane, and how sharp the loss is at the center, if `surface.sharpness` does.
+    Returns
+    -------
+    ContourPlot
+        The Axes and the artists that were drawn.
 
-    window       ((w0, w1), (b0, b1)), a rectangle to be outlined
-    ax           a 2-D Axes, or None for a new figure; the colour bar is an inset at its right, legend and note are
-                 under its label. Drawing on it again replaces what was drawn before, but of the same surface runs with
-                 other names stay, if runs are given
-    levels       how many, or increasing values
-    cmap, norm   colours, and what they go by: the logarithm of positive levels
-    contour_kw   keywords of `contourf`, or `pcolormesh` for cells
-    path_kw      keywords of the lines of paths
-    colorbar, legend, title  whether there is one; the text of it
+    Raises
+    ------
+    ValueError
+        What `plot_surface` raises; `window` isn't two increasing pairs, or `levels` don't increase.
+    TypeError
+        `ax` isn't a 2-D Axes, or an input lacks an attribute.
 
-    Returns `ContourPlot`. Raises what `plot_surface` raises, TypeError if `ax` isn't a 2-D Axes, and ValueError if
-    `window` isn't two increasing pairs, or `levels` don't increase.
+    See Also
+    --------
+    plot_surface : in three dimensions
+    animate : a run, step by step
+    logreg.LossSurface : surfaces that it draws
+
+    Notes
+    -----
+    The center of a plane is marked unless a path is drawn. A note says how far paths are from the plane, and how sharp
+    the loss is at the center, if `surface.sharpness` does.
+
+    Examples
+    --------
+    >>> from logreg import LossSurface, TrainingPath, lab_data
+    >>> from viz import plot_contour
+    >>> data = lab_data()
+    >>> surface = LossSurface.compute(data, w_range=15, b_range=13, resolution=100)
+    >>> path = TrainingPath([[5.0, 10.0], [8.0, 0.0], [9.0, -2.0]], data=data)
+    >>> drawn = plot_contour(surface, path)
+    >>> drawn.path.get_xdata().tolist()
+    [5.0, 8.0, 9.0]
+    >>> drawn.figure.savefig("contour.png")
     """
     grid = read_grid(surface, quantity, losses.quantities())
     gradient = read_gradient(surface, grid) if quantity == "gradient" and is_plane(surface) else None

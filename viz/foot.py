@@ -161,13 +161,41 @@ def fit_upright(ax: Axes, foot: Foot, twins: list[Axes]) -> None:
 
 
 def share_legend(figure: Figure | SubFigure) -> Legend | None:
-    """The one legend under all Axes of a figure, in place of theirs: the entries of all, each once, and above them the
-    sentences that all of their notes have; None if there are no entries.
+    """The one legend under all Axes of a figure, in place of theirs: the entries of all, each once.
 
-    For figures of several drawings, such as the same paths on several surfaces. Equal labels are taken to be of equal
-    looks. Drawing on one of the Axes again brings its own legend back, until this is called again.
+    Above them are the sentences that all of their notes have. For figures of several drawings, such as the same paths
+    on several surfaces.
 
-    ValueError for a figure that has no constrained layout, which alone makes room for it.
+    Parameters
+    ----------
+    figure : Figure or SubFigure
+        One with a constrained layout. Equal labels in it are taken to be of equal looks. Drawing on one of its Axes
+        again brings the own legend of that back, until this is called again.
+
+    Returns
+    -------
+    Legend or None
+        None if there are no entries.
+
+    Raises
+    ------
+    ValueError
+        A figure that has no constrained layout, which alone makes room for it.
+
+    See Also
+    --------
+    plot_contour : has a legend of its own
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from logreg import LossSurface, lab_data
+    >>> from viz import plot_contour, share_legend
+    >>> figure, both = plt.subplots(1, 2, layout="constrained")
+    >>> for loss, ax in zip(("bce", "mse"), both):
+    ...     drawn = plot_contour(LossSurface.compute(lab_data(), 15, 13, resolution=50, loss=loss), ax=ax)
+    >>> len(share_legend(figure).get_texts())
+    1
     """
     engine = figure.get_layout_engine()
     if not isinstance(engine, (ConstrainedLayoutEngine, YieldingLayout)):

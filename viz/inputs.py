@@ -16,7 +16,7 @@ from viz.layout import new_figure
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from viz.results import Data, History, Line, LossSurface, PlaneSurface, Study, ThinHistory
+    from viz.results import Data, History, Line, LossSurface, PlaneSurface, RatesStudy, Study, ThinHistory
 
 
 class Grid(NamedTuple):
@@ -61,6 +61,16 @@ class Starts(NamedTuple):
     succeeded: dict[str, np.ndarray]
     steps: dict[str, np.ndarray]
     total_steps: int
+
+
+class Rates(NamedTuple):
+    """Learning rates (r,) and batch sizes (m,), and of each cost a quantity (m, r), NaN where there is none, and how
+    training goes, 0, 1 or 2."""
+
+    rates: np.ndarray
+    batch_sizes: np.ndarray
+    values: dict[str, np.ndarray]
+    behaviour: dict[str, np.ndarray]
 
 
 def to_numpy(values: Any) -> np.ndarray:
@@ -216,6 +226,38 @@ def read_starts(study: Study) -> Starts:
     return Starts(w, b, w_range, b_range, {cost: reached[cost] == 1 for cost in steps}, steps, total)
 
 
+def read_rates(study: RatesStudy, quantity: str) -> Rates:
+    """The `Rates` of a study with rates (r,), batch_sizes (m,), behaviour and loss, accuracy or steps {cost: (m, r)}.
+
+    TypeError if an attribute is missing. ValueError for another quantity, rates or batch sizes that aren't positive and
+    increasing, no costs, or shapes that disagree.
+    """
+    if quantity not in ("loss", "accuracy", "steps"):
+        raise ValueError(f"quantity is {quantity!r}; accepted: 'loss', 'accuracy', 'steps'")
+    require("study", study, ("rates", "batch_sizes", "behaviour", quantity))
+    rates = increasing_axis("study.rates", study.rates)
+    sizes = increasing_axis("study.batch_sizes", study.batch_sizes)
+    values, behaviour = (of_costs(f"study.{name}", getattr(study, name)) for name in (quantity, "behaviour"))
+    if not values or values.keys() != behaviour.keys():
+        costs = f"study.{quantity} has the costs {[*values]} and study.behaviour {[*behaviour]}"
+        raise ValueError(f"{costs}; accepted: the same for both, at least one")
+    shape = len(sizes), len(rates)
+    for cost, found in values.items():
+        if not found.shape == behaviour[cost].shape == shape:
+            shapes = f"study.{quantity} of {cost!r} has shape {found.shape} and study.behaviour {behaviour[cost].shape}"
+            raise ValueError(f"{shapes}; accepted: (m, r) = {shape} for both")
+        if not np.isin(behaviour[cost], (0, 1, 2)).all():
+            raise ValueError(f"study.behaviour of {cost!r} has other values; accepted: 0, 1 and 2")
+    return Rates(rates, sizes.astype(int), values, behaviour)
+
+
+def of_costs(name: str, results: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+    """{cost: array} as float64."""
+    if not isinstance(results, Mapping):
+        raise TypeError(f"{name} is a {type(results).__name__}; accepted: {{cost: (m, r)}}")
+    return {cost: np.asarray(to_numpy(values), np.float64) for cost, values in results.items()}
+
+
 def read_data(data: Data) -> tuple[np.ndarray, np.ndarray]:
     """x and y, both (n,), from anything whose `data[:]` gives x and y of n elements each, a tuple included.
 
@@ -271,4 +313,11 @@ def monotonic_axis(name: str, values: ArrayLike) -> np.ndarray:
     steps = np.diff(axis)
     if not ((steps > 0).all() or (steps < 0).all()):
         raise ValueError(f"{name} is not monotonic; accepted: strictly increasing or strictly decreasing values")
+    return axis
+
+
+def increasing_axis(name: str, values: ArrayLike) -> np.ndarray:
+    axis = finite_array(name, values)
+    if axis.ndim != 1 or len(axis) == 0 or axis[0] <= 0 or (np.diff(axis) <= 0).any():
+        raise ValueError(f"{name} is {values!r}; accepted: (k,) with k >= 1, positive and increasing")
     return axis

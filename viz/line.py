@@ -55,9 +55,38 @@ class Kept(NamedTuple):
 
 
 class LinePlot(NamedTuple):
-    """What `plot_line` drew of a line, `twin` being the right side; None what has nothing to show.
+    """What `plot_line` drew of a line; None what has nothing to show.
 
-    `marks` is {name: mark} of the points on it, `lines` {label: (line, twin_line)} of all on the Axes.
+    Attributes
+    ----------
+    ax : matplotlib.axes.Axes
+        Where it was drawn.
+    figure : matplotlib.figure.Figure
+        The figure around it.
+    line : Line2D
+        The first quantity.
+    marks : dict
+        {name: mark} of the points on it.
+    legend : Legend or None
+        Under the label.
+    twin : Axes or None
+        The right side.
+    twin_line : Line2D or None
+        The second quantity.
+    lines : dict
+        {label: (line, twin_line)} of all on the Axes.
+
+    See Also
+    --------
+    plot_line : returns it
+
+    Examples
+    --------
+    >>> from logreg import LossLine, lab_data
+    >>> from viz import plot_line
+    >>> drawn = plot_line(LossLine.between([0.0, 0.0], [8.0, -2.0], lab_data()), quantity=("loss", "accuracy"))
+    >>> list(drawn.marks), drawn.twin_line is not None
+    (['model a', 'model b'], True)
     """
 
     ax: Axes
@@ -88,22 +117,55 @@ def plot_line(
     legend: bool = True,
     title: str | None = None,
 ) -> LinePlot:
-    """Draws a quantity along a line of parameter space, or two, the second by an axis at the right, with its points.
+    """A quantity along a line of parameter space, or two, the second by an axis at the right, with the line's points.
 
-    `line` has alpha (n,), increasing, label (what alpha is, in words), marks {name: alpha}, cost (the name of the loss)
-    and the quantities as attributes, each (n,) or None: loss, mse, accuracy, balanced_accuracy, gradient and hessian,
-    the first and second derivative along the line. `l2` and `l2_bias` are said with the loss.
+    Parameters
+    ----------
+    line : LossLine
+        What has alpha (n,), increasing, label (what alpha is, in words), marks {name: alpha}, cost (the name of the
+        loss) and the quantities as attributes, each (n,) or None: loss, mse, accuracy, balanced_accuracy, gradient and
+        hessian, the first and second derivative along the line. `l2` and `l2_bias` are said with the loss.
+    quantity : str or pair of str
+        A name, or a pair of names; shares are in per cent.
+    ax : matplotlib.axes.Axes, optional
+        A 2-D Axes, or None for a new figure. Lines of other labels that show the same quantities stay on it, in their
+        own colours and dashes; what else the function drew there is replaced.
+    label : str, optional
+        The name of the line in the legend.
+    yscale : {"linear", "log"}
+        Of the first quantity.
+    line_kw, marks_kw : dict, optional
+        Keywords of `plot` for the lines and for the points.
+    legend : bool
+        Whether there is one, under the label.
+    title : str, optional
+        The text of it.
 
-    quantity   a name, or a pair of names; shares are in per cent
-    ax         a 2-D Axes, or None for a new figure. Lines of other labels that show the same quantities stay on it, in
-               their own colours and dashes; what else the function drew there is replaced
-    label      the name of the line in the legend
-    yscale     "linear" or "log", of the first quantity
-    line_kw, marks_kw  keywords of `plot` for the lines and for the points
-    legend, title      whether there is one, under the label; the text of it
+    Returns
+    -------
+    LinePlot
+        The Axes and the artists that were drawn.
 
-    Returns `LinePlot`. TypeError if `ax` isn't a 2-D Axes or `line` lacks an attribute; ValueError for a quantity that
-    isn't there, shapes that disagree, values that aren't finite, or a logarithmic scale of what isn't positive.
+    Raises
+    ------
+    TypeError
+        `ax` isn't a 2-D Axes, or `line` lacks an attribute.
+    ValueError
+        A quantity that isn't there, shapes that disagree, values that aren't finite, or a logarithmic scale of what
+        isn't positive.
+
+    See Also
+    --------
+    logreg.LossLine : lines that it draws
+
+    Examples
+    --------
+    >>> from logreg import LossLine, lab_data
+    >>> from viz import plot_line
+    >>> line = LossLine.between([0.0, 0.0], [8.0, -2.0], lab_data(), resolution=51)
+    >>> drawn = plot_line(line, yscale="log")
+    >>> drawn.ax.get_xlabel(), drawn.line.get_ydata().shape
+    ('from model a (0) to model b (1)', (51,))
     """
     names = tuple(quantity) if isinstance(quantity, (tuple, list)) else (quantity,)
     name = "" if label is None else str(label)

@@ -65,13 +65,45 @@ class RecordedPath(NamedTuple):
 
 
 class plot_error_surfaces:
-    """The loss of logistic regression over (w, b) and the path that training takes on it.
+    """The loss of logistic regression over (w, b) and the path that training takes on it, as the lab draws both.
 
-    `X`, `Y` are (n, 1) or (n,), arrays or tensors, kept as NumPy arrays in `x`, `y`. The loss is the mean
-    cross-entropy, or that of another `loss`: "mse", the mean squared error of the probabilities, or "focal". `w`, `b`,
-    `Z` are float64 meshgrids (n_samples, n_samples) over [-w_range, w_range] x [-b_range, b_range]. `W`, `B` and `LOSS`
-    list what was recorded, and `n` counts it. Unless `go` is false the surface and its contours are drawn.
+    Parameters
+    ----------
+    w_range, b_range : float
+        The window is [-w_range, w_range] x [-b_range, b_range].
+    X, Y : array_like (n, 1) or (n,)
+        The feature and the labels, arrays or tensors.
+    n_samples : int
+        Points per axis, at least 2.
+    go : bool
+        Whether the surface and its contours are drawn at once.
+    loss : {"bce", "mse", "focal"}
+        The mean cross-entropy, the mean squared error of the probabilities, or the mean focal loss.
 
+    Attributes
+    ----------
+    x, y : array
+        X and Y as NumPy arrays.
+    w, b, Z : array (n_samples, n_samples)
+        Float64 meshgrids, and the loss there.
+    W, B, LOSS : list
+        What was recorded.
+    n : int
+        How many there are.
+
+    Raises
+    ------
+    ValueError
+        A range that isn't positive, fewer than 2 samples per axis, another loss, or data that isn't one feature and
+        labels in [0, 1].
+
+    See Also
+    --------
+    PlotStuff : the notebook's other function
+    plot_contour : pictures outside that notebook
+
+    Notes
+    -----
     A picture is shown as soon as it is drawn, below the cell of a notebook or in a window, one for each kind, which
     stays until the program ends; nothing waits. Pyplot has none of these figures: what a cell plots next isn't drawn on
     them, and `plt.show` doesn't wait for them. `figures` holds the latest of each kind: "surface", "contour",
@@ -81,8 +113,17 @@ class plot_error_surfaces:
     `set_para_loss` was called before training too, else what the first step led to. Steps whose parameters aren't
     finite are left out of it, and the title counts them.
 
-    ValueError for a range that isn't positive, fewer than 2 samples per axis, another loss, or data that isn't one
-    feature and labels in [0, 1].
+    Examples
+    --------
+    >>> from logreg import LogisticRegression, lab_data
+    >>> from viz import plot_error_surfaces
+    >>> x, y = lab_data()[:]
+    >>> get_surface = plot_error_surfaces(15, 13, x, y, n_samples=30, go=False)
+    >>> get_surface.Z.shape
+    (30, 30)
+    >>> get_surface.set_para_loss(LogisticRegression(1), 0.7)
+    >>> get_surface.n, get_surface.LOSS
+    (1, [0.7])
     """
 
     def __init__(
@@ -126,10 +167,22 @@ class plot_error_surfaces:
         return self.display.figures
 
     def set_para_loss(self, model: nn.Module, loss: Any) -> None:
-        """Records the weight and the bias, the first two of `model.parameters()`, and `loss` as it is given.
+        """Records the weight and the bias of a model, and a loss.
 
-        Only a tensor that requires a gradient is detached, as a graph needn't be kept and can't be plotted. TypeError
-        for what has no parameters, ValueError if the first two aren't of one element each; nothing is recorded then.
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Of whose `model.parameters()` the first two are recorded.
+        loss : float or tensor
+            Kept as it is given; only a tensor that requires a gradient is detached, as a graph needn't be kept and
+            can't be plotted.
+
+        Raises
+        ------
+        TypeError
+            What has no parameters; nothing is recorded then.
+        ValueError
+            The first two aren't of one element each; nothing is recorded then.
         """
         if not hasattr(model, "parameters"):
             raise TypeError(f"model is a {type(model).__name__}; accepted: a torch.nn.Module")
@@ -148,7 +201,10 @@ class plot_error_surfaces:
     def final_plot(self) -> None:
         """Draws the surface as a wireframe and, in a second figure, as contours, each with the recorded path.
 
-        ValueError if nothing was recorded.
+        Raises
+        ------
+        ValueError
+            Nothing was recorded.
         """
         steps, path = finite_path(self, "final_plot")
         for ax in draw_surface(self, "final surface", path, wireframe=True), draw_contour(self, "final contour", path):
@@ -158,7 +214,10 @@ class plot_error_surfaces:
     def plot_ps(self) -> None:
         """Draws the data with the latest model whose parameters are finite beside the contours with the path so far.
 
-        ValueError if nothing was recorded.
+        Raises
+        ------
+        ValueError
+            Nothing was recorded.
         """
         steps, path = finite_path(self, "plot_ps")
         left, right = self.display.new_figure("iteration", columns=2).subplots(1, 2)
@@ -178,9 +237,36 @@ class plot_error_surfaces:
 def PlotStuff(
     X: ArrayLike, Y: ArrayLike, model: Callable[[Any], ArrayLike], epoch: int, leg: bool = True
 ) -> tuple[Line2D, Line2D]:
-    """Draws the model's curve over X (n, 1), labelled by its epoch, and the labels Y onto the current axes.
+    """The lines of the model's curve over X, labelled by its epoch, and of the labels Y, drawn onto the current axes.
 
-    `model(X)` gives probabilities (n, 1). The legend is drawn if `leg`. Returns the two lines.
+    Parameters
+    ----------
+    X, Y : array_like (n, 1)
+        The feature and the labels, arrays or tensors.
+    model : callable
+        `model(X)` gives probabilities (n, 1).
+    epoch : int
+        The number in the label.
+    leg : bool
+        Whether the legend is drawn.
+
+    Returns
+    -------
+    tuple of Line2D
+        The curve, and the labels.
+
+    See Also
+    --------
+    plot_epochs : all epochs in one picture
+
+    Examples
+    --------
+    >>> from logreg import LogisticRegression, lab_data
+    >>> from viz import PlotStuff
+    >>> x, y = lab_data()[:]
+    >>> curve, labels = PlotStuff(x, y, LogisticRegression(1), epoch=20)
+    >>> curve.get_label()
+    'epoch 20'
     """
     ax = plt.gca()
     (curve,) = ax.plot(to_numpy(X), to_numpy(model(X)), label=said("epoch {number}", number=epoch))

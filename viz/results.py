@@ -155,6 +155,29 @@ class Study(Protocol):
     def total_steps(self) -> int: ...
 
 
+class RatesStudy(Protocol):
+    """What each cost led to with learning rates (r,) and batch sizes (m,): loss, accuracy and steps {cost: (m, r)}, and
+    behaviour, 0 where training converges, 1 where it oscillates, 2 where it diverges."""
+
+    @property
+    def rates(self) -> ArrayLike: ...
+
+    @property
+    def batch_sizes(self) -> ArrayLike: ...
+
+    @property
+    def loss(self) -> Mapping[str, ArrayLike]: ...
+
+    @property
+    def accuracy(self) -> Mapping[str, ArrayLike]: ...
+
+    @property
+    def steps(self) -> Mapping[str, ArrayLike]: ...
+
+    @property
+    def behaviour(self) -> Mapping[str, ArrayLike]: ...
+
+
 if TYPE_CHECKING:
     Keywords: TypeAlias = Mapping[str, Any] | None  # of matplotlib's functions
     Runs: TypeAlias = History | Any | Mapping[str, Any] | Sequence[Any] | None

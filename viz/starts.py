@@ -44,8 +44,37 @@ Point: TypeAlias = tuple[str, float, float]
 
 
 class StartsPlot(NamedTuple):
-    """What `plot_starts` drew: for each cost an Axes, its map, its marks and the hatching of what failed, None where
-    nothing did."""
+    """What `plot_starts` drew: for each cost an Axes and its map.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+        A new one.
+    axes : dict
+        {cost: Axes}.
+    maps : dict
+        {cost: AxesImage}.
+    marks : dict
+        {cost: list of Line2D} of the points that were to be marked.
+    hatched : dict
+        {cost: ContourSet}, the hatching of what failed, None where nothing did.
+    colorbar : Colorbar or None
+        Of the number of steps.
+    legend : Legend or None
+        Under the maps.
+
+    See Also
+    --------
+    plot_starts : returns it
+
+    Examples
+    --------
+    >>> from logreg import lab_data, study_starts
+    >>> from viz import plot_starts
+    >>> study = study_starts(lab_data(), 15, 13, 500, lr=2, batch_size=3, epochs=20, seed=0)
+    >>> list(plot_starts(study).axes)
+    ['bce', 'mse']
+    """
 
     figure: Figure
     axes: dict[str, Axes]
@@ -68,21 +97,57 @@ def plot_starts(
     legend: bool = True,
     title: str | None = None,
 ) -> StartsPlot:
-    """Draws, side by side, which starts each cost leads to accuracy 1 from, and after how many steps.
+    """Maps, side by side, of which starts each cost leads to accuracy 1 from, and after how many steps.
 
-    `study` has the starts w (k,), b (k,), their window w_range, b_range, and, of each cost, the final
-    accuracy[cost] (k,) and steps[cost] (k,), the first step at which every sample was classified correctly;
-    `total_steps` is the length of a run. `marks`, {name: (w, b)}, are points to be marked.
+    Parameters
+    ----------
+    study : StartsStudy
+        What has the starts w (k,), b (k,), their window w_range, b_range, and, of each cost, the final accuracy[cost]
+        (k,) and steps[cost] (k,), the first step at which every sample was classified correctly; `total_steps` is the
+        length of a run.
+    marks : dict, optional
+        {name: (w, b)}, points to be marked.
+    cmap, norm : colormap and norm, optional
+        Colours of the steps.
+    map_kw : dict, optional
+        Keywords of `imshow`.
+    marks_kw : dict, optional
+        Keywords of `plot`.
+    colorbar, legend : bool
+        Whether there is one.
+    title : str, optional
+        That of the figure.
 
+    Returns
+    -------
+    StartsPlot
+        A new figure and the artists that were drawn.
+
+    Raises
+    ------
+    TypeError
+        An input lacks an attribute.
+    ValueError
+        Shapes that disagree, no starts, starts outside their window, or values that aren't finite.
+
+    See Also
+    --------
+    logreg.study_starts : what it draws
+    plot_rates : by learning rate and batch size
+
+    Notes
+    -----
     The window is cut into at most 300 x 300 bins of about 12 starts each. A bin is hatched if most of its starts end
     below accuracy 1 (or diverge), else it has the colour of the mean number of steps of those that don't; a bin without
     a start is white. Titles state the share of starts.
 
-    `cmap` and `norm` are colours of the steps, `map_kw` keywords of `imshow`, `marks_kw` of `plot`; `title` is that of
-    the figure.
-
-    Returns `StartsPlot`, on a new figure. TypeError if an input lacks an attribute, ValueError for shapes that
-    disagree, no starts, starts outside their window, or values that aren't finite.
+    Examples
+    --------
+    >>> from logreg import lab_data, study_starts
+    >>> from viz import plot_starts
+    >>> study = study_starts(lab_data(), 15, 13, 500, lr=2, batch_size=3, epochs=20, seed=0)
+    >>> drawn = plot_starts(study, marks={"by hand": (5, 10)})
+    >>> drawn.figure.savefig("starts.png")
     """
     starts = read_starts(study)
     points = [] if marks is None else read_marks(marks)

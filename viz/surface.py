@@ -47,7 +47,36 @@ SURFACE_LINES, WIREFRAME_LINES = 80, 40  # along each axis; chosen by eye: more 
 class SurfacePlot(NamedTuple):
     """What `plot_surface` drew; what wasn't asked for, or has nothing to show, is None.
 
-    `path`, `start` and `end` are those of the only run, None where there are several; `paths` has all of them.
+    Attributes
+    ----------
+    ax : mpl_toolkits.mplot3d.Axes3D
+        Where it was drawn.
+    figure : matplotlib.figure.Figure
+        The figure around it.
+    surface : Poly3DCollection or Line3DCollection
+        The surface, or the wireframe.
+    colorbar : Colorbar or None
+        None of a wireframe.
+    paths : dict
+        {name: artists} of the runs, each with a line, a start and an end.
+    path, start, end : artist or None
+        Those of the only run, None where there are several.
+    note : Text or None
+        What is said under the picture.
+    legend : Legend or None
+        Under the picture, too.
+
+    See Also
+    --------
+    plot_surface : returns it
+
+    Examples
+    --------
+    >>> from logreg import LossSurface, lab_data
+    >>> from viz import plot_surface
+    >>> drawn = plot_surface(LossSurface.compute(lab_data(), 15, 13, resolution=30))
+    >>> drawn.ax.get_xlabel(), drawn.paths
+    ('weight w', {})
     """
 
     ax: Axes3D
@@ -90,29 +119,64 @@ def plot_surface(
     legend: bool = True,
     title: str | None = None,
 ) -> SurfacePlot:
-    """Draws a surface, or a wireframe: the loss over (w, b) with the paths of runs, or a quantity over a plane.
+    """The loss over (w, b) with the paths of runs, or a quantity over a plane, as a surface or a wireframe.
 
-    `surface` has w (nw,), b (nb,), Z (nb, nw), loss (its name) and minimum (w, b, loss). At most 80 grid
-    lines per side are drawn, both ends included. `history` is a run, {name: run}, or a list of runs, each with w
-    (steps, 1), b (steps,), start_w, start_b and its height: start_loss and full_loss(), the loss on all the data after
-    each step, (steps,); one that holds a step of `every` and not the last of its `steps` also has end_w, end_b and
-    end_loss. What lies outside the grid is left out, with a note.
+    Parameters
+    ----------
+    surface : LossSurface or PlaneSurface
+        What has w (nw,), b (nb,), Z (nb, nw), loss (its name) and minimum (w, b, loss); that of a plane has s, t, plane
+        and a `quantity` that is a height (nt, ns). At most 80 grid lines per side are drawn, both ends included.
+    history : run, dict or list of runs, optional
+        A run, {name: run}, or a list of runs, each with w (steps, 1), b (steps,), start_w, start_b and its height:
+        start_loss and full_loss(), the loss on all the data after each step, (steps,); one that holds a step of `every`
+        and not the last of its `steps` also has end_w, end_b and end_loss. What lies outside the grid is left out, with
+        a note.
+    quantity : str
+        Of a plane: "loss", "mse", "accuracy" or "balanced_accuracy". A path is not drawn on it, as it is at another
+        height where it is off the plane: `plot_contour` draws it.
+    wireframe : bool
+        Whether it is a wireframe.
+    z : {"linear", "log"}
+        "log": heights by their logarithm, those below the lowest level at that level.
+    ax : Axes3D, optional
+        A 3-D Axes, or None for a new figure. Drawing on it again replaces what was drawn before, as `plot_contour`
+        does.
+    cmap, norm : colormap and norm, optional
+        Colours of the surface, and what they go by.
+    surface_kw : dict, optional
+        Keywords of matplotlib's `plot_surface`, or `plot_wireframe`.
+    path_kw : dict, optional
+        Keywords of the lines of paths.
+    colorbar, legend : bool
+        Whether there is one, a colour bar if not of a wireframe.
+    title : str, optional
+        The text of it.
 
-    A plane's `surface` has s, t, plane and a `quantity` that is a height (nt, ns): "loss", "mse", "accuracy" or
-    "balanced_accuracy". A path is not drawn on it, as it is at another height where it is off the plane: `plot_contour`
-    draws it.
+    Returns
+    -------
+    SurfacePlot
+        The Axes and the artists that were drawn.
 
-    z            "linear" or "log", heights by their logarithm, those below the lowest level at that level
-    ax           a 3-D Axes, or None for a new figure. Drawing on it again replaces what was drawn before, as
-                 `plot_contour` does
-    cmap, norm   colours of the surface, and what they go by
-    surface_kw   keywords of matplotlib's `plot_surface`, or `plot_wireframe`
-    path_kw      keywords of the lines of paths
-    colorbar, legend, title  whether there is one, a colour bar if not of a wireframe; the text of it
+    Raises
+    ------
+    TypeError
+        `ax` isn't a 3-D Axes, or an input lacks an attribute.
+    ValueError
+        A grid smaller than 2 x 2, a negative loss, values that aren't finite, shapes that disagree, more than one
+        weight, or a quantity that isn't there.
 
-    Returns `SurfacePlot`. TypeError if `ax` isn't a 3-D Axes or an input lacks an attribute; ValueError for a grid
-    smaller than 2 x 2, a negative loss, values that aren't finite, shapes that disagree, more than one weight, or a
-    quantity that isn't there.
+    See Also
+    --------
+    plot_contour : from above
+
+    Examples
+    --------
+    >>> from logreg import LossSurface, lab_data
+    >>> from viz import plot_surface
+    >>> surface = LossSurface.compute(lab_data(), w_range=15, b_range=13, resolution=50)
+    >>> drawn = plot_surface(surface, z="log", title="The lab's loss")
+    >>> drawn.ax.get_title()
+    "The lab's loss"
     """
     grid = read_grid(surface, quantity, losses.heights())
     if history is not None and is_plane(surface):

@@ -34,7 +34,36 @@ CURVE_POINTS = 400  # about one a pixel of an Axes, so that a steep sigmoid is s
 
 
 class DataPlot(NamedTuple):
-    """What `plot_data` drew; `boundary` is None when it lies out of view."""
+    """What `plot_data` drew.
+
+    Attributes
+    ----------
+    ax : matplotlib.axes.Axes
+        Where it was drawn.
+    figure : matplotlib.figure.Figure
+        The figure around it.
+    class_0, class_1 : Line2D
+        The points of both classes.
+    line : Line2D
+        The line w x + b.
+    sigmoid : Line2D
+        Its sigmoid, the probability of class 1.
+    boundary : Line2D or None
+        Where that is 1/2; None when it lies out of view.
+    legend : Legend or None
+        Under the label.
+
+    See Also
+    --------
+    plot_data : returns it
+
+    Examples
+    --------
+    >>> from logreg import lab_data
+    >>> from viz import plot_data
+    >>> plot_data(lab_data(), w=4.0, b=100.0).boundary is None
+    True
+    """
 
     ax: Axes
     class_0: Line2D
@@ -50,7 +79,39 @@ class DataPlot(NamedTuple):
 
 
 class EpochsPlot(NamedTuple):
-    """What `plot_epochs` drew; `curves` holds one curve for each of `epochs`, counted from 1."""
+    """What `plot_epochs` drew.
+
+    Attributes
+    ----------
+    ax : matplotlib.axes.Axes
+        Where it was drawn.
+    figure : matplotlib.figure.Figure
+        The figure around it.
+    class_0, class_1 : Line2D
+        The points of both classes.
+    curves : LineCollection
+        A curve for each of `epochs`.
+    colorbar : Colorbar or None
+        At the right.
+    legend : Legend or None
+        Under the label.
+    epochs : array
+        Numbers of the epochs that are shown, counted from 1.
+
+    See Also
+    --------
+    plot_epochs : returns it
+
+    Examples
+    --------
+    >>> from logreg import LogisticRegression, lab_data, train
+    >>> from viz import plot_epochs
+    >>> data = lab_data()
+    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=5)
+    >>> drawn = plot_epochs(history, data)
+    >>> drawn.epochs[[0, -1]].tolist()
+    [1, 5]
+    """
 
     ax: Axes
     class_0: Line2D
@@ -76,17 +137,48 @@ def plot_data(
     legend: bool = True,
     title: str | None = None,
 ) -> DataPlot:
-    """Draws the data by class, the line w x + b, its sigmoid and the decision boundary x = -b / w if it is in view.
+    """The data by class, the line w x + b, its sigmoid and the decision boundary x = -b / w if it is in view.
 
-    `data[:]` gives x (n, 1) and y (n, 1); a tuple (x, y) will do. `w` and `b` are numbers or arrays of one
-    element. `ax` is a 2-D Axes or None for a new figure; its y axis goes from -0.1 to 2, which clips the line. Drawing
-    on an Axes again replaces what the function drew there before.
+    Parameters
+    ----------
+    data : data set or tuple (x, y)
+        `data[:]` gives x (n, 1) and y (n, 1); a tuple will do.
+    w, b : float, or array_like of one
+        Weight and bias of the model.
+    ax : matplotlib.axes.Axes, optional
+        A 2-D Axes, or None for a new figure; its y axis goes from -0.1 to 2, which clips the line. Drawing on an Axes
+        again replaces what the function drew there before.
+    points_kw, line_kw : dict, optional
+        Keywords of matplotlib's `plot`, for the points of both classes and for the model's lines.
+    legend : bool
+        Whether there is one, under the label.
+    title : str, optional
+        The text of it.
 
-    `points_kw` and `line_kw` are keywords of matplotlib's `plot`, for the points of both classes and for the model's
-    lines; `legend` is whether there is one, under the label.
+    Returns
+    -------
+    DataPlot
+        The Axes and the artists that were drawn.
 
-    Returns `DataPlot`. ValueError for more than one feature or weight, no data, lengths that disagree, labels
-    outside [0, 1] or values that aren't finite; TypeError if `ax` isn't a 2-D Axes.
+    Raises
+    ------
+    ValueError
+        More than one feature or weight, no data, lengths that disagree, labels outside [0, 1] or values that aren't
+        finite.
+    TypeError
+        `ax` isn't a 2-D Axes.
+
+    See Also
+    --------
+    plot_epochs : the sigmoid of each epoch
+
+    Examples
+    --------
+    >>> from logreg import lab_data
+    >>> from viz import plot_data
+    >>> drawn = plot_data(lab_data(), w=4.0, b=-1.0, title="A model")
+    >>> drawn.boundary.get_xdata()
+    [0.25, 0.25]
     """
     x, y = read_data(data)
     w, b = scalar("w", w), scalar("b", b)
@@ -134,19 +226,58 @@ def plot_epochs(
     legend: bool = True,
     title: str | None = None,
 ) -> EpochsPlot:
-    """Draws the model's sigmoid after complete epochs over the data, coloured by epoch.
+    """The model's sigmoid after complete epochs over the data, coloured by epoch.
 
-    `history` has w (steps, 1), b (steps,), its start and `steps_per_epoch`, and `every` if it holds not every step
-    but every so many; `data` is as in `plot_data`. At most so many curves are drawn, those of the first and the last
-    epoch and, between these, of epochs that are even in how far the curve has moved; with `most` None that of each
-    epoch.
+    Parameters
+    ----------
+    history : History
+        What has w (steps, 1), b (steps,), its start and `steps_per_epoch`, and `every` if it holds not every step but
+        every so many.
+    data : data set or tuple (x, y)
+        As in `plot_data`.
+    most : int or None
+        How many curves are drawn at most: those of the first and the last epoch and, between these, of epochs that are
+        even in how far the curve has moved; None: that of each epoch.
+    ax : matplotlib.axes.Axes, optional
+        A 2-D Axes, or None for a new figure; the colour bar is an inset at its right, with a shade for each curve.
+        Drawing on an Axes again replaces what the function drew there before.
+    cmap, norm : colormap and norm, optional
+        Colours of the epochs.
+    points_kw : dict, optional
+        Keywords of `plot`.
+    line_kw : dict, optional
+        Keywords of a LineCollection.
+    colorbar, legend : bool
+        Whether there is one.
+    title : str, optional
+        The text of it.
 
-    `ax` is a 2-D Axes or None for a new figure; the colour bar is an inset at its right, with a shade for each curve.
-    Drawing on an Axes again replaces what the function drew there before. `cmap` and `norm` are colours of the epochs;
-    `points_kw` are keywords of `plot`, `line_kw` of a LineCollection.
+    Returns
+    -------
+    EpochsPlot
+        The Axes and the artists that were drawn.
 
-    Returns `EpochsPlot`. ValueError for less than one epoch, `most` below 2, more than one weight or feature, shapes
-    that disagree or values that aren't finite; TypeError if `ax` isn't a 2-D Axes or `history` lacks an attribute.
+    Raises
+    ------
+    ValueError
+        Less than one epoch, `most` below 2, more than one weight or feature, shapes that disagree or values that aren't
+        finite.
+    TypeError
+        `ax` isn't a 2-D Axes, or `history` lacks an attribute.
+
+    See Also
+    --------
+    plot_data : one model over the data
+    animate : a run, step by step
+
+    Examples
+    --------
+    >>> from logreg import LogisticRegression, lab_data, train
+    >>> from viz import plot_epochs
+    >>> data = lab_data()
+    >>> history = train(LogisticRegression(1), data, lr=2, batch_size=3, epochs=5)
+    >>> drawn = plot_epochs(history, data)
+    >>> drawn.figure.savefig("epochs.png")
     """
     w, b = epoch_ends(history)
     x, y = read_data(data)

@@ -35,7 +35,7 @@ def main():
         measured = publishable(where.results)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    report.write(measured, kept, where.readme, where.tables)
+    report.write(measured, kept, where.root)
     text = "".join(json.dumps(end) + "\n" for end in kept)
     (where.results / report.CARD).write_text(text, encoding="utf-8")
 

@@ -1,13 +1,14 @@
 """Parameters of models, checked: those that are read, and those that are updated in place."""
 
 import functools
+import math
 import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 
-from kernels.arguments import arrays
+from kernels.arguments import arrays, numbers
 from kernels.kinds import Array, ArrayLike
 
 
@@ -76,6 +77,39 @@ def starts(w0: ArrayLike, b0: ArrayLike, d: int, dtype: np.dtype) -> tuple[Array
             raise TypeError(f"{name} has dtype {array.dtype}; accepted: {accepted}")
         arrays.check_finite(name, array)
     return w, b
+
+
+def rates_of_members(k: int, **named: ArrayLike) -> Array:
+    """Rates of k members, a learning rate first, each a number or (k,), finite, >= 0: (r, 1), or (r, k) where one of
+    them is (k,), float64. Numbers 0 after the first are left out, if there is nothing else."""
+    rates = [rate_of_members(name, value, k) for name, value in named.items()]
+    if all(type(rate) is float and rate == 0 for rate in rates[1:]):
+        rates = rates[:1]
+    length = 1 if all(type(rate) is float for rate in rates) else k
+    (rows,) = arrays.all_empty([(len(rates), length)], np.float64, rates)
+    for row, rate in zip(rows, rates, strict=True):
+        row[:] = rate
+    return rows
+
+
+def rate_of_members(name: str, value: ArrayLike, k: int) -> Any:
+    """A number, or (k,), finite, >= 0, as a float or an array."""
+    if not has_many(value):
+        return numbers.nonnegative(name, value)
+    array = arrays.values_of(name, value)
+    if array.shape != (k,):
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; accepted: a number or (k,) = ({k},)")
+    if isinstance(array, np.ndarray):
+        wrong = ~((array >= 0) & (array < math.inf))
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise ValueError(f"{name}[{at}] is {array[at]}; accepted: finite numbers >= 0")
+    return array
+
+
+def has_many(value: ArrayLike) -> bool:
+    """Whether it is no number, but has some."""
+    return isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
 
 
 def coefficients(name: str, value: ArrayLike, shapes: Collection[tuple[int, ...]], dtype: np.dtype) -> Array:

@@ -40,6 +40,7 @@ def sgd_ensemble(
     X: Tensor,
     y: Tensor,
     weight: Tensor | None,
+    rates: Tensor,
     w0: Tensor,
     b0: Tensor,
     *,
@@ -49,7 +50,8 @@ def sgd_ensemble(
     """`kernels.sgd_ensemble`."""
     # Products of matrices are rounded differently where they lie differently in memory.
     tensors = [tensor.contiguous() for tensor in (X, y, w0, b0)]
-    ends = reference.sgd_ensemble(*tensors, sample_weight=weight, **settings)
+    named = dict(zip(("lr", "momentum", "weight_decay"), rates, strict=False))
+    ends = reference.sgd_ensemble(*tensors, **named, sample_weight=weight, **settings)
     steps = (len(b0) + len(ends.history.b)) * ends.history.b.shape[1]
     if steps:
         progress(steps, steps)

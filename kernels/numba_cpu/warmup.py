@@ -128,8 +128,8 @@ def compile_run(X):
 def compile_ensemble(dtype, d):
     """Two runs of one step, one with its history."""
     X, y, w0, b0 = np.zeros((1, d), dtype), np.zeros(1, dtype), np.zeros((2, d), dtype), np.zeros(2, dtype)
-    settings = EnsembleSettings(lr=0.0, batch_size=1, epochs=1, loss="bce", history_of=np.zeros(1, np.intp))
-    ensemble.sgd_ensemble(X, y, None, w0, b0, progress=silent, **settings)
+    settings = EnsembleSettings(batch_size=1, epochs=1, loss="bce", history_of=np.zeros(1, np.intp))
+    ensemble.sgd_ensemble(X, y, None, np.zeros((1, 1)), w0, b0, progress=silent, **settings)
 
 
 def compile_gradient(dtype, d, precision):

@@ -1,43 +1,23 @@
-"""The lab: how do random, even bad, starting values affect the accuracy that training reaches?
-
-Trains from several starts with cross-entropy and with the mean squared error, draws every picture of the lab, and
-answers in one sentence.
-"""
+"""The lab: how do random, even bad, starting values affect the accuracy that training reaches?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from tqdm import tqdm
-
-from kernels.arguments import memory, numbers
 from kernels.losses import LOSSES
-from logreg.commands.conclusion import answer, shares
-from logreg.commands.eager import train_eagerly
-from logreg.commands.pictures import draw_animation, draw_lab, draw_starts, new_folder
-from logreg.data import LAB_TRAINING, LabData
-from logreg.devices import card_of
-from logreg.model import LogisticRegression, check_seed, seeded_model
-from logreg.scores import accuracy
-from logreg.starts import StartsStudy, study_starts
-from logreg.surface import LossSurface
-from logreg.train import History, train
+from logreg.choices import LAB_TRAINING
+from logreg.commands.options import OUT, add_device, add_out, add_seed, add_training
+from logreg.commands.parser import Texts, number, whole
+from logreg.language import said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+    from pathlib import Path
 
-WINDOW = (-15.0, 15.0), (-13.0, 13.0)  # of w and b
-BAD_START = -15.0, -10.0  # at the edge: w of the wrong sign, the squared error a tenth as steep as the cross-entropy
-RANDOM_STARTS = 200_000  # starts: 12 in each of the 129 x 129 bins of the map, see viz.starts
-TIMED_RUNS = 7  # runs: few, and an odd number, of which the median is one that was measured
-LARGEST = float(np.finfo(np.float32).max)
+    from logreg.commands.parser import Parser
+
+COSTS = "bce", "mse"
 
 
 @dataclass(frozen=True)
@@ -45,165 +25,45 @@ class Settings:
     """What the lab can be asked; the defaults are the lab's own values."""
 
     start: tuple[float, float] = (5.0, 10.0)
-    costs: tuple[str, ...] = ("bce", "mse")
+    costs: tuple[str, ...] = COSTS
     lr: float = LAB_TRAINING["lr"]
     batch_size: int = LAB_TRAINING["batch_size"]
     epochs: int = LAB_TRAINING["epochs"]
     resolution: int = 300
-    out: Path = Path("out")
+    out: Path = OUT
     seed: int = 0
     device: str = "cpu"
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One training run: where it started, what it reached, and seconds it took, compiled and in eager PyTorch."""
-
-    start: str
-    history: History
-    accuracy: float
-    seconds: float
-    eager_seconds: float
-
-
-def run_lab(settings: Settings) -> list[Trial]:
-    """Trains, prints the table, draws the pictures into `settings.out`, prints the answer; returns the trials.
-
-    ValueError names a setting that can't be; nothing is trained then.
-    """
-    check(settings)
-    new_folder(settings.out)
-    data = LabData()
-    train_eagerly(model_at(0, 0), data, lr=0.0, batch_size=len(data), epochs=1)  # torch loads parts at their first use
-    runs = [(name, start, cost) for name, start in starts(settings).items() for cost in settings.costs]
-    bar = tqdm(runs, desc="training, compiled and eager", leave=False)
-    trials = [run_trial(name, start, cost, data, settings) for name, start, cost in bar]
-    print(table(trials))
-    surfaces = {
-        cost: surface_around(cost, trials, data, settings.resolution, settings.device) for cost in settings.costs
-    }
-    pictures = draw_lab(trials, surfaces, data, WINDOW, settings.out)
-    if settings.epochs:
-        pictures.append(draw_animation(trials[0], surfaces[trials[0].history.cost], data, settings.out))
-    if len(settings.costs) > 1:
-        study = random_starts(RANDOM_STARTS, settings)
-        pictures.append(draw_starts(study, starts(settings), settings.out))
-        print(f"\n{shares(study, settings)}")
-    print(f"\n{len(pictures)} pictures in {settings.out.resolve()}, the summary in {pictures[0].name}\n")
-    print(answer(trials, settings))
-    return trials
-
-
-def run_starts(settings: Settings, number: int) -> None:
-    """Trains from so many random starts with both costs, draws the map into `settings.out`, prints the shares."""
-    study = random_starts(number, settings)
-    new_folder(settings.out)
-    picture = draw_starts(study, starts(settings), settings.out)
-    print(f"{shares(study, settings)}\n\nThe map is {picture.resolve()}")
-
-
-def random_starts(number: int, settings: Settings) -> StartsStudy:
-    options: dict[str, Any] = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs}
-    return study_starts(LabData(), *WINDOW, number, **options, seed=settings.seed, device=settings.device)
-
-
-def check(settings: Settings) -> None:
-    """Refuses what would fail in the middle of the lab."""
-    card_of(settings.device)
-    numbers.integer("resolution", settings.resolution, 2)
-    memory.check_fits((settings.resolution, settings.resolution, 4), np.float64)
-    numbers.nonnegative("lr", settings.lr)
-    numbers.integer("batch_size", settings.batch_size, 1)
-    numbers.integer("epochs", settings.epochs, 0)
-    check_seed(settings.seed)
-    for name, value in (("start", settings.start[0]), ("start", settings.start[1]), ("lr", settings.lr)):
-        if not abs(value) <= LARGEST:
-            raise ValueError(f"{name} is {value}; accepted: finite float32 numbers")
-
-
-def starts(settings: Settings) -> dict[str, tuple[float, float]]:
-    """{name: (w, b)}: the start by hand, the seeded random one, and a bad one."""
-    linear = seeded_model(1, settings.seed).linear
-    return {
-        "by hand": settings.start,
-        f"seed {settings.seed}": (linear.weight.item(), linear.bias.item()),
-        "bad": BAD_START,
-    }
-
-
-def model_at(w: float, b: float) -> LogisticRegression:
-    model = LogisticRegression(1)
-    with torch.no_grad():
-        model.linear.weight.fill_(w)
-        model.linear.bias.fill_(b)
-    return model
-
-
-def run_trial(name: str, start: tuple[float, float], cost: str, data: LabData, settings: Settings) -> Trial:
-    options: dict[str, Any] = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs}
-    options["loss"] = cost
-    compiled = partial(train, device=settings.device)
-    model = model_at(*start)
-    history = compiled(model, data, **options)  # the first call also compiles, or loads the kernel from its cache
-    times = [seconds_of(compiled, model_at(*start), data, options) for _ in range(TIMED_RUNS)]
-    eager = seconds_of(train_eagerly, model_at(*start), data, options)
-    label = f"{name}: ({start[0]:.4g}, {start[1]:.4g})"
-    return Trial(label, history, accuracy(model, data), median(times), eager)
-
-
-def seconds_of(
-    training: Callable[..., object], model: LogisticRegression, data: LabData, options: dict[str, Any]
-) -> float:
-    begin = perf_counter()
-    training(model, data, **options)
-    return perf_counter() - begin
-
-
-def table(trials: list[Trial]) -> str:
-    """One line a trial; the loss is that of the whole data after the last step."""
-    head = ("start", "cost", "w", "b", "loss", "accuracy", "steps to 1", "time", "eager", "ratio")
-    lines = [head, *(table_line(trial) for trial in trials)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = (
-        [
-            cell.ljust(width) if k < 2 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        for line in lines
-    )
-    return "\n".join("  ".join(cells).rstrip() for cells in aligned)
-
-
-def table_line(trial: Trial) -> tuple[str, ...]:
-    history, steps = trial.history, trial.history.steps_to_accuracy_1()
-    return (
-        trial.start,
-        LOSSES[history.cost].title,
-        f"{history.end_w[0]:.6g}",
-        f"{history.end_b:.6g}",
-        f"{history.end_loss:.3e}",
-        f"{trial.accuracy:.2f}",
-        "never" if steps is None else str(steps),
-        f"{trial.seconds * 1e6:.0f} us",
-        f"{trial.eager_seconds * 1e3:.0f} ms",
-        f"{trial.eager_seconds / trial.seconds:.0f} x",
+def texts() -> Texts:
+    return Texts(
+        said("run the lab (default)"),
+        said(
+            "Runs the lab: trains logistic regression on 20 points from several starting values, with cross-entropy "
+            "and with the mean squared error; prints what each run reached, draws the loss surfaces with the paths of "
+            "training, and says how the start affects the accuracy."
+        ),
+        "--start -15 -10 --lr 0.5",
     )
 
 
-def surface_around(cost: str, trials: list[Trial], data: LabData, resolution: int, device: str = "cpu") -> LossSurface:
-    """The loss over the lab's window, widened to the paths that were trained with this cost."""
-    histories = [trial.history for trial in trials if trial.history.cost == cost]
-    paths = ([h.w[:, 0] for h in histories], [h.b for h in histories])
-    beginnings = ([h.start_w[0] for h in histories], [h.start_b for h in histories])
-    ranges = (
-        widened(window, np.concatenate([*path, beginning]))
-        for window, path, beginning in zip(WINDOW, paths, beginnings, strict=True)
-    )
-    return LossSurface.compute(data, *ranges, resolution=resolution, loss=cost, device=device)
+def add_options(parser: Parser) -> None:
+    values, costs = Settings(), said("cross-entropy, squared error, focal loss, or the first two")
+    start, by_hand = "{:g} {:g}".format(*values.start), said("weight and bias of the start set by hand")
+    points = said("points of a surface along each axis")
+    parser.option("--start", start, by_hand, nargs=2, type=number, metavar=("W", "B"))
+    parser.choice("--loss", "both", costs, [*LOSSES, "both"])
+    parser.option("--resolution", values.resolution, points, type=whole, metavar="N")
+    add_training(parser)
+    add_out(parser)
+    add_seed(parser, said("seed of random starts"))
+    add_device(parser)
 
 
-def widened(window: tuple[float, float], values: np.ndarray) -> tuple[float, float]:
-    """The window itself, or with a margin around values that lie on or beyond its edge."""
-    low, high = min(window[0], float(values.min())), max(window[1], float(values.max()))
-    margin = 0.05 * (high - low)
-    return low - margin * bool(values.min() <= window[0]), high + margin * bool(values.max() >= window[1])
+def run(start: Sequence[float] = Settings.start, loss: str = "both", **given: Any) -> None:
+    from logreg.commands.pictures import draw_to_files
+    from logreg.commands.trials import run_lab
+
+    draw_to_files()
+    w, b = start
+    run_lab(Settings((w, b), COSTS if loss == "both" else (loss,), **given))

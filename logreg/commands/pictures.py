@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import matplotlib
 import matplotlib.pyplot as plt
 from tqdm import tqdm
 
@@ -17,7 +18,16 @@ from logreg.language import said
 
 require_ours(viz, "plot_contour")
 
-from viz import animate, plot_contour, plot_data, plot_epochs, plot_starts, plot_surface, share_legend
+from viz import (
+    animate,
+    plot_contour,
+    plot_data,
+    plot_epochs,
+    plot_rates,
+    plot_starts,
+    plot_surface,
+    share_legend,
+)
 from viz.layout import new_figure
 from viz.words import shown
 
@@ -27,18 +37,24 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from logreg.commands.lab import Trial
+    from logreg.commands.trials import Trial
     from logreg.data import LabData
     from logreg.plane import PlaneSurface
+    from logreg.rates import RatesStudy
     from logreg.starts import StartsStudy
     from logreg.surface import LossSurface
-    from logreg.train import History
+    from logreg.training import History
 
 Windows: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 
 PICTURES_A_RUN = 5  # of a run's first steps to its last; chosen by eye
 STEEP = 10  # ratio of the highest to the lowest loss; chosen by eye
 DPI = 110  # pixels an inch; chosen by eye
+
+
+def draw_to_files() -> None:
+    """No window is wanted, or may be possible."""
+    matplotlib.use("Agg")
 
 
 def draw_lab(
@@ -154,6 +170,11 @@ def draw_plane_3d(surface: PlaneSurface, title: str) -> Figure:
 def draw_starts(study: StartsStudy, marks: dict[str, tuple[float, float]], out: Path) -> Path:
     """The map of random starts, with some marked by name."""
     return save(plot_starts(study, marks=marks).figure, out / "starts.png")
+
+
+def draw_rates(study: RatesStudy, out: Path) -> Path:
+    """The map of learning rates and batch sizes."""
+    return save(plot_rates(study).figure, out / "rates.png")
 
 
 def draw_animation(trial: Trial, surface: LossSurface, data: LabData, out: Path) -> Path:

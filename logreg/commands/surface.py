@@ -1,33 +1,21 @@
-"""The surface command: trains a model on real data and draws its loss, and what belongs to it, around the result."""
+"""The surface command: the loss of a model of real data, and what belongs to it, around the result of training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from kernels.arguments import numbers
-from logreg import datasets
-from logreg.commands.pictures import draw_plane, draw_plane_3d, new_folder, save
-from logreg.data import LAB_TRAINING
-from logreg.devices import card_of
-from logreg.evaluation import check_penalty
-from logreg.model import check_seed, seeded_model
-from logreg.penalised import train_penalised
-from logreg.scores import accuracy
-from logreg.surface import LossSurface
-from logreg.train import History, train
-from logreg.windows import MOSTLY
+from kernels.quantities import QUANTITIES
+from logreg.choices import DATA_SETS, DIRECTIONS
+from logreg.commands.options import OUT, add_device, add_out, add_seed
+from logreg.commands.parser import Texts, number, whole
+from logreg.language import said
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Sequence
+    from pathlib import Path
 
-    from logreg.plane import PlaneSurface
-
-TRAINING: dict[str, Any] = {"lr": 0.5, "batch_size": 32, "epochs": 30}  # chosen by eye: a path that bends and settles
+    from logreg.commands.parser import Parser
 
 
 @dataclass(frozen=True)
@@ -40,56 +28,41 @@ class Exploration:
     resolution: int = 300
     quantities: tuple[str, ...] = ("loss", "accuracy", "gradient", "hessian")
     l2: float = 0.0
-    out: Path = Path("out")
+    out: Path = OUT
     seed: int = 0
     device: str = "cpu"
 
 
-def run_surface(settings: Exploration) -> PlaneSurface:
-    """Trains, computes, draws into `settings.out`, prints what was done; returns the PlaneSurface.
-
-    ValueError names a setting that can't be.
-    """
-    numbers.integer("resolution", settings.resolution, 2)
-    card_of(settings.device)
-    check_seed(settings.seed)
-    data = x, y = datasets.load(settings.data)
-    new_folder(settings.out)
-    model = seeded_model(x.shape[1], settings.seed).double()
-    history = trained(model, data, settings)
-    plane: dict[str, Any] = {"directions": settings.directions, "l2": settings.l2, "seed": settings.seed}
-    grid: dict[str, Any] = {"extent": settings.extent, "resolution": settings.resolution}
-    quantities = tuple(dict.fromkeys(("loss", *settings.quantities)))  # the gradient is drawn over the loss
-    begin = perf_counter()
-    surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities, device=settings.device)
-    seconds = perf_counter() - begin
-    penalty = f" with l2 = {settings.l2:g}" if settings.l2 else ""
-    title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained{penalty} to accuracy {accuracy(model, data):.4g}"
-    print(title)
-    print(f"{len(surface.t)} x {len(surface.s)} points of {', '.join(quantities)} in {seconds:.3g} s")
-    print(f"{surface.plan.method}: {surface.plan.reason}; error bound {surface.plan.bound:.2g}")
-    outside = surface.project(history).outside
-    drawn = history if outside <= MOSTLY else None
-    if drawn is None:
-        print(f"the path of training is not drawn: {outside:.1%} of its variance is outside the plane")
-    draw(surface, drawn, settings, title)
-    return surface
+def texts() -> Texts:
+    return Texts(
+        said("draw planes of a model of real data"),
+        said(
+            "Trains logistic regression on real data and draws its loss, accuracy, gradient and the condition of its "
+            "Hessian on a plane of parameters through the trained model, with the path of training projected on it."
+        ),
+        "--data digits --directions hessian",
+    )
 
 
-def trained(model: nn.Module, data: tuple[np.ndarray, np.ndarray], settings: Exploration) -> History:
-    """The History of training by what is drawn: the cross-entropy in minibatches, or, with a penalty, both on all the
-    data for as many steps."""
-    training = LAB_TRAINING if settings.data == "lab" else TRAINING
-    l2 = check_penalty(settings.l2)
-    if l2 == 0:
-        return train(model, data, **training, device=settings.device)
-    steps = training["epochs"] * -(-len(data[1]) // training["batch_size"])
-    return train_penalised(model, data, lr=training["lr"], steps=steps, l2=l2, device=settings.device)
+def add_options(parser: Parser) -> None:
+    values = Exploration()
+    penalty = said("penalty L2/2 |w|^2 on the loss that is minimised and drawn")
+    drawn, which = " ".join(values.quantities), said("what is drawn, of {names}", names=", ".join(QUANTITIES))
+    window = said("half-width of the window, R for -R to R")
+    parser.choice("--data", values.data, said("the data; all but lab need scikit-learn"), DATA_SETS)
+    parser.choice("--directions", values.directions, said("what spans the plane"), DIRECTIONS)
+    parser.option("--extent", said("what shows the path"), window, type=number, metavar="R")
+    parser.option("--resolution", values.resolution, said("points along each axis"), type=whole, metavar="N")
+    parser.choice("--quantities", drawn, which, QUANTITIES, nargs="+", metavar="NAME")
+    parser.option("--l2", f"{values.l2:g}", penalty, type=number, metavar="L2")
+    add_out(parser)
+    add_seed(parser, said("seed of the start of training and of random directions"))
+    add_device(parser)
 
 
-def draw(surface: PlaneSurface, history: History | None, settings: Exploration, title: str) -> None:
-    """Draws a panel for each quantity, and the loss in three dimensions; prints the paths of the files."""
-    name = f"{settings.data}-{settings.directions}"
-    overview, solid = draw_plane(surface, history, settings.quantities, title), draw_plane_3d(surface, title)
-    for stem, figure in ((name, overview), (f"{name}-3d", solid)):
-        print(f"drawn: {save(figure, settings.out / f'{stem}.png')}")
+def run(quantities: Sequence[str] = Exploration.quantities, **given: Any) -> None:
+    from logreg.commands.pictures import draw_to_files
+    from logreg.commands.planes import run_surface
+
+    draw_to_files()
+    run_surface(Exploration(quantities=tuple(quantities), **given))

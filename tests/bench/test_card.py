@@ -357,16 +357,18 @@ def test_results_of_a_card_come_into_the_tables(tmp_path):
     lines = (tmp_path / "results.jsonl").read_text().splitlines()
     right = [line for line in lines if "wrong: kernels.ours" not in line]
     (tmp_path / "results.jsonl").write_text("\n".join(right))
-    results, readme, tables = tmp_path / "results", tmp_path / "README.md", tmp_path / "tables.md"
+    results, root = tmp_path / "results", tmp_path / "root"
+    page, tables = root / "docs" / "howto" / "cuda.md", root / "docs" / "benchmarks.md"
     shutil.copytree(ROOT / "bench/results", results)
-    readme.write_text("# A\n<!-- results -->\n<!-- /results -->\n<!-- card -->\nnone\n<!-- /card -->\nthe end\n")
-    more = "--results", str(results), "--readme", str(readme), "--tables", str(tables)
+    for name in ("README.md", "README.es.md", "docs/performance.md", "docs/howto/cuda.md"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    more = "--results", str(results), "--root", str(root)
     done = run(["bench.card.publish", str(tmp_path), *more])
     assert done.returncode == 0, done.stderr
-    for page in (readme, tables):
-        assert "| at its limit | 1.10 ms | 1.05 ms | 0.91 | 2.00 | 0.50 |" in page.read_text()
-    assert "none" not in readme.read_text()
-    assert readme.read_text().endswith("the end\n")
+    for one in (page, tables):
+        assert "| at its limit | 1.10 ms | 1.05 ms | 0.91 | 2.00 | 0.50 |" in one.read_text()
+    assert "No card was to be had" not in page.read_text()
     assert "one_pass, d = 8: WARPS 8" in tables.read_text()
     assert {line["stage"] for line in Journal(results / "card.jsonl", 0).lines()} == {
         "limits",

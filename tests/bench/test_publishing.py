@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import kernels
-from bench import busy, durations, measured, plots, processor, report, this_processor
+from bench import busy, durations, headline, measured, plots, processor, report, this_processor
+from bench import cells as bench_cells
 from bench.launches import launches_of
 from bench.timing import note_others
 from kernels.numba_cpu.runtime import target
@@ -26,6 +27,12 @@ AMD = "AMD EPYC 7763 64-Core Processor"
 ON_XEON, ON_AMD = "intel-xeon-2.50ghz-avx-512", "amd-epyc-7763-64-core-avx2"
 AVX_512, AVX2 = target.Registers(32, 64), target.Registers(16, 32)
 PLAYED = "intel-xeon-2.50ghz-avx2-as-znver3"
+PAGES = {
+    "README.md": "table",
+    "README.es.md": "table",
+    "docs/performance.md": "results",
+    "docs/howto/cuda.md": "card",
+}
 
 
 def entry(contender, median, error=1e-16, threads=2, **info):
@@ -181,11 +188,19 @@ def test_there_are_no_results(tmp_path):
             measured.publishable(results)
 
 
-def test_processors_stand_side_by_side(two, tmp_path):
-    readme, tables = tmp_path / "README.md", tmp_path / "tables.md"
-    readme.write_text("# A\n<!-- results -->\nold\n<!-- /results -->\nthe end\n")
-    report.write(measured.publishable(two), [], readme, tables)
-    short, long = readme.read_text(), tables.read_text()
+@pytest.fixture
+def root(tmp_path):
+    """A folder of pages that have room for what is published."""
+    folder = tmp_path / "root"
+    (folder / "docs" / "howto").mkdir(parents=True)
+    for page, name in PAGES.items():
+        (folder / page).write_text(f"# A\n<!-- {name} -->\nold\n<!-- /{name} -->\nthe end\n")
+    return folder
+
+
+def test_processors_stand_side_by_side(two, root):
+    report.write(measured.publishable(two), [], root)
+    short, long = ((root / "docs" / page).read_text() for page in ("performance.md", "benchmarks.md"))
     for text in (short, long):
         assert "- AMD EPYC 7763 64-Core, AVX2: 16 threads" in text
         assert "- Intel Xeon 2.50GHz, AVX-512: 2 threads" in text
@@ -218,10 +233,42 @@ def test_one_processor_has_the_same_table(two, tmp_path):
     assert lines[3] == ["Lab run", "700 steps, all threads", "1.00 ms", "eager PyTorch", "2.00", "2.00", ""]
 
 
+def test_readmes_have_the_same_few_rows_of_the_processor_with_most_of_them(two, root):
+    workload, case = "Lab run", "700 steps, float32, threads: 1"
+    assert (workload, case) in headline.ROWS
+    rows = [entry("kernels.sgd_run_", 2e-6), entry("the lab's loop", 3e-3), entry("plain Numba", 3e-6)]
+    for one in rows:
+        one["extra_info"]["case"] = case
+    put(two, ON_AMD, "run", result_of(AMD, *rows))
+    report.write(measured.publishable(two), [], root)
+    english, spanish = ((root / page).read_text() for page in headline.HEADS)
+    assert table_in(english)[2:] == [
+        ["the lab's training run, 700 steps", "2.00 µs", "", "1,500 x", "1.50 x", "plain Numba"]
+    ]
+    assert table_in(spanish)[2][1:] == table_in(english)[2][1:]
+    assert "AMD EPYC 7763 64-Core, AVX2:" in english
+    assert "AMD EPYC 7763 64-Core, AVX2:" in spanish
+
+
+def test_a_page_without_room_is_named_and_none_is_written(two, root):
+    (root / "README.es.md").write_text("# A\n")
+    with pytest.raises(ValueError, match=r"README\.es\.md needs one line <!-- table -->"):
+        report.write(measured.publishable(two), [], root)
+    assert "old" in (root / "README.md").read_text()
+    assert not (root / "docs" / "benchmarks.md").exists()
+
+
+def test_pages_have_what_is_committed():
+    """As `python -m bench.report` writes them."""
+    found = report.cases(measured.publishable(measured.RESULTS))
+    for readme, table in headline.tables(found).items():
+        assert table in (ROOT / readme).read_text(encoding="utf-8")
+
+
 def test_what_a_call_takes_over_its_kernels_is_shown():
     call = entry("kernels.sgd_run_", 20e-6, over_kernels_s=12e-6)
     alone = entry("kernels alone", 8e-6, None)
-    cells = report.summary_cells([call, alone])
+    cells = bench_cells.summary_cells([call, alone])
     assert cells == ("20.0 µs, 12.0 µs over its kernels", "", "", "", "")
 
 

@@ -69,8 +69,8 @@ def sgd_run_(X, y, w, b):
     return kernels.sgd_run_(X, y, w, b, lr=0.1, batch_size=2, epochs=1)
 
 
-def sgd_ensemble(X, y, w0, b0):
-    return kernels.sgd_ensemble(X, y, w0, b0, lr=0.1, batch_size=2, epochs=1)
+def sgd_ensemble(X, y, w0, b0, **rates):
+    return kernels.sgd_ensemble(X, y, w0, b0, **rates, batch_size=2, epochs=1)
 
 
 def linear_bce(X, weight, bias, y):
@@ -91,7 +91,10 @@ SHAPES = {
     bce_loss_grad: {"X": (6, 3), "y": (6,), "w": (3,), "b": (1,), "sample_weight": (6,)},
     sgd_step_: {"X": (6, 3), "y": (6,), "w": (3,), "b": (1,), "sample_weight": (6,)},
     sgd_run_: {"X": (6, 3), "y": (6,), "w": (3,), "b": (1,)},
-    sgd_ensemble: {"X": (6, 3), "y": (6,), "w0": (4, 3), "b0": (4,)},
+    sgd_ensemble: {
+        **{"X": (6, 3), "y": (6,), "w0": (4, 3), "b0": (4,)},
+        **{"lr": (4,), "momentum": (4,), "weight_decay": (4,)},
+    },
     linear_bce: {"X": (6, 3), "weight": (3,), "bias": (1,), "y": (6,)},
 }
 ON_THE_HOST = ("center", "s_direction", "t_direction")  # always
@@ -274,7 +277,7 @@ def test_what_triton_cannot_take_goes_by_graphs(pretended, monkeypatch):
         X = pretended(triton=triton)((6, 3))
         assert gradient.sums(X, None, None, None, None) == way
         assert update.sgd_run_(X, None, None, None, batch_size=2, progress=None) == way
-        assert ensemble.sgd_ensemble(X, None, None, None, None, progress=None) == way
+        assert ensemble.sgd_ensemble(X, None, None, None, None, None, progress=None) == way
 
 
 def test_a_graph_has_any_number_of_variants(monkeypatch):

@@ -37,16 +37,16 @@ def spacing(values, dtype):
     return np.spacing(np.maximum(1, np.abs(values).max()).astype(dtype)).astype(np.float64)
 
 
-def assert_member(ends, i, X, y, w0, b0, **settings):
-    """Member `i`, with a history at the same place, is the run of the oracle and of `sgd_run_`."""
+def assert_member(ends, i, X, y, w0, b0, spacings=8, **settings):
+    """Member `i`, with a history at the same place, is the run of the oracle and of `sgd_run_`, within so many."""
     w, b = w0[i].copy(), b0[i : i + 1].copy()
     run = kernels.sgd_run_(X, y, w, b, **settings)
     truth = oracle.sgd_path(X, y, w0[i], b0[i], **settings)
     for got, ran, want in zip((field[i] for field in ends.history), run, truth, strict=True):
         assert got.dtype == X.dtype
         assert got.shape == want.shape
-        np.testing.assert_allclose(got, want, rtol=0, atol=8 * spacing(want, X.dtype))
-        np.testing.assert_allclose(got, ran, rtol=0, atol=8 * spacing(want, X.dtype))
+        np.testing.assert_allclose(got, want, rtol=0, atol=spacings * spacing(want, X.dtype))
+        np.testing.assert_allclose(got, ran, rtol=0, atol=spacings * spacing(want, X.dtype))
     np.testing.assert_array_equal(ends.w[i], ends.history.w[i, -1])
     assert ends.b[i] == ends.history.b[i, -1]
     path = np.vstack([w0[i], ends.history.w[i]]), np.append(b0[i], ends.history.b[i])

@@ -53,8 +53,13 @@ def step(m, d, dtype):
 
 
 def member_step(k, m, n, d, dtype):
-    batch, members = [((m, d), dtype), *rows(m, dtype)], [((k, d + 1), dtype), ((3,), dtype)]
-    return [*batch, *members, ((n, d), dtype), ((n,), boolean), ((k,), integer)]
+    batch, looked_at = [((m, d), dtype), *rows(m, dtype)], [((n, d), dtype), ((n,), boolean)]
+    return [*batch, ((2,), dtype), *looked_at, ((k,), integer), ((1,), dtype), ((k, d + 1), dtype)]
+
+
+def step_of_own_rates(k, m, n, d, dtype):
+    *others, _, theta = member_step(k, m, n, d, dtype)
+    return [*others, *[((k,), dtype)] * 3, theta, theta]
 
 
 def member_losses(k, n, d, dtype):
@@ -80,6 +85,7 @@ GRAPHS = {  # by module, name and keys, with sizes of a small first call, and of
     "gradient.reduce_rows": (rows_of, (24, 30), (4000, 3000)),
     **{f"update.TAKE.{loss}": (step, (24, 10), (1_000_000, 100)) for loss in LOSSES},
     **{f"ensemble.TAKE.{loss}": (member_step, (5, 5, 53, 2), (1000, 32, 569, 30)) for loss in LOSSES},
+    **{f"ensemble.TAKE_BY_VELOCITY.{loss}": (step_of_own_rates, (5, 5, 53, 2), (1000, 32, 569, 30)) for loss in LOSSES},
     **{f"ensemble.ADD.{loss}": (member_losses, (5, 53, 2), (1000, 569, 30)) for loss in LOSSES},
     **{
         f"terms.ADD.{loss}.{name}": (grid(components), SMALL_GRID, LARGE_GRID)

@@ -62,12 +62,14 @@ def test_margins_that_follow_from_the_last_slopes(size, labels):
 
 
 @LABELS
+@pytest.mark.parametrize("others", [(0.0, 0.0), (0.7, 0.1)], ids=["lr alone", "momentum and decay"])
 @pytest.mark.parametrize("dtype", problems.DTYPES)
-def test_a_member(dtype, labels):
+def test_a_member(dtype, others, labels):
     X, y, w, b = problems.sgd_problem(22, 1, dtype, soft=labels == "soft")
     samples = signed_samples(X, y, None, "bce")
-    plain = members_of_one_feature.plain_run(samples.rows, samples.label_smoothing, np.append(w, b), 5, 0.3, 4)
-    history = sgd_ensemble(X, y, w[None], b, lr=0.3, batch_size=5, epochs=4, history_of=[0]).history
+    plain = members_of_one_feature.plain_run(samples.rows, samples.label_smoothing, np.append(w, b), 5, 0.3, 4, *others)
+    rates = dict(zip(("momentum", "weight_decay"), others, strict=True))
+    history = sgd_ensemble(X, y, w[None], b, lr=0.3, **rates, batch_size=5, epochs=4, history_of=[0]).history
     members = np.column_stack([history.w[0, :, 0], history.b[0]])
     assert plain.dtype == dtype
     np.testing.assert_allclose(plain, members, rtol=0, atol=8 * np.finfo(dtype).eps)

@@ -7,7 +7,7 @@ import torch
 import kernels
 from kernels.losses import LOSSES
 from tests import problems
-from tests.training import assert_losses_are_watched, assert_members, host
+from tests.training import RATES, assert_losses_are_watched, assert_members, host
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -17,6 +17,25 @@ def test_members_are_runs_by_what_is_compiled(d, loss, place):
     with torch.compiler.set_stance("force_eager"):
         assert_members(place, 23, d, 5, 4, loss=loss)
         assert_members(place, 23, d, 4, 3, loss=loss, sample_weight=True, pos_weight=0.3)
+
+
+@pytest.mark.parametrize("rates", RATES)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 3])
+def test_members_are_runs_by_their_rates(d, dtype, rates, place, monkeypatch):
+    from kernels.torch_cuda.graphs import ensemble
+
+    with torch.compiler.set_stance("force_eager"):
+        for n, batch_size in ((23, 5), (10, 10)):
+            assert_members(place, n, d, batch_size, 3, dtype=dtype, **RATES[rates])
+            monkeypatch.setattr(ensemble, "LOGITS", dict.fromkeys(ensemble.LOGITS, 20))  # two members at once
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rates", RATES)
+def test_members_are_runs_by_their_rates_in_graphs(rates, place, one_graph):
+    for shape in ((53, 2, 5), (20, 1, 3)):
+        assert_members(place, *shape, 3, **RATES[rates])
 
 
 @pytest.mark.long

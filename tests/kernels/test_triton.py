@@ -12,7 +12,7 @@ import torch
 import kernels
 from kernels.losses import CODES, LOSSES
 from tests import oracle, problems, processes
-from tests.training import assert_losses_are_watched, assert_members, assert_run, assert_runs_go_on, host
+from tests.training import RATES, assert_losses_are_watched, assert_members, assert_run, assert_runs_go_on, host
 
 OPTIONS = (
     {},
@@ -44,6 +44,28 @@ def test_members_are_runs(shape, dtype, loss, card):
 def test_weighted_members_are_weighted_runs(shape, weights, card):
     for loss in LOSSES:
         assert_members(card, *shape, loss=loss, epochs=2, **weights)
+
+
+@pytest.mark.parametrize("rates", RATES)
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("shape", [(10, 1, 3), (7, 3, 5)])
+def test_members_are_runs_by_their_rates(shape, dtype, rates, card):
+    assert_members(card, *shape, 3, dtype=dtype, epochs=2, **RATES[rates])
+
+
+def test_a_rate_of_each_has_the_bits_of_one_of_all(card, short_launches):
+    """As has a member without momentum and decay beside others, however many launches there are."""
+    X, y, *_ = problems.sgd_problem(10, 2, np.float32)
+    w0, b0 = np.random.default_rng(0).normal(size=(2, 6)).astype(np.float32)
+    zeros, settings = np.zeros(3), {"batch_size": 3, "epochs": 2, "history_of": [2, 0], "backend": "torch"}
+    arrays = [card(array) for array in (X, y, w0.reshape(3, 2), b0[:3])]
+    want = kernels.sgd_ensemble(*arrays, lr=0.3, **settings)
+    lr, momentum = card(np.full(3, 0.3)), card(np.array([0.0, 0.9, 0.0]))
+    for rates in ({"lr": lr}, {"lr": 0.3, "weight_decay": card(zeros)}, {"lr": lr, "momentum": momentum}):
+        got = kernels.sgd_ensemble(*arrays, **rates, **settings)
+        for one, other in zip(host([*got[:-1], *got.history[:3]]), host([*want[:-1], *want.history[:3]]), strict=True):
+            plain = [0, -1]  # of three members, and of two with a history
+            np.testing.assert_array_equal(one[plain], other[plain])
 
 
 @pytest.mark.parametrize("dtype", problems.DTYPES)
@@ -217,7 +239,7 @@ def test_kernels_are_launched_on_the_device_of_their_data(operator, monkeypatch)
         "sums": lambda: one_pass.sums(X, v, None, v[:3], v[:1]),
         "launch": lambda: triton_update.launch(X, v, v[:0], whole[:0], v, v, v.clone(), whole, X[:0], 2, 0, 2, 0, 0),
         "launch_run": lambda: triton_ensemble.launch_run(
-            X, v, v[:0], X, v[:2], k, whole, k[:0], v[:0], 2, 0, 2, 0, False, False
+            X, v, v[:0], X, v[:2, None], v[:1], k, whole, k[:0], v[:0], 2, 0, 2, 0, False, False
         ),
         "launch_losses": lambda: triton_ensemble.launch_losses(X, v, v[:0], k[0], k[1], 0, 4, 0),
         "add_products": lambda: triton_surface.add_products(X[None], torch.zeros(8, 3), torch.zeros(8, 4)),
@@ -296,13 +318,14 @@ import torch
 from tests import hopper
 from kernels.torch_cuda.triton import ensemble as triton_ensemble
 
-def used(d, dtype, loss, keep, weighted):
+def used(d, dtype, loss, keep, weighted, own):
     dtype, n, k = getattr(torch, dtype), 20, 100
     rows, smoothing = torch.empty(n, d + 1, dtype=dtype), torch.empty(n, dtype=dtype)
-    state, first_correct_step = torch.empty(2, d + 1, k, dtype=dtype), torch.empty(k, dtype=torch.int64)
+    state, first_correct_step = torch.empty(2 + own, d + 1, k, dtype=dtype), torch.empty(k, dtype=torch.int64)
+    rates = torch.empty((4, k) if own else (2, 1), dtype=dtype)
     path, losses = torch.empty(3 * keep, d + 1, k, dtype=dtype), torch.empty(3 * keep, k, dtype=torch.float64)
     weight = smoothing[: weighted * n].clone()
-    run = rows, smoothing, weight, rows, losses.new_empty(2), state, first_correct_step, path, losses
+    run = rows, smoothing, weight, rows, rates, losses.new_empty(1), state, first_correct_step, path, losses
     with hopper.compiling(triton_ensemble) as found:
         triton_ensemble.launch_run(*run, 3, 0, 3, loss, keep, keep)
         triton_ensemble.launch_losses(rows, smoothing, weight, state[0], losses.new_empty(2, k), 0, n, loss)
@@ -313,14 +336,21 @@ for case in {cases}:
         fused = [fma in kernel.ptx for fma in ("fma.rn.f32", "fma.rn.f64")]
         print(json.dumps([case, *kernel[:4], fused]))
 """
-FEW_MEMBERS = [(1, "float32", 0, False, False), (3, "float32", 0, True, True), (8, "float32", 2, True, True)]
+FEW_MEMBERS = [
+    (1, "float32", 0, False, False, False),
+    (3, "float32", 0, True, True, False),
+    (8, "float32", 2, True, True, False),
+    (1, "float32", 0, False, False, True),
+    (8, "float64", 2, True, True, True),
+]
 ALL_MEMBERS = [
-    (d, dtype, loss, keep, weighted)
+    (d, dtype, loss, keep, weighted, own)
     for d in (1, 2, 7, 8, 16)
     for dtype in ("float32", "float64")
     for loss in CODES.values()
     for keep in (False, True)
     for weighted in (False, True)
+    for own in (False, True)
 ]
 
 
@@ -333,11 +363,13 @@ def test_registers_of_members(cases):
     assert done.returncode == 0
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == 2 * len(cases)
-    for (d, dtype, loss, keep, weighted), name, _, stack, shared, fused in found:
-        case = name, d, dtype, loss, keep, weighted
+    for (d, dtype, loss, keep, weighted, own), name, _, stack, shared, fused in found:
+        case = name, d, dtype, loss, keep, weighted, own
         most = 48 if (d, dtype, keep) == (16, "float64", True) else 16  # bytes, by Triton 3.6 and 3.9
         if (d, dtype, loss) == (16, "float64", CODES["focal"]):
             most += 16  # two more numbers of a sample: the losses of both classes
+        if (d, own, name) == (16, True, "run_members"):
+            most = 288 if dtype == "float64" else 48  # the last step of each parameter, besides
         assert stack <= most, case
         assert shared <= 2**10, case
         if name == "run_members" and dtype == "float32" and not keep:

@@ -9,7 +9,7 @@ import torch
 
 from kernels.arguments import arrays
 from kernels.losses import LOSSES
-from logreg import LossLine, LossSurface, devices, record, study_starts, train
+from logreg import LossLine, LossSurface, devices, record, study_rates, study_starts, train
 from tests import oracle, problems
 
 SETTINGS = {"lr": 0.3, "batch_size": 13, "epochs": 3}
@@ -22,7 +22,7 @@ def device(request, monkeypatch):
         if not (shutil.which("g++") or shutil.which("clang++")):
             pytest.skip("no C++ compiler for Inductor")
         monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
-        for module in ("train", "surface", "starts", "line"):
+        for module in ("training", "surface", "starts", "rates", "line"):
             monkeypatch.setattr(
                 import_module(f"logreg.{module}"), "card_of", lambda device: device and torch.device(device)
             )
@@ -38,7 +38,7 @@ def moves(monkeypatch):
         shapes.extend(values.shape for values in arrays if card is not None)
         return devices.moved(card, *arrays)
 
-    for module in ("train", "evaluation", "starts"):
+    for module in ("training", "evaluation", "starts", "rates", "studies"):
         monkeypatch.setattr(import_module(f"logreg.{module}"), "moved", moved)
     return shapes
 
@@ -110,6 +110,18 @@ def test_starts_are_trained_there(device, moves):
         np.testing.assert_allclose(study.loss[cost], want.loss[cost], rtol=1e-9)
         np.testing.assert_array_equal(study.steps[cost], want.steps[cost])
         np.testing.assert_array_equal(study.accuracy[cost], want.accuracy[cost])
+
+
+def test_rates_are_trained_there(device, moves):
+    data, arguments = problems.lab_data(np.float64), ([0.5, 4.0], [3, 20], 15, 13, 10)
+    settings = {"epochs": 3, "seed": 0, "costs": ["mse"], "sample_weight": np.linspace(0, 2, 20)}
+    study = study_rates(data, *arguments, **settings, device=device)
+    want = study_rates(data, *arguments, **settings)
+    assert moves[:3] == [(20,), (20, 1), (20,)]
+    assert set(moves[3:]) == {(10, 1), (10,), (20, 1), (20,)}
+    np.testing.assert_allclose(study.loss["mse"], want.loss["mse"], rtol=1e-9)
+    for name in ("accuracy", "correct", "steps", "oscillating", "diverging"):
+        np.testing.assert_allclose(getattr(study, name)["mse"], getattr(want, name)["mse"], rtol=1e-12)
 
 
 @pytest.mark.cuda

@@ -10,9 +10,9 @@ from sklearn.decomposition import PCA
 import logreg.samples
 from kernels import reference
 from logreg import History, train
+from logreg.choices import DIRECTIONS
 from logreg.curvature import MeanLoss, hessian
 from logreg.directions import (
-    KINDS,
     Plane,
     oriented,
     plane_around,
@@ -54,7 +54,7 @@ def autograd_hessian(problem, theta, l2=0.0):
     return torch.autograd.functional.hessian(loss, torch.from_numpy(theta)).numpy()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "filter"])
+@pytest.mark.parametrize("kind", [kind for kind in DIRECTIONS if kind != "filter"])
 def test_center_is_the_end_and_directions_are_orthonormal(kind, wide, model, history):
     plane = directions_of(history, wide, kind)
     np.testing.assert_array_equal(plane.center, np.append(history.w[-1], history.b[-1]))

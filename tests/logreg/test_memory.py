@@ -11,7 +11,7 @@ import logreg.data
 from kernels.losses import LOSSES
 from kernels.numba_cpu.training import update
 from logreg import LossLine, LossSurface, accuracy, sharpness, train
-from logreg.directions import KINDS
+from logreg.choices import DIRECTIONS
 from logreg.model import seeded_model
 from logreg.penalised import train_penalised
 from tests import oracle, problems
@@ -65,7 +65,7 @@ CALLS = {
         f"around, {kind}": partial(
             lambda history, data, kind: LossSurface.around(history, data, directions=kind, **GRID), kind=kind
         )
-        for kind in KINDS
+        for kind in DIRECTIONS
     },
 }
 

@@ -6,7 +6,7 @@ import torch
 
 from kernels.losses import LOSSES
 from logreg import LabData, StartsStudy, study_starts
-from logreg.commands.lab import WINDOW
+from logreg.choices import LAB_WINDOW
 from tests import oracle, problems
 
 LAB = {"lr": 2.0, "batch_size": 3, "epochs": 100}
@@ -14,7 +14,7 @@ LAB = {"lr": 2.0, "batch_size": 3, "epochs": 100}
 
 @pytest.fixture(scope="module")
 def lab_study():
-    return study_starts(LabData(), *WINDOW, 20_000, **LAB, seed=0, costs=tuple(LOSSES))
+    return study_starts(LabData(), *LAB_WINDOW, 20_000, **LAB, seed=0, costs=tuple(LOSSES))
 
 
 def test_the_answer_of_the_lab(lab_study):
@@ -28,13 +28,13 @@ def test_the_answer_of_the_lab(lab_study):
 
 
 def test_starts_are_uniform_in_the_window(lab_study):
-    for values, (low, high) in zip((lab_study.w, lab_study.b), WINDOW, strict=True):
+    for values, (low, high) in zip((lab_study.w, lab_study.b), LAB_WINDOW, strict=True):
         assert values.shape == (20_000,)
         assert values.dtype == np.float32
         shares = np.histogram(values, 10, (low, high))[0] / 20_000
         np.testing.assert_allclose(shares, 0.1, atol=0.01)
     assert abs(np.corrcoef(lab_study.w, lab_study.b)[0, 1]) < 0.03
-    assert (lab_study.w_range, lab_study.b_range) == WINDOW
+    assert (lab_study.w_range, lab_study.b_range) == LAB_WINDOW
 
 
 @pytest.mark.parametrize("cost", LOSSES)
@@ -102,4 +102,4 @@ def test_wrong_arguments(changes, error, message):
 def test_wrong_costs_are_refused_before_anything_is_trained(costs, monkeypatch):
     monkeypatch.setattr("logreg.starts.sgd_ensemble", None)
     with pytest.raises(ValueError, match=r"costs is .*; accepted: "):
-        study_starts(LabData(), *WINDOW, 5, **LAB, seed=0, costs=costs)
+        study_starts(LabData(), *LAB_WINDOW, 5, **LAB, seed=0, costs=costs)

@@ -1,5 +1,6 @@
 """python -m logreg surface: the data, the window, what is printed and drawn."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from sklearn import linear_model
 from sklearn.preprocessing import StandardScaler
 
 from kernels import reference
-from logreg import LabData, __main__, datasets, train
-from logreg.commands import surface as explore
-from logreg.commands.surface import Exploration, run_surface
+from kernels.results import Plan
+from logreg import LabData, __main__, datasets, speaking, train
+from logreg.commands import planes, trials
+from logreg.commands.planes import run_surface
+from logreg.commands.surface import Exploration
 from logreg.model import seeded_model
 from logreg.penalised import train_penalised
 
@@ -91,6 +94,40 @@ def test_what_is_printed_and_drawn(settings, words, tmp_path, capsys):
         assert surface.s[-1] == settings.extent
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"data": "lab", "directions": "axes"},
+            ("lab: n = 20, d = 1, entrenado hasta exactitud 1", "8 x 8 puntos de loss, ", "directo: "),
+        ),
+        (
+            {"data": "lab", "l2": 0.1},
+            ("lab: n = 20, d = 1, entrenado con l2 = 0.1 hasta exactitud ", "cota de error 0"),
+        ),
+        ({"directions": "hessian"}, ("la trayectoria del entrenamiento no se dibuja: el 99.",)),
+    ],
+)
+def test_what_is_printed_in_spanish(settings, words, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(planes, "draw_plane", lambda *_: None)
+    monkeypatch.setattr(planes, "draw_plane_3d", lambda *_: None)
+    monkeypatch.setattr(planes, "save", lambda _, path: path)
+    with speaking("es"):
+        run_surface(Exploration(**{"resolution": 8} | settings, out=tmp_path))
+    text = capsys.readouterr().out
+    assert all(part in text for part in words)
+    assert f"dibujado: {tmp_path}" in text
+    assert not {"trained", "points", "direct", "error bound", "drawn"} & set(re.findall(r"\w+", text))
+
+
+def test_how_a_surface_was_evaluated():
+    direct, spectral = Plan("direct", None, 0.0, "few points"), Plan("spectral", (12, 7), 3.5e-9, "many")
+    assert planes.way_of(direct) == "direct: every point is evaluated; error bound 0"
+    assert planes.way_of(spectral) == "spectral: interpolated between 12 x 7 nodes; error bound 3.5e-09"
+    with speaking("es"):
+        assert planes.way_of(spectral) == "espectral: interpolado entre 12 x 7 nodos; cota de error 3.5e-09"
+
+
 def test_components_hold_most_of_the_path(tmp_path):
     surface = run_surface(Exploration(quantities=("loss",), resolution=5, out=tmp_path))
     assert 0.95 < sum(surface.plane.explained) < 1
@@ -101,7 +138,7 @@ def test_components_hold_most_of_the_path(tmp_path):
 @pytest.mark.parametrize("data", ["digits", "breast_cancer", "lab"])
 def test_what_is_penalised_is_trained_so(data, l2, tmp_path, capsys, monkeypatch):
     """The model lies at the minimum of the surface that is drawn, the one that scikit-learn finds."""
-    monkeypatch.setattr(explore, "draw", lambda *_: None)
+    monkeypatch.setattr(planes, "draw", lambda *_: None)
     options = {"directions": "hessian", "resolution": 41, "extent": 1.0, "quantities": ("loss",)}
     surface = run_surface(Exploration(data=data, l2=l2, out=tmp_path, **options))
     assert f"trained with l2 = {l2:g} to accuracy" in capsys.readouterr().out
@@ -135,7 +172,7 @@ def test_steps_with_a_penalty(l2, wide, model_at):
 
 
 def test_training_without_a_penalty_is_that_of_minibatches(monkeypatch, tmp_path):
-    monkeypatch.setattr(explore, "train_penalised", lambda *_, **__: pytest.fail("all the data was in a step"))
+    monkeypatch.setattr(planes, "train_penalised", lambda *_, **__: pytest.fail("all the data was in a step"))
     run_surface(Exploration(data="lab", resolution=3, quantities=("loss",), out=tmp_path))
 
 
@@ -145,8 +182,8 @@ def test_training_without_a_penalty_is_that_of_minibatches(monkeypatch, tmp_path
 @pytest.fixture
 def asked(monkeypatch):
     calls = []
-    monkeypatch.setattr(__main__, "run_surface", calls.append)
-    monkeypatch.setattr(__main__, "run_lab", lambda settings: pytest.fail("the lab was run"))
+    monkeypatch.setattr(planes, "run_surface", calls.append)
+    monkeypatch.setattr(trials, "run_lab", lambda settings: pytest.fail("the lab was run"))
     return calls
 
 
@@ -171,12 +208,12 @@ def test_options(arguments, changes, asked):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["surface", "--data", "iris"], "invalid choice: 'iris'"),
-        (["surface", "--directions", "svd"], "invalid choice: 'svd'"),
-        (["surface", "--quantities", "margin"], "invalid choice: 'margin'"),
-        (["surface", "--extent", "wide"], "invalid float value"),
-        (["surface", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
-        (["--lr", "3", "surface"], "unrecognized arguments: surface"),
+        (["surface", "--data", "iris"], "--data is 'iris'; accepted: breast_cancer, digits, lab"),
+        (["surface", "--directions", "svd"], "--directions is 'svd'; accepted: axes, "),
+        (["surface", "--quantities", "margin"], "--quantities is 'margin'; accepted: loss, mse, "),
+        (["surface", "--extent", "wide"], "--extent is 'wide'; accepted: a number"),
+        (["surface", "--epochs", "3"], "--epochs is no option; accepted: --help, "),
+        (["--lr", "3", "surface"], "surface is after options; accepted: a command before its options"),
     ],
 )
 def test_what_is_refused(arguments, message, asked, capsys):
@@ -190,10 +227,10 @@ def test_what_is_refused(arguments, message, asked, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--resolution", "1"], "resolution is 1; accepted"),
-        (["--extent", "-1"], "extent is -1.0; accepted"),
-        (["--l2", "-1"], "l2 is -1.0; accepted"),
-        (["--seed", "-1"], "seed is -1; accepted"),
+        (["--resolution", "1"], "--resolution is 1; accepted"),
+        (["--extent", "-1"], "--extent is -1.0; accepted"),
+        (["--l2", "-1"], "--l2 is -1.0; accepted"),
+        (["--seed", "-1"], "--seed is -1; accepted"),
         (["--resolution", "10000000"], "GB"),
         (["--out", __file__], "test_surface_command"),
     ],
@@ -227,10 +264,10 @@ def test_the_device_and_the_time_are_those_of_the_work(tmp_path, monkeypatch, ca
 
         return called
 
-    monkeypatch.setattr(explore, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(explore, "card_of", devices.append)
-    monkeypatch.setattr(explore, "train", on_device(train))
-    monkeypatch.setattr(explore.LossSurface, "around", on_device(explore.LossSurface.around))
+    monkeypatch.setattr(planes, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(planes, "card_of", devices.append)
+    monkeypatch.setattr(planes, "train", on_device(train))
+    monkeypatch.setattr(planes.LossSurface, "around", on_device(planes.LossSurface.around))
     run_surface(
         Exploration(data="lab", directions="axes", resolution=5, quantities=("loss",), out=tmp_path, device="cuda:3")
     )

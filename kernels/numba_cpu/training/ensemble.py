@@ -6,6 +6,7 @@ from kernels.kinds import Report
 from kernels.mathematics.divergence import losses_may_overflow
 from kernels.numba_cpu.runtime.launch import launch, threads
 from kernels.numba_cpu.training.member_costs import costs, losses_along
+from kernels.numba_cpu.training.member_rates import own_rates, part_of
 from kernels.numba_cpu.training.members import (
     LANES,
     Groups,
@@ -38,19 +39,20 @@ def models_at_once(samples, epochs):
     return max(1, samples_at_once(fair, operations(size)) // max(1, epochs * n)) * fair
 
 
-def train(samples, start, settings, watched, history, advance):
-    """Trains models from `start` (m, d + 1); returns them as (groups, d + 1, lanes), and their first correct steps
-    (groups, lanes).
+def train(samples, models, settings, watched, history, advance):
+    """Trains models, from starts (m, d + 1) and by `own_rates` or None; returns them as (groups, d + 1, lanes), and
+    their first correct steps (groups, lanes).
 
     Models whose losses overflow are looked for if `watched`. Fills `history`, a Run of the m models, unless it is None.
     `advance` is told of steps, those of all models.
     """
-    batch_size, lr, epochs = settings
+    (start, own), (batch_size, lr, epochs) = models, settings
     n, size = samples.rows.shape
     theta = in_lanes(start)
     groups, _, lanes = theta.shape
     state = np.zeros((groups, 3, size, lanes), start.dtype)
     state[:, 0] = theta
+    rates, drift = rates_and_drift(own, size)
     first_correct = np.full((groups, lanes), -1)
     looked_through = extreme_samples(samples.rows) if size == 2 else orders(groups, n)
     kernel = KERNELS[start.dtype.char][size > 2]
@@ -65,7 +67,7 @@ def train(samples, start, settings, watched, history, advance):
         path[:, :1] = state[:, :1]
         work = groups * lanes * (last - first) * operations(size)
         training = Training(batch_size, lr, first, last)
-        launch(kernel, work, samples, looked_through, training, Groups(state, first_correct, path))
+        launch(kernel, work, samples, looked_through, training, Groups(state, first_correct, path, rates, drift))
         if looked_at:
             losses = losses_along(samples, batch_size, steps.start, path)
             if watched:
@@ -75,6 +77,18 @@ def train(samples, start, settings, watched, history, advance):
         if steps.stop > steps.start:
             advance(len(start) * (steps.stop - steps.start))
     return state[:, 0].copy(), first_correct
+
+
+def rates_and_drift(own, size):
+    """Those of `Groups`, at the start, of models with their `own_rates` (m, 2 or 4), or None."""
+    if own is None:
+        return None, None
+    rates = in_lanes(own[:, :2])
+    if own.shape[1] == 2:
+        return rates, None
+    drift = np.zeros((len(rates), 2 + size, rates.shape[2]), own.dtype)
+    drift[:, :2] = in_lanes(own[:, 2:])
+    return rates, drift
 
 
 def orders(groups, n):
@@ -124,32 +138,39 @@ def sgd_ensemble(
     X: np.ndarray,
     y: np.ndarray,
     weight: np.ndarray | None,
+    rates: np.ndarray,
     w0: np.ndarray,
     b0: np.ndarray,
     *,
     progress: Report,
-    lr: float,
     batch_size: int,
     epochs: int,
     loss: str,
     history_of: np.ndarray,
 ) -> Ensemble:
     """`kernels.sgd_ensemble` on checked arrays: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one
-    dtype, history_of (m,); at most n samples a batch. Members with a history are trained again, so that the others
-    needn't keep theirs."""
+    dtype, rates (1 or 3, 1 or k), history_of (m,); at most n samples a batch. Members with a history are trained again,
+    so that the others needn't keep theirs."""
     (k, d), m, dtype = w0.shape, len(history_of), X.dtype
     steps = epochs * -(-len(y) // batch_size)
     samples, start = signed_samples(X, y, weight, loss), np.empty((k, d + 1), dtype)
     start[:, :d], start[:, d] = w0, b0
-    settings, watched = (batch_size, lr, epochs), losses_may_overflow(X, weight, (w0, b0), steps, lr, loss)
+    own = own_rates(rates, batch_size, len(y), k, dtype)
+    settings = batch_size, 0.0 if own is not None else rates.item(), epochs
+    watched = losses_may_overflow(X, weight, (w0, b0), steps, rates, loss)
     history = Run(np.empty((m, steps, d), dtype), *np.empty((2, m, steps), dtype))
     of_loss, accuracy = np.empty((2, k), dtype)
     ends = Ensemble(np.empty((k, d), dtype), np.empty(k, dtype), of_loss, accuracy, np.empty(k, np.int64), history)
     advance = counted(progress, (k + m) * steps)
+
+    def models(some):
+        return start[some], part_of(own, some)
+
     at_once = models_at_once(samples, epochs)
     for part in parts(k, at_once):
-        theta, first_correct = train(samples, start[part], settings, watched, None, advance)
+        theta, first_correct = train(samples, models(part), settings, watched, None, advance)
         write_ends(samples, theta, first_correct, ends, part)
     for part in parts(m, at_once):
-        train(samples, start[history_of[part]], settings, watched, Run(*(field[part] for field in history)), advance)
+        kept = Run(*(field[part] for field in history))
+        train(samples, models(history_of[part]), settings, watched, kept, advance)
     return ends

@@ -56,8 +56,8 @@ class SignedSamples(NamedTuple):
 
 
 class Training(NamedTuple):
-    """Samples [first, last) of all those that the epochs have one after the other, in batches, and the learning
-    rate."""
+    """Samples [first, last) of all those that the epochs have one after the other, in batches, and the learning rate,
+    unless models have their own."""
 
     batch_size: int
     lr: float
@@ -73,11 +73,17 @@ class Groups(NamedTuple):
     first_correct_step  the step at which every sample was classified correctly first, or -1 (groups, lanes)
     path                parameters after each step (groups, 1 + steps, d + 1, lanes), from the second entry on, as far
                         as it has room
+    rates               learning rates over the number of samples in a batch, and in the last of an epoch (groups, 2,
+                        lanes), or None for that of `Training`
+    drift               momentum - 1, the root of learning rate times weight decay, and the last step of each parameter
+                        (groups, 2 + d + 1, lanes), or None without either
     """
 
     state: np.ndarray
     first_correct_step: np.ndarray
     path: np.ndarray
+    rates: np.ndarray | None
+    drift: np.ndarray | None
 
 
 @inlined

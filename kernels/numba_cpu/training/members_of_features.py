@@ -5,6 +5,7 @@ from numba import prange
 
 from kernels.numba_cpu.runtime.launch import parallel_kernel
 from kernels.numba_cpu.runtime.subroutine import inlined
+from kernels.numba_cpu.training.member_rates import moved, part_of, rate_of
 from kernels.numba_cpu.training.members import (
     F32_MODELS,
     F32_MODELS_WIDE,
@@ -13,7 +14,6 @@ from kernels.numba_cpu.training.members import (
     F64_STEPS,
     Groups,
     is_correct,
-    kahan_step,
     negative_slope,
     record_first_correct,
     wide_margin,
@@ -79,13 +79,13 @@ def add_gradients(models_type, samples, i, state):
 
 
 @inlined
-def take_step(models_type, rate, state):
+def take_step(models_type, rate, state, drift):
     """Moves the parameters by the gradient, which is then zero."""
     _, size, lanes = state.shape
     for j in range(size):
         at, lost, gradient = j * lanes, (size + j) * lanes, (2 * size + j) * lanes
         old = load(models_type, state, at), load(models_type, state, lost), load(models_type, state, gradient)
-        theta, compensation = kahan_step(*old, rate)
+        theta, compensation = moved(models_type, drift, (0, (2 + j) * lanes), old, rate)
         store(state, at, theta)
         store(state, lost, compensation)
         store(state, gradient, splat(models_type, 0.0))
@@ -95,7 +95,7 @@ def take_step(models_type, rate, state):
 def run_features(models_type, steps_type, wide_type, in_pairs, samples, order, training, group):
     """The run of one group; `wide_type` is that of as many float64. `order` is that in which samples are looked at for
     being correct."""
-    (batch_size, lr, first, last), (state, first_correct_step, path) = training, group
+    (batch_size, lr, first, last), (state, first_correct_step, path, rates, drift) = training, group
     n, size = samples.rows.shape
     lanes = first_correct_step.size
     row = first % n
@@ -121,7 +121,8 @@ def run_features(models_type, steps_type, wide_type, in_pairs, samples, order, t
         row = stop if stop < n else 0
         if stop == end:
             step += 1
-            take_step(models_type, lr / (end - begin), state)
+            rate = rate_of(models_type, rates, (end - begin < batch_size) * lanes, lr, end - begin)
+            take_step(models_type, rate, state, drift)
             begin = row
             if entry < path.shape[0]:
                 for j in range(size):
@@ -131,7 +132,8 @@ def run_features(models_type, steps_type, wide_type, in_pairs, samples, order, t
 
 @inlined
 def group_of(groups, g):
-    return Groups(groups.state[g], groups.first_correct_step[g], groups.path[g])
+    rates, drift = part_of(groups.rates, g), part_of(groups.drift, g)
+    return Groups(groups.state[g], groups.first_correct_step[g], groups.path[g], rates, drift)
 
 
 @parallel_kernel

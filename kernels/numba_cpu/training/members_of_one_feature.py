@@ -3,7 +3,7 @@
 For each group of models, in the lanes of a vector, and each batch:
 
 1. Its samples one after the other: the margin, -dL/dm, and that times the row added to the gradient, all in registers.
-2. At the end of the batch parameters take their step, with Kahan's compensation.
+2. At the end of the batch parameters take their step, with Kahan's compensation (`member_rates`).
 3. Models that have yet to classify every sample correctly are looked at: the logit is monotone in x, so the lowest and
    highest x of each class decide (`extreme_samples`).
 
@@ -15,6 +15,7 @@ from numba import prange
 
 from kernels.numba_cpu.runtime.launch import parallel_kernel
 from kernels.numba_cpu.runtime.subroutine import inlined
+from kernels.numba_cpu.training.member_rates import moved, part_of, rate_of
 from kernels.numba_cpu.training.members import (
     F32_MODELS,
     F32_STEPS,
@@ -22,7 +23,6 @@ from kernels.numba_cpu.training.members import (
     F64_STEPS,
     Groups,
     is_correct,
-    kahan_step,
     negative_slope,
     record_first_correct,
 )
@@ -68,7 +68,7 @@ def run_one_feature(models_type, steps_type, logit, samples, extremes, training,
         samples.label_smoothing,
         samples.loss,
     )
-    (batch_size, lr, first, last), (state, first_correct_step, path) = training, groups
+    (batch_size, lr, first, last), (state, first_correct_step, path, rates, drift) = training, groups
     n, lanes, room = smoothing.size, first_correct_step.shape[1], path.shape[1]
     row = first % n
     begin = row // batch_size * batch_size
@@ -94,9 +94,12 @@ def run_one_feature(models_type, steps_type, logit, samples, extremes, training,
                 slope = negative_slope(loss, fma(w, rows_log2e[i, 0], b * rows_log2e[i, 1]), smoothing[i])
                 by_w, by_b = fma(slope, weighted_rows[i, 0], by_w), fma(slope, weighted_rows[i, 1], by_b)
             if complete:
-                rate = lr / (end - begin)
-                w, w_compensation = kahan_step(w, load(models_type, state, at + 2 * lanes), by_w, rate)
-                b, b_compensation = kahan_step(b, load(models_type, state, at + 3 * lanes), by_b, rate)
+                rate = rate_of(models_type, rates, (2 * g + (end - begin < batch_size)) * lanes, lr, end - begin)
+                of_w = w, load(models_type, state, at + 2 * lanes), by_w
+                of_b = b, load(models_type, state, at + 3 * lanes), by_b
+                own = 4 * g * lanes
+                w, w_compensation = moved(models_type, drift, (own, own + 2 * lanes), of_w, rate)
+                b, b_compensation = moved(models_type, drift, (own, own + 3 * lanes), of_b, rate)
                 store(state, at, w)
                 store(state, at + lanes, b)
                 store(state, at + 2 * lanes, w_compensation)
@@ -118,7 +121,8 @@ def run_one_feature(models_type, steps_type, logit, samples, extremes, training,
 @inlined
 def groups_of_job(groups, job):
     some = slice(job * SIDE_BY_SIDE, (job + 1) * SIDE_BY_SIDE)
-    return Groups(groups.state[some], groups.first_correct_step[some], groups.path[some])
+    rates, drift = part_of(groups.rates, some), part_of(groups.drift, some)
+    return Groups(groups.state[some], groups.first_correct_step[some], groups.path[some], rates, drift)
 
 
 @parallel_kernel
@@ -144,17 +148,20 @@ def extreme_samples(rows):
     return rows[found]
 
 
-def plain_run(rows, smoothing, theta, batch_size, lr, epochs):
+def plain_run(rows, smoothing, theta, batch_size, lr, epochs, momentum=0.0, decay=0.0):
     """theta after each step (steps, d + 1) of one model, by the cross-entropy, in the dtype of `rows`, signed; stages 1
     and 2 a number at a time: the algorithm to read first."""
-    path, compensation = [], np.zeros_like(theta)
+    path, compensation, last = [], np.zeros_like(theta), np.zeros_like(theta)
+    number = theta.dtype.type
     for _ in range(epochs):
         for begin in range(0, len(rows), batch_size):
             gradient, end = np.zeros_like(theta), min(begin + batch_size, len(rows))
             for i in range(begin, end):
                 margin = rows[i] @ theta
                 gradient += (1 / (1 + np.exp(margin)) - smoothing[i]) * rows[i]
-            step = gradient * theta.dtype.type(lr / (end - begin)) + compensation
+            drift = last + number(momentum - 1) * last - number(lr * decay) * theta
+            last = gradient * number(lr / (end - begin)) + drift
+            step = gradient * number(lr / (end - begin)) + (compensation + drift)
             moved = theta + step
             theta, compensation = moved, step - (moved - theta)
             path.append(theta)

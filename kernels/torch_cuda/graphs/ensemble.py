@@ -38,21 +38,28 @@ def product(A, B):
     return (A * B[:, 0]).sum(1, keepdim=True) if B.shape[1] == 1 else A @ B
 
 
-def take_step(X, y, weight, theta, rates, extremes, classes, steps, *, loss):
-    """Takes a step of every member, theta (k, d + 1), in place, on a batch X (m, d), y (m,) whose loss is
-    sum(weight * L); NaN where it leaves the range.
+def take_step(batch, limits, looked_at, steps, rates, state, *, loss):
+    """Takes a step of every member on a batch X (m, d), y (m,), weight (m,) whose loss is sum(weight * L); NaN where it
+    leaves the range.
 
-    `rates` are the learning rate, the largest loss or parameter allowed and the number of the step. Notes it in `steps`
-    (k,) for who is right for the first time on the samples `extremes` of these `classes`. Returns the losses before the
-    step (k,).
+    `state` is theta (k, d + 1), or with momentum and weight decay theta and velocity, in place; so many `rates` (1,) or
+    (k,) there are: learning rates, or these two after them. `limits` are the largest loss or parameter allowed and the
+    number of the step. Notes it in `steps` (k,) for who is right for the first time on the samples and classes that are
+    `looked_at`. Returns the losses before the step (k,).
     """
-    lr, largest, number = rates.unbind()
+    (X, y, weight), (theta, *velocity), (largest, number) = batch, state, limits.unbind()
+    lr, *others = (rate[:, None] for rate in rates)
     losses, slopes = weighted_value_and_slope(logits(theta, X), y, weight, loss)
     batch_losses = losses.sum(1)
-    new_theta = theta - lr * torch.cat([product(slopes, X), slopes.sum(1, keepdim=True)], dim=1)
+    moving = torch.cat([product(slopes, X), slopes.sum(1, keepdim=True)], dim=1)
+    if velocity:
+        momentum, decay = others
+        moving = momentum * velocity[0] + moving + decay * theta
+        velocity[0].copy_(moving)
+    new_theta = theta - lr * moving
     inside = (new_theta.abs() <= largest).all(1, keepdim=True) & (batch_losses <= largest)[:, None]
     theta.copy_(torch.where(inside, new_theta, torch.nan))
-    steps.copy_(torch.where((steps < 0) & all_correct(theta, extremes, classes), number.to(steps.dtype), steps))
+    steps.copy_(torch.where((steps < 0) & all_correct(theta, *looked_at), number.to(steps.dtype), steps))
     return torch.where(batch_losses <= largest, batch_losses, torch.nan)
 
 
@@ -60,14 +67,18 @@ def all_correct(theta, X, classes):
     return ((logits(theta, X) > 0) == classes).all(1)
 
 
-def compile_step(loss):
-    """A kernel that is `take_step` by a loss."""
+def compile_step(loss, rates=1, states=1):
+    """A kernel that is `take_step` by a loss, of X, y, weight, limits, what is looked at, steps, so many rates and
+    states."""
     k, m, n, d = LIKELY
 
     def take(*tensors):
-        return take_step(*tensors, loss=loss)
+        X, y, weight, limits, extremes, classes, steps, *others = tensors
+        of_members = others[:rates], others[rates:]
+        return take_step((X, y, weight), limits, (extremes, classes), steps, *of_members, loss=loss)
 
-    return compile_dynamic(take, likely=((m, d), (m,), (m,), (k, d + 1), (None,), (n, d), (n,), (k,)))
+    likely = (m, d), (m,), (m,), (None,), (n, d), (n,), (k,), *[(None,)] * rates, *[(k, d + 1)] * states
+    return compile_dynamic(take, likely=likely)
 
 
 def add_losses(total, theta, X, y, weight, counted, *, loss):
@@ -90,6 +101,7 @@ def compile_losses(loss):
 
 
 TAKE = {loss: compile_step(loss) for loss in LOSSES}
+TAKE_BY_VELOCITY = {loss: compile_step(loss, rates=3, states=2) for loss in LOSSES}
 ADD = {loss: compile_losses(loss) for loss in LOSSES}
 
 
@@ -102,19 +114,20 @@ def extreme_samples(X, y):
     return tuple(torch.stack(column) for column in zip(*rows, strict=True))
 
 
-def train(samples, theta, settings, dtype, history, advance):
+def train(samples, theta, rates, settings, dtype, history, advance):
     """Trains members theta (k, d + 1), in place, on float64 X, y and weights, which may be None; returns their steps.
     Fills `history`, a Run of all of them, unless it is None."""
     X, y, weight = samples
-    lr, batch_size, epochs, loss = settings
+    batch_size, epochs, loss = settings
     extremes, labels = (padded_by_copies(values) for values in extreme_samples(X, y))
     classes = labels > 0.5
-    rates = theta.new_tensor([lr, torch.finfo(dtype).max, 0.0])
+    limits = theta.new_tensor([torch.finfo(dtype).max, 0.0])
+    take, state = (TAKE, [theta]) if len(rates) == 1 else (TAKE_BY_VELOCITY, [theta, torch.zeros_like(theta)])
     steps = torch.where(all_correct(theta, extremes, classes), 0, -1)
     of_epoch = list(batches(X, y, weight, None, batch_size))
     for step in range(epochs * len(of_epoch)):
-        rates[-1] += 1
-        losses = TAKE[loss](*of_epoch[step % len(of_epoch)], theta, rates, extremes, classes, steps)
+        limits[-1] += 1
+        losses = take[loss](*of_epoch[step % len(of_epoch)], limits, extremes, classes, steps, *rates, *state)
         if history is not None:
             k = len(history.b)
             history.w[:, step], history.b[:, step], history.loss[:, step] = theta[:k, :-1], theta[:k, -1], losses[:k]
@@ -148,6 +161,7 @@ def sgd_ensemble(
     X: torch.Tensor,
     y: torch.Tensor,
     weight: torch.Tensor | None,
+    rates: torch.Tensor,
     w0: torch.Tensor,
     b0: torch.Tensor,
     *,
@@ -155,24 +169,26 @@ def sgd_ensemble(
     **settings: Unpack[EnsembleSettings],
 ) -> Ensemble:
     """`kernels.sgd_ensemble` on checked tensors: X (n, d), y and weights or None (n,), w0 (k, d) and b0 (k,) of one
-    dtype, history_of (m,) NumPy; at most n samples a batch. Members with a history are trained again: the others
-    needn't keep theirs."""
+    dtype, rates (1 or 3, 1 or k), history_of (m,) NumPy; at most n samples a batch. Members with a history are trained
+    again: the others needn't keep theirs."""
     if has_triton(X) and X.shape[1] <= FEW_FEATURES and X.numel() < 2**30:
         from kernels.torch_cuda.triton import ensemble as triton_ensemble
 
-        return triton_ensemble.sgd_ensemble(X, y, weight, w0, b0, progress=progress, **settings)
-    return ensemble_by_graphs(X, y, weight, w0, b0, progress=progress, **settings)
+        return triton_ensemble.sgd_ensemble(X, y, weight, rates, w0, b0, progress=progress, **settings)
+    return ensemble_by_graphs(X, y, weight, rates, w0, b0, progress=progress, **settings)
 
 
-def ensemble_by_graphs(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+def ensemble_by_graphs(X, y, weight, rates, w0, b0, *, batch_size, epochs, loss, history_of, progress):
     n, d = X.shape
     k, m, dtype = len(b0), len(history_of), X.dtype
     total = epochs * -(-n // batch_size)
-    settings, start = (lr, batch_size, epochs, loss), torch.cat([w0, b0[:, None]], dim=1).double()
+    settings, start = (batch_size, epochs, loss), torch.cat([w0, b0[:, None]], dim=1).double()
+    rates = rates.to(X.device)
     samples = tuple(values if values is None else values.double() for values in (X, y, weight))
     advance = counted(progress, (k + m) * total)
     at_once = max(2, LOGITS[X.device.type] // max(batch_size, n if d > 1 else 4))
-    ends = [train_part(samples, part, settings, dtype, advance) for part in start.split(at_once)]
+    parts = [slice(first, first + at_once) for first in range(0, k, at_once)]
+    ends = [train_part(samples, start[part], part_of(rates, part), settings, dtype, advance) for part in parts]
     w, b, value, accuracy, steps = (torch.cat(fields) for fields in zip(*ends, strict=True))
     kept = X.new_empty(m, total, dtype=dtype)
     history = Run(X.new_empty(m, total, d, dtype=dtype), kept, torch.empty_like(kept))
@@ -180,14 +196,20 @@ def ensemble_by_graphs(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, hi
     for first in range(0, m, at_once):
         some = slice(first, first + at_once)
         own = Run(*(field[some] for field in history))
-        train(samples, padded_by_copies(start[chosen[some]]), settings, dtype, own, advance)
+        theta, own_rates = padded_by_copies(start[chosen[some]]), part_of(rates, chosen[some])
+        train(samples, theta, own_rates, settings, dtype, own, advance)
     return Ensemble(w, b, value, accuracy, steps, history)
 
 
-def train_part(samples, start, settings, dtype, advance):
+def part_of(rates, some):
+    """Rates of some members, (r, 1) if they are those of all."""
+    return rates if rates.shape[1] == 1 else rates[:, some].contiguous()
+
+
+def train_part(samples, start, rates, settings, dtype, advance):
     """The fields of an Ensemble without its history, of some of the members."""
     k, theta = len(start), padded_by_copies(start).clone()
-    steps = train(samples, theta, settings, dtype, None, advance)
+    steps = train(samples, theta, rates, settings, dtype, None, advance)
     theta = theta.to(dtype)
     value, accuracy = mean_loss_and_accuracy(samples, theta.double(), settings[-1]).to(dtype)
     diverged = ~theta.isfinite().all(1)

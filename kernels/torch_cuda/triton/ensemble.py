@@ -166,6 +166,27 @@ def kahan_step(theta, compensation, gradient, rate, D: tl.constexpr):
     return after, rest
 
 
+@triton.jit
+def drifted(theta, compensation, gradient, step, rates, D: tl.constexpr):
+    """The next step of each parameter, of which the last one is `step`, and the compensation with the drift, which is
+    what a step has beside the gradient. `rates` are the learning rate, momentum - 1, and the square root of learning
+    rate times weight decay, as the product may be beyond the range."""
+    rate, less, root = rates
+    after = ()
+    total = ()
+    for j in tl.static_range(D):
+        drift = tl.fma(-(theta[j] * root), root, tl.fma(less, step[j], step[j]))
+        after = after + (tl.fma(gradient[j], rate, drift),)
+        total = total + (compensation[j] + drift,)
+    return after, total
+
+
+@triton.jit
+def rate_of(rates, row, at, live, stride, OWN: tl.constexpr):
+    """A row of rates, one for all members or one for each."""
+    return tl.load(rates + row * stride + at, live, 0.0) if OWN else tl.load(rates + row)
+
+
 SIZES = ["n", "n_extremes", "batch_size", "k", "first", "last"]  # compiled once for all
 
 
@@ -176,6 +197,7 @@ def run_members(
     weight,
     extremes,
     rates,
+    largest,
     state,
     first_correct_step,
     path,
@@ -189,24 +211,30 @@ def run_members(
     D: tl.constexpr,
     LOSS: tl.constexpr,
     WEIGHTED: tl.constexpr,
+    OWN: tl.constexpr,
+    MOVING: tl.constexpr,
     WATCHED: tl.constexpr,
     KEEP: tl.constexpr,
     MEMBERS: tl.constexpr,
 ):
-    """Steps [first, last) of the members `state` (2, D, k), parameters and their compensation.
+    """Steps [first, last) of the members `state` (2, D, k), parameters and their compensation, or, if MOVING, (3, D, k)
+    with their last step.
 
     `rows` (n, D) are signed, and `extremes` (n_extremes, D) are right only if all are; `first_correct_step` (k,) is the
-    step at which every sample was right first, or -1. `rates` are the learning rate and the largest loss allowed, which
-    is looked at if WATCHED, as it is if KEEP: then every step goes to `path` (last - first, D, k) and its loss to
-    `losses` (last - first, k), float64. Losses, by the code of the LOSS, are times `weight` (n,) if WEIGHTED.
+    step at which every sample was right first, or -1. `rates` are those of `rates_of_steps`, of each member if OWN.
+    `largest` is the largest loss allowed, which is looked at if WATCHED, as it is if KEEP: then every step goes to
+    `path` (last - first, D, k) and its loss to `losses` (last - first, k), float64. Losses, by the code of the LOSS,
+    are times `weight` (n,) if WEIGHTED.
     """
     at = tl.program_id(0).to(tl.int64) * MEMBERS + tl.arange(0, MEMBERS)
     live, stride = at < k, k.to(tl.int64)
     theta, compensation = loaded(state, at, live, stride, D), loaded(state + D * stride, at, live, stride, D)
     steps, suspect = tl.load(first_correct_step + at, live, 0), tl.zeros([MEMBERS], tl.int32)
-    lr, largest = tl.load(rates), tl.load(rates + 1)
-    rate = (-lr / batch_size).to(theta[0].dtype)
-    rate_at_end = (-lr / ((n - 1) % batch_size + 1)).to(theta[0].dtype)
+    rate, rate_at_end = rate_of(rates, 0, at, live, stride, OWN), rate_of(rates, 1, at, live, stride, OWN)
+    if MOVING:
+        less, root = rate_of(rates, 2, at, live, stride, OWN), rate_of(rates, 3, at, live, stride, OWN)
+        moving = loaded(state + 2 * D * stride, at, live, stride, D)
+    most = tl.load(largest)
     begin = first % tl.cdiv(n, batch_size) * batch_size
     for step in range(first, last):
         steps, suspect = record_first_correct(steps, suspect, theta, extremes, n_extremes, step, D)
@@ -222,10 +250,13 @@ def run_members(
             gradient = with_gradient(gradient, by_margin, row, D)
             if WATCHED:
                 loss += weighted(wide_value(theta, row, own_smoothing, LOSS, D), weight + i, WEIGHTED)
-        theta, compensation = kahan_step(theta, compensation, gradient, tl.where(end < n, rate, rate_at_end), D)
+        own_rate = tl.where(end < n, rate, rate_at_end)
+        if MOVING:
+            moving, compensation = drifted(theta, compensation, gradient, moving, (own_rate, less, root), D)
+        theta, compensation = kahan_step(theta, compensation, gradient, own_rate, D)
         if WATCHED:
             loss /= end - begin
-            loss = tl.where(loss <= largest, loss, float("nan"))
+            loss = tl.where(loss <= most, loss, float("nan"))
             theta = nan_where(loss != loss, theta, D)
         if KEEP:
             kept = (step - first) * stride
@@ -235,6 +266,8 @@ def run_members(
     steps, suspect = record_first_correct(steps, suspect, theta, extremes, n_extremes, last, D)
     store(state, at, live, stride, theta, D)
     store(state + D * stride, at, live, stride, compensation, D)
+    if MOVING:
+        store(state + 2 * D * stride, at, live, stride, moving, D)
     tl.store(first_correct_step + at, steps, live)
 
 
@@ -277,6 +310,7 @@ def launch_run(
     weight: torch.Tensor,
     extremes: torch.Tensor,
     rates: torch.Tensor,
+    largest: torch.Tensor,
     state: torch.Tensor,
     first_correct_step: torch.Tensor,
     path: torch.Tensor,
@@ -290,7 +324,8 @@ def launch_run(
 ) -> None:
     """`run_members`, its sizes from the shapes; an empty `weight` is 1 for each, `loss` a code."""
     (n, size), k = rows.shape, len(first_correct_step)
-    members = members_of_program(size)
+    moving = len(state) > 2
+    members = members_of_program(size * len(state) // 2)
     with torch.cuda.device_of(rows):
         wrap_triton(run_members)[(triton.cdiv(k, members),)](
             rows=rows,
@@ -298,6 +333,7 @@ def launch_run(
             weight=weight,
             extremes=extremes,
             rates=rates,
+            largest=largest,
             state=state,
             first_correct_step=first_correct_step,
             path=path,
@@ -311,10 +347,12 @@ def launch_run(
             D=size,
             LOSS=loss,
             WEIGHTED=weight.numel() > 0,
+            OWN=rates.shape[1] > 1,
+            MOVING=moving,
             WATCHED=watched or keep,
             KEEP=keep,
             MEMBERS=members,
-            **options(spills=keep and rows.dtype == torch.float64 and size > FEW_PARAMETERS),
+            **options(spills=rows.dtype == torch.float64 and (moving or (keep and size > FEW_PARAMETERS))),
         )
 
 
@@ -351,14 +389,16 @@ def launch_losses(
 
 
 def members_of_program(size):
+    """By the number of parameters, or of as many values with compensations alone."""
     return MEMBERS if size <= FEW_PARAMETERS else MEMBERS_OF_MANY_PARAMETERS
 
 
 def options(spills=False):
     """How the kernels are compiled: every operation rounded.
 
-    One that `spills` is told of all registers: unasked, Triton 3.6 gives 168 to 8 features of float64 with focal loss,
-    weights and history, to have 12 programs on a multiprocessor and not 11 (capability 9.0), and spills 32 bytes.
+    One that `spills` is told of all registers. Those with momentum do, and unasked Triton 3.6 gives 168 to 8 features
+    of float64 with focal loss, weights and history, to have 12 programs on a multiprocessor and not 11 (capability
+    9.0), and spills 32 bytes.
     """
     fixed = {"num_warps": WARPS, "enable_fp_fusion": False}
     return fixed | {"maxnreg": MOST_REGISTERS} if spills else fixed
@@ -367,14 +407,26 @@ def options(spills=False):
 # Launches
 
 
-def train(samples, start, settings, history, advance):
-    """Trains members from `start` (D, k); returns them, and their steps (k,). Fills `history`, a Run of them, unless it
-    is None."""
-    (*data, extremes), (lr, batch_size, epochs, loss, watched) = samples, settings
+def rates_of_steps(rates, batch_size, n, dtype):
+    """Minus the learning rate over the number of samples in a batch, and in the last of an epoch, and, of rates (3, 1
+    or k), what `drifted` takes of the others: (2 or 4, 1 or k)."""
+    lr, *others = rates
+    rows = [-lr / batch_size, -lr / ((n - 1) % batch_size + 1)]
+    if others:
+        momentum, decay = others
+        rows += [momentum - 1, lr.sqrt() * decay.sqrt()]
+    return torch.stack(rows).to(dtype)
+
+
+def train(samples, start, rates, settings, history, advance):
+    """Trains members from `start` (D, k), by their rates (1 or 3, 1 or k); returns them, and their steps (k,). Fills
+    `history`, a Run of them, unless it is None."""
+    (*data, extremes), (batch_size, epochs, loss, watched) = samples, settings
     (n, size), k = data[0].shape, start.shape[1]
-    state = torch.stack([start, torch.zeros_like(start)])
+    state = torch.stack([start, *[torch.zeros_like(start)] * (1 if len(rates) == 1 else 2)])
     first_correct_step = torch.full((k,), -1, device=start.device)
-    rates = torch.tensor([lr, torch.finfo(start.dtype).max], dtype=torch.float64, device=start.device)
+    largest = torch.tensor([torch.finfo(start.dtype).max], dtype=torch.float64, device=start.device)
+    of_steps = rates_of_steps(rates, batch_size, n, start.dtype), largest
     steps = epochs * -(-n // batch_size)
     at_once = max(1, samples_at_once(k, 2 * size + OPERATIONS_PER_SAMPLE) // batch_size)
     for first in range(0, max(1, steps), at_once):
@@ -382,7 +434,8 @@ def train(samples, start, settings, history, advance):
         kept = 0 if history is None else last - first
         path, losses = state.new_empty(kept, size, k), state.new_empty(kept, k, dtype=torch.float64)
         written = state, first_correct_step, path, losses
-        launch_run(*data, extremes, rates, *written, batch_size, first, last, CODES[loss], watched, history is not None)
+        how = batch_size, first, last, CODES[loss], watched, history is not None
+        launch_run(*data, extremes, *of_steps, *written, *how)
         if history is not None:
             keep(path, losses, slice(first, last), history)
         finish(start.device, last < steps)
@@ -436,20 +489,21 @@ def extreme_samples(rows):
     return rows[torch.stack(lowest + highest)]
 
 
-def sgd_ensemble(X, y, weight, w0, b0, *, lr, batch_size, epochs, loss, history_of, progress):
+def sgd_ensemble(X, y, weight, rates, w0, b0, *, batch_size, epochs, loss, history_of, progress):
     """`kernels.sgd_ensemble` on checked tensors of few features."""
     (n, d), k, m, dtype = X.shape, len(b0), len(history_of), X.dtype
     steps = epochs * -(-n // batch_size)
-    watched = losses_may_overflow(X, weight, (w0, b0), steps, lr, loss)
-    samples, settings = signed_samples(X, y, weight), (lr, batch_size, epochs, loss, watched)
+    watched = losses_may_overflow(X, weight, (w0, b0), steps, rates, loss)
+    samples, settings, rates = signed_samples(X, y, weight), (batch_size, epochs, loss, watched), rates.to(X.device)
     start = torch.cat([w0.T, b0[None]])
     advance = counted(progress, (k + m) * steps)
-    theta, first_correct_step = train(samples, start, settings, None, advance)
+    theta, first_correct_step = train(samples, start, rates, settings, None, advance)
     mean_loss, accuracy = mean_loss_and_accuracy(samples, theta, loss).to(dtype)
     history = Run(X.new_empty(m, steps, d), *X.new_empty(2, m, steps))
     if m:
         chosen = torch.from_numpy(np.asarray(history_of)).to(X.device)
-        train(samples, start[:, chosen], settings, history, advance)
+        own = rates if rates.shape[1] == 1 else rates[:, chosen]
+        train(samples, start[:, chosen], own, settings, history, advance)
     diverged = ~theta.isfinite().all(0)
     *w, b, mean_loss, accuracy = (field.masked_fill(diverged, torch.nan) for field in (*theta, mean_loss, accuracy))
     return Ensemble(

@@ -30,21 +30,57 @@ if TYPE_CHECKING:
 class History(Scored):
     """A training run: NumPy arrays in the dtype of the model, and the data that it was trained on.
 
-    w (k, d), b (k,)       parameters after each step that was kept: every step, or every `every`-th
-    loss (k,)              minibatch loss before each of these steps
-    start_w (d,), start_b  parameters before the first step
-    end_w (d,), end_b      parameters after the last step, whether it was kept or not
-    steps                  how many there were
-    steps_per_epoch        steps that go once through the data
-    cost                   what was minimised, a name of `kernels.losses`; weight decay is no part of it
-    x (n, d), y (n,)       the data, in its own order: the arrays that data[:] gave, not copies of them, so that losses
-                           and accuracies on all of it are of what it holds when they are asked for
-    every                  steps from one that was kept to the next; 0 if none was
-    sample_weight (n,)     by which losses were multiplied, and the factor of the positive class: losses on all the data
-    pos_weight             are weighted as they were, accuracies not at all; None: 1
-    velocity               of the last step, as `kernels.sgd_run_` takes it to go on; None of a part of a run
-    classes                what stood for class 0 and class 1 in the data; None: 0 and 1
-    l2, l2_bias            the penalty l2/2 |w|^2 + l2_bias/2 b^2 that was minimised with the cost, by weight decay
+    Attributes
+    ----------
+    w, b : array (k, d) and (k,)
+        Parameters after each step that was kept: every step, or every `every`-th.
+    loss : array (k,)
+        Minibatch loss before each of these steps.
+    start_w, start_b : array (d,) and float
+        Parameters before the first step.
+    end_w, end_b : array (d,) and float
+        Parameters after the last step, whether it was kept or not.
+    steps : int
+        How many there were.
+    steps_per_epoch : int
+        Steps that go once through the data.
+    cost : str
+        What was minimised: "bce", "mse" or "focal"; weight decay is no part of it.
+    x, y : array (n, d) and (n,)
+        The data, in its own order: the arrays that data[:] gave, not copies of them, so that losses and accuracies on
+        all of it are of what it holds when they are asked for.
+    every : int
+        Steps from one that was kept to the next; 0 if none was.
+    sample_weight, pos_weight : array (n,) and float, or None
+        By which losses were multiplied, and the factor of the positive class: losses on all the data are weighted as
+        they were, accuracies not at all; None: 1.
+    velocity : array or None
+        Of the last step, as `kernels.sgd_run_` takes it to go on; None of a part of a run.
+    l2, l2_bias : float
+        The penalty l2/2 times the squared length of w, and l2_bias/2 times the square of b, that was minimised with the
+        cost, by weight decay.
+    classes : tuple or None
+        What stood for class 0 and class 1 in the data; None: 0 and 1.
+
+    See Also
+    --------
+    train : returns it
+    viz.plot_contour : draws it on a surface
+
+    Examples
+    --------
+    >>> import torch
+    >>> from logreg import LogisticRegression, lab_data, train
+    >>> model = LogisticRegression(1)
+    >>> with torch.no_grad():
+    ...     _ = model.linear.weight.fill_(5.0), model.linear.bias.fill_(10.0)
+    >>> history = train(model, lab_data(), lr=2, batch_size=3, epochs=100)
+    >>> history
+    History(700 steps of bce; 1 weights, 20 samples)
+    >>> history.steps_to_accuracy_1(), round(history.start_loss, 2), round(history.end_loss, 2)
+    (25, 5.2, 0.05)
+    >>> history.until(14).steps
+    14
     """
 
     w: np.ndarray
@@ -72,7 +108,18 @@ class History(Scored):
         return f"History({self.steps} steps of {self.cost}; {d} weights, {samples} samples)"
 
     def until(self, steps: int) -> History:
-        """The history of the first `steps` steps, which ends with the last of them that was kept, or at the start."""
+        """The history of the first `steps` steps, which ends with the last of them that was kept, or at the start.
+
+        Parameters
+        ----------
+        steps : int
+            How many, at least 0.
+
+        Returns
+        -------
+        History
+            Of the same data, without a velocity unless it is the whole run.
+        """
         if numbers.integer("steps", steps, 0) >= self.steps:
             return self
         kept = steps // self.every if self.every else 0
@@ -89,12 +136,29 @@ class History(Scored):
         )
 
     def save(self, path: files.AnyPath) -> None:
-        """Writes everything to `path` as npz, its data too, as `LossSurface.save` does; `History.load` reads it."""
+        """Writes everything to `path` as npz, its data too, as `LossSurface.save` does; `History.load` reads it.
+
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file.
+        """
         keeping.save(path, keeping.HISTORY, vars(self))
 
     @classmethod
     def load(cls, path: files.AnyPath) -> History:
-        """What `save` wrote, in the same dtypes; it is read, and refused, as `LossSurface.load` does."""
+        """What `save` wrote, in the same dtypes; it is read, and refused, as `LossSurface.load` does.
+
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file.
+
+        Returns
+        -------
+        History
+            With the same bits.
+        """
         return cls(**keeping.load(path, keeping.HISTORY))
 
 
@@ -120,19 +184,71 @@ def train(
     backend: str | None = None,
     progress: Progress = None,
 ) -> History:
-    """Trains the model by minibatch gradient descent; the whole run is one kernel call.
+    """The History of training a model by minibatch gradient descent; the whole run is one kernel call.
 
-    `model` is a LogisticRegression or an nn.Linear(d, 1), on the CPU, of the dtype of the data; it ends with the
-    trained parameters, and a weight or bias that doesn't require grad stays as it is. `data[:]` gives x (n, d) and
-    y (n, 1) or (n,), or `data` is batches (x, y), which are gathered. Labels are numbers in [0, 1] or of two classes,
-    of which `positive` is 1; by default the greater. `class_weight`, "balanced" or {label: weight}, multiplies
-    `sample_weight` as scikit-learn's does. The other arguments are those of `kernels.sgd_run_`, also `shuffle_seed`,
-    `first_epoch`, `momentum`, `velocity`, `backend` and `progress`; `device` is None, "cpu", or a CUDA device to train
-    on, with model and data on the CPU before and after. Returns a History, with whose `velocity` another call goes on;
-    it keeps x and y themselves, not copies, where labels are in [0, 1].
+    Parameters
+    ----------
+    model : LogisticRegression or torch.nn.Linear
+        On the CPU, of the dtype of the data and of one output; it ends with the trained parameters, and a weight or
+        bias that doesn't require grad stays as it is.
+    data : tuple (x, y), data set, or iterable of batches
+        `data[:]` gives x (n, d) and y (n, 1) or (n,), or it is batches (x, y), which are gathered.
+    lr : float
+        Learning rate, finite, at least 0.
+    batch_size : int
+        Samples a step, at most all; the last batch of an epoch is averaged over its own length.
+    epochs : int
+        Passes over the data.
+    loss : {"bce", "mse", "focal"}
+        Mean cross-entropy, mean squared error of the sigmoid, or mean focal loss.
+    sample_weight : array_like (n,), optional
+        As `kernels.sgd_run_` takes them.
+    class_weight : "balanced" or dict, optional
+        "balanced" or {label: weight}, which multiplies `sample_weight` as scikit-learn's does.
+    pos_weight : float, optional
+        That of torch.nn.BCEWithLogitsLoss, at least 0; None with loss="mse".
+    weight_decay : float
+        That of torch.optim.SGD, of the bias too.
+    positive : label, optional
+        Labels are numbers in [0, 1] or of two classes, of which `positive` is 1; by default the greater.
+    device : str or torch.device, optional
+        None, "cpu", or a CUDA device to train on, with model and data on the CPU before and after.
+    history : int
+        Keeps every so many steps, 0 none.
+    shuffle_seed, first_epoch, momentum, velocity : as in `kernels.sgd_run_`
+        The order of the samples, and what a run goes on from.
+    backend, progress : as in `kernels.sgd_run_`
+        What computes it, and a bar.
 
-    Raises what `kernels.sgd_run_` raises; ValueError for another device, or a model of which nothing requires grad;
-    TypeError for another model or one of another dtype.
+    Returns
+    -------
+    History
+        With whose `velocity` another call goes on; it keeps x and y themselves, not copies, where labels are in [0, 1].
+
+    Raises
+    ------
+    ValueError, TypeError, MemoryError, FloatingPointError
+        What `kernels.sgd_run_` raises; ValueError for another device, or a model of which nothing requires grad;
+        TypeError for another model or one of another dtype.
+
+    See Also
+    --------
+    record : the path of any optimiser of PyTorch
+    kernels.sgd_run_ : the same for arrays
+    study_starts : from very many starts at once
+
+    Examples
+    --------
+    >>> import torch
+    >>> from logreg import LogisticRegression, accuracy, lab_data, train
+    >>> model = LogisticRegression(1)
+    >>> with torch.no_grad():
+    ...     _ = model.linear.weight.fill_(-15.0), model.linear.bias.fill_(-10.0)  # as bad a start as any
+    >>> accuracy(model, lab_data())
+    0.45
+    >>> history = train(model, lab_data(), lr=2, batch_size=3, epochs=100)
+    >>> history.w.shape, accuracy(model, lab_data())
+    ((700, 1), 1.0)
     """
     card = card_of(device)
     layer = linear_layer(model)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from kernels.arguments import memory
 from logreg import LossSurface, accuracy, head
-from logreg.head import Features
+from logreg.last_layer import Features
 from logreg.models import read_model
 
 RNG = torch.Generator().manual_seed(0)

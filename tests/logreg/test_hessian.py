@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from kernels.losses import LOSSES
 from logreg import History, TrainingPath, curvature, sharpness, train
 from logreg.eigen import top_eigenpairs
+from logreg.hessian import Sharpness
 from logreg.model import seeded_model
-from logreg.sharpness import Sharpness
 from tests import problems
 from tests.training import TORCH_LOSSES
 

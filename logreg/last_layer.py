@@ -48,18 +48,50 @@ class Features:
 def head(network: nn.Module, loader: Iterable[Any]) -> tuple[nn.Linear, tuple[torch.Tensor, Any] | Features]:
     """The last linear layer of a network, of one or two outputs, and its data: (layer, data) for `LossSurface.around`.
 
-    network  a classifier of two classes: what it returns, a tensor or what has one as `logits`, are the outputs of an
-             nn.Linear, or their sigmoid or softmax. It is run in evaluation mode, without gradients, where its
-             parameters are, by one thread at a time, and is left as it was found
-    loader   batches (inputs, labels) that can be iterated over again, such as a DataLoader; inputs are what the network
-             is called with, a tuple or a dict being several arguments
+    Parameters
+    ----------
+    network : torch.nn.Module
+        A classifier of two classes: what it returns, a tensor or what has one as `logits`, are the outputs of an
+        nn.Linear, or their sigmoid or softmax. It is run in evaluation mode, without gradients, where its parameters
+        are, by one thread at a time, and is left as it was found.
+    loader : iterable of (inputs, labels)
+        Batches that can be iterated over again, such as a DataLoader; inputs are what the network is called with, a
+        tuple or a dict being several arguments.
 
-    layer    the network's own; of one whose weights are computed, as by weight normalisation, a plain copy
-    data     (features (n, d), labels (n,)) on the CPU if these fit into the memory that is free twice, as they are put
-             together; else Features, the batches of them, for which the network runs anew in each pass
+    Returns
+    -------
+    layer : torch.nn.Linear
+        The network's own; of one whose weights are computed, as by weight normalisation, a plain copy.
+    data : tuple, or iterable of batches
+        (features (n, d), labels (n,)) on the CPU if these fit into the memory that is free twice, as they are put
+        together; else Features, the batches of them, for which the network runs anew in each pass.
 
-    TypeError where `loader` can be read only once or doesn't give pairs; ValueError for a network whose last linear
-    layer has more outputs, is called more than once, or isn't what the output is made of.
+    Raises
+    ------
+    TypeError
+        `loader` can be read only once or doesn't give pairs.
+    ValueError
+        The network's last linear layer has more outputs, is called more than once, or isn't what the output is made of.
+
+    See Also
+    --------
+    LossSurface.around : takes both
+    record : the path of an optimiser that trains the layer
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from logreg import LossSurface, head
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> inputs = torch.randn(40, 3, generator=generator)
+    >>> labels = (inputs[:, 0] > 0).float()
+    >>> network = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    >>> layer, (features, of_samples) = head(network, [(inputs[:20], labels[:20]), (inputs[20:], labels[20:])])
+    >>> layer is network[2], features.shape
+    (True, torch.Size([40, 4]))
+    >>> LossSurface.around(layer, (features, of_samples), resolution=50).loss.shape
+    (50, 50)
     """
     if not isinstance(network, nn.Module):
         raise TypeError(f"network is a {full_name(network)}; accepted: a module of PyTorch")
