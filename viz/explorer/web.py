@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from viz.explorer.problem import Problem
     from viz.explorer.run import Settings
 
+MOST_PORT = 65535
 HOST = "127.0.0.1"  # nobody else's machine sees the page
 NAMES = r"(127\.0\.0\.1|localhost)"  # by which it may be asked for: a page elsewhere that is made to point here isn't
 PAGE = """<!DOCTYPE html>
@@ -88,9 +89,11 @@ def serve(problem: Problem, settings: Settings, port: int = 0, opened: Callable[
         found = 'web needs tornado, which is not installed (pip install "logreg-kernels[web]")'
         raise ValueError(f"{found}; accepted: a window, without it") from None
     try:
+        if port > MOST_PORT:  # of which the system would take the last 16 bits
+            raise OverflowError("there is no such port")
         sockets = tornado.netutil.bind_sockets(port, HOST)
     except (OSError, OverflowError) as error:
-        raise ValueError(f"port is {port}; accepted: 0, or one from 1 to 65535 that is free ({error})") from None
+        raise ValueError(f"port is {port}; accepted: 0, or one from 1 to {MOST_PORT} that is free ({error})") from None
     asyncio.run(serving(application(problem, settings), sockets, opened))
 
 
