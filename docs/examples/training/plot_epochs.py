@@ -22,5 +22,5 @@ history = train(model, data, lr=2, batch_size=3, epochs=100)
 plot_epochs(history, data)
 
 # %%
-# To try: ``loss="mse"``, with which the first thirty epochs are nearly lost, as
-# the error has hardly a slope at this start.
+# To try: ``loss="mse"``, with which thirty epochs are nearly lost, as the
+# error has hardly a slope at this start.
