@@ -13,11 +13,14 @@ LOWEST_VENV := .venv-lowest
 LOWEST_RUN := $(LOWEST_VENV)/bin/python
 LOWEST_INSTALLED := $(LOWEST_VENV)/installed
 
-.PHONY: lab test test-long test-narrow test-card-versions test-lowest test-environments mutants bench publish card \
+.PHONY: lab explore test test-long test-narrow test-card-versions test-lowest test-environments mutants bench publish card \
 	publish-card docs lint clean
 
 lab: $(INSTALLED)
 	$(RUN) -m logreg lab
+
+explore: $(INSTALLED)
+	$(RUN) -m logreg explore --web
 
 test: $(INSTALLED)
 	$(RUN) -m pytest -m "not long" -n 2 --dist worksteal

@@ -7,7 +7,17 @@ from bench import busy, processor
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
-NAMES = ("surface", "plane", "run", "options", "gradient", "loop", "ensemble", "calls")  # as they are to be read
+NAMES = (
+    "surface",
+    "plane",
+    "run",
+    "options",
+    "gradient",
+    "loop",
+    "ensemble",
+    "calls",
+    "explorer",
+)  # as they are to be read
 
 
 def read(results):

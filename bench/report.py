@@ -36,6 +36,7 @@ WORKLOADS = (
     "Lab starts",
     "Breast cancer starts",
     "Small calls",
+    "Explorer",
 )
 # of these workloads the summary has the cases that match, of others all
 SUMMARISED = {

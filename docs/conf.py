@@ -31,7 +31,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py"]
+exclude_patterns = ["_build", "examples", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
 
 # `name` in a docstring is a link where a page has it, and code elsewhere
@@ -49,14 +49,16 @@ numpydoc_use_plots = False
 myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
-nb_execution_raise_on_error = True
+nb_execution_show_tb = True  # a cell that fails is a warning, with this
 nb_execution_timeout = 120
 nb_merge_streams = True
-nb_ipywidgets_js = {}  # would be fetched
+nb_ipywidgets_js = {}  # would be fetched: of the explorer a page shows the picture that goes with it
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "subsection_order": [f"examples/{group}" for group in ("surfaces", "training", "maps", "models", "planes")],
     "backreferences_dir": "gallery/uses",
     "doc_module": ("kernels", "logreg", "viz"),
     "abort_on_example_error": True,
@@ -75,6 +77,7 @@ html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_sidebars = {"start": []}  # a page without pages below it
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": project},

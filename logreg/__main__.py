@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernels.language import LANGUAGES, speaking
-from logreg.commands import lab, starts, surface
+from logreg.commands import explore, lab, rates, starts, surface
 from logreg.commands.parser import Parser, language_first
 from logreg.language import said
 
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     from logreg.commands.parser import Command
 
-COMMANDS: dict[str, Command] = {"lab": lab, "surface": surface, "starts": starts}
+COMMANDS: dict[str, Command] = {
+    "lab": lab,
+    "surface": surface,
+    "starts": starts,
+    "rates": rates,
+    "explore": explore,
+}
 DEFAULT = "lab"
 WRONG = ValueError, TypeError, OSError, ArithmeticError, MemoryError  # what wrong values of options lead to
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernels.language import spoken
 
-SPANISH = {
+SPANISH: dict[str, str] = {
     # __main__
     "interrupted": "interrumpido",
     # commands/parser
@@ -16,6 +16,10 @@ SPANISH = {
     "say the version and stop": "muestra la versión y termina",
     "language of what is said and drawn": "idioma de lo que se dice y se dibuja",
     "{what} (default: {default})": "{what} (por omisión: {default})",
+    # kernels/losses
+    "cross-entropy": "entropía cruzada",
+    "mean squared error": "error cuadrático medio",
+    "focal loss": "pérdida focal",
     # commands/options
     "passes over the data": "pasadas por los datos",
     "learning rate": "tasa de aprendizaje",
@@ -35,6 +39,59 @@ SPANISH = {
     "o las dos primeras",
     "weight and bias of the start set by hand": "peso y sesgo del inicio puesto a mano",
     "points of a surface along each axis": "puntos de una superficie en cada eje",
+    # commands/trials
+    "training, compiled and eager": "entrenamiento, compilado y directo",
+    "{number} pictures in {folder}, the summary in {summary}": "{number} imágenes en {folder}, el resumen en {summary}",
+    "The map is {path}": "El mapa es {path}",
+    "by hand": "a mano",
+    "seed {seed}": "semilla {seed}",
+    "bad": "malo",
+    "start": "inicio",
+    "cost": "costo",
+    "loss": "pérdida",
+    "accuracy": "exactitud",
+    "steps to 1": "pasos hasta 1",
+    "time": "tiempo",
+    "eager": "directo",
+    "ratio": "razón",
+    "never": "nunca",
+    # commands/conclusion
+    "With {cost} {reached} of {count} starts ended at accuracy 1": "Con {cost}, {reached} de {count} inicios "
+    "terminaron en exactitud 1",
+    "first reached after {steps} by each.": "alcanzada por primera vez después de {steps} por cada uno.",
+    "first reached after {least} to {most} steps: a bad start costs steps, not accuracy.": "alcanzada por primera vez "
+    "después de {least} a {most} pasos: un mal inicio cuesta pasos, no exactitud.",
+    "{accuracy:.2f} from {start}": "{accuracy:.2f} desde {start}",
+    "{ended}; it is {ends}. {later}": "{ended}; es de {ends}. {later}",
+    "After {epochs:,} more epochs, at learning rate {lr:g} in batches of {batch_size},": "Después de {epochs:,} épocas "
+    "más, con tasa de aprendizaje {lr:g} y lotes de {batch_size},",
+    "{then} it is 1 from there, too: a bad start costs steps, not accuracy.": "{then} también es 1 desde allí: un mal "
+    "inicio cuesta pasos, no exactitud.",
+    "{then} it is 1 from {late}, too, but not from {stuck}": "{then} también es 1 desde {late}, pero no desde {stuck}",
+    "{brings}: the start decides how accurate the model becomes.": "{brings}: el inicio decide cuán exacto llega a ser "
+    "el modelo.",
+    "{then} it isn't 1 either: none of these starts is a good one.": "{then} tampoco es 1: ninguno de estos inicios es "
+    "bueno.",
+    "{then} it isn't 1 from there either: the start decides how accurate the model becomes.": "{then} tampoco es 1 "
+    "desde allí: el inicio decide cuán exacto llega a ser el modelo.",
+    "{several} and {last}": "{several} y {last}",
+    "1 step": "1 paso",
+    "{number:,} steps": "{number:,} pasos",
+    "this says nothing of starts, as epochs is 0 and nothing was trained": "esto no dice nada de los inicios, pues "
+    "el número de épocas es 0 y no se entrenó nada",
+    "this says nothing of starts, as the learning rate is 0 and nothing was trained": "esto no dice nada de los "
+    "inicios, pues la tasa de aprendizaje es 0 y no se entrenó nada",
+    "above {limit:.2g} a step may overshoot and climb": "por encima de {limit:.2g} un paso puede pasarse y subir",
+    "the learning rate {lr:g} may have decided, and not the starts: {why}": "puede haber decidido la tasa de "
+    "aprendizaje {lr:g}, y no los inicios: {why}",
+    "{starts}, {window}, training of {steps} ends at accuracy 1 from {shares}.": "{starts}, {window}, un entrenamiento "
+    "de {steps} termina en exactitud 1 desde el {shares}.",
+    "With {cost} {percent:.3g} % diverged.": "Con {cost} divergió el {percent:.3g} %.",
+    "With {cost} {doubt}.": "Con {cost}, {doubt}.",
+    "{percent:g} % with {cost}": "{percent:g} % con {cost}",
+    "Of one random start": "De un inicio al azar",
+    "Of {number:,} random starts": "De {number:,} inicios al azar",
+    "w in [{w0:g}, {w1:g}], b in [{b0:g}, {b1:g}]": "w en [{w0:g}, {w1:g}], b en [{b0:g}, {b1:g}]",
     # commands/starts
     "draw the map of random starts": "dibuja el mapa de inicios al azar",
     "Trains from random starting values, uniform in the lab's window, with cross-entropy and with the mean squared "
@@ -42,6 +99,28 @@ SPANISH = {
     "al azar, uniformes en la ventana del laboratorio, con la entropía cruzada y con el error cuadrático medio; dice "
     "desde cuántos de ellos llegó cada costo a exactitud 1 y dibuja el mapa.",
     "random starts": "inicios al azar",
+    # commands/rates
+    "draw the map of learning rates": "dibuja el mapa de tasas de aprendizaje",
+    "Trains with many learning rates and batch sizes from random starting values, with cross-entropy and with the mean "
+    "squared error; says up to which rate training converges, and draws the map.": "Entrena con muchas tasas de "
+    "aprendizaje y tamaños de lote desde valores iniciales al azar, con la entropía cruzada y con el error cuadrático "
+    "medio; dice hasta qué tasa converge el entrenamiento y dibuja el mapa.",
+    "the lowest and the highest learning rate": "la menor y la mayor tasa de aprendizaje",
+    "share of the last step that each takes along": "parte del último paso que lleva consigo cada uno",
+    # commands/convergence
+    "With {cost}, from {starts} starts:": "Con {cost}, desde {starts} inicios:",
+    "  batches of {size}: {words}": "  lotes de {size}: {words}",
+    "converges with every learning rate, up to {rate:.3g}": "converge con toda tasa de aprendizaje, hasta {rate:.3g}",
+    "{words} from the lowest learning rate, {rate:.3g}": "{words} desde la menor tasa de aprendizaje, {rate:.3g}",
+    "converges up to learning rate {rate:.3g}, then {words}": "converge hasta la tasa de aprendizaje {rate:.3g}, "
+    "después {words}",
+    "converges": "converge",
+    "oscillates": "oscila",
+    "diverges": "diverge",
+    ", then ": ", después ",
+    "  lowest mean loss, {loss:.3g}, of accuracy {accuracy:.3g}: learning rate {rate:.3g}, "
+    "batches of {size}": "  menor pérdida media, {loss:.3g}, de exactitud {accuracy:.3g}: tasa de aprendizaje "
+    "{rate:.3g}, lotes de {size}",
     # commands/surface
     "draw planes of a model of real data": "dibuja planos de un modelo de datos reales",
     "Trains logistic regression on real data and draws its loss, accuracy, gradient and the condition of its Hessian "
@@ -57,8 +136,43 @@ SPANISH = {
     "what is drawn, of {names}": "qué se dibuja, de {names}",
     "penalty L2/2 |w|^2 on the loss that is minimised and drawn": "penalización L2/2 |w|^2 sobre la pérdida que se "
     "minimiza y se dibuja",
+    "{rows} x {columns} points of {quantities} in {seconds:.3g} s": "{rows} x {columns} puntos de {quantities} en "
+    "{seconds:.3g} s",
+    "direct: every point is evaluated; error bound 0": "directo: se evalúa cada punto; cota de error 0",
+    "spectral: interpolated between {s} x {t} nodes; error bound {bound:.2g}": "espectral: interpolado entre {s} x {t} "
+    "nodos; cota de error {bound:.2g}",
+    "the path of training is not drawn: {share} of its variance is outside the plane": "la trayectoria del "
+    "entrenamiento no se dibuja: el {share} de su varianza está fuera del plano",
+    "{data}: n = {n}, d = {d}, trained with l2 = {l2:g} to accuracy {accuracy:.4g}": "{data}: n = {n}, d = {d}, "
+    "entrenado con l2 = {l2:g} hasta exactitud {accuracy:.4g}",
+    "{data}: n = {n}, d = {d}, trained to accuracy {accuracy:.4g}": "{data}: n = {n}, d = {d}, entrenado hasta "
+    "exactitud {accuracy:.4g}",
+    "drawn: {path}": "dibujado: {path}",
     "seed of the start of training and of random directions": "semilla del inicio del entrenamiento y de las "
     "direcciones al azar",
+    # commands/pictures
+    "trained with {loss}, start {start}": "entrenamiento con {loss}, inicio {start}",
+    "iteration {step}, epoch {epoch}: {run}": "iteración {step}, época {epoch}: {run}",
+    "{loss}, start {start}": "{loss}, inicio {start}",
+    "accuracy {accuracy}": "exactitud {accuracy}",
+    "accuracy {accuracy}, all correct first after {steps} steps": (
+        "exactitud {accuracy}, todas correctas por primera vez tras {steps} pasos"
+    ),
+    # commands/explore
+    "drag the start over the loss surface": "arrastra el inicio por la superficie de pérdida",
+    "Shows the loss surface with a start that can be dragged, and all that follows from it at once: the path of "
+    "training, the model over the data, loss and accuracy. Learning rate, batches, momentum, epochs, the order of the "
+    "samples and the cost can be changed. Real data is shown on a plane through its trained model.": "Muestra la "
+    "superficie de pérdida con un inicio que se puede arrastrar, y al momento todo lo que resulta de él: la "
+    "trayectoria del entrenamiento, el modelo sobre los datos, la pérdida y la exactitud. Se pueden cambiar la tasa de "
+    "aprendizaje, los lotes, el momento, las épocas, el orden de las muestras y el costo. Los datos reales se muestran "
+    "en un plano que pasa por su modelo entrenado.",
+    "serve it on a page of this machine, for a browser": "lo sirve en una página de esta máquina, para un navegador",
+    "any that is free": "cualquiera que esté libre",
+    "port of the page": "puerto de la página",
+    "open the page in the browser, too": "abre además la página en el navegador",
+    # commands/exploring
+    "The explorer is at {address} until Ctrl-C.": "El explorador está en {address} hasta Ctrl-C.",
 }
 
 

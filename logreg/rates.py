@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -37,20 +38,47 @@ NOTICED = 0.01  # of a loss: what lies between the edge in theory and that which
 class RatesStudy:
     """What training reached from random starts with r learning rates and m batch sizes, with each cost: NumPy arrays.
 
-    rates (r,)                  learning rates, increasing
-    batch_sizes (m,)            samples a step, increasing
-    starts                      how many there were, the same for each rate and batch size
-    w_range, b_range            the window (low, high) that each of their weights, and their biases, were drawn from
-    epochs                      passes over the data of a run
-    loss {cost: (m, r)}         mean final loss on all the data, of the cost that was trained, of the runs that stayed
-                                in the range of the dtype; NaN where none did
-    accuracy {cost: (m, r)}     mean final share of samples classified correctly, of the same runs
-    correct {cost: (m, r)}      share of the starts from which every sample was, at some step
-    steps {cost: (m, r)}        mean first step, 0 being the start, at which it was, of these; NaN where none was
-    oscillating {cost: (m, r)}  share of the starts from which training jumps to and fro at the end
-    diverging {cost: (m, r)}    share of the starts from which it leads to a higher loss
-
     The costs are names of losses. What oscillates and what diverges is said by `study_rates`.
+
+    Attributes
+    ----------
+    rates : array (r,)
+        Learning rates, increasing.
+    batch_sizes : array (m,)
+        Samples a step, increasing.
+    starts : int
+        How many there were, the same for each rate and batch size.
+    w_range, b_range : tuple of float
+        The window (low, high) that each of their weights, and their biases, were drawn from.
+    epochs : int
+        Passes over the data of a run.
+    loss : dict
+        {cost: (m, r)}, mean final loss on all the data, of the cost that was trained, of the runs that stayed in the
+        range of the dtype; NaN where none did.
+    accuracy : dict
+        {cost: (m, r)}, mean final share of samples classified correctly, of the same runs.
+    correct : dict
+        {cost: (m, r)}, share of the starts from which every sample was, at some step.
+    steps : dict
+        {cost: (m, r)}, mean first step, 0 being the start, at which it was, of these; NaN where none was.
+    oscillating : dict
+        {cost: (m, r)}, share of the starts from which training jumps to and fro at the end.
+    diverging : dict
+        {cost: (m, r)}, share of the starts from which it leads to a higher loss.
+
+    See Also
+    --------
+    study_rates : returns it
+    viz.plot_rates : draws it
+
+    Examples
+    --------
+    >>> from logreg import RatesStudy, lab_data, study_rates
+    >>> study = study_rates(lab_data(), [0.02, 0.2, 2.0], [3, 20], 15, 13, 100, epochs=100, seed=0)
+    >>> study
+    RatesStudy(3 rates x 2 batch sizes from 100 starts, 100 epochs: bce, mse)
+    >>> study.correct["bce"].round(2).tolist()  # a row for each batch size
+    [[0.03, 1.0, 1.0], [0.0, 0.06, 1.0]]
     """
 
     rates: np.ndarray
@@ -72,19 +100,36 @@ class RatesStudy:
 
     @property
     def behaviour(self) -> dict[str, np.ndarray]:
-        """{cost: (m, r)}, how training goes from the median start: 0 converging, 1 oscillating, 2 diverging"""
+        """{cost: (m, r)}, how training goes from the median start: 0 converging, 1 oscillating, 2 diverging."""
         return {
             cost: (self.oscillating[cost] + self.diverging[cost] >= 0.5) * 1 + (self.diverging[cost] >= 0.5)
             for cost in self.loss
         }
 
     def save(self, path: files.AnyPath) -> None:
-        """Writes everything to `path` as npz, as `LossSurface.save` does; `RatesStudy.load` reads it."""
+        """Writes everything to `path` as npz, as `LossSurface.save` does; `RatesStudy.load` reads it.
+
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file.
+        """
         keeping.save(path, LAYOUT, as_kept(vars(self), OF_COSTS))
 
     @classmethod
     def load(cls, path: files.AnyPath) -> RatesStudy:
-        """What `save` wrote, in the same dtypes; it is read, and refused, as `LossSurface.load` does."""
+        """What `save` wrote, in the same dtypes; it is read, and refused, as `LossSurface.load` does.
+
+        Parameters
+        ----------
+        path : str, bytes or os.PathLike
+            The file.
+
+        Returns
+        -------
+        RatesStudy
+            With the same bits.
+        """
         return cls(**from_kept(keeping.load(path, LAYOUT), OF_COSTS))
 
 
@@ -139,32 +184,86 @@ def study_rates(
 ) -> RatesStudy:
     """Trains models with each of some learning rates and batch sizes from `n` random starts, with each of some costs.
 
-    `data[:]` gives x (samples, d) or (samples,) and y; labels, `positive`, `sample_weight` and `class_weight` are as in
-    `logreg.train`. `rates` (r,) are positive, `batch_sizes` (m,) integers >= 1, both increasing. Each weight of a start
-    is uniform in `w_range`, its bias in `b_range`, pairs (low, high), or a number r for (-r, r); `seed` is that of
-    `numpy.random.default_rng`, an integer >= 0. All rates, batch sizes and `costs`, names of losses, have the same
-    starts, in the dtype of the data. `device` is where they are trained: None, "cpu" or a CUDA device. `progress` is
-    True for a tqdm bar, or a callable (done, total); the other arguments are those of `kernels.sgd_ensemble`.
+    All rates, batch sizes and costs have the same starts, in the dtype of the data.
 
+    Parameters
+    ----------
+    data : data set or tuple
+        Of which `data[:]` is x (samples, d) or (samples,) and y, or batches (x, y), which are gathered.
+    rates : array_like (r,)
+        Learning rates, positive and increasing.
+    batch_sizes : array_like (m,)
+        Samples a step, integers >= 1 and increasing; one above the number of samples takes all.
+    w_range, b_range : float or pair of float
+        Where each weight and the bias of a start are uniform: (low, high), or a number r for (-r, r).
+    n : int
+        How many starts.
+    epochs : int
+        Passes over the data.
+    seed : int
+        That of `numpy.random.default_rng`, >= 0.
+    costs : sequence of str, optional
+        Names of losses.
+    momentum, weight_decay : float, optional
+        As in `kernels.sgd_run_`.
+    sample_weight : array_like (samples,), optional
+        What each sample counts, >= 0.
+    class_weight : dict or str, optional
+        {label: weight}, or "balanced": times `sample_weight`, as scikit-learn's.
+    positive : object, optional
+        The label of class 1, of two; by default the greater.
+    device : str or torch.device, optional
+        Where they are trained: None, "cpu" or a CUDA device.
+    progress : bool or callable, optional
+        True for a tqdm bar, or what is called with (done, total).
+
+    Returns
+    -------
+    RatesStudy
+        NumPy arrays.
+
+    Raises
+    ------
+    ValueError, TypeError
+        That name a wrong argument.
+    MemoryError
+        Before allocating what can't fit.
+
+    See Also
+    --------
+    study_starts : one rate, and what becomes of each start
+    viz.plot_rates : draws it
+
+    Notes
+    -----
     How training goes is told by what is minimised, the loss on all the data and the penalty of weight decay:
 
-    diverging    it ends more than 1 % higher than at the start, or out of the range of the dtype. Gradients of these
-                 losses are bounded, so that only weight decay makes numbers overflow; else steps that are too long end
-                 on a slope that is as high as they are long
-    oscillating  it doesn't diverge, and from the end 10 more epochs at a tenth of the rate lead more than 1 % lower
-                 than 10 at the rate itself: the steps jump to and fro over a valley into which shorter ones fall
-    converging   all else: longer steps get further, or nothing moves any more, as on the plateaus of the squared error
+    - Diverging: it ends more than 1 % higher than at the start, or out of the range of the dtype. Gradients of these
+      losses are bounded, so that only weight decay makes numbers overflow; else steps that are too long end on a slope
+      that is as high as they are long.
+    - Oscillating: it doesn't diverge, and from the end 10 more epochs at a tenth of the rate lead more than 1 % lower
+      than 10 at the rate itself: the steps jump to and fro over a valley into which shorter ones fall.
+    - Converging: all else. Longer steps get further, or nothing moves any more, as on the plateaus of the squared
+      error.
 
     Where the loss has a minimum, as it has where classes overlap, steps of all the data at once converge from near it
-    up to the rate 2 (1 + momentum) / (largest eigenvalue of the Hessian there), and no further (Polyak 1964, "Some
-    methods of speeding up the convergence of iteration methods"; Meng et al. 2024, "Gradient descent on logistic
-    regression with non-separable data and large step sizes", arXiv:2406.05033). Oscillations begin there; they cost 1 %
-    at a rate that is a few per cent higher. Of classes that don't overlap the loss has no minimum, its curvature goes
-    to 0, and oscillations end by themselves, the later the larger the rate is (Wu et al. 2024, "Large stepsize gradient
-    descent for logistic loss", arXiv:2402.15926).
+    up to the rate 2 (1 + momentum) / (largest eigenvalue of the Hessian there), and no further [1]_ [2]_. Oscillations
+    begin there; they cost 1 % at a rate that is a few per cent higher. Of classes that don't overlap the loss has no
+    minimum, its curvature goes to 0, and oscillations end by themselves, the later the larger the rate is [3]_.
 
-    Returns a RatesStudy. Raises ValueError or TypeError that name a wrong argument, MemoryError before allocating what
-    can't fit.
+    References
+    ----------
+    .. [1] Polyak 1964, Some methods of speeding up the convergence of iteration methods.
+    .. [2] Meng et al. 2024, Gradient descent on logistic regression with non-separable data and large step sizes,
+       arXiv:2406.05033.
+    .. [3] Wu et al. 2024, Large stepsize gradient descent for logistic loss, arXiv:2402.15926.
+
+    Examples
+    --------
+    >>> from logreg import lab_data, study_rates
+    >>> study = study_rates(lab_data(), [0.02, 0.2, 2.0], [3, 20], 15, 13, 100, epochs=100, seed=0)
+    >>> study.behaviour["bce"].tolist()
+    [[0, 0, 0], [0, 0, 0]]
     """
     card = card_of(device)
     x, labels = as_arrays(data, Meaning(positive), ordered=sample_weight is not None)
@@ -174,24 +273,20 @@ def study_rates(
     memory.check_fits((len(rates), numbers.integer("n", n, 1), 6 * (x.shape[1] + 4)), np.float64)
     w, b = drawn(ranges, n, x.shape[1], seed, x.dtype)
     X, y, counted = samples_on(card, x, labels, sample_weight, class_weight)
-    moved_by = {"momentum": momentum, "weight_decay": weight_decay}
-    settings = counted | {name: numbers.nonnegative(name, value) for name, value in moved_by.items()}
+    decay = numbers.nonnegative("weight_decay", weight_decay)
+    settings = {"momentum": numbers.nonnegative("momentum", momentum), "weight_decay": decay, **counted}
     epochs = numbers.integer("epochs", epochs, 0)
-    steps = [-(-len(x) // min(size, len(x))) for size in sizes.tolist()]
+    rows: dict[str, list[Cells]] = {cost: [] for cost in costs}
+    kinds = list(product(rows, sizes.tolist()))
     with reporter(progress) as report:
-        parts = iter(in_parts(report, steps * len(costs)))
-        cells = {
-            cost: [
-                cells_of(Runs(card, X, y, settings | {"loss": cost, "batch_size": size}), rates, w, b, epochs, part)
-                for size, part in zip(sizes.tolist(), parts, strict=False)
-            ]
-            for cost in costs
-        }
-    of_costs: dict[str, Any] = {
-        name: {cost: np.stack([getattr(row, name) for row in rows]) for cost, rows in cells.items()}
-        for name in OF_COSTS
+        parts = in_parts(report, [-(-len(x) // min(size, len(x))) for _, size in kinds])
+        for (cost, size), part in zip(kinds, parts, strict=True):
+            runs = Runs(card, X, y, settings | {"loss": cost, "batch_size": size})
+            rows[cost].append(cells_of(runs, rates, w, b, epochs, part))
+    cells: dict[str, Any] = {
+        name: {cost: np.stack([getattr(row, name) for row in some]) for cost, some in rows.items()} for name in OF_COSTS
     }
-    return RatesStudy(rates, sizes, n, *ranges, epochs, **of_costs)
+    return RatesStudy(rates, sizes, n, *ranges, epochs, **cells)
 
 
 class Runs(NamedTuple):
@@ -241,7 +336,8 @@ def cells_of(runs: Runs, rates: np.ndarray, w: np.ndarray, b: np.ndarray, epochs
     before = runs.ends(w, b, lr[: len(b)], 0).height
     ends = runs.ends(*starts, lr, epochs, report)
     diverging = ~(ends.height <= (1 + NOTICED) * np.tile(before, len(rates)))
-    on, slower = (runs.ends(ends.w, ends.b, factor * lr, AFTERWARDS).height for factor in (1, SLOWER))
+    on = runs.ends(*starts, lr, epochs + AFTERWARDS).height  # anew, as a run that goes on would have lost its velocity
+    slower = runs.ends(ends.w, ends.b, SLOWER * lr, AFTERWARDS).height
     oscillating = ~diverging & ~(slower >= (1 - NOTICED) * on)
     in_range, correct = np.isfinite(ends.loss).reshape(shape), (ends.steps >= 0).reshape(shape)
     return Cells(

@@ -1,6 +1,6 @@
 """Tests that need a CUDA device are skipped where there is none. Threads of OpenMP sleep as they wait for one another:
 by default they spin, which takes a core from the other worker of `pytest -n 2` and from the thread that is waited for.
-Workers and fresh processes have the environment from here."""
+Workers and fresh processes have the environment from here. Pictures are compared where pytest-mpl is there to do it."""
 
 import os
 
@@ -8,6 +8,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # OpenMP reads it when PyTo
 
 import pytest
 import torch
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    config.option.mpl = True  # not by an option of pyproject.toml, which pytest alone would not know
 
 
 def pytest_runtest_setup(item):

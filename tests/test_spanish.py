@@ -8,6 +8,7 @@ import pytest
 
 import logreg.language
 import viz.language
+from kernels.losses import LOSSES
 
 ROOT = Path(__file__).parents[1]
 TABLES = {"logreg": logreg.language.SPANISH, "viz": viz.language.SPANISH}
@@ -21,6 +22,10 @@ def texts_said(package):
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
                     yield first.value
+
+
+def test_losses_have_spanish_titles():
+    assert {loss.title for loss in LOSSES.values()} <= set(logreg.language.SPANISH)
 
 
 def values_in(text):

@@ -7,8 +7,10 @@ where these have it; `tight_layout`, `subplots_adjust` and layout engines can be
 `text.usetex` what isn't a formula is escaped.
 """
 
-from viz.animation import RunAnimation, animate
 from viz.contour import ContourPlot, plot_contour
+from viz.explorer.window import Explorer, explore
+from viz.film.animation import RunAnimation, animate
+from viz.foot import share_legend
 from viz.line import LinePlot, plot_line
 from viz.notebook import PlotStuff, plot_error_surfaces
 from viz.rates import RatesPlot, plot_rates
@@ -20,6 +22,7 @@ __all__ = [
     "ContourPlot",
     "DataPlot",
     "EpochsPlot",
+    "Explorer",
     "LinePlot",
     "PlotStuff",
     "RatesPlot",
@@ -27,6 +30,7 @@ __all__ = [
     "StartsPlot",
     "SurfacePlot",
     "animate",
+    "explore",
     "plot_contour",
     "plot_data",
     "plot_epochs",
@@ -35,4 +39,5 @@ __all__ = [
     "plot_rates",
     "plot_starts",
     "plot_surface",
+    "share_legend",
 ]

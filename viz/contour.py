@@ -13,8 +13,10 @@ from viz.fill import Fill, draw_cells, draw_contours, draw_streams, read_levels,
 from viz.foot import add_foot
 from viz.furniture import add_colorbar, drawing
 from viz.inputs import finite_array, flat_axes
+from viz.language import said
 from viz.layout import root_figure, scale_of
-from viz.paths import PathArtists, draw_runs, edge, keep, notes_on, read_runs, with_earlier, with_ends
+from viz.marks import CROSS, Mark, covered, draw_mark, draw_minimum, inches_of, place_in
+from viz.paths import PathArtists, draw_runs, keep, marks_of, notes_on, read_runs, with_earlier, with_ends
 from viz.plane import is_plane, lowest_of, notes_of, read_gradient, read_grid
 from viz.words import shown
 
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
 
     from viz.inputs import Grid
     from viz.results import Keywords, LossSurface, PlaneSurface, Runs
-
-LOWEST = "lowest on this grid"
-STAR, CROSS = 14, 10  # points
 
 
 class ContourPlot(NamedTuple):
@@ -78,8 +77,8 @@ class ContourPlot(NamedTuple):
     >>> from logreg import LossSurface, lab_data
     >>> from viz import plot_contour
     >>> drawn = plot_contour(LossSurface.compute(lab_data(), 15, 13, resolution=50))
-    >>> drawn.minimum.get_label(), drawn.path is None
-    ('lowest on this grid: at its edge, not inside', True)
+    >>> drawn.minimum is not None, drawn.path is None
+    (True, True)
     """
 
     ax: Axes
@@ -216,63 +215,32 @@ def plot_contour(
         if title is not None:
             ax.set_title(shown(title))
         paths = draw_runs(ax, grid, runs)
-        center = minimum = None
+        marks, center, minimum = marks_of(ax, grid, runs), None, None
         if is_plane(surface) and grid.contains(0, 0) and all(run.is_model for run in runs.values()):
-            center = draw_mark(ax, (0, 0), "P", "white", CROSS, name_of_center(surface))
+            center, mark = draw_center(ax, grid, surface)
+            marks = [mark, *marks]
+        notes = covered(marks, scale_of(ax)) + notes_on(grid, runs) + notes_of(surface)
         if lowest is not None:
-            minimum = draw_minimum(ax, grid, lowest, marks_with_labels(center, paths))
+            minimum, told = draw_minimum(ax, grid, lowest, marks)
+            notes = told + notes
         outline = None if corners is None else draw_window(ax, corners)
-        notes = notes_on(grid, runs) + notes_of(surface)
-        drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
+        drawn_legend, note = add_foot(ax, notes, legend, with_ends(paths))
     keep(ax, surface, runs)
     return ContourPlot(ax, filled, bar, minimum, paths, outline, note, drawn_legend, center, streams)
 
 
-def name_of_center(surface: PlaneSurface) -> str:
-    """What is at (0, 0): a model, unless the surface says that it lies between several."""
-    return "trained model" if getattr(surface, "center_is_model", True) else "center"
+def draw_center(ax: Axes, grid: Grid, surface: PlaneSurface) -> tuple[Line2D, Mark]:
+    """The cross at (0, 0): a model, unless the surface says that it lies between several."""
+    label, who = said("trained model"), said("the trained model")
+    if not getattr(surface, "center_is_model", True):
+        label, who = said("center"), said("the center")
+    at = place_in(grid, inches_of(ax, grid.s, grid.t), 0, 0)
+    return draw_mark(ax, (0, 0), "P", "white", CROSS, label), Mark(who, at, CROSS)
 
 
 def only(paths: dict[str, PathArtists]) -> PathArtists:
     """What was drawn of the only run; of none or several nothing."""
     return next(iter(paths.values())) if len(paths) == 1 else PathArtists()
-
-
-def marks_with_labels(center: Line2D | None, paths: dict[str, PathArtists]) -> list[tuple[Line2D, Line2D, str]]:
-    """(mark, what the legend has of it, where on that it is): of several runs the end is the line's."""
-    marks = [] if center is None else [(center, center, "here")]
-    for parts in paths.values():
-        if parts.end is not None and parts.line is not None and str(parts.end.get_label()).startswith("_"):
-            marks.append((parts.end, parts.line, "at its end"))
-        elif parts.end is not None:
-            marks.append((parts.end, parts.end, "here"))
-        if parts.start is not None and not str(parts.start.get_label()).startswith("_"):
-            marks.append((parts.start, parts.start, "here"))
-    return marks
-
-
-def draw_minimum(
-    ax: Axes, grid: Grid, lowest: tuple[float, float], marks: list[tuple[Line2D, Line2D, str]]
-) -> Line2D | None:
-    """The star at the lowest point; None where one of the marks is there, whose entry in the legend then says so."""
-    inside = all(low < value < high for value, (low, high) in zip(lowest, grid.window, strict=True))
-    for mark, entry, where in marks:
-        if covers(ax, mark, lowest):
-            entry.set_label(f"{entry.get_label()}, lowest {where}{'' if inside else ', at the edge'}")
-            return None
-    return draw_mark(ax, lowest, "*", "#F0E442", STAR, LOWEST if inside else f"{LOWEST}: at its edge, not inside")
-
-
-def covers(ax: Axes, mark: Line2D, point: tuple[float, float]) -> bool:
-    """Whether a mark is where a point is, as far as can be seen."""
-    at, other = ax.transData.transform(np.vstack([mark.get_xydata(), point]))
-    return bool(np.hypot(*(at - other)) < mark.get_markersize() / 72 * root_figure(ax).dpi)
-
-
-def draw_mark(ax: Axes, point: tuple[float, float], marker: str, color: str, size: float, label: str) -> Line2D:
-    scale = scale_of(ax)
-    style: dict[str, Any] = {"marker": marker, "markersize": scale * size, "color": color, "linestyle": "none"}
-    return ax.plot(*point, **style, **edge(scale), clip_on=False, zorder=9, label=label)[0]
 
 
 def read_window(window: ArrayLike) -> np.ndarray:
@@ -287,6 +255,8 @@ def draw_window(ax: Axes, corners: np.ndarray) -> Rectangle:
     scale, (left, bottom), (width, height) = scale_of(ax), corners[:, 0], np.ptp(corners, axis=1)
     style: dict[str, Any] = {"fill": False, "linestyle": "--", "linewidth": 1.4 * scale, "edgecolor": "black"}
     halo = [withStroke(linewidth=3 * scale, foreground="white")]
-    outline = Rectangle((left, bottom), width, height, path_effects=halo, zorder=8, label="original window", **style)
+    outline = Rectangle(
+        (left, bottom), width, height, path_effects=halo, zorder=8, label=said("original window"), **style
+    )
     ax.add_patch(outline)
     return outline

@@ -1,4 +1,4 @@
-"""What stands under a drawing, where it hides nothing: its legend and its note; and labels as long as there is room."""
+"""What stands under a drawing or several, where it hides nothing: legend and note; labels as long as there is room."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
@@ -15,20 +17,21 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox, IdentityTransform
 
 from viz.colors import TEXT, make_legible, mixtures, under, visible
-from viz.layout import cell_of, fit, length_of, make_room, points, root_figure
+from viz.layout import YieldingLayout, cell_of, fit, length_of, make_room, points, root_figure
 from viz.words import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
+    from matplotlib.figure import Figure, SubFigure
 
 GAP = 4  # points between what stands under an Axes
 SHORTEST = 0.2  # share of its cell that a label that stands upright may be as long as, however much is under it
 MOST = 0.45  # share of its cell that legend and note may take: in a small cell their letters are smaller
 SHARES = 1, 0.85, 0.7, 0.55, 0.4  # of the usual size of letters
 WIDE = 0.95  # share of its cell that a legend or a note may be as wide as
+SHARED = "legend of several Axes"
 CENTRED = 0.85  # share of its cell that a title or a label may be as wide as, whose middle is that of the Axes
 
 
@@ -36,9 +39,11 @@ class Foot(Artist):
     """The place under an Axes and its labels, wherever these are: it draws nothing, and moves a legend and a note there
     before they are drawn or measured."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Sequence[str] = ()) -> None:
         super().__init__()
         self.parts: list[Legend | Text] = []
+        self.entries: list[tuple[Any, str]] = []  # of the legend, whether or not it is drawn
+        self.notes = list(notes)
         self.set(clip_on=False, zorder=2.6)  # after the labels of ticks, before texts and legends
 
     def draw(self, renderer: RendererBase) -> None:
@@ -64,14 +69,27 @@ class Foot(Artist):
             lowest -= gap + box.height
         return lowest
 
+    def give_up(self, notes: Sequence[str]) -> None:
+        """Takes off its legend and some sentences of its note, which are said elsewhere."""
+        ax: Any = self.axes
+        for part in self.parts:
+            part.remove()
+        rest = [note for note in self.notes if note not in notes]
+        self.parts = [add_note(ax, "\n".join(rest), small())] if rest else []
+
     def height(self) -> float:
         """Inches that its parts take."""
         return sum(part.get_window_extent().height / root_figure(part).dpi + GAP / 72 for part in self.parts)
 
 
 def around(ax: Axes, renderer: RendererBase | None) -> Bbox:
-    """The box in pixels of an Axes with the labels of its sides; in two dimensions with those that are under it."""
-    boxes = [ax.bbox, *(side.get_tightbbox(renderer) for side in sides_of(ax))]
+    """The box in pixels of an Axes with the labels of its sides; in two dimensions with those that are under it, and
+    with ticks, which may have none."""
+    box = ax.bbox
+    if not hasattr(ax, "zaxis"):
+        ticks = ax.xaxis.get_major_ticks(1)[0].get_tick_padding() / 72 * root_figure(ax).dpi
+        box = Bbox.from_extents(box.x0, box.y0 - ticks, box.x1, box.y1)
+    boxes = [box, *(side.get_tightbbox(renderer) for side in sides_of(ax))]
     return Bbox.union([box for box in boxes if box is not None])
 
 
@@ -98,18 +116,18 @@ def move(part: Legend | Text, x: float, y: float) -> None:
 
 def add_foot(
     ax: Axes,
-    note: str = "",
+    notes: Sequence[str] = (),
     legend: bool = True,
     with_ends: Mapping[Artist, Artist] | None = None,
     twin: Axes | None = None,
 ) -> tuple[Legend | None, Text | None]:
-    """The legend of all that has a label in an Axes, and a note; None what is empty.
+    """The legend of all that has a label in an Axes, and a note of one sentence a line; None what is empty.
 
     `with_ends` are artists that are drawn over others in the legend, `twin` an Axes that shares its place. Labels and
     the title are broken where they are longer than there is room for.
     """
     twins = [] if twin is None else [twin]
-    foot = Foot()
+    foot = Foot(notes)
     ax.add_artist(foot)  # before what it moves, as artists are measured in that order
     fit(ax.title, CENTRED * cell_of(ax)[0])
     if not hasattr(ax, "zaxis"):  # whose labels are slanted
@@ -119,10 +137,10 @@ def add_foot(
     if twins:  # lines of both sides come before marks
         entries.sort(key=lambda entry: isinstance(entry[0], Line2D) and entry[0].get_linestyle() == "None")
     over = with_ends or {}
-    handles, labels = [(one, over[one]) if one in over else one for one, _ in entries], [label for _, label in entries]
+    foot.entries = [((one, over[one]) if one in over else one, label) for one, label in entries]
     for size in (share * small() for share in SHARES):
-        drawn = add_legend(ax, handles, labels, size) if legend and labels else None
-        text = add_note(ax, note, size) if note else None
+        drawn = add_legend(ax, foot.entries, size) if legend and entries else None
+        text = add_note(ax, "\n".join(notes), size) if notes else None
         foot.parts = [part for part in (drawn, text) if part is not None]
         if foot.height() <= MOST * cell_of(ax)[1] or size == SHARES[-1] * small():
             break
@@ -142,31 +160,91 @@ def fit_upright(ax: Axes, foot: Foot, twins: list[Axes]) -> None:
         fit(label, room)
 
 
-def add_legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str], size: float) -> Legend:
-    """A legend under an Axes, without a frame, in as few rows as there is room for."""
-    wide = WIDE * cell_of(ax)[0]
-    for rows in range(1, len(labels) + 1):
-        columns = -(-len(labels) // rows)
-        style: dict[str, Any] = {"frameon": False, "loc": "upper center", "borderaxespad": 0, "fontsize": size}
-        legend = legend_of(ax, handles, labels, ncols=columns, **style)
-        too_long = legend.get_window_extent().width / root_figure(ax).dpi - wide
+def share_legend(figure: Figure | SubFigure) -> Legend | None:
+    """The one legend under all Axes of a figure, in place of theirs: the entries of all, each once.
+
+    Above them are the sentences that all of their notes have. For figures of several drawings, such as the same paths
+    on several surfaces.
+
+    Parameters
+    ----------
+    figure : Figure or SubFigure
+        One with a constrained layout. Equal labels in it are taken to be of equal looks. Drawing on one of its Axes
+        again brings the own legend of that back, until this is called again.
+
+    Returns
+    -------
+    Legend or None
+        None if there are no entries.
+
+    Raises
+    ------
+    ValueError
+        A figure that has no constrained layout, which alone makes room for it.
+
+    See Also
+    --------
+    plot_contour : has a legend of its own
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from logreg import LossSurface, lab_data
+    >>> from viz import plot_contour, share_legend
+    >>> figure, both = plt.subplots(1, 2, layout="constrained")
+    >>> for loss, ax in zip(("bce", "mse"), both):
+    ...     drawn = plot_contour(LossSurface.compute(lab_data(), 15, 13, resolution=50, loss=loss), ax=ax)
+    >>> len(share_legend(figure).get_texts())
+    1
+    """
+    engine = figure.get_layout_engine()
+    if not isinstance(engine, (ConstrainedLayoutEngine, YieldingLayout)):
+        raise ValueError(f"figure has the layout {engine!r}; accepted: as of plt.subplots(layout='constrained')")
+    for earlier in [legend for legend in figure.legends if legend.get_gid() == SHARED]:
+        earlier.remove()
+    feet = [artist for ax in figure.axes for artist in ax.get_children() if isinstance(artist, Foot)]
+    looks = {label: look for foot in reversed(feet) for look, label in reversed(foot.entries)}
+    entries = [(looks[label], label) for label in dict.fromkeys(label for foot in feet for _, label in foot.entries)]
+    if not entries:
+        return None
+    common = [note for note in feet[0].notes if all(note in foot.notes for foot in feet)]
+    for foot in feet:
+        foot.give_up(common)
+    legend = add_legend(figure, entries, small(), loc="outside lower center", title="\n".join(map(shown, common)))
+    legend.set_gid(SHARED)
+    return legend
+
+
+def add_legend(
+    owner: Axes | Figure | SubFigure, entries: Sequence[tuple[Any, str]], size: float, **place: Any
+) -> Legend:
+    """A legend under an Axes or a figure, without a frame, in as few rows as there is room for."""
+    wide = WIDE * (cell_of(owner)[0] if isinstance(owner, Axes) else owner.bbox.width / root_figure(owner).dpi)
+    style: dict[str, Any] = {"frameon": False, "loc": "upper center", "borderaxespad": 0, "fontsize": size}
+    for rows in range(1, len(entries) + 1):
+        legend = legend_of(owner, entries, ncols=-(-len(entries) // rows), title_fontsize=size, **style | place)
+        fit(legend.get_title(), wide)
+        too_long = legend.get_window_extent().width / root_figure(owner).dpi - wide
         if too_long <= 0:
             return legend
+        if rows < len(entries):
+            legend.remove()
     room = max(map(length_of, legend.get_texts())) - too_long
     for text in legend.get_texts():
         fit(text, room)
     return legend
 
 
-def legend_of(owner: Axes, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> Legend:
-    """The legend of an Axes, in letters that can be read; a pair of handles is drawn as one over the other."""
-    over_each_other = {tuple: HandlerTuple(ndivide=1)}
-    legend = owner.legend(handles, [*map(shown, labels)], handler_map=over_each_other, **options)
+def legend_of(owner: Axes | Figure | SubFigure, entries: Sequence[tuple[Any, str]], **options: Any) -> Legend:
+    """The legend of an Axes, or of all of a figure, in letters that can be read; a pair of handles is drawn as one over
+    the other."""
+    handles, labels = [handle for handle, _ in entries], [shown(label) for _, label in entries]
+    legend = owner.legend(handles, labels, handler_map={tuple: HandlerTuple(ndivide=1)}, **options)
     frame = legend.get_frame()
     alpha = frame.get_alpha()
     face = mixtures(frame.get_facecolor()[:3], 1 if alpha is None else alpha)
-    ground = face if legend.get_frame_on() else under(owner)
-    for text in legend.get_texts():
+    ground = face if legend.get_frame_on() else under(owner if isinstance(owner, Axes) else owner.axes[0])
+    for text in (*legend.get_texts(), legend.get_title()):
         text.set_color(visible(text.get_color(), ground, TEXT))
     return legend
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from mpl_toolkits.mplot3d import Axes3D
 
 from viz import losses
+from viz.language import said
 from viz.layout import new_figure
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Grid(NamedTuple):
     t: np.ndarray
     Z: np.ndarray
     label: str
-    names: tuple[str, str] = ("w", "b")
-    axis_labels: tuple[str, str] = ("weight w", "bias b")
+    names: tuple[str, str]
+    axis_labels: tuple[str, str]
     scale: str = "log"
 
     @property
@@ -128,7 +129,8 @@ def read_surface(surface: LossSurface) -> Grid:
         raise ValueError(f"surface.Z has values down to {Z.min():g}; accepted: a loss, >= 0")
     if surface.loss not in losses.names():
         raise ValueError(f"surface.loss is {surface.loss!r}; accepted: {', '.join(map(repr, losses.names()))}")
-    return Grid(w, b, Z, losses.mean_label(surface.loss, penalty_of(surface)))
+    sides = said("weight w"), said("bias b")
+    return Grid(w, b, Z, losses.mean_label(surface.loss, penalty_of(surface)), ("w", "b"), sides)
 
 
 def penalty_of(surface: LossSurface | PlaneSurface | Line) -> str:

@@ -16,8 +16,10 @@ from viz.fill import colorbar_ticks, tick_label
 from viz.foot import add_foot
 from viz.furniture import drawing, is_drawn, styled
 from viz.inputs import finite_array, flat_axes, penalty_of, require, scalar
+from viz.language import said
 from viz.layout import root_figure, scale_of
-from viz.paths import edge, look_of
+from viz.marks import edge
+from viz.paths import look_of
 from viz.words import percent, shown
 
 if TYPE_CHECKING:
@@ -277,7 +279,8 @@ def entry_of(label: str, names: tuple[str, ...], which: int) -> str:
     """What a line is called in the legend; nothing, "_", if there is nothing to tell it from."""
     if len(names) == 1:
         return label or "_"
-    quantity = losses.short_name(names[which]) + (" (right)" if which else "")
+    quantity = losses.short_name(names[which])
+    quantity = said("{quantity} (right)", quantity=quantity) if which else quantity
     return f"{label}: {quantity}" if label else quantity
 
 

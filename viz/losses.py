@@ -1,8 +1,13 @@
-"""What pictures call losses and quantities, by the tables of kernels, which are looked at when something is drawn."""
+"""What pictures call losses and quantities, by the tables of kernels, which are looked at when something is drawn.
+
+Titles are those of the tables, in the language spoken.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+
+from viz.language import said
 
 
 def names() -> tuple[str, ...]:
@@ -16,7 +21,7 @@ def title_of(loss: str) -> str:
     """A loss in words; an unknown one as it is."""
     from kernels.losses import LOSSES
 
-    return LOSSES[loss].title if loss in LOSSES else loss
+    return said(LOSSES[loss].title) if loss in LOSSES else loss
 
 
 def mean_label(loss: str, added: str = "") -> str:
@@ -24,7 +29,7 @@ def mean_label(loss: str, added: str = "") -> str:
     from kernels.losses import LOSSES
 
     title, unit = LOSSES[loss].title, LOSSES[loss].unit
-    mean = title if title.startswith("mean ") else f"mean {title}"
+    mean = said(title if title.startswith("mean ") else f"mean {title}")
     return f"{mean}{added}{f' ({unit})' if unit else ''}"
 
 
@@ -70,17 +75,19 @@ def quantity_label(quantity: str, loss: str, added: str) -> str:
 
     if QUANTITIES[quantity].of_loss:
         return mean_label(loss, added)
-    return mean_label(quantity) if quantity in LOSSES else QUANTITIES[quantity].title
+    return mean_label(quantity) if quantity in LOSSES else said(QUANTITIES[quantity].title)
 
 
 def label_along_line(quantity: str, loss: str, added: str) -> str:
     """A quantity along a line in words; of its derivatives, which they are."""
     if lead_of(quantity):
-        return f"{short_name(quantity)} of the loss along the line"
+        return said("{derivative} of the loss along the line", derivative=short_name(quantity))
     return quantity_label(quantity, loss, added)
 
 
 def short_name(quantity: str) -> str:
     """A quantity along a line in a word or two."""
-    derivatives = {"gradient": "derivative", "hessian": "second derivative", "mse": "mean squared error"}
-    return derivatives.get(quantity, quantity.replace("_", " "))
+    from kernels.quantities import QUANTITIES
+
+    derivatives = {"gradient": said("derivative"), "hessian": said("second derivative")}
+    return derivatives.get(quantity) or said(QUANTITIES[quantity].title)

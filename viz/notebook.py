@@ -11,6 +11,7 @@ from viz.colors import ink, inside
 from viz.contour import ContourPlot, plot_contour
 from viz.display import Display
 from viz.inputs import read_data, scalar, to_numpy
+from viz.language import said
 from viz.losses import mean_at, names
 from viz.surface import SurfacePlot, plot_surface
 from viz.training import plot_data
@@ -156,8 +157,8 @@ class plot_error_surfaces:
         self.n = 0
         self.display = Display()
         if go:
-            draw_surface(self, "surface").set_title("Loss Surface")
-            draw_contour(self, "contour").set_title("Loss Surface Contour")
+            draw_surface(self, "surface").set_title(said("Loss Surface"))
+            draw_contour(self, "contour").set_title(said("Loss Surface Contour"))
             self.display.show("surface", "contour")
 
     @property
@@ -221,14 +222,14 @@ class plot_error_surfaces:
         steps, path = finite_path(self, "plot_ps")
         left, right = self.display.new_figure("iteration", columns=2).subplots(1, 2)
         if path is None:
-            left.set_title("Data Space: no finite model")
+            left.set_title(said("Data Space: no finite model"))
             left.set_axis_off()
         else:
             latest = steps[-1]
             plot_data((self.x, self.y), self.W[latest], self.B[latest], ax=left)
-            left.set_title(f"Data Space Iteration: {latest + 1}")
+            left.set_title(said("Data Space Iteration: {step}", step=latest + 1))
         mark_first_recorded(plot_contour(surface_of(self), path, ax=right))
-        titles = f"Loss Surface Contour Iteration: {self.n}", how_many_are_left_out(self, steps)
+        titles = said("Loss Surface Contour Iteration: {step}", step=self.n), how_many_are_left_out(self, steps)
         right.set_title("\n".join(filter(None, titles)))
         self.display.show("iteration")
 
@@ -268,7 +269,7 @@ def PlotStuff(
     'epoch 20'
     """
     ax = plt.gca()
-    (curve,) = ax.plot(to_numpy(X), to_numpy(model(X)), label=f"epoch {epoch}")
+    (curve,) = ax.plot(to_numpy(X), to_numpy(model(X)), label=said("epoch {number}", number=epoch))
     (labels,) = ax.plot(to_numpy(X), to_numpy(Y), color=ink(inside(ax)), linewidth=1, marker=".")
     if leg:
         ax.legend()
@@ -308,13 +309,15 @@ def finite_path(lab: plot_error_surfaces, caller: str) -> tuple[np.ndarray, Reco
 
 
 def how_many_are_left_out(lab: plot_error_surfaces, steps: np.ndarray) -> str:
-    return "" if len(steps) == lab.n else f"{lab.n - len(steps)} of {lab.n} recorded steps not finite"
+    left_out = lab.n - len(steps)
+    return said("{number} of {steps} recorded steps not finite", number=left_out, steps=lab.n) if left_out else ""
 
 
 def mark_first_recorded(drawn: SurfacePlot | ContourPlot) -> Axes:
     """The Axes of a drawing whose path begins with the first pair recorded, which needn't be the start of training."""
     if drawn.start is not None and drawn.legend is not None:
         label = drawn.start.get_label()
-        drawn.start.set_label("first recorded")
-        next(text for text in drawn.legend.get_texts() if text.get_text() == label).set_text("first recorded")
+        first = said("first recorded")
+        drawn.start.set_label(first)
+        next(text for text in drawn.legend.get_texts() if text.get_text() == label).set_text(first)
     return drawn.ax

@@ -12,10 +12,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from viz.arrows import draw_arrows
 from viz.colors import ink
 from viz.furniture import is_drawn, styled
 from viz.inputs import read_full_loss, read_path
+from viz.language import said
 from viz.layout import scale_of
+from viz.marks import MARK, Mark, edge, inches_of, place_in
 from viz.plane import read_projection
 from viz.words import coordinate
 
@@ -29,9 +32,6 @@ if TYPE_CHECKING:
     from viz.inputs import Grid, Path
     from viz.results import Keywords, LossSurface, PlaneSurface, Runs
 
-ARROWS = 8  # on a straight path; chosen by eye
-SHORT = 0.15  # a path that goes less far, in units of the window, has no room for arrows
-MARK = 8  # points
 UNNAMED = "path", "model"  # what a run is called that has no name
 
 
@@ -62,18 +62,29 @@ def look_of(k: int) -> Look:
 
 class Run(NamedTuple):
     """A run on a surface: its path, how far that goes from the plane and which share of its variance is outside, in
-    three dimensions how high it is, (points,), and keywords of its line."""
+    three dimensions how high it is, (points,), keywords of its line, and what it is called, "" if it has no name."""
 
     path: Path
     farthest: float = 0.0
     outside: float = 0.0
     heights: np.ndarray | None = None
     keywords: Keywords = None
+    name: str = ""
 
     @property
     def is_model(self) -> bool:
         """Whether it is a single point."""
         return len(self.path.s) == 1
+
+    @property
+    def label(self) -> str:
+        """What the legend calls it."""
+        return self.name or (said("model") if self.is_model else said("path"))
+
+    @property
+    def subject(self) -> str:
+        """What a sentence calls it."""
+        return self.name or (said("the model") if self.is_model else said("the path"))
 
 
 class PathArtists(NamedTuple):
@@ -107,16 +118,20 @@ def read_runs(
         return {}
     read = partial(read_run, surface, grid, high)
     if isinstance(history, Mapping):
-        runs = {str(name): read(run, f"history[{name!r}]") for name, run in history.items()}
+        runs = {str(name): named(read(run, f"history[{name!r}]"), str(name)) for name, run in history.items()}
     elif is_several(history):
         in_turn = [read(run, f"history[{k}]") for k, run in enumerate(history)]
-        runs = {f"{UNNAMED[run.is_model]} {k}": run for k, run in enumerate(in_turn, 1)}
+        runs = {f"{UNNAMED[run.is_model]} {k}": named(run, f"{run.label} {k}") for k, run in enumerate(in_turn, 1)}
     else:
         run = read(history, "history")
         runs = {UNNAMED[run.is_model]: run}
     if not runs:
         raise ValueError(f"history is {history!r}; accepted: None, a run, or several by name or in turn")
     return {name: run._replace(keywords=keywords) for name, run in runs.items()}
+
+
+def named(run: Run, name: str) -> Run:
+    return run._replace(name=name)
 
 
 def is_several(history: Any) -> TypeGuard[Sequence[Any]]:
@@ -154,20 +169,42 @@ def keep(ax: Axes, surface: Any, runs: dict[str, Run]) -> None:
 def draw_runs(ax: Axes, grid: Grid, runs: dict[str, Run]) -> dict[str, PathArtists]:
     """{name: what was drawn of it}, labelled: of one run its line, its start and its end, of several each line and what
     a start is."""
-    drawn = {name: draw_run(ax, grid, run, k) for k, (name, run) in enumerate(runs.items())}
+    taken = [mark.at for mark in marks_of(ax, grid, runs)]
+    drawn = {name: draw_run(ax, grid, run, k, taken) for k, (name, run) in enumerate(runs.items())}
     for name, parts in drawn.items():
         if parts.line is None and parts.end is not None:
-            parts.end.set_label(name)
+            parts.end.set_label(runs[name].label)
         elif parts.line is not None:
-            parts.line.set_label(name)
+            parts.line.set_label(runs[name].label)
             if parts.end is not None and len(runs) == 1:
-                parts.end.set_label("end")
+                parts.end.set_label(said("end"))
     for start in [parts.start for parts in drawn.values() if parts.start is not None][-1:]:
-        start.set_label("start")
+        start.set_label(said("start"))
     return drawn
 
 
-def draw_run(ax: Axes, grid: Grid, run: Run, k: int) -> PathArtists:
+def marks_of(ax: Axes, grid: Grid, runs: dict[str, Run]) -> list[Mark]:
+    """The marks of runs that are in the window, in the order in which they are drawn; a start of several runs once."""
+    unit, marks, starts = inches_of(ax, grid.s, grid.t), [], set()
+    for run in runs.values():
+        for k, who in names_of_marks(run, alone=len(runs) == 1).items():
+            point = float(run.path.s[k]), float(run.path.t[k])
+            if grid.contains(*point) and not (k == 0 and point in starts):
+                marks.append(Mark(who, place_in(grid, unit, *point)))
+            starts |= {point} if k == 0 else set()
+    return marks
+
+
+def names_of_marks(run: Run, alone: bool) -> dict[int, str]:
+    """{index of its point: what a sentence calls the mark} of a run, which needs no name if it is alone."""
+    if run.is_model:
+        return {-1: run.subject}
+    if alone:
+        return {0: said("the start"), -1: said("the end")}
+    return {0: said("the start of {name}", name=run.label), -1: said("the end of {name}", name=run.label)}
+
+
+def draw_run(ax: Axes, grid: Grid, run: Run, k: int, taken: list[complex]) -> PathArtists:
     """The line of a run, its arrows, and its first and last point where they are in the window; of a model its mark."""
     scale, look, in_window = scale_of(ax), look_of(k), grid.contains(*run.path)
     coordinates = np.array(run.path)
@@ -178,7 +215,7 @@ def draw_run(ax: Axes, grid: Grid, run: Run, k: int) -> PathArtists:
     if not run.is_model:
         line = draw_line(ax, coordinates, look, scale, run.keywords)
         look = look._replace(color=line.get_color())
-        arrows = None if run.heights is not None else draw_arrows(ax, grid, run.path, look.color, scale)
+        arrows = None if run.heights is not None else draw_arrows(ax, grid, run.path, look.color, scale, taken)
         if in_window[0]:
             (start,) = ax.plot(*coordinates[:, :1], marker="o", color="white", **mark)
     if in_window[-1]:
@@ -194,43 +231,6 @@ def draw_line(ax: Axes, coordinates: np.ndarray, look: Look, scale: float, given
     return ax.plot(*coordinates, **styled(Line2D, ours, given))[0]
 
 
-def draw_arrows(ax: Axes, grid: Grid, path: Path, color: Any, scale: float) -> Quiver | None:
-    tips, directions = path_arrows(grid, path)
-    if len(tips) == 0:
-        return None
-    inches: dict[str, Any] = {"units": "inches", "width": 0.03 * scale, "scale_units": "inches", "scale": 6 / scale}
-    head: dict[str, Any] = {"headwidth": 6, "headlength": 7, "headaxislength": 6}
-    style: dict[str, Any] = {"color": color, "edgecolor": "white", "linewidth": 0.8 * scale, "zorder": 11}
-    return ax.quiver(*tips.T, *directions.T, angles="xy", pivot="tip", **inches, **head, **style)
-
-
-def path_arrows(grid: Grid, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Tips (k, 2) on the path, one each time that it has moved on by `reach`, and unit directions (k, 2).
-
-    `reach` is an eighth of the distance that the path gets from its start, in units of the window; there are no arrows
-    if that distance is `SHORT`. A direction is the motion over the last half of `reach`, so that the zigzag of single
-    steps doesn't turn it.
-    """
-    points, in_window = np.column_stack(path), grid.contains(*path)
-    scaled = points / (np.ptp(grid.s), np.ptp(grid.t))
-    farthest = distances(scaled[in_window], scaled[in_window][:1]).max(initial=0)
-    reach = farthest / ARROWS
-    tips: list[np.ndarray] = []
-    tails: list[np.ndarray] = []
-    at = 0
-    while farthest > SHORT and len(tips) < 2 * ARROWS:
-        moved_on = distances(scaled[at:], scaled[at]) >= reach
-        if not moved_on.any():
-            break
-        at += moved_on.argmax()
-        if not in_window[at]:
-            continue
-        tips.append(points[at])
-        tails.append(points[:at][distances(scaled[:at], scaled[at]) >= reach / 2][-1])
-    ends, motions = np.reshape(tips, (-1, 2)), np.reshape(tips, (-1, 2)) - np.reshape(tails, (-1, 2))
-    return ends, motions / np.linalg.norm(motions, axis=1, keepdims=True)
-
-
 def with_ends(paths: dict[str, PathArtists]) -> dict[Artist, Artist]:
     """{line: end} of the lines whose ends aren't labelled."""
     return {parts.line: parts.end for parts in paths.values() if parts.line and parts.end and len(paths) > 1}
@@ -238,52 +238,44 @@ def with_ends(paths: dict[str, PathArtists]) -> dict[Artist, Artist]:
 
 def notes_on(grid: Grid, runs: dict[str, Run]) -> list[str]:
     """Sentences on what isn't to be seen of runs: how far they are off the plane, and where they leave the window."""
-    notes = [note(grid, run, name) for name, run in runs.items() for note in (how_far_off, how_it_leaves)]
+    notes = [note(grid, run) for run in runs.values() for note in (how_far_off, how_it_leaves)]
     return [note for note in notes if note]
 
 
-def how_far_off(grid: Grid, run: Run, name: str) -> str:
+def how_far_off(grid: Grid, run: Run) -> str:
     """Says how far a run is from the plane, "" if it isn't."""
     if run.farthest == 0:
         return ""
-    who = subject(name)
+    values = {"name": run.name, "share": f"{100 * run.outside:.3g}", "far": f"{run.farthest:.2g}"}
     if run.is_model:
-        return f"{who} is {run.farthest:.2g} away from the plane"
-    share = f"{100 * run.outside:.3g} % of the path's variance is outside the plane"
-    return f"projected: {share}, by up to {run.farthest:.2g}" if name in UNNAMED else f"{name}: {share}"
+        return said("{who} is {far} away from the plane", who=run.subject, **values)
+    if run.name:
+        return said("{name}: {share} % of the path's variance is outside the plane", **values)
+    return said("projected: {share} % of the path's variance is outside the plane, by up to {far}", **values)
 
 
-def how_it_leaves(grid: Grid, run: Run, name: str) -> str:
+def how_it_leaves(grid: Grid, run: Run) -> str:
     """Says which part of a run isn't in the window, "" if all of it is; an end that isn't, with where it is."""
-    path, in_window, who = run.path, grid.contains(*run.path), subject(name)
+    path, in_window = run.path, grid.contains(*run.path)
     if in_window.all():
         return ""
-    start, end = (place_of(grid, path.s[k], path.t[k]) for k in (0, -1))
+    start, end = (words_of(grid, path.s[k], path.t[k]) for k in (0, -1))
+    values = {"who": run.subject, "start": start, "end": end}
     if run.is_model:
-        return f"{who} is outside the window, at {end}"
+        return said("{who} is outside the window, at {end}", **values)
     match bool(in_window[0]), bool(in_window[-1]):
         case True, True:
-            return f"{who} leaves the window and comes back"
+            return said("{who} leaves the window and comes back", **values)
         case True, False:
-            return f"{who} leaves the window and ends at {end}"
+            return said("{who} leaves the window and ends at {end}", **values)
         case False, True:
-            return f"{who} starts outside the window, at {start}"
-    visits = "but goes through it" if in_window.any() else "and is not in it"
-    return f"{who} starts and ends outside the window, at {start} and at {end}, {visits} at the steps kept"
+            return said("{who} starts outside the window, at {start}", **values)
+    both = said("{who} starts and ends outside the window, at {start} and at {end}", **values)
+    if in_window.any():
+        return both + said(", but goes through it at the steps kept")
+    return both + said(", and is not in it at the steps kept")
 
 
-def subject(name: str) -> str:
-    return f"the {name}" if name in UNNAMED else name
-
-
-def place_of(grid: Grid, s: float, t: float) -> str:
+def words_of(grid: Grid, s: float, t: float) -> str:
     first, second = grid.names
     return f"{first} = {coordinate(s, grid.s)}, {second} = {coordinate(t, grid.t)}"
-
-
-def edge(scale: float) -> dict[str, Any]:
-    return {"markeredgecolor": "black", "markeredgewidth": scale}
-
-
-def distances(points: np.ndarray, point: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(points - point, axis=1)

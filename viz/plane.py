@@ -18,6 +18,7 @@ from viz.inputs import (
     require,
     scalar,
 )
+from viz.language import said
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -66,7 +67,8 @@ def notes_of(surface: LossSurface | PlaneSurface) -> list[str]:
         return []
     require("surface.sharpness", sharpness, ("largest", "trace"))
     largest, trace = (scalar(f"surface.sharpness.{name}", getattr(sharpness, name)) for name in ("largest", "trace"))
-    return [f"sharpness at the centre: largest eigenvalue {largest:.3g}, trace {trace:.3g}"]
+    values = {"largest": f"{largest:.3g}", "trace": f"{trace:.3g}"}
+    return [said("sharpness at the centre: largest eigenvalue {largest}, trace {trace}", **values)]
 
 
 def read_plane_surface(surface: PlaneSurface, quantity: str) -> Grid:
@@ -84,8 +86,8 @@ def read_plane_surface(surface: PlaneSurface, quantity: str) -> Grid:
     penalty = penalty_of(surface)
     if quantity == "hessian":
         Z = condition_number(values_of(surface, quantity, (len(t), len(s))))
-        too_large = "" if np.isfinite(Z).all() else "; grey: above $10^9$"
-        label = f"condition number of the Hessian in this plane{too_large}"
+        label = said("condition number of the Hessian in this plane")
+        label += "" if np.isfinite(Z).all() else said("; grey: above $10^9$")
         return Grid(s, t, Z, label, ("s", "t"), (first, second))
     name = "loss" if quantity == "gradient" else quantity
     Z = values_of(surface, name, (len(t), len(s)))
@@ -93,7 +95,7 @@ def read_plane_surface(surface: PlaneSurface, quantity: str) -> Grid:
         raise ValueError(f"surface.{name} has values down to {Z.min():g}; accepted: values >= 0")
     label = losses.quantity_label(quantity, getattr(surface, "cost", "bce"), penalty)
     if quantity == "gradient":
-        label += "\nlines: steepest descent"
+        label += "\n" + said("lines: steepest descent")
     return Grid(s, t, Z, label, ("s", "t"), (first, second), "share" if losses.is_share(name) else "log")
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 KINDS = "converging", "oscillating", "diverging"  # by the number of a behaviour
 DASHES: dict[str, Any] = {"converging": "-", "diverging": (0, (2, 1.5))}  # of the edges
+EXTENDED = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 STRIPE, EDGE = 0.6, 1.6  # points
 MISSING = "lightgrey"
 DEEPEST = 1e-4  # the lowest loss that has a colour of its own, relative to the highest
@@ -43,8 +44,37 @@ MOST_NAMED = 12  # batch sizes with a label: more would lie on each other
 
 
 class RatesPlot(NamedTuple):
-    """What `plot_rates` drew: for each cost an Axes, its map, the stripes over what oscillates and diverges, and the
-    edges of what converges and of what diverges, whatever there is of these."""
+    """What `plot_rates` drew, of each cost what there is.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    axes : dict
+        {cost: Axes}.
+    maps : dict
+        {cost: QuadMesh}, a cell for each rate and batch size.
+    stripes : dict
+        {cost: {behaviour: LineCollection}}, over what is "oscillating" and "diverging".
+    edges : dict
+        {cost: {behaviour: LineCollection}}, of what is "converging", and of what is "diverging" beside what oscillates.
+    colorbar : Colorbar or None
+        One for all.
+    legend : Legend or None
+        One for all.
+
+    See Also
+    --------
+    plot_rates : returns it
+
+    Examples
+    --------
+    >>> from logreg import lab_data, study_rates
+    >>> from viz import plot_rates
+    >>> study = study_rates(lab_data(), [0.02, 0.2, 2.0], [3, 20], 15, 13, 100, epochs=100, seed=0)
+    >>> list(plot_rates(study).maps)
+    ['bce', 'mse']
+    """
 
     figure: Figure
     axes: dict[str, Axes]
@@ -67,21 +97,58 @@ def plot_rates(
     legend: bool = True,
     title: str | None = None,
 ) -> RatesPlot:
-    """Draws, side by side, what each cost leads to with each learning rate, on a logarithmic axis, and batch size.
-
-    `study` has the rates (r,), the batch_sizes (m,), and, of each cost, the mean final loss[cost] (m, r) and
-    accuracy[cost], the mean first step at which every sample was right, steps[cost], and behaviour[cost], 0 where
-    training converges, 1 where it oscillates and 2 where it diverges. `quantity` is which of "loss", "accuracy" and
-    "steps" colours stand for; where it is NaN a cell is grey.
+    """What each cost leads to with each learning rate, on a logarithmic axis, and batch size, side by side.
 
     Stripes are over what oscillates, crossed ones over what diverges; a line is where training ceases to converge, a
-    dashed one where it begins to diverge. All of them can be told apart without colours.
+    dashed one where it begins to diverge after it oscillated. All of them can be told apart without colours. A cell is
+    grey where the quantity is NaN; losses of what diverges have no colours of their own.
 
-    `cmap` and `norm` are colours of the quantity, `map_kw` keywords of `pcolormesh`, `edge_kw` of the lines'
-    LineCollection; `title` is that of the figure.
+    Parameters
+    ----------
+    study : RatesStudy
+        What has the rates (r,), the batch_sizes (m,), and {cost: (m, r)}: the mean final loss and accuracy, the mean
+        first step at which every sample was right, steps, and behaviour, 0 where training converges, 1 where it
+        oscillates and 2 where it diverges.
+    quantity : {"loss", "accuracy", "steps"}, optional
+        What colours stand for.
+    cmap : str or Colormap, optional
+        Its colours.
+    norm : Normalize, optional
+        What these go by; by default the logarithm, but of accuracies.
+    map_kw : dict, optional
+        Keywords of `pcolormesh`.
+    edge_kw : dict, optional
+        Keywords of the lines' LineCollection.
+    colorbar, legend : bool, optional
+        Whether there is one.
+    title : str, optional
+        That of the figure.
 
-    Returns `RatesPlot`, on a new figure. TypeError if an input lacks an attribute, ValueError for an unknown quantity,
-    shapes that disagree, or rates and batch sizes that don't increase.
+    Returns
+    -------
+    RatesPlot
+        On a new figure.
+
+    Raises
+    ------
+    TypeError
+        For an input that lacks an attribute.
+    ValueError
+        For an unknown quantity, shapes that disagree, or rates or batch sizes that don't increase.
+
+    See Also
+    --------
+    logreg.study_rates : what is drawn
+    plot_starts : what becomes of each start
+
+    Examples
+    --------
+    >>> from logreg import lab_data, study_rates
+    >>> from viz import plot_rates
+    >>> study = study_rates(lab_data(), [0.02, 0.2, 2.0], [3, 20], 15, 13, 100, epochs=100, seed=0)
+    >>> drawn = plot_rates(study, quantity="accuracy")
+    >>> drawn.axes["bce"].get_xlabel()
+    'learning rate'
     """
     rates = read_rates(study, quantity)
     colors = colors_of(rates, quantity, cmap, norm)
@@ -101,11 +168,11 @@ def plot_rates(
         edges[cost] = draw_edges(ax, columns, rows, rates.behaviour[cost], edge_kw)
         ax.set_title(shown(title_of(cost)))
     row[0].set_ylabel(shown(said("batch size")))
-    bar = add_bar(row[-1], colors, quantity, norm is None) if colorbar else None
+    bar = add_bar(row[-1], colors, rates, quantity, norm is None) if colorbar else None
     if title is not None:
         figure.suptitle(shown(title))
     handles = handles_of(rates, quantity) if legend else []
-    drawn = add_legend(foot, handles, [str(one.get_label()) for one in handles], small()) if handles else None
+    drawn = add_legend(foot, [(one, str(one.get_label())) for one in handles], small()) if handles else None
     for ax in row:
         add_foot(ax, legend=False)
     return RatesPlot(figure, axes, maps, stripes, edges, bar, drawn)
@@ -118,25 +185,39 @@ def colors_of(rates: Rates, quantity: str, cmap: str | Colormap | None, norm: No
 
 
 def norm_of(rates: Rates, quantity: str) -> Normalize:
-    values = np.concatenate([some[np.isfinite(some)] for some in rates.values.values()])
+    """Colours go by the logarithm, but of shares, and for losses as high as those of what doesn't diverge."""
     if quantity == "accuracy":
-        return Normalize(min(values.min(initial=1.0), 0.99), 1)
-    high = max(values.max(initial=0.0), 2.0) if quantity == "steps" else values.max(initial=0.0) or 1.0
-    low = 1.0 if quantity == "steps" else max(values.min(initial=high), DEEPEST * high)
-    return LogNorm(min(low, high / 2), high, clip=True)
+        return Normalize(min(values_of(rates).min(initial=1.0), 0.99), 1)
+    if quantity == "steps":
+        return LogNorm(1, max(values_of(rates).max(initial=0.0), 2.0), clip=True)
+    bounded = values_of(rates, KINDS.index("diverging"))
+    values = bounded if bounded.size else values_of(rates)
+    high = values.max(initial=0.0) or 1.0
+    return LogNorm(min(max(values.min(initial=high), DEEPEST * high), high / 2), high, clip=True)
 
 
-def add_bar(ax: Axes, colors: ScalarMappable, quantity: str, ours: bool) -> Colorbar:
-    """The colour bar, with round ticks where colours go by our norm."""
+def values_of(rates: Rates, below: int = len(KINDS)) -> np.ndarray:
+    """The values of all costs that there are, where the number of the behaviour is lower."""
+    return np.concatenate(
+        [values[np.isfinite(values) & (rates.behaviour[cost] < below)] for cost, values in rates.values.items()]
+    )
+
+
+def add_bar(ax: Axes, colors: ScalarMappable, rates: Rates, quantity: str, ours: bool) -> Colorbar:
+    """The colour bar, with round ticks where colours go by our norm, and ends where values go beyond."""
     labels = {
         "loss": said("mean final loss"),
         "accuracy": said("mean final accuracy"),
         "steps": said("mean steps until every sample is right"),
     }
-    if quantity == "accuracy":
-        return add_colorbar(ax, colors, labels[quantity], format=percent)
     low, high = colors.get_clim()
-    ticks: dict[str, Any] = {"ticks": colorbar_ticks(low, high), "format": tick_label} if ours else {}
+    values = values_of(rates)
+    below, above = (values < low).any(), (values > high).any()
+    ticks: dict[str, Any] = {"extend": EXTENDED[bool(below), bool(above)]}
+    if quantity == "accuracy":
+        ticks["format"] = percent
+    elif ours:
+        ticks |= {"ticks": colorbar_ticks(low, high), "format": tick_label}
     return add_colorbar(ax, colors, labels[quantity], **ticks)
 
 

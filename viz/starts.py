@@ -15,14 +15,17 @@ from matplotlib.patches import Patch
 from viz.foot import add_foot, add_legend, small
 from viz.furniture import add_colorbar, styled
 from viz.inputs import Starts, read_starts, scalar
+from viz.language import said
 from viz.layout import YieldingLayout, scale_of, size_of
 from viz.losses import title_of
+from viz.marks import Mark, covered, inches_of
 from viz.words import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colorbar import Colorbar
     from matplotlib.colors import Colormap, Normalize
+    from matplotlib.contour import ContourSet
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
     from matplotlib.legend import Legend
@@ -32,16 +35,46 @@ if TYPE_CHECKING:
 STARTS_A_BIN = 12  # on average; chosen by eye: with fewer a bin's colour is chance, with more bins are coarse
 MOST_BINS = 300  # along each axis: fewer than pixels of its Axes
 CMAP = "viridis_r"
-FAILED = "#D55E00"
+FAILED, HATCH = "#D55E00", "//"  # black lines on it: by its colour alone it is that of some step in grey print
 EMPTY = "white"
 MARKERS = "osD^v"
 MARKER_SIZE, CLEAR = 9, 8  # points: of a mark, and from the edge, on which one may be, to the labels of its ticks
 
-Mark: TypeAlias = tuple[str, float, float]
+Point: TypeAlias = tuple[str, float, float]
 
 
 class StartsPlot(NamedTuple):
-    """What `plot_starts` drew: for each cost an Axes and its map."""
+    """What `plot_starts` drew: for each cost an Axes and its map.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+        A new one.
+    axes : dict
+        {cost: Axes}.
+    maps : dict
+        {cost: AxesImage}.
+    marks : dict
+        {cost: list of Line2D} of the points that were to be marked.
+    hatched : dict
+        {cost: ContourSet}, the hatching of what failed, None where nothing did.
+    colorbar : Colorbar or None
+        Of the number of steps.
+    legend : Legend or None
+        Under the maps.
+
+    See Also
+    --------
+    plot_starts : returns it
+
+    Examples
+    --------
+    >>> from logreg import lab_data, study_starts
+    >>> from viz import plot_starts
+    >>> study = study_starts(lab_data(), 15, 13, 500, lr=2, batch_size=3, epochs=20, seed=0)
+    >>> list(plot_starts(study).axes)
+    ['bce', 'mse']
+    """
 
     figure: Figure
     axes: dict[str, Axes]
@@ -49,6 +82,7 @@ class StartsPlot(NamedTuple):
     marks: dict[str, list[Line2D]]
     colorbar: Colorbar | None
     legend: Legend | None
+    hatched: dict[str, ContourSet | None]
 
 
 def plot_starts(
@@ -63,21 +97,57 @@ def plot_starts(
     legend: bool = True,
     title: str | None = None,
 ) -> StartsPlot:
-    """Draws, side by side, which starts each cost leads to accuracy 1 from, and after how many steps.
+    """Maps, side by side, of which starts each cost leads to accuracy 1 from, and after how many steps.
 
-    `study` has the starts w (k,), b (k,), their window w_range, b_range, and, of each cost, the final
-    accuracy[cost] (k,) and steps[cost] (k,), the first step at which every sample was classified correctly;
-    `total_steps` is the length of a run. `marks`, {name: (w, b)}, are points to be marked.
+    Parameters
+    ----------
+    study : StartsStudy
+        What has the starts w (k,), b (k,), their window w_range, b_range, and, of each cost, the final accuracy[cost]
+        (k,) and steps[cost] (k,), the first step at which every sample was classified correctly; `total_steps` is the
+        length of a run.
+    marks : dict, optional
+        {name: (w, b)}, points to be marked.
+    cmap, norm : colormap and norm, optional
+        Colours of the steps.
+    map_kw : dict, optional
+        Keywords of `imshow`.
+    marks_kw : dict, optional
+        Keywords of `plot`.
+    colorbar, legend : bool
+        Whether there is one.
+    title : str, optional
+        That of the figure.
 
-    The window is cut into at most 300 x 300 bins of about 12 starts each. A bin has the colour of failure if most of
-    its starts end below accuracy 1 (or diverge), else that of the mean number of steps of those that don't; a bin
-    without a start is white. Titles state the share of starts.
+    Returns
+    -------
+    StartsPlot
+        A new figure and the artists that were drawn.
 
-    `cmap` and `norm` are colours of the steps, `map_kw` keywords of `imshow`, `marks_kw` of `plot`; `title` is that of
-    the figure.
+    Raises
+    ------
+    TypeError
+        An input lacks an attribute.
+    ValueError
+        Shapes that disagree, no starts, starts outside their window, or values that aren't finite.
 
-    Returns `StartsPlot`, on a new figure. TypeError if an input lacks an attribute, ValueError for shapes that
-    disagree, no starts, starts outside their window, or values that aren't finite.
+    See Also
+    --------
+    logreg.study_starts : what it draws
+    plot_rates : by learning rate and batch size
+
+    Notes
+    -----
+    The window is cut into at most 300 x 300 bins of about 12 starts each. A bin is hatched if most of its starts end
+    below accuracy 1 (or diverge), else it has the colour of the mean number of steps of those that don't; a bin without
+    a start is white. Titles state the share of starts.
+
+    Examples
+    --------
+    >>> from logreg import lab_data, study_starts
+    >>> from viz import plot_starts
+    >>> study = study_starts(lab_data(), 15, 13, 500, lr=2, batch_size=3, epochs=20, seed=0)
+    >>> drawn = plot_starts(study, marks={"by hand": (5, 10)})
+    >>> drawn.figure.savefig("starts.png")
     """
     starts = read_starts(study)
     points = [] if marks is None else read_marks(marks)
@@ -85,29 +155,37 @@ def plot_starts(
     colors = ScalarMappable(LogNorm(1, most, clip=True) if norm is None else norm, CMAP if cmap is None else cmap)
     figure, row, foot = figure_of_maps(len(starts.steps))
     axes = dict(zip(starts.steps, row, strict=True))
-    maps, marked = {}, {}
+    maps, marked, hatched = {}, {}, {}
     for cost, ax in axes.items():
-        maps[cost] = draw_map(ax, starts, cost, colors, map_kw)
+        steps, count = binned(starts, cost)
+        maps[cost] = draw_map(ax, starts, steps, count, colors, map_kw)
+        hatched[cost] = hatch(ax, starts, np.isnan(steps) & (count > 0))
         marked[cost] = draw_marks(ax, points, marks_kw)
         keep_labels_clear(ax)
         share = np.mean(starts.succeeded[cost])
-        ax.set(xlabel="weight w at the start", xlim=starts.w_range, ylim=starts.b_range)
-        ax.set_title(shown(f"{title_of(cost)}: accuracy 1 from {rounded_percent(share)} of the starts"))
-    row[0].set_ylabel("bias b at the start")
+        ax.set(xlabel=said("weight w at the start"), xlim=starts.w_range, ylim=starts.b_range)
+        title_of_map = said(
+            "{loss}: accuracy 1 from {share} of the starts", loss=title_of(cost), share=rounded_percent(share)
+        )
+        ax.set_title(shown(title_of_map))
+    row[0].set_ylabel(said("bias b at the start"))
     bar = add_bar(row[-1], colors, starts.total_steps, norm is None) if colorbar else None
     if title is not None:
         figure.suptitle(shown(title))
-    handles = [Patch(color=FAILED, label="ends below accuracy 1"), *marked[cost]]
-    labels = [str(handle.get_label()) for handle in handles]
-    drawn_legend = add_legend(foot, handles, labels, small()) if legend else None
+    failed = Patch(
+        facecolor=FAILED, edgecolor="black", hatch=2 * HATCH, linewidth=0, label=said("ends below accuracy 1")
+    )
+    handles = [failed, *marked[cost]]
+    entries = [(handle, str(handle.get_label())) for handle in handles]
+    drawn_legend = add_legend(foot, entries, small()) if legend else None
     for ax in row:
-        add_foot(ax, legend=False)
-    return StartsPlot(figure, axes, maps, marked, bar, drawn_legend)
+        add_foot(ax, covered(places_of(ax, starts, points), scale_of(ax)) if ax is row[0] else (), legend=False)
+    return StartsPlot(figure, axes, maps, marked, bar, drawn_legend, hatched)
 
 
 def add_bar(ax: Axes, colors: ScalarMappable, total: int, ours: bool) -> Colorbar:
     """The colour bar of steps, with round ticks where they go by our norm."""
-    label = f"steps until every sample is right (of {total:,}; 0 drawn as 1)"
+    label = said("steps until every sample is right (of {total:,}; 0 drawn as 1)", total=total)
     bar = add_colorbar(ax, colors, label, format="%.0f")
     if ours:
         bar.set_ticks(round_steps(max(total, 2)), minor=False)
@@ -131,7 +209,7 @@ def binned(starts: Starts, cost: str) -> tuple[np.ndarray, np.ndarray]:
     return mean.reshape(bins, bins), count.reshape(bins, bins)
 
 
-def read_marks(marks: dict[str, tuple[float, float]]) -> list[Mark]:
+def read_marks(marks: dict[str, tuple[float, float]]) -> list[Point]:
     """[(name, w, b)]"""
     if not isinstance(marks, dict):
         raise TypeError(f"marks is a {type(marks).__name__}; accepted: {{name: (w, b)}} or None")
@@ -154,8 +232,9 @@ def figure_of_maps(maps: int) -> tuple[Figure, list[Axes], Axes]:
     return figure, row, foot
 
 
-def draw_map(ax: Axes, starts: Starts, cost: str, colors: ScalarMappable, given: Keywords) -> AxesImage:
-    steps, count = binned(starts, cost)
+def draw_map(
+    ax: Axes, starts: Starts, steps: np.ndarray, count: np.ndarray, colors: ScalarMappable, given: Keywords
+) -> AxesImage:
     pixels = colors.to_rgba(np.maximum(np.nan_to_num(steps), 1))
     pixels[np.isnan(steps)] = to_rgba(FAILED)
     pixels[count == 0] = to_rgba(EMPTY)
@@ -165,12 +244,37 @@ def draw_map(ax: Axes, starts: Starts, cost: str, colors: ScalarMappable, given:
     return ax.imshow(pixels, **ours | dict(given or {}))
 
 
-def draw_marks(ax: Axes, points: list[Mark], given: Keywords) -> list[Line2D]:
+def hatch(ax: Axes, starts: Starts, failed: np.ndarray) -> ContourSet | None:
+    """Lines over the bins that failed (bins of b, bins of w)."""
+    if not failed.any():
+        return None
+    (left, right), (low, high), bins = starts.w_range, starts.b_range, len(failed)
+    middles = (np.arange(-1, bins + 1) + 0.5) / bins  # with bins beyond the edge, so that lines go up to it
+    at = left + middles * (right - left), low + middles * (high - low)
+    lines = ax.contourf(*at, np.pad(failed.astype(float), 1, "edge"), levels=(0.5, 1.5), colors="none", hatches=[HATCH])
+    lines.set(edgecolor="black", linewidth=0)
+    return lines
+
+
+def places_of(ax: Axes, starts: Starts, points: list[Point]) -> list[Mark]:
+    """The marks where they are in the picture, with their names."""
+    unit = inches_of(ax, np.array(starts.w_range), np.array(starts.b_range))
+    return [
+        Mark(said("start {name}", name=name), complex(*(np.array([w, b]) * unit)), MARKER_SIZE) for name, w, b in points
+    ]
+
+
+def draw_marks(ax: Axes, points: list[Point], given: Keywords) -> list[Line2D]:
     scale = scale_of(ax)
     style = {"linestyle": "none", "markersize": MARKER_SIZE * scale, "color": "white", "clip_on": False}
     style |= {"markeredgecolor": "black", "markeredgewidth": 1.5 * scale}
     return [
-        ax.plot(w, b, label=f"start {name}", **styled(Line2D, style | {"marker": MARKERS[k % len(MARKERS)]}, given))[0]
+        ax.plot(
+            w,
+            b,
+            label=said("start {name}", name=name),
+            **styled(Line2D, style | {"marker": MARKERS[k % len(MARKERS)]}, given),
+        )[0]
         for k, (name, w, b) in enumerate(points)
     ]
 

@@ -17,8 +17,10 @@ from viz.contour import only
 from viz.fill import CMAP, colorbar_ticks, log_levels, tick_label
 from viz.foot import add_foot, sides_of
 from viz.furniture import add_colorbar, drawing, styled
+from viz.language import said
 from viz.layout import cell_of, length_of, new_figure, points, root_figure, scale_of
-from viz.paths import draw_runs, keep, notes_on, read_runs, with_earlier, with_ends
+from viz.marks import covered
+from viz.paths import draw_runs, keep, marks_of, notes_on, read_runs, with_earlier, with_ends
 from viz.plane import is_plane, notes_of, read_grid
 from viz.words import percent, shown
 
@@ -193,7 +195,7 @@ def plot_surface(
             drawn = draw_solid(ax, high, cmap, surface_kw)
             color_by_values(drawn, norm_of(grid) if norm is None else norm, z)
         ax.set(xlim=grid.window[0], ylim=grid.window[1])
-        names = label_sides(ax, grid, "" if colorbar and not wireframe else grid.label)
+        names = label_sides(ax, grid, words_of_heights(grid, z, elsewhere=colorbar and not wireframe))
         scale_heights(ax, grid, z)
         if colorbar and not wireframe:
             bar = add_colorbar(ax, drawn, grid.label, reach_of(ax), **ticks_of_bar(grid, drawn))
@@ -201,8 +203,9 @@ def plot_surface(
             ax.set_title(shown(title))
         lifted = {name: run._replace(heights=up(np.asarray(run.heights))) for name, run in runs.items()}
         paths = draw_runs(ax, grid, lifted)
-        notes = [*names, *notes_on(grid, runs), *notes_of(surface)]
-        drawn_legend, note = add_foot(ax, "\n".join(notes), legend, with_ends(paths))
+        hidden = covered(marks_of(ax, grid, runs), scale_of(ax))
+        notes = [*names, *hidden, *notes_on(grid, runs), *notes_of(surface)]
+        drawn_legend, note = add_foot(ax, notes, legend, with_ends(paths))
     keep(ax, surface, runs)
     return SurfacePlot(ax, drawn, bar, paths, note, drawn_legend)
 
@@ -249,6 +252,12 @@ def ticks_of_bar(grid: Grid, drawn: Poly3DCollection) -> dict[str, Any]:
     return {"ticks": colorbar_ticks(low, high), "format": tick_label}
 
 
+def words_of_heights(grid: Grid, z: str, elsewhere: bool) -> str:
+    """What stands along the heights, which a colour bar elsewhere may say already; but for their scale."""
+    scale = said("log scale") if z == "log" else ""
+    return scale if elsewhere else ", ".join(filter(None, (grid.label, scale)))
+
+
 def label_sides(ax: Axes3D, grid: Grid, upright: str) -> list[str]:
     """Labels the sides, those with a remark in two lines, with room for them and for large tick labels, beside which
     matplotlib places them. Longer ones are returned, as notes on short ones."""
@@ -277,12 +286,10 @@ def scale_heights(ax: Axes3D, grid: Grid, z: str) -> None:
     ax.zaxis.set_major_formatter(percent if grid.scale == "share" else ScalarFormatter())
     if z == "log":
         heights = np.log10(colorbar_ticks(*log_levels(grid.Z)[[0, -1]].tolist()))
-        ax.zaxis.set_major_locator(FixedLocator(few(heights, round(MOST_TICKS * scale_of(ax)))))
-        ax.zaxis.set_major_formatter(power_of_ten)
-
-
-def power_of_ten(height: float, position: int | None = None) -> str:
-    return tick_label(10.0**height, position, powers=True)
+        ticks = few(heights, round(MOST_TICKS * scale_of(ax)))
+        ax.zaxis.set_major_locator(FixedLocator(ticks))
+        powers = all(abs(height - round(height)) < 1e-9 for height in ticks)
+        ax.zaxis.set_major_formatter(lambda height, position: tick_label(10.0**height, position, powers))
 
 
 def few(heights: np.ndarray, most: int) -> list[float]:

@@ -42,12 +42,20 @@ def stay_in_range(d: int, largest_of: tuple[float, float, float], rate: float, l
     return (theta + rate * slope * g * x) * (d * x + 1.0) * g < ROUNDING * most
 
 
-def left_range(step: int, steps: int, dtype: object, lr: float) -> FloatingPointError:
+class LeftRange(FloatingPointError):
+    """A run left the range of its dtype at `step`."""
+
+    step: int
+
+
+def left_range(step: int, steps: int, dtype: object, lr: float) -> LeftRange:
     """What a run raises whose step, by its number from 1 on, leaves the range of the dtype."""
-    return FloatingPointError(
+    error = LeftRange(
         f"sgd_run_: step {step} of {steps} leaves the range of {str(dtype).removeprefix('torch.')} (lr = {lr}); "
         "w and b hold the last finite parameters"
     )
+    error.step = step
+    return error
 
 
 def largest(values: Array) -> float:

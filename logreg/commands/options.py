@@ -1,10 +1,13 @@
-"""Options that several commands have."""
+"""Options that several commands have, and whether there is room for what they ask for."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from kernels.arguments import memory
 from logreg.choices import LAB_TRAINING
 from logreg.commands.parser import number, whole
 from logreg.language import said
@@ -31,3 +34,11 @@ def add_seed(parser: Parser, text: str) -> None:
 
 def add_device(parser: Parser) -> None:
     parser.choice("--device", "cpu", said("where to train and to evaluate"), ["cpu", "cuda"])
+
+
+def check_room(name: str, value: int, shape: tuple[int, ...]) -> None:
+    """Refuses the value of an option where an array of float64 that it asks for doesn't fit into memory."""
+    try:
+        memory.check_fits(shape, np.float64)
+    except MemoryError as error:
+        raise MemoryError(f"{name} is {value}; accepted: less, as {error}") from None

@@ -54,7 +54,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, texts: Texts, commands: Mapping[str, str] | None = None) -> None:
         super().__init__(
             prog=prog,
-            description=textwrap.fill(texts.description, WIDTH),
+            description=textwrap.fill(texts.description, WIDTH, break_on_hyphens=False),
             epilog=f"{listed(commands or {})}{said('example:')}\n  {prog} {texts.example}",
             formatter_class=Help,
             add_help=False,
@@ -85,13 +85,12 @@ class Parser(argparse.ArgumentParser):
     def given(self, words: Sequence[str]) -> dict[str, Any]:
         """{name of an option: its value} of those that were typed, but the language."""
         try:
-            found, unknown = self.parse_known_args(words)
+            found, unknown = self.parse_known_args([as_value(word) for word in words])
         except argparse.ArgumentError as error:
             self.error(f"{error.argument_name} {error.message}")
         if unknown:
             self.refuse_word(unknown[0])
-        del found.language
-        return vars(found)
+        return {name: value for name, value in vars(found).items() if name != "language"}
 
     def refuse_word(self, word: str) -> NoReturn:
         if word in self.commands:
@@ -105,6 +104,11 @@ class Parser(argparse.ArgumentParser):
         """The message of an error, where it begins with the name of an option as that is typed."""
         name, space, rest = message.partition(" ")
         return f"{self.typed.get(name, name)}{space}{rest}"
+
+
+def as_value(word: str) -> str:
+    """What is typed, with a space before it where it is a number, such as -1e5, that argparse takes for an option."""
+    return f" {word}" if word.startswith("-") and is_number(word) else word
 
 
 def language_first(arguments: Sequence[str]) -> tuple[str, list[str]]:
@@ -145,11 +149,18 @@ def whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"is {text!r}; accepted: a whole number") from None
+        raise argparse.ArgumentTypeError(f"is {text.strip()!r}; accepted: a whole number") from None
 
 
 def number(text: str) -> float:
+    if not is_number(text):
+        raise argparse.ArgumentTypeError(f"is {text!r}; accepted: a number")
+    return float(text)
+
+
+def is_number(text: str) -> bool:
     try:
-        return float(text)
+        float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"is {text!r}; accepted: a number") from None
+        return False
+    return True

@@ -11,9 +11,11 @@ import numpy as np
 from kernels.arguments import numbers
 from logreg import datasets
 from logreg.choices import LAB_TRAINING
+from logreg.commands.options import check_room
 from logreg.commands.pictures import draw_plane, draw_plane_3d, new_folder, save
 from logreg.devices import card_of
 from logreg.evaluation import check_penalty
+from logreg.language import said
 from logreg.model import check_seed, seeded_model
 from logreg.penalised import train_penalised
 from logreg.scores import accuracy
@@ -24,6 +26,7 @@ from logreg.windows import MOSTLY
 if TYPE_CHECKING:
     from torch import nn
 
+    from kernels.results import Plan
     from logreg.commands.surface import Exploration
     from logreg.plane import PlaneSurface
 
@@ -35,10 +38,11 @@ def run_surface(settings: Exploration) -> PlaneSurface:
 
     ValueError names a setting that can't be.
     """
-    numbers.integer("resolution", settings.resolution, 2)
+    points = numbers.integer("resolution", settings.resolution, 2)
+    check_room("resolution", points, (points, points, len(settings.quantities)))
     card_of(settings.device)
     check_seed(settings.seed)
-    data = x, y = datasets.load(settings.data)
+    data = x, _ = datasets.load(settings.data)
     new_folder(settings.out)
     model = seeded_model(x.shape[1], settings.seed).double()
     history = trained(model, data, settings)
@@ -48,17 +52,35 @@ def run_surface(settings: Exploration) -> PlaneSurface:
     begin = perf_counter()
     surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities, device=settings.device)
     seconds = perf_counter() - begin
-    penalty = f" with l2 = {settings.l2:g}" if settings.l2 else ""
-    title = f"{settings.data}: n = {len(y)}, d = {x.shape[1]}, trained{penalty} to accuracy {accuracy(model, data):.4g}"
+    title = title_of(settings, x, accuracy(model, data))
+    size = {"rows": len(surface.t), "columns": len(surface.s), "quantities": ", ".join(quantities)}
     print(title)
-    print(f"{len(surface.t)} x {len(surface.s)} points of {', '.join(quantities)} in {seconds:.3g} s")
-    print(f"{surface.plan.method}: {surface.plan.reason}; error bound {surface.plan.bound:.2g}")
+    print(said("{rows} x {columns} points of {quantities} in {seconds:.3g} s", **size, seconds=seconds))
+    print(way_of(surface.plan))
     outside = surface.project(history).outside
     drawn = history if outside <= MOSTLY else None
     if drawn is None:
-        print(f"the path of training is not drawn: {outside:.1%} of its variance is outside the plane")
+        share = f"{outside:.1%}"
+        print(said("the path of training is not drawn: {share} of its variance is outside the plane", share=share))
     draw(surface, drawn, settings, title)
     return surface
+
+
+def title_of(settings: Exploration, x: np.ndarray, reached: float) -> str:
+    """What was trained, and how accurate it became."""
+    n, d = x.shape
+    of = {"data": settings.data, "n": n, "d": d, "l2": settings.l2, "accuracy": reached}
+    if settings.l2:
+        return said("{data}: n = {n}, d = {d}, trained with l2 = {l2:g} to accuracy {accuracy:.4g}", **of)
+    return said("{data}: n = {n}, d = {d}, trained to accuracy {accuracy:.4g}", **of)
+
+
+def way_of(plan: Plan) -> str:
+    """How a surface was evaluated, and how far off it can be."""
+    if plan.nodes is None:
+        return said("direct: every point is evaluated; error bound 0")
+    s, t = plan.nodes
+    return said("spectral: interpolated between {s} x {t} nodes; error bound {bound:.2g}", s=s, t=t, bound=plan.bound)
 
 
 def trained(model: nn.Module, data: tuple[np.ndarray, np.ndarray], settings: Exploration) -> History:
@@ -77,4 +99,4 @@ def draw(surface: PlaneSurface, history: History | None, settings: Exploration, 
     name = f"{settings.data}-{settings.directions}"
     overview, solid = draw_plane(surface, history, settings.quantities, title), draw_plane_3d(surface, title)
     for stem, figure in ((name, overview), (f"{name}-3d", solid)):
-        print(f"drawn: {save(figure, settings.out / f'{stem}.png')}")
+        print(said("drawn: {path}", path=save(figure, settings.out / f"{stem}.png")))

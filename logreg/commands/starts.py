@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kernels.arguments import numbers
 from logreg.choices import RANDOM_STARTS
 from logreg.commands.lab import Settings
 from logreg.commands.options import add_device, add_out, add_seed, add_training
@@ -39,4 +38,4 @@ def run(number: int = RANDOM_STARTS, **given: Any) -> None:
     from logreg.commands.trials import run_starts
 
     draw_to_files()
-    run_starts(Settings(**given), numbers.integer("number", number, 1))
+    run_starts(Settings(**given), number)

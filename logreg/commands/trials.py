@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from kernels.arguments import memory, numbers
+from kernels.arguments import numbers
 from kernels.losses import LOSSES
 from logreg.choices import LAB_WINDOW, RANDOM_STARTS
 from logreg.commands.conclusion import answer, shares
 from logreg.commands.eager import train_eagerly
+from logreg.commands.options import check_room
 from logreg.commands.pictures import draw_animation, draw_lab, draw_starts, new_folder
 from logreg.data import LabData
 from logreg.devices import card_of
+from logreg.language import said
 from logreg.model import LogisticRegression, check_seed, seeded_model
 from logreg.scores import accuracy
 from logreg.starts import StartsStudy, study_starts
@@ -29,6 +31,7 @@ from logreg.training import History, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from logreg.commands.lab import Settings
 
@@ -58,8 +61,8 @@ def run_lab(settings: Settings) -> list[Trial]:
     data = LabData()
     train_eagerly(model_at(0, 0), data, lr=0.0, batch_size=len(data), epochs=1)  # torch loads parts at their first use
     runs = [(name, start, cost) for name, start in starts(settings).items() for cost in settings.costs]
-    bar = tqdm(runs, desc="training, compiled and eager", leave=False)
-    trials = [run_trial(name, start, cost, data, settings) for name, start, cost in bar]
+    with tqdm(runs, desc=said("training, compiled and eager"), leave=False) as bar:
+        trials = [run_trial(name, start, cost, data, settings) for name, start, cost in bar]
     print(table(trials))
     surfaces = {
         cost: surface_around(cost, trials, data, settings.resolution, settings.device) for cost in settings.costs
@@ -71,17 +74,26 @@ def run_lab(settings: Settings) -> list[Trial]:
         study = random_starts(RANDOM_STARTS, settings)
         pictures.append(draw_starts(study, starts(settings), settings.out))
         print(f"\n{shares(study, settings)}")
-    print(f"\n{len(pictures)} pictures in {settings.out.resolve()}, the summary in {pictures[0].name}\n")
+    print(f"\n{where(pictures, settings.out)}\n")
     print(answer(trials, settings))
     return trials
 
 
+def where(pictures: list[Path], out: Path) -> str:
+    """Where the pictures are, of which the first is the summary."""
+    values = {"number": len(pictures), "folder": out.resolve(), "summary": pictures[0].name}
+    return said("{number} pictures in {folder}, the summary in {summary}", **values)
+
+
 def run_starts(settings: Settings, number: int) -> None:
     """Trains from so many random starts with both costs, draws the map into `settings.out`, prints the shares."""
-    study = random_starts(number, settings)
+    check_training(settings)
+    check_room("number", numbers.integer("number", number, 1), (number, 12))
     new_folder(settings.out)
+    study = random_starts(number, settings)
     picture = draw_starts(study, starts(settings), settings.out)
-    print(f"{shares(study, settings)}\n\nThe map is {picture.resolve()}")
+    print(shares(study, settings))
+    print(f"\n{said('The map is {path}', path=picture.resolve())}")
 
 
 def random_starts(number: int, settings: Settings) -> StartsStudy:
@@ -91,25 +103,35 @@ def random_starts(number: int, settings: Settings) -> StartsStudy:
 
 def check(settings: Settings) -> None:
     """Refuses what would fail in the middle of the lab."""
+    check_training(settings)
+    points = numbers.integer("resolution", settings.resolution, 2)
+    check_room("resolution", points, (points, points, 4))
+    check_room("epochs", settings.epochs, (settings.epochs * -(-len(LabData()) // settings.batch_size), 3))
+    for value in settings.start:
+        check_float32("start", value)
+
+
+def check_training(settings: Settings) -> None:
+    """Refuses what a run can't be asked, or its start."""
     card_of(settings.device)
-    numbers.integer("resolution", settings.resolution, 2)
-    memory.check_fits((settings.resolution, settings.resolution, 4), np.float64)
-    numbers.nonnegative("lr", settings.lr)
+    check_float32("lr", numbers.nonnegative("lr", settings.lr))
     numbers.integer("batch_size", settings.batch_size, 1)
     numbers.integer("epochs", settings.epochs, 0)
     check_seed(settings.seed)
-    for name, value in (("start", settings.start[0]), ("start", settings.start[1]), ("lr", settings.lr)):
-        if not abs(value) <= LARGEST:
-            raise ValueError(f"{name} is {value}; accepted: finite float32 numbers")
+
+
+def check_float32(name: str, value: float) -> None:
+    if not abs(value) <= LARGEST:
+        raise ValueError(f"{name} is {value:g}; accepted: finite float32 numbers")
 
 
 def starts(settings: Settings) -> dict[str, tuple[float, float]]:
     """{name: (w, b)}: the start by hand, the seeded random one, and a bad one."""
     linear = seeded_model(1, settings.seed).linear
     return {
-        "by hand": settings.start,
-        f"seed {settings.seed}": (linear.weight.item(), linear.bias.item()),
-        "bad": BAD_START,
+        said("by hand"): settings.start,
+        said("seed {seed}", seed=settings.seed): (linear.weight.item(), linear.bias.item()),
+        said("bad"): BAD_START,
     }
 
 
@@ -122,11 +144,15 @@ def model_at(w: float, b: float) -> LogisticRegression:
 
 
 def run_trial(name: str, start: tuple[float, float], cost: str, data: LabData, settings: Settings) -> Trial:
-    options: dict[str, Any] = {"lr": settings.lr, "batch_size": settings.batch_size, "epochs": settings.epochs}
-    options["loss"] = cost
+    batch_size = min(settings.batch_size, len(data))
+    options: dict[str, Any] = {"lr": settings.lr, "batch_size": batch_size, "epochs": settings.epochs, "loss": cost}
     compiled = partial(train, device=settings.device)
     model = model_at(*start)
-    history = compiled(model, data, **options)  # the first call also compiles, or loads the kernel from its cache
+    try:  # the first call also compiles, or loads the kernel from its cache
+        history = compiled(model, data, **options)
+    except FloatingPointError as error:
+        accepted = "one by which parameters stay in range"
+        raise FloatingPointError(f"lr is {settings.lr:g}; accepted: {accepted} ({error})") from error
     times = [seconds_of(compiled, model_at(*start), data, options) for _ in range(TIMED_RUNS)]
     eager = seconds_of(train_eagerly, model_at(*start), data, options)
     label = f"{name}: ({start[0]:.4g}, {start[1]:.4g})"
@@ -143,8 +169,7 @@ def seconds_of(
 
 def table(trials: list[Trial]) -> str:
     """One line a trial; the loss is that of the whole data after the last step."""
-    head = ("start", "cost", "w", "b", "loss", "accuracy", "steps to 1", "time", "eager", "ratio")
-    lines = [head, *(table_line(trial) for trial in trials)]
+    lines = [table_head(), *(table_line(trial) for trial in trials)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = (
         [
@@ -156,16 +181,21 @@ def table(trials: list[Trial]) -> str:
     return "\n".join("  ".join(cells).rstrip() for cells in aligned)
 
 
+def table_head() -> tuple[str, ...]:
+    measured = said("time"), said("eager"), said("ratio")
+    return said("start"), said("cost"), "w", "b", said("loss"), said("accuracy"), said("steps to 1"), *measured
+
+
 def table_line(trial: Trial) -> tuple[str, ...]:
     history, steps = trial.history, trial.history.steps_to_accuracy_1()
     return (
         trial.start,
-        LOSSES[history.cost].title,
+        said(LOSSES[history.cost].title),
         f"{history.end_w[0]:.6g}",
         f"{history.end_b:.6g}",
         f"{history.end_loss:.3e}",
         f"{trial.accuracy:.2f}",
-        "never" if steps is None else str(steps),
+        said("never") if steps is None else str(steps),
         f"{trial.seconds * 1e6:.0f} us",
         f"{trial.eager_seconds * 1e3:.0f} ms",
         f"{trial.eager_seconds / trial.seconds:.0f} x",

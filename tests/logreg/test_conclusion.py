@@ -1,17 +1,19 @@
 """What the lab concludes of starts, and when it doesn't."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 
 from kernels.losses import LOSSES
-from logreg import History, LabData, study_starts
+from logreg import History, LabData, speaking, study_starts
 from logreg.commands import trials as lab
 from logreg.commands.conclusion import answer, largest_rate, shares
 from logreg.commands.lab import Settings
 from logreg.commands.trials import Trial, random_starts, run_trial, starts
+from tests import oracle, problems
 from tests.training import TORCH_LOSSES
 
 POINTS = {1.0: (1, -0.25), 0.65: (0, 0), 0.35: (5, 10), 0.0: (-1, 0.25)}  # accuracy: (w, b)
@@ -29,50 +31,73 @@ def trial_of(*accuracies, cost="bce", name="somewhere", end=None):
     return Trial(name, history, accuracies[-1] if end is None else 0.65, 50e-6, 30e-3)
 
 
+MORE = "After 1,000 more epochs, at learning rate 2 in batches of 3,"
+COSTS_STEPS = "a bad start costs steps, not accuracy."
+DECIDES = "the start decides how accurate the model becomes."
+
+
 def test_every_start_succeeds():
     text = answer([trial_of(0.35, 0.65, 1.0), trial_of(0.0, 1.0), trial_of(0.35, 1.0, 0.65, 1.0)], USUAL)
-    assert text.startswith("With cross-entropy all 3 starts ended at accuracy 1")
-    assert "1 to 2 steps" in text
-    assert "costs steps, not accuracy" in text
-    assert len(text.splitlines()) == 1
+    assert (
+        text == f"With cross-entropy 3 of 3 starts ended at accuracy 1, first reached after 1 to 2 steps: {COSTS_STEPS}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "steps"), [((1.0,), "0 steps"), ((0.35, 1.0), "1 step"), ((0.0, 0.65, 1.0), "2 steps")]
+)
+def test_every_start_succeeds_at_the_same_step(path, steps):
+    text = answer([trial_of(*path), trial_of(*path)], USUAL)
+    assert text == f"With cross-entropy 2 of 2 starts ended at accuracy 1, first reached after {steps} by each."
 
 
 def test_some_are_stuck():
-    text = answer([trial_of(0.35, 1.0, cost="mse"), trial_of(0.35, cost="mse", name="here", end=STUCK)], USUAL)
-    assert text.startswith("With mean squared error 1 of 2 starts ended at accuracy 1")
-    assert "0.65 from here" in text
-    assert "the start decides" in text
+    text = answer([trial_of(0.35, 1.0, cost="mse"), trial_of(0.35, cost="mse", end=STUCK)], USUAL)
+    ended = "With mean squared error 1 of 2 starts ended at accuracy 1; it is 0.65 from (5, 10)."
+    assert text == f"{ended} {MORE} it isn't 1 from there either: {DECIDES}"
+
+
+def test_some_are_stuck_and_some_on_their_way():
+    text = answer([trial_of(0.65, 0.35, cost="mse"), trial_of(0.35, cost="mse", end=STUCK)], USUAL)
+    ended = "With mean squared error 0 of 2 starts ended at accuracy 1; it is 0.35 from (0, 0) and 0.65 from (5, 10)."
+    assert text == f"{ended} {MORE} it is 1 from (0, 0), too, but not from (5, 10): {DECIDES}"
+
+
+def test_all_are_stuck():
+    text = answer([trial_of(0.35, cost="mse", end=STUCK), trial_of(0.0, cost="mse", end=STUCK)], USUAL)
+    ended = (
+        "With mean squared error 0 of 2 starts ended at accuracy 1; it is 0.65 from (5, 10) and 0.65 from (-1, 0.25)."
+    )
+    assert text == f"{ended} {MORE} it isn't 1 either: none of these starts is a good one."
 
 
 @pytest.mark.parametrize("end", [STUCK, (5, 10), (0, 0), (-15, -10)])
-def test_some_are_on_their_way(end):
+@pytest.mark.parametrize("reached", [0, 2])
+def test_some_are_on_their_way(end, reached):
     """With cross-entropy all of them are: it is convex."""
-    text = answer([trial_of(0.35, 1.0), trial_of(0.35, name="here", end=end), trial_of(0.0, 1.0)], USUAL)
-    assert text.startswith("With cross-entropy 2 of 3 starts ended at accuracy 1, but 0.65 from here. Longer training")
-    assert text.endswith("costs steps, not accuracy.")
+    text = answer([*[trial_of(0.35, 1.0)] * reached, trial_of(0.35, end=end)], USUAL)
+    ended = f"With cross-entropy {reached} of {reached + 1} starts ended at accuracy 1; it is 0.65 from (5, 10)."
+    assert text == f"{ended} {MORE} it is 1 from there, too: {COSTS_STEPS}"
 
 
 def test_runs_are_judged_by_how_they_ended():
-    text = answer([trial_of(0.35, 1.0, 0.65), trial_of(0.35, 1.0)], USUAL)
-    assert "1 of 2 starts ended at accuracy 1" in text
-    assert "0.65 from somewhere" in text
+    text = answer([trial_of(0.0, 1.0, 0.65), trial_of(0.35, 1.0)], USUAL)
+    assert text.startswith("With cross-entropy 1 of 2 starts ended at accuracy 1; it is 0.65 from (-1, 0.25). After")
 
 
 def test_each_cost():
     lines = answer([trial_of(0.35, 1.0), trial_of(0.35, 0.65, cost="mse")], USUAL).splitlines()
-    assert lines[0].startswith("With cross-entropy all 1 start")
-    assert lines[1].startswith("With mean squared error all 1 starts ended at accuracy 0.65")
+    assert lines[0].startswith("With cross-entropy 1 of 1 starts ended at accuracy 1, first")
+    assert lines[1].startswith("With mean squared error 0 of 1 starts ended at accuracy 1; it is 0.65 from")
 
 
-def test_the_start_is_not_blamed_where_all_end_alike():
-    assert "the start decides" not in answer([trial_of(0.35, 0.65), trial_of(0.0, 0.65), trial_of(1.0, 0.65)], USUAL)
-
-
+UNTRAINED = "this says nothing of starts, as {} is 0 and nothing was trained"
+RATE = "the learning rate {} may have decided, and not the starts: above {{limit}} a step may overshoot and climb"
 REASONS = {
-    "lr 1e30": (Settings(lr=1e30), "at the learning rate 1e+30, above {limit}, a step can overshoot and climb"),
-    "lr 7": (Settings(lr=7.0), "at the learning rate 7, above {limit}, a step can overshoot and climb"),
-    "lr 0": (Settings(lr=0.0), "nothing was trained, as the learning rate is 0"),
-    "no epochs": (Settings(epochs=0), "nothing was trained, as epochs is 0"),
+    "lr 1e30": (Settings(lr=1e30), RATE.format("1e+30")),
+    "lr 8": (Settings(lr=8.0), RATE.format("8")),
+    "lr 0": (Settings(lr=0.0), UNTRAINED.format("the learning rate")),
+    "no epochs": (Settings(epochs=0), UNTRAINED.format("epochs")),
 }
 
 
@@ -87,20 +112,69 @@ def not_timed(monkeypatch):
 def test_settings_that_say_nothing_of_starts(kind):
     settings, reason = REASONS[kind]
     data = LabData()
-    for cost, name, limit in (("bce", "cross-entropy", "4"), ("mse", "mean squared error", "6.5")):
+    for cost, name, limit in (("bce", "cross-entropy", "4.4"), ("mse", "mean squared error", "7.2")):
         trials = [run_trial(start, at, cost, data, settings) for start, at in starts(settings).items()]
         reached = sum(trial.accuracy == 1 for trial in trials)
         why = reason.format(limit=limit)
-        want = f"With {name} {reached} of 3 starts ended at accuracy 1. This says nothing of starts: {why}."
-        assert answer(trials, settings) == want
-        assert f"\nWith {name} this says nothing of starts: {why}." in shares(random_starts(50, settings), settings)
+        assert answer(trials, settings) == f"With {name} {reached} of 3 starts ended at accuracy 1; {why}."
+        assert f"\nWith {name} {why}." in shares(random_starts(50, settings), settings)
 
 
 @pytest.mark.usefixtures("not_timed")
-@pytest.mark.parametrize("settings", [Settings(), Settings(lr=4.0), Settings(epochs=1), Settings(batch_size=20)])
+@pytest.mark.parametrize(
+    "settings",
+    [Settings(), Settings(lr=4.4), Settings(epochs=1), Settings(batch_size=20), Settings(lr=5.9, batch_size=20)],
+)
 def test_settings_that_do(settings):
     trials = [run_trial("a", (5, 10), "bce", LabData(), settings)]
-    assert "says nothing" not in answer(trials, settings) + shares(random_starts(50, settings), settings)
+    text = answer(trials, settings) + shares(random_starts(50, settings), settings)
+    assert "says nothing" not in text
+    assert "may have decided" not in text
+
+
+@pytest.mark.parametrize("lr", [0.0, 0.01, 2.0, 10.0, 50.0, 100.0, 1000.0, 1e6, 1e20, 1e38])
+@pytest.mark.parametrize("batch_size", [1, 7, 20, 1000])
+@pytest.mark.usefixtures("not_timed")
+def test_what_is_said_of_any_learning_rate_is_so(lr, batch_size):
+    """Accuracies and counts are those that the last step's parameters have on the data."""
+    settings, data = Settings(lr=lr, batch_size=batch_size, epochs=3), LabData()
+    trials = [run_trial(start, at, "mse", data, settings) for start, at in starts(settings).items()]
+    x, y = problems.lab_data()
+    plane = oracle.one_feature_plane(x)
+    ends = [oracle.accuracy_at(plane, y, t.history.w[-1, 0], t.history.b[-1]) for t in trials]
+    assert [trial.accuracy for trial in trials] == ends
+    text = answer(trials, settings)
+    assert text.startswith(f"With mean squared error {ends.count(1.0)} of 3 starts ended at accuracy 1")
+    assert ("may have decided" in text) == (lr > largest_rate("mse", data.x.numpy(), batch_size))
+    if "it is" in text:
+        assert text.count(" from (") >= 3 - ends.count(1.0)
+
+
+def test_a_run_that_leaves_float32_is_refused_by_its_learning_rate():
+    with pytest.raises(FloatingPointError, match=r"^lr is 3.4e\+38; accepted: one by which parameters stay in range"):
+        run_trial("a", (5, 10), "bce", LabData(), Settings(lr=3.4e38))
+
+
+def test_one_start_and_one_step():
+    settings = Settings(epochs=1, batch_size=1000)
+    text = shares(random_starts(1, settings), settings)
+    assert text.startswith(
+        "Of one random start, w in [-15, 15], b in [-13, 13], training of 1 step ends at accuracy 1 "
+    )
+
+
+@pytest.mark.usefixtures("not_timed")
+@pytest.mark.parametrize("settings", [Settings(lr=0.01), Settings(lr=10.0), Settings(lr=0.0), Settings(epochs=0)])
+def test_spanish(settings):
+    """The same numbers in the same order."""
+    trials = [run_trial("a", at, cost, LabData(), settings) for at in ((5, 10), (-15, -10)) for cost in ("bce", "mse")]
+    study = random_starts(50, settings)
+    english = answer(trials, settings) + shares(study, settings)
+    with speaking("es"):
+        spanish = answer(trials, settings) + shares(study, settings)
+    assert re.findall(r"[-\d.,e+]*\d", spanish) == re.findall(r"[-\d.,e+]*\d", english)
+    assert "entropía cruzada" in spanish
+    assert not {"with", "starts", "accuracy", "from", "steps"} & set(re.findall(r"\w+", spanish))
 
 
 def test_starts_that_diverged_are_counted():
@@ -124,12 +198,21 @@ def test_curvature_of_a_cost(cost):
 
 
 @pytest.mark.parametrize("cost", LOSSES)
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 50])
+def test_the_largest_rate_is_that_of_the_steepest_batch(cost, batch_size):
+    x, curvature = np.array([[1.0], [-2.0], [3.0], [0.5]]), LOSSES[cost].largest(math.inf)[2]
+    batches = [np.append(x, np.ones((4, 1)), axis=1)[k : k + batch_size] for k in range(0, 4, batch_size)]
+    eigenvalues = [np.linalg.eigvalsh(batch.T @ batch / len(batch))[-1] for batch in batches]
+    assert largest_rate(cost, x, batch_size) == pytest.approx(2 / (curvature * max(eigenvalues)))
+
+
+@pytest.mark.parametrize("cost", LOSSES)
 @pytest.mark.parametrize("seed", range(5))
 def test_steps_up_to_the_largest_rate_never_climb(seed, cost):
     rng = np.random.default_rng(seed)
     x, y = torch.from_numpy(rng.normal(size=(5, 2))), torch.from_numpy(rng.integers(2, size=5) * 1.0)
     theta = torch.from_numpy(rng.normal(size=3)).requires_grad_()
-    rate = largest_rate(cost, x.numpy())
+    rate = largest_rate(cost, x.numpy(), len(x))
 
     def loss():
         return TORCH_LOSSES[cost](x @ theta[:2] + theta[2], y).mean()

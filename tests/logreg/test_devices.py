@@ -9,7 +9,7 @@ import torch
 
 from kernels.arguments import arrays
 from kernels.losses import LOSSES
-from logreg import LossLine, LossSurface, devices, record, study_starts, train
+from logreg import LossLine, LossSurface, devices, record, study_rates, study_starts, train
 from tests import oracle, problems
 
 SETTINGS = {"lr": 0.3, "batch_size": 13, "epochs": 3}
@@ -110,6 +110,18 @@ def test_starts_are_trained_there(device, moves):
         np.testing.assert_allclose(study.loss[cost], want.loss[cost], rtol=1e-9)
         np.testing.assert_array_equal(study.steps[cost], want.steps[cost])
         np.testing.assert_array_equal(study.accuracy[cost], want.accuracy[cost])
+
+
+def test_rates_are_trained_there(device, moves):
+    data, arguments = problems.lab_data(np.float64), ([0.5, 4.0], [3, 20], 15, 13, 10)
+    settings = {"epochs": 3, "seed": 0, "costs": ["mse"], "sample_weight": np.linspace(0, 2, 20)}
+    study = study_rates(data, *arguments, **settings, device=device)
+    want = study_rates(data, *arguments, **settings)
+    assert moves[:3] == [(20,), (20, 1), (20,)]
+    assert set(moves[3:]) == {(10, 1), (10,), (20, 1), (20,)}
+    np.testing.assert_allclose(study.loss["mse"], want.loss["mse"], rtol=1e-9)
+    for name in ("accuracy", "correct", "steps", "oscillating", "diverging"):
+        np.testing.assert_allclose(getattr(study, name)["mse"], getattr(want, name)["mse"], rtol=1e-12)
 
 
 @pytest.mark.cuda

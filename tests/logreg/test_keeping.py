@@ -16,12 +16,15 @@ from logreg import (
     LabData,
     LossLine,
     LossSurface,
+    RatesStudy,
     StartsStudy,
     TrainingPath,
     files,
     keeping,
     line,
+    rates,
     starts,
+    study_rates,
     study_starts,
     train,
 )
@@ -89,6 +92,29 @@ STUDIES = {
 }
 
 
+def rates_study(data=None, **settings):
+    arguments = LabData() if data is None else data, [0.1, 3.0, 40.0], [3, 20], 15, (-13, 2), 9
+    return study_rates(*arguments, **{"epochs": 4, "seed": 0} | settings)
+
+
+def out_of_range():
+    """A study of which some cells have no run that stayed in the range of float32, and none that was ever right."""
+    found = rates_study()
+    cells = {name: {cost: values.copy() for cost, values in getattr(found, name).items()} for name in rates.OF_COSTS}
+    for name in ("loss", "accuracy", "steps"):
+        cells[name]["mse"][0, 1:] = np.nan
+    return replace(found, **cells)
+
+
+RATES = {
+    "float32": rates_study,
+    "features": lambda: rates_study(problems.sgd_problem(31, 3)[:2], momentum=0.5),
+    "one cost": lambda: rates_study(costs=["focal"]),
+    "no steps": lambda: rates_study(epochs=0),
+    "out of range": out_of_range,
+}
+
+
 def line_between(*quantities, **settings):
     X, y, w, b = problems.sgd_problem(31, 3)
     ends = np.zeros(4), np.append(w, b)
@@ -117,17 +143,24 @@ PATHS = {
 TABLES = {
     History: keeping.HISTORY,
     StartsStudy: starts.LAYOUT,
+    RatesStudy: rates.LAYOUT,
     LossLine: line.LAYOUT,
     TrainingPath: PATH_LAYOUT,
 }
-MAKERS = {History: RUNS, StartsStudy: STUDIES, LossLine: LINES, TrainingPath: PATHS}
+MAKERS = {History: RUNS, StartsStudy: STUDIES, RatesStudy: RATES, LossLine: LINES, TrainingPath: PATHS}
 KEPT = [
     pytest.param(kind, makers[name], id=f"{kind.__name__}, {name}")
     for kind, makers in MAKERS.items()
     for name in makers
 ]
 EACH = pytest.mark.parametrize(("kind", "make"), KEPT)
-ONE_OF_EACH = {History: RUNS["weights"], StartsStudy: study, LossLine: LINES["all"], TrainingPath: path_of_vectors}
+ONE_OF_EACH = {
+    History: RUNS["weights"],
+    StartsStudy: study,
+    RatesStudy: rates_study,
+    LossLine: LINES["all"],
+    TrainingPath: path_of_vectors,
+}
 KINDS = pytest.mark.parametrize(("kind", "make"), ONE_OF_EACH.items())
 
 
@@ -278,6 +311,31 @@ WRONG_STUDIES = {
     "window is a word": (lambda s: {"b_range": "wide"}, "b_range is 'wide'; accepted"),
     "part of a step": (lambda s: {"total_steps": 0.5}, "total_steps is 0.5; accepted: an integer >= 0"),
 }
+WRONG_RATES = {
+    "rate 0": (lambda s: {"rates": s.rates * [0, 1, 1]}, r"rates\[0\] is 0.0; accepted: finite values >= "),
+    "rates decrease": (lambda s: {"rates": s.rates[::-1].copy()}, r"rates\[1\] is 3.0 after 40.0; .*: increasing"),
+    "no rates": (
+        lambda s: {"rates": s.rates[:0]} | {k: {c: v[:, :0] for c, v in getattr(s, k).items()} for k in rates.OF_COSTS},
+        SHAPES,
+    ),
+    "fewer rates": (lambda s: {"rates": s.rates[1:]}, SHAPES),
+    "fewer batch sizes": (lambda s: {"batch_sizes": s.batch_sizes[1:]}, SHAPES),
+    "batches of nothing": (lambda s: {"batch_sizes": s.batch_sizes - 3}, r"batch_sizes\[0\] is 0; accepted"),
+    "parts of samples": (lambda s: {"batch_sizes": s.batch_sizes / 2}, "batch_sizes is "),
+    "negative loss": (lambda s: {"loss": {k: -v - 1 for k, v in s.loss.items()}}, r"loss\[\d, \d, \d\] is -.*>= 0"),
+    "share above 1": (
+        lambda s: {"diverging": {k: v + 2 for k, v in s.diverging.items()}},
+        r"diverging\[.* in \[0, 1\]",
+    ),
+    "share is NaN": (
+        lambda s: {"correct": {k: v * np.nan for k, v in s.correct.items()}},
+        r"correct\[0, 0, 0\] is nan",
+    ),
+    "negative steps": (lambda s: {"steps": {k: v * 0 - 1 for k, v in s.steps.items()}}, r"steps\[0, .*>= 0"),
+    "no starts": (lambda s: {"starts": 0}, "starts is 0; accepted: an integer >= 1"),
+    "window turned round": (lambda s: {"w_range": (15, -15)}, r"w_range is [\[(]15, -15.; accepted: \(low, high\)"),
+    "part of an epoch": (lambda s: {"epochs": 0.5}, "epochs is 0.5; accepted: an integer >= 0"),
+}
 WRONG_LINES = {
     "NaN position": (lambda s: {"alpha": with_last(s.alpha, np.nan)}, r"alpha\[10\] is nan; accepted: finite values"),
     "a position before": (lambda s: {"alpha": s.alpha[::-1].copy()}, r"alpha\[1\] is 1.3.* after 1.5; .*: increasing"),
@@ -298,7 +356,7 @@ WRONG_LINES = {
     "unknown cost": (lambda s: {"cost": "hinge"}, "cost is 'hinge'; accepted"),
     "negative penalty": (lambda s: {"l2": -1.0}, "l2 is -1.0; accepted: a finite number >= 0"),
 }
-WRONG = {History: WRONG_RUNS, StartsStudy: WRONG_STUDIES, LossLine: WRONG_LINES}
+WRONG = {History: WRONG_RUNS, StartsStudy: WRONG_STUDIES, RatesStudy: WRONG_RATES, LossLine: WRONG_LINES}
 WRONG_CASES = [
     pytest.param(ONE_OF_EACH[kind], *case, id=f"{kind.__name__}, {name}")
     for kind, cases in WRONG.items()
@@ -322,9 +380,9 @@ def test_what_is_not_loaded_is_not_saved(make, change, message, tmp_path):
 def write_unchecked(path, wrong):
     """The file that saving would write if it checked nothing."""
     values = {field.name: getattr(wrong, field.name) for field in fields(wrong)}
-    if isinstance(wrong, StartsStudy):
-        values |= {name: np.stack(list(values[name].values())) for name in ("loss", "accuracy", "steps")}
-        values["costs"] = list(wrong.loss)
+    if isinstance(wrong, (StartsStudy, RatesStudy)):
+        of_costs = starts.OF_COSTS if isinstance(wrong, StartsStudy) else rates.OF_COSTS
+        values |= {name: np.stack(list(values[name].values())) for name in of_costs} | {"costs": list(wrong.loss)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     about = {"format": 1} | {name: values[name] for name in TABLES[type(wrong)].entries}
     with open(path, "wb") as file:
@@ -409,6 +467,15 @@ ENTRIES = {
         {"w_range": [0, 10**400]},
         {"w_range": None},
         {"total_steps": True},
+    ],
+    RatesStudy: [
+        {"costs": "left out"},
+        {"costs": ["bce"]},
+        {"costs": ["bce", "bce"]},
+        {"starts": True},
+        {"starts": -1},
+        {"b_range": [0, 10**400]},
+        {"epochs": None},
     ],
     LossLine: [
         {"marks": "left out"},

@@ -11,7 +11,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from logreg import History, LabData
+from logreg import History, LabData, speaking
 from logreg.choices import LAB_WINDOW
 from logreg.commands import pictures
 from logreg.commands import trials as lab
@@ -19,7 +19,6 @@ from logreg.commands.conclusion import answer
 from logreg.commands.lab import Settings
 from logreg.commands.trials import Trial, run_lab, starts, surface_around, table
 from tests import oracle, problems
-from viz import animation
 
 POINTS = {1.0: (1, -0.25), 0.65: (0, 0), 0.35: (5, 10), 0.0: (-1, 0.25)}  # accuracy: (w, b)
 
@@ -45,7 +44,6 @@ def small_lab(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(text):
         patch.setattr(lab, "TIMED_RUNS", 1)
         patch.setattr(lab, "RANDOM_STARTS", 2000)
-        patch.setattr(animation, "MOST_FRAMES", 3)
         trials = run_lab(Settings(epochs=5, resolution=12, out=out))
     files = {path.name: imread(path)[..., :3] for path in out.glob("*.png")}
     return SimpleNamespace(trials=trials, text=text.getvalue(), files=files, out=out)
@@ -88,8 +86,29 @@ def test_text(small_lab):
     assert lines[:7] == table(small_lab.trials).splitlines()
     assert f"23 pictures in {small_lab.out.resolve()}" in small_lab.text
     assert "summary.png" in small_lab.text
-    assert "Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training ends at accuracy 1 from " in small_lab.text
+    assert "Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training of 35 steps ends at " in small_lab.text
     assert small_lab.text.rstrip().endswith(answer(small_lab.trials, Settings()))
+
+
+def test_text_in_spanish(small_lab, monkeypatch, tmp_path, capsys):
+    """All of it but the pictures, which are not drawn."""
+    monkeypatch.setattr(lab, "TIMED_RUNS", 1)
+    monkeypatch.setattr(lab, "RANDOM_STARTS", 2000)
+    monkeypatch.setattr(lab, "draw_lab", lambda *_: [tmp_path / "summary.png"])
+    monkeypatch.setattr(lab, "draw_animation", lambda *_: tmp_path / "bce-run.gif")
+    monkeypatch.setattr(lab, "draw_starts", lambda *_: tmp_path / "starts.png")
+    with speaking("es"):
+        trials = run_lab(Settings(epochs=5, resolution=3, out=tmp_path))
+        assert [trial.start for trial in trials][::2] == [
+            "a mano: (5, 10)",
+            "semilla 0: (-0.007487, 0.5364)",
+            "malo: (-15, -10)",
+        ]
+    text, _ = capsys.readouterr()
+    assert cells(text.splitlines()[0])[:5] == ["inicio", "costo", "w", "b", "pérdida"]
+    assert f"\n3 imágenes en {tmp_path.resolve()}, el resumen en summary.png\n" in text
+    assert "\nDe 2,000 inicios al azar, w en [-15, 15], b en [-13, 13], un entrenamiento de 35 pasos termina en" in text
+    assert not {"start", "with", "accuracy", "steps", "never", "pictures"} & set(re.findall(r"\w+", text))
 
 
 def test_pictures(small_lab):

@@ -1,5 +1,6 @@
 """python -m logreg surface: the data, the window, what is printed and drawn."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from sklearn import linear_model
 from sklearn.preprocessing import StandardScaler
 
 from kernels import reference
-from logreg import LabData, __main__, datasets, train
+from kernels.results import Plan
+from logreg import LabData, __main__, datasets, speaking, train
 from logreg.commands import planes, trials
 from logreg.commands.planes import run_surface
 from logreg.commands.surface import Exploration
@@ -90,6 +92,40 @@ def test_what_is_printed_and_drawn(settings, words, tmp_path, capsys):
     assert surface.l2 == settings.l2
     if settings.extent:
         assert surface.s[-1] == settings.extent
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"data": "lab", "directions": "axes"},
+            ("lab: n = 20, d = 1, entrenado hasta exactitud 1", "8 x 8 puntos de loss, ", "directo: "),
+        ),
+        (
+            {"data": "lab", "l2": 0.1},
+            ("lab: n = 20, d = 1, entrenado con l2 = 0.1 hasta exactitud ", "cota de error 0"),
+        ),
+        ({"directions": "hessian"}, ("la trayectoria del entrenamiento no se dibuja: el 99.",)),
+    ],
+)
+def test_what_is_printed_in_spanish(settings, words, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(planes, "draw_plane", lambda *_: None)
+    monkeypatch.setattr(planes, "draw_plane_3d", lambda *_: None)
+    monkeypatch.setattr(planes, "save", lambda _, path: path)
+    with speaking("es"):
+        run_surface(Exploration(**{"resolution": 8} | settings, out=tmp_path))
+    text = capsys.readouterr().out
+    assert all(part in text for part in words)
+    assert f"dibujado: {tmp_path}" in text
+    assert not {"trained", "points", "direct", "error bound", "drawn"} & set(re.findall(r"\w+", text))
+
+
+def test_how_a_surface_was_evaluated():
+    direct, spectral = Plan("direct", None, 0.0, "few points"), Plan("spectral", (12, 7), 3.5e-9, "many")
+    assert planes.way_of(direct) == "direct: every point is evaluated; error bound 0"
+    assert planes.way_of(spectral) == "spectral: interpolated between 12 x 7 nodes; error bound 3.5e-09"
+    with speaking("es"):
+        assert planes.way_of(spectral) == "espectral: interpolado entre 12 x 7 nodos; cota de error 3.5e-09"
 
 
 def test_components_hold_most_of_the_path(tmp_path):

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from viz import animate, plot_contour, plot_data, plot_epochs, plot_line, plot_starts, plot_surface
+from viz import animate, plot_contour, plot_data, plot_epochs, plot_line, plot_rates, plot_starts, plot_surface
 
 matplotlib.use("Agg")
 
@@ -186,7 +186,27 @@ def study_of():
 
 
 @pytest.fixture
-def plots(surface_of, surface, history, straight_path, data, plane_surface, study_of, line_of):
+def rates_of():
+    """Makes a study of 4 rates and 3 batch sizes, of which cross-entropy oscillates and diverges at smaller rates."""
+
+    def rates_of(**changes):
+        bce = np.array([[0, 1, 2, 2], [0, 0, 1, 2], [0, 0, 1, 1]])
+        mse = np.array([[0, 0, 1, 2], [0, 0, 0, 1], [0, 0, 0, 0]])
+        fields = {
+            "rates": 10.0 ** np.array([-1.5, -0.5, 0.5, 1.5]),
+            "batch_sizes": np.array([1, 3, 20]),
+            "loss": {"bce": np.where(bce == 2, 50.0, 0.5 + bce), "mse": np.where(mse == 2, 0.4, 0.01 + mse)},
+            "accuracy": {"bce": 1 - 0.2 * bce, "mse": 0.9 - 0.2 * mse},
+            "steps": {"bce": np.where(bce == 2, np.nan, 5.0 + 60 * bce), "mse": np.where(mse == 2, np.nan, 30.0)},
+            "behaviour": {"bce": bce, "mse": mse},
+        }
+        return SimpleNamespace(**fields | changes)
+
+    return rates_of
+
+
+@pytest.fixture
+def plots(surface_of, surface, history, straight_path, data, plane_surface, study_of, rates_of, line_of):
     """{name: draws a figure}, of each kind of plot one with all that can be in it."""
     around = straight_path([(5, 10), (9, -2), (40, -4)])
     projected = SimpleNamespace(s=np.linspace(-2, 0, 9), t=np.linspace(3, 0, 9), distance=np.ones(9), outside=0.125)
@@ -225,6 +245,7 @@ def plots(surface_of, surface, history, straight_path, data, plane_surface, stud
         "hessian": lambda: plot_contour(plane_surface, projected, quantity="hessian").figure,
         "plane": lambda: plot_surface(plane_surface, quantity="mse").figure,
         "starts": lambda: plot_starts(study_of(2000), marks=marks).figure,
+        "rates": lambda: plot_rates(rates_of(), quantity="steps", title="12 % of them").figure,
         "several": lambda: plot_contour(of_names, runs, title="breast cancer").figure,
         "named": lambda: plot_surface(of_names).figure,
         "log": lambda: plot_surface(surface, {"a": history, "b": around}, z="log").figure,

@@ -1,34 +1,25 @@
 """The run as an animation."""
 
-import os
-from itertools import pairwise
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.quiver import Quiver
-from PIL import Image
 
-from viz import animate, animation, plot_surface
+from kernels.language import speaking
+from viz import animate, plot_surface
 
-
-@pytest.fixture
-def few_frames(monkeypatch):
-    monkeypatch.setattr(animation, "MOST_FRAMES", 4)
+HEAD = "this step"
 
 
-@pytest.mark.parametrize(
-    ("steps", "shown"), [(0, [0]), (1, [0, 1]), (4, [0, 1, 2, 3, 4]), (49, [*range(50)]), (700, None)]
-)
-def test_shown_steps_are_even_and_end_with_the_last(steps, shown):
-    got = animation.shown_steps(steps)
-    if shown is not None:
-        assert got.tolist() == shown
-    assert (got[0], got[-1]) == (0, steps)
-    assert len(got) <= animation.MOST_FRAMES
-    if steps:
-        assert np.ptp(np.diff(got)) <= 1
+def head_of(run):
+    """The mark of the model of the step."""
+    return next(line for line in run.contour.ax.lines if line.get_label() == HEAD)
+
+
+def texts_of(legend):
+    return [text.get_text() for text in legend.get_texts()]
 
 
 def test_every_step_has_its_model_and_its_path(history, surface, data):
@@ -47,7 +38,7 @@ def test_every_step_has_its_model_and_its_path(history, surface, data):
 def test_the_path_grows_without_arrows(history, surface, data):
     """They would show where it goes before it is there."""
     run = animate(history, surface, data)
-    assert run.contour.arrows is not None
+    assert run.contour.arrows is None
     assert not any(isinstance(artist, Quiver) for artist in run.contour.ax.collections)
 
 
@@ -82,53 +73,75 @@ def test_the_end_is_shown_where_it_was_not_kept(every, history, surface, data):
     animate(SimpleNamespace(**vars(history), steps=140), surface, data)
 
 
-def test_gif(history, surface, data, few_frames, tmp_path):
-    path = tmp_path / "run.GIF"
-    animate(history, surface, data).save(path)
-    with Image.open(path) as gif:
-        assert gif.format == "GIF"
-        assert gif.n_frames == 4
-        frames = []
-        for k in range(4):
-            gif.seek(k)
-            frames.append(np.asarray(gif.convert("RGB"), float))
-        assert gif.info["duration"] > 1000  # the last one stays
-    assert frames[0].std() > 20
-    assert all(np.abs(one - other).max() > 50 for one, other in pairwise(frames))
-
-
-def test_html(history, surface, data, few_frames, tmp_path):
-    path = tmp_path / "run.html"
-    animate(history, surface, data).save(path)
-    text = path.read_text()
-    assert text.count("data:image/png;base64") == 4
-    assert [file.name for file in tmp_path.iterdir()] == ["run.html"]
-
-
-@pytest.mark.parametrize("name", ["run.gif", "run.html"])
-def test_a_film_is_written_whole_or_not_at_all(name, history, surface, data, few_frames, tmp_path, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    path, run = tmp_path / name, animate(history, surface, data)
-    path.write_text("old")
-    monkeypatch.setattr(run.figure, "savefig", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run.save(path)
-    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "old")]
-    path.unlink()
-    os.mkfifo(path)
-    with pytest.raises(OSError, match=f"{name}', a FIFO; accepted: a regular file"):
-        run.save(os.fsencode(path))
-    assert path.is_fifo()
-
-
-def test_other_suffixes_are_refused(history, surface, data, tmp_path):
+def test_the_end_is_shown_at_the_end(history, surface, data):
     run = animate(history, surface, data)
-    for name in ("run.mp4", "run", "gif"):
-        with pytest.raises(ValueError, match=rf"path is .*{name}'; accepted: a name that ends in \.gif or \.html"):
-            run.save(tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
+    for step, ends in ((0, False), (1, False), (139, False), (140, True), (139, False)):
+        run.draw(step)
+        assert run.contour.end.get_visible() == ends
+        head = head_of(run)
+        assert head.get_visible() != ends
+        assert head.get_xydata().tolist() == run.contour.path.get_xydata()[-1:].tolist()
+
+
+def test_nothing_speaks_of_the_end_before_it(surface, data, straight_path):
+    """Neither the mark of the lowest point, which the end may hide, nor a note on where the path leaves the window."""
+    lowest = surface.minimum[:2]
+    run = animate(straight_path([(0, 0), lowest]), surface, data)
+    assert run.contour.minimum.get_xydata().tolist() == [[*lowest]]
+    star = "lowest on this grid: at its edge, not inside"
+    assert texts_of(run.contour.legend) == [star, "path", "start", "end", HEAD]
+    run = animate(straight_path([(0, 0), (40, 3)]), surface, data)
+    assert run.contour.end is None
+    assert run.contour.note is None
+    assert texts_of(run.contour.legend)[1:] == ["path", "start", HEAD]
+    for step, outside in ((0, ""), (1, ", outside the window")):
+        run.draw(step)
+        assert run.figure.get_suptitle().endswith(outside or "b = 0.00")
+        assert head_of(run).get_visible()
+
+
+def test_the_head_moves_in_the_windows_that_follow(history, surface, data):
+    run = animate(history, surface, data, follow=True)
+    windows = []
+    for step in run.steps:
+        run.draw(step)
+        (low, high), (bottom, top) = run.contour.ax.get_xlim(), run.contour.ax.get_ylim()
+        np.testing.assert_allclose([high - low, top - bottom], [10, 26 / 3])
+        ((w, b),) = head_of(run).get_xydata()
+        assert low <= w <= high
+        assert bottom <= b <= top
+        windows.append((low, bottom))
+    assert np.ptp(windows, axis=0).min() > 3
+    assert all(mark.get_clip_on() for mark in (run.contour.minimum, run.contour.start, run.contour.end))
+
+
+def test_frames_and_spread(history, surface, data):
+    assert animate(history, surface, data, spread="time", frames=8).steps.tolist() == [*range(0, 141, 20)]
+    assert len(animate(history, surface, data).steps) == 50
+    assert animate(history, surface, data, frames=1000).steps.tolist() == [*range(141)]
+    assert animate(history, surface, data, spread="log", frames=5).steps.tolist() == [0, 3, 11, 40, 140]
+
+
+def test_legends_can_be_left_out(history, surface, data):
+    run = animate(history, surface, data, legend=False, path_kw={"linewidth": 5})
+    assert run.contour.legend is run.data.legend is None
+    assert run.contour.path.get_linewidth() == 5
+
+
+def test_spanish(history, surface, data):
+    with speaking("es"):
+        run = animate(history, surface, data)
+        run.draw(1)
+        assert run.figure.get_suptitle() == f"paso 1 de 140: w = {history.w[0, 0]:.2f}, b = {history.b[0]:.2f}"
+        assert texts_of(run.contour.legend)[-1] == "este paso"
+        assert texts_of(run.data.legend)[-1] == "frontera"
+
+
+def test_the_matplotlib_animation_has_every_frame(history, surface, data):
+    run = animate(history, surface, data, frames=3)
+    page = run.animation.to_jshtml(embed_frames=True)
+    assert page.count("data:image/png;base64") == 3
+    assert run.figure.get_suptitle().startswith("step 140 of 140")
 
 
 def test_no_steps_and_no_slope_are_drawn(history_of, surface, data):
@@ -147,4 +160,10 @@ def test_bad_input_is_refused_before_a_figure_is_made(history, surface, data):
         animate(None, surface, data)
     with pytest.raises(ValueError, match=r"data x has shape \(3, 2\); accepted: \(n, 1\) or \(n,\)"):
         animate(history, surface, (np.ones((3, 2)), np.ones(3)))
+    with pytest.raises(ValueError, match="frames is 1; accepted: an integer >= 2"):
+        animate(history, surface, data, frames=1)
+    with pytest.raises(ValueError, match="spread is 'even'; accepted: 'path', 'log', 'time'"):
+        animate(history, surface, data, spread="even")
+    with pytest.raises(ValueError, match="'nothing'"):
+        animate(history, surface, data, cmap="nothing")
     assert plt.get_fignums() == []

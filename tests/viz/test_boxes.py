@@ -22,6 +22,7 @@ PLOTS = (
     "data",
     "epochs",
     "starts",
+    "rates",
     "line",
     "lines",
     "film",
@@ -43,7 +44,7 @@ def test_nothing_covers_anything(name, size, plots):
     assert out_of_picture(figure) == []
     assert over_axes(figure) == []
     widest = max((ax.bbox for ax in axes_of(figure)), key=lambda box: box.width * box.height)
-    columns = 2 if name in ("film", "starts") else 1
+    columns = 2 if name in ("film", "starts", "rates") else 1
     share = widest.width * widest.height / (figure.bbox.width * figure.bbox.height) * columns
     assert share > (0.14 if size == "column" else 0.3)
 

@@ -8,11 +8,11 @@ import pytest
 from matplotlib import colormaps
 from matplotlib.colors import BoundaryNorm, LogNorm, Normalize, to_rgba
 
-from viz import animate, plot_contour, plot_data, plot_epochs, plot_line, plot_starts, plot_surface
+from viz import animate, plot_contour, plot_data, plot_epochs, plot_line, plot_rates, plot_starts, plot_surface
 
 
 @pytest.fixture
-def draws(surface, history, data, plane_surface, line_of, study_of):
+def draws(surface, history, data, plane_surface, line_of, study_of, rates_of):
     """{name: draws a plot of that kind with keywords}"""
     return {
         "contour": lambda **style: plot_contour(surface, history, **style),
@@ -21,11 +21,12 @@ def draws(surface, history, data, plane_surface, line_of, study_of):
         "data": lambda **style: plot_data(data, 5, 1, **style),
         "epochs": lambda **style: plot_epochs(history, data, **style),
         "starts": lambda **style: plot_starts(study_of(200), marks={"a": (1, 0)}, **style),
+        "rates": lambda **style: plot_rates(rates_of(), **style),
         "line": lambda **style: plot_line(line_of(), label="a", **style),
     }
 
 
-@pytest.mark.parametrize("name", ["contour", "cells", "surface", "data", "epochs", "starts", "line"])
+@pytest.mark.parametrize("name", ["contour", "cells", "surface", "data", "epochs", "starts", "rates", "line"])
 def test_there_is_a_legend_a_bar_and_a_title_if_wanted(name, draws):
     bar = {} if name in ("data", "line") else {"colorbar": False}
     plain, bare = draws[name](title="100 % of a title"), draws[name](legend=False, **bar)
@@ -34,7 +35,7 @@ def test_there_is_a_legend_a_bar_and_a_title_if_wanted(name, draws):
     if bar:
         assert plain.colorbar is not None
         assert bare.colorbar is None
-    title = plain.figure.get_suptitle() if name == "starts" else plain.ax.get_title()
+    title = plain.figure.get_suptitle() if name in ("starts", "rates") else plain.ax.get_title()
     assert title == "100 % of a title"
     plain.figure.canvas.draw()
     bare.figure.canvas.draw()
@@ -75,6 +76,7 @@ def test_colours(cmap, draws):
     assert draws["cells"](cmap=cmap).contours.get_cmap().name == name
     assert draws["surface"](cmap=cmap).surface.get_cmap().name == name
     assert draws["epochs"](cmap=cmap).curves.get_cmap().name == name
+    assert draws["rates"](cmap=cmap).maps["mse"].get_cmap().name == name
     assert draws["starts"](cmap=cmap).colorbar.cmap.name == name
     assert draws["contour"](cmap="magma", contour_kw={"cmap": cmap}).contours.get_cmap().name == name
 
@@ -135,7 +137,18 @@ def test_heights_may_be_logarithms(surface, history):
     np.testing.assert_allclose([norm.vmin, norm.vmax], [surface.Z.min(), surface.Z.max()])
     assert surface.Z.min() < plot.surface.get_array().min() < plot.surface.get_array().max() < surface.Z.max()
     plot.figure.canvas.draw()
-    assert "$10^{0}$" in [text.get_text() for text in plot.ax.get_zticklabels()]
+    assert [text.get_text() for text in plot.ax.get_zticklabels()][:4] == ["0.1", "0.2", "0.5", "1"]
+    assert plot.ax.get_zlabel() == "log scale"  # of what the colour bar says
+    wireframe = plot_surface(surface, wireframe=True, z="log").ax
+    assert wireframe.get_zlabel().replace("\n", " ") == "mean cross-entropy (nats), log scale"
+
+
+def test_ticks_of_logarithms_are_powers_where_all_of_them_are(surface):
+    """Of several decades, that is."""
+    steep = SimpleNamespace(**vars(surface) | {"Z": surface.Z**4})
+    ticks = [text.get_text() for text in plot_surface(steep, z="log").ax.get_zticklabels()]
+    assert len(ticks) >= 3
+    assert all(tick.startswith("$10^") for tick in ticks)
 
 
 @pytest.mark.parametrize("wireframe", [False, True])

@@ -23,7 +23,7 @@ def all_in(figure):
 
 
 @pytest.mark.parametrize(
-    "name", ["contour", "epochs", "starts", "film", "wireframe", "data", "accuracy", "several", "log", "lines"]
+    "name", ["contour", "epochs", "starts", "rates", "film", "wireframe", "data", "accuracy", "several", "log", "lines"]
 )
 def test_tight_layout_works_after_every_plot(plots, name):
     figure = plots[name]()
@@ -33,7 +33,7 @@ def test_tight_layout_works_after_every_plot(plots, name):
 
 
 @pytest.mark.parametrize("engine", ["constrained", "compressed", "tight", "none", None])
-@pytest.mark.parametrize("name", ["contour", "starts", "film"])
+@pytest.mark.parametrize("name", ["contour", "starts", "rates", "film"])
 def test_any_layout_engine_can_be_set(plots, name, engine):
     figure = plots[name]()
     figure.set_layout_engine(engine)

@@ -13,8 +13,7 @@ from matplotlib.colors import to_rgb
 from logreg import LossSurface
 from viz import plot_contour, plot_surface
 from viz.colors import contrast
-from viz.inputs import Grid, Path
-from viz.paths import LOOKS, look_of, path_arrows
+from viz.paths import LOOKS, look_of
 
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
 
@@ -77,8 +76,9 @@ def test_looks_differ_without_colours():
     assert len({look.dashes for look in LOOKS}) == len({look.marker for look in LOOKS}) == len(LOOKS)
 
 
-def test_runs_have_looks_of_their_own(surface, runs):
-    paths = plot_contour(surface, runs[:2] * 4).paths.values()
+def test_runs_have_looks_of_their_own(surface, straight_path):
+    runs = [straight_path([(-10, b), (10, b)]) for b in np.linspace(-11, 11, 8)]
+    paths = plot_contour(surface, runs).paths.values()
     assert [parts.line.get_color() for parts in paths][: len(LOOKS)] == [look.color for look in LOOKS]
     for parts in paths:
         assert parts.end.get_color() == parts.line.get_color()
@@ -187,7 +187,7 @@ def test_named_tuples_are_runs(surface, runs):
 
 
 def test_each_run_says_how_much_of_it_is_outside_the_plane(plane_surface):
-    runs = {"SGD": projected([-2, 0], [3, 0], 0.5, 0.03), "Adam": projected([1, 0], [3, 0])}
+    runs = {"SGD": projected([-2, 0], [3, 0], 0.5, 0.03), "Adam": projected([1, 0], [3, 1])}
     note = plot_contour(plane_surface, runs).note.get_text()
     assert note == "SGD: 3 % of the path's variance is outside the plane"
 
@@ -215,10 +215,14 @@ def test_the_star_is_not_drawn_over_a_mark(plane_surface):
     row, column = np.unravel_index(plane_surface.loss.argmin(), plane_surface.loss.shape)
     moved = SimpleNamespace(**vars(plane_surface) | {"s": s - s[column] + 0.01, "t": t - t[row]})
     plot = plot_contour(moved)
-    assert labels(plot) == ["trained model, lowest here"]
+    assert labels(plot) == ["trained model"]
+    assert plot.note.get_text() == "the trained model is at the lowest point on this grid"
     assert plot.minimum is None
     plot = plot_contour(moved, projected([-2, 0], [1, 0]))
-    assert labels(plot) == ["path", "start", "end, lowest here"]
+    assert labels(plot) == ["path", "start", "end"]
+    assert plot.note.get_text() == "the end is at the lowest point on this grid"
+    plot = plot_contour(moved, projected([0, 1], [0, 2]))
+    assert plot.note.get_text() == "the start is at the lowest point on this grid"
     apart = SimpleNamespace(**vars(plane_surface) | {"s": s - s[column] + 0.5, "t": t - t[row]})
     assert labels(plot_contour(apart)) == ["trained model", "lowest on this grid"]
 
@@ -236,16 +240,6 @@ def test_looks_of_many_runs_are_all_different():
     looks = {look_of(k) for k in range(30)}
     assert len(looks) == 30
     assert [look_of(k) for k in range(6)] == list(LOOKS)
-
-
-def test_an_arrow_is_on_the_path():
-    """Of a path that leaves the window and comes back: none from where it left to where it came back."""
-    grid = Grid(np.linspace(-10, 10, 5), np.linspace(-10, 10, 5), np.ones((5, 5)), "loss")
-    path = Path(np.array([-9.0, 60, -9]), np.array([8.0, 60, -9]))
-    tips, directions = path_arrows(grid, path)
-    for tip, direction in zip(tips, directions, strict=True):
-        assert tip.tolist() == [-9, -9]
-        np.testing.assert_allclose(direction, np.array([-69, -69]) / np.hypot(69, 69))
 
 
 def test_keywords_are_of_the_runs_that_they_came_with(surface, runs):
@@ -282,7 +276,35 @@ def test_an_end_at_the_lowest_point_says_so_beside_its_name(surface, straight_pa
     runs = {"SGD": straight_path([(0, 0), (1, 1)]), "Adam": straight_path([(0, 0), lowest])}
     plot = plot_contour(surface, runs)
     assert plot.minimum is None
-    assert [text for text in labels(plot) if "lowest" in text] == [
-        text for text in labels(plot) if text.startswith("Adam, lowest at its end")
-    ]
-    assert any(text.startswith("Adam, lowest at its end") for text in labels(plot))
+    assert labels(plot) == ["SGD", "Adam", "start"]
+    text = plot.note.get_text().replace("\n", " ")
+    assert text == "the end of Adam is at the lowest point on this grid, which is at its edge"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("points", "note"),
+    [
+        ([(1, 2), (1, 2)], "the end covers the start"),
+        ([(1, 2), (9, 2), (1.1, 2)], "the end covers the start"),
+        ([(1, 2), (9, 2), (2.5, 2)], None),
+        ([(40, 2), (40, 2)], "the path starts and ends outside the window, at w = 40, b = 2 and at w = 40, b = 2, "),
+    ],
+)
+def test_a_mark_that_hides_another_is_told(plot, surface, straight_path, points, note):
+    drawn = plot(surface, straight_path(points))
+    assert (drawn.note is None) == (note is None)
+    if note is not None:
+        assert drawn.note.get_text().replace("\n", " ").startswith(note)
+
+
+def test_of_several_runs_those_whose_marks_are_hidden_are_named(surface, straight_path):
+    """One start of all needs no words."""
+    ends = {"SGD": (8, 1), "Adam": (8, 1), "lbfgs": (-5, 8)}
+    plot = plot_contour(surface, {name: straight_path([(0, 0), end]) for name, end in ends.items()})
+    assert plot.note.get_text() == "the end of Adam covers the end of SGD"
+
+
+def test_a_model_over_the_center_is_told(plane_surface):
+    plane_surface.project = lambda model: projected([0.0], [0.0])
+    assert "warm covers the trained model" in plot_contour(plane_surface, {"warm": [0, 0]}).note.get_text()

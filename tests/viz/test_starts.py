@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgba
 from matplotlib.markers import MarkerStyle
 
+from tests.viz.contrast import contrast, pixels_of
 from viz import plot_starts
 from viz.inputs import read_starts
 from viz.starts import FAILED, MARKER_SIZE, MARKERS, MOST_BINS, binned
@@ -171,3 +172,62 @@ def test_other_kinds_are_refused_by_name(study_of, changes, marks, message):
     with pytest.raises(TypeError, match=message):
         plot_starts(study_of(**changes), marks=marks)
     assert plt.get_fignums() == []
+
+
+# Machado, Oliveira and Fernandes, A physiologically-based model for simulation of color vision deficiency, 2009, at
+# severity 1, of linear light
+SEEN_BY = {
+    "grey": np.tile([0.2126, 0.7152, 0.0722], (3, 1)),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+}
+
+
+def as_seen(pixels, by):
+    linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
+    seen = (linear @ SEEN_BY[by].T).clip(0, 1)
+    return np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+
+
+def contrast_within(pixels):
+    """Of the lightest to the darkest of pixels (height, width, 3)."""
+    flat = pixels.reshape(-1, 3)
+    lightness = flat @ (0.2126, 0.7152, 0.0722)
+    return float(contrast(flat[lightness.argmin()], flat[lightness.argmax()][None])[0])
+
+
+@pytest.mark.parametrize("by", SEEN_BY)
+def test_what_failed_is_told_without_colours(by, study_of):
+    """By lines on it, in the map and in the legend, which nothing else has."""
+    plot = plot_starts(study_of(2000))
+    pixels = as_seen(pixels_of(plot.figure), by)
+    ax, height = plot.axes["mse"], len(pixels)
+    box = ax.bbox
+    middle, low, high = (box.x0 + box.x1) / 2, height - box.y1, height - box.y0
+    side = 40  # pixels, more than from line to line
+    for top in range(int(low) + 10, int(high) - side - 10, side):
+        for left in range(int(box.x0) + 10, int(middle) - side - 10, side):
+            assert contrast_within(pixels[top : top + side, left : left + side]) > 3
+        for left in range(int(middle) + 10, int(box.x1) - side - 10, side):
+            assert contrast_within(pixels[top : top + side, left : left + side]) < 1.1
+    patch = plot.legend.get_patches()[0].get_window_extent()
+    rows, columns = slice(int(height - patch.y1) + 1, int(height - patch.y0)), slice(int(patch.x0) + 1, int(patch.x1))
+    assert contrast_within(pixels[rows, columns]) > 3
+
+
+def test_hatching_is_of_what_failed(study_of):
+    plot = plot_starts(study_of())
+    assert plot.hatched["bce"] is None
+    (path,) = plot.hatched["mse"].get_paths()
+    edges = path.get_extents().extents
+    np.testing.assert_allclose(edges, [-2 - 2 / 64, -1 - 1 / 64, 0, 1 + 1 / 64], atol=2 / 64)
+
+
+def test_marks_that_hide_others_are_told(study_of):
+    plot = plot_starts(study_of(100), marks={"by hand": (1, 0.5), "seed 0": (1.01, 0.5), "bad": (-2, -1)})
+    texts = [child.get_text() for child in plot.axes["bce"].texts]
+    assert texts == ["start seed 0 covers start by hand"]

@@ -102,7 +102,7 @@ def test_figures_have_the_size_that_the_style_says(size, plots):
     """For each Axes, of which films and maps have two in a row."""
     with plt.rc_context({"figure.figsize": size, "font.size": 8}):
         for name, draw in plots.items():
-            columns = 2 if name in ("film", "starts") else 1
+            columns = 2 if name in ("film", "starts", "rates") else 1
             np.testing.assert_allclose(draw().get_size_inches(), (columns * size[0], size[1]), err_msg=name)
             plt.close("all")
 

@@ -15,8 +15,6 @@ from mpl_toolkits.mplot3d import Axes3D
 
 from viz import plot_contour, plot_surface
 from viz.fill import LEVELS, colorbar_ticks, log_levels
-from viz.inputs import read_path, read_surface
-from viz.paths import path_arrows
 
 AT_EDGE = "lowest on this grid: at its edge, not inside"
 BOTH = pytest.mark.parametrize("plot", [plot_surface, plot_contour])
@@ -176,27 +174,6 @@ def test_colorbar_ticks_lie_in_the_range(low, high):
 
 def test_colorbar_has_no_minor_ticks(surface):
     assert len(plot_contour(surface).colorbar.ax.yaxis.get_minorticklocs()) == 0
-
-
-def test_arrows_point_along_the_motion(surface, history_of):
-    grid, path = read_surface(surface), read_path(history_of())
-    tips, directions = path_arrows(grid, path)
-    points = np.column_stack(path)
-    assert 4 <= len(tips) <= 16
-    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1)
-    at = [np.flatnonzero((points == tip).all(axis=1))[0] for tip in tips]
-    assert at == sorted(set(at))
-    motion = (points[at] - points[[0, *at[:-1]]]) / (30, 26)
-    assert (np.sum(motion * directions / (30, 26), axis=1) > 0).all()
-
-
-def test_arrows_are_not_turned_by_zigzag(surface, straight_path):
-    k = np.arange(200)
-    path = straight_path(np.column_stack([-10 + 0.1 * k - 0.3 * (k % 2), 0 * k]))
-    quiver = plot_contour(surface, path).arrows
-    assert len(quiver.U) >= 4
-    np.testing.assert_allclose(quiver.U, 1)
-    np.testing.assert_allclose(quiver.V, 0)
 
 
 @pytest.mark.parametrize("points", [[(1, 2)], [(1, 2)] * 5, [(99, 2), (98, 1)]], ids=["start", "still", "outside"])

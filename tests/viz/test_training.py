@@ -62,7 +62,7 @@ def test_one_sample_is_drawn(label):
 
 
 def test_curves_are_the_models_at_the_ends_of_the_epochs(data, history):
-    plot = plot_epochs(history, data)
+    plot = plot_epochs(history, data, most=None)
     segments = plot.curves.get_segments()
     assert len(segments) == 20
     for epoch, curve in enumerate(segments, start=1):
@@ -71,8 +71,60 @@ def test_curves_are_the_models_at_the_ends_of_the_epochs(data, history):
         np.testing.assert_allclose(p, sigmoid(history.w[last, 0] * x + history.b[last]), atol=1e-12)
     np.testing.assert_array_equal(plot.curves.get_array(), np.arange(1, 21))
     assert plot.colorbar.ax.get_ylabel() == "epoch"
-    assert {1, 20} <= set(plot.colorbar.get_ticks())
+    assert {"1", "20"} <= {text.get_text() for text in plot.colorbar.ax.get_yticklabels()}
     assert labels(plot) == ["class 0", "class 1"]
+
+
+def moves(plot):
+    """How far a curve moves to the next, in y."""
+    return np.abs(np.diff([curve[:, 1] for curve in plot.curves.get_segments()], axis=0)).max(axis=1)
+
+
+@pytest.mark.parametrize("most", [2, 3, 8, 20])
+@pytest.mark.parametrize("start", [(5, 10), (-15, -10), (0, 0)])
+def test_epochs_are_the_first_the_last_and_such_that_curves_are_apart(most, start, data, history_of):
+    history = history_of(*start, epochs=100)
+    plot = plot_epochs(history, data, most=most)
+    assert plot.epochs[[0, -1]].tolist() == [1, 100]
+    assert (np.diff(plot.epochs) > 0).all()
+    assert 2 <= len(plot.epochs) <= most
+    for epoch, (x, p) in zip(plot.epochs, (curve.T for curve in plot.curves.get_segments()), strict=True):
+        last = 7 * epoch - 1
+        np.testing.assert_allclose(p, sigmoid(history.w[last, 0] * x + history.b[last]), atol=1e-12)
+    assert moves(plot)[:-1].min(initial=1) > 0.01
+    assert most < 20 or moves(plot_epochs(history, data, most=None)).min() < 0.001
+
+
+def test_epochs_that_stand_still_are_two(data, straight_path):
+    plot = plot_epochs(straight_path([(3, 1)] * 30), data)
+    assert plot.epochs.tolist() == [1, 29]
+    plot.figure.canvas.draw()
+
+
+def test_shades_are_those_of_the_epochs_and_the_bar_says_which(data, history_of):
+    plot = plot_epochs(history_of(epochs=100), data)
+    plot.figure.canvas.draw()
+    shades = plot.curves.get_edgecolor()
+    assert len({tuple(shade) for shade in shades}) == len(plot.epochs)
+    said = [text.get_text() for text in plot.colorbar.ax.get_yticklabels()]
+    assert said == [str(epoch) for epoch in plot.epochs]
+    ticks = plot.colorbar.get_ticks()
+    np.testing.assert_allclose(plot.curves.to_rgba(ticks), shades)
+
+
+def test_in_a_small_picture_the_bar_says_some_of_the_epochs(data, history_of):
+    with plt.rc_context({"figure.figsize": (3, 1.6)}):
+        plot = plot_epochs(history_of(0, 0, epochs=100), data)
+    said = [int(text.get_text()) for text in plot.colorbar.ax.get_yticklabels()]
+    assert set(said) < set(plot.epochs.tolist())
+    assert [said[0], said[-1]] == [1, 100]
+
+
+@pytest.mark.parametrize("most", [1, 0, 2.5, "all"])
+def test_a_bad_number_of_curves_is_refused(most, data, history):
+    with pytest.raises((ValueError, TypeError), match=r"most is .*; accepted: "):
+        plot_epochs(history, data, most=most)
+    assert plt.get_fignums() == []
 
 
 def test_later_epochs_are_darker(data, history):

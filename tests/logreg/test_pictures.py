@@ -1,0 +1,95 @@
+"""The lab's pictures: what their panels share, in which scale and which language."""
+
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from kernels.language import speaking
+from logreg import LabData, LossSurface, train
+from logreg.commands.lab import WINDOW, Trial, model_at
+from logreg.commands.pictures import draw_plane, draw_summary, plans_of_cost, scale_of_heights
+from logreg.data import LAB_TRAINING
+from logreg.language import SPANISH
+
+STARTS = {"by hand: (5, 10)": (5, 10), "bad: (-15, -10)": (-15, -10)}
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def trials():
+    data, settings = LabData(), LAB_TRAINING | {"epochs": 12}
+    runs = [(name, at, cost) for name, at in STARTS.items() for cost in ("bce", "mse")]
+    return [Trial(name, train(model_at(*at), data, **settings, loss=cost), 0.65, 1.0, 1.0) for name, at, cost in runs]
+
+
+@pytest.fixture(scope="module")
+def surfaces():
+    return {cost: LossSurface.compute(LabData(), *WINDOW, resolution=40, loss=cost) for cost in ("bce", "mse")}
+
+
+@pytest.fixture(scope="module")
+def plane():
+    data = LabData()
+    quantities = ("loss", "accuracy", "gradient", "hessian")
+    return LossSurface.around(np.array([4.0, -1.0]), data, resolution=30, quantities=quantities)
+
+
+def titles(figure):
+    return [ax.get_title() for ax in figure.axes if ax.get_title()]
+
+
+def test_the_summary_has_one_legend_and_a_colour_bar_a_row(trials, surfaces):
+    figure = draw_summary(trials, surfaces, WINDOW)
+    figure.canvas.draw()
+    assert len(figure.legends) == 1
+    panels = figure.axes[:4]
+    assert all(ax.get_legend() is None for ax in panels)
+    bars = [child.get_ylabel() for ax in panels for child in ax.child_axes]
+    assert bars == ["mean cross-entropy (nats)", "mean squared error"]
+    assert [ax.get_ylabel() for ax in panels] == ["bias b", "", "bias b", ""]
+    assert panels[0].get_ylim() == panels[1].get_ylim()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_panels_of_a_plane_say_once_what_they_share(number, plane):
+    quantities = ["loss", "accuracy", "gradient", "hessian"][:number]
+    figure = draw_plane(plane, None, quantities, "a title")
+    figure.canvas.draw()
+    panels = figure.axes[:number]
+    assert len(figure.legends) == 1
+    below = [ax.get_xlabel() != "" for ax in panels]
+    assert below == [k + 2 >= number for k in range(number)]
+    assert [ax.get_ylabel() != "" for ax in panels] == [k % 2 == 0 for k in range(number)]
+    for ax, has_label in zip(panels, below, strict=True):
+        assert any(label.get_visible() and label.get_text() for label in ax.get_xticklabels()) == has_label
+
+
+@pytest.mark.parametrize(("high", "scale"), [(9.9, "linear"), (10.1, "log"), (1e6, "log")])
+def test_heights_are_logarithms_where_a_valley_would_be_flat(high, scale):
+    assert scale_of_heights(np.array([[1.0, high], [2.0, 3.0]])) == scale
+
+
+def test_the_labs_valleys_are_seen(trials, surfaces):
+    plans = dict(plans_of_cost("bce", surfaces["bce"], trials[0], LabData(), WINDOW))
+    assert plans["bce-surface"]().axes[0].get_zlabel() == "log scale"
+    assert plans["bce-path-3d"]().axes[0].get_zlabel().replace("\n", " ") == "mean cross-entropy (nats), log scale"
+
+
+def test_titles_are_in_spanish(trials, surfaces):
+    known = {word for text in SPANISH.values() for word in re.findall(r"[^\W\d_]+", re.sub(r"\{[^}]*\}", "", text))}
+    with speaking("es"):
+        plans = plans_of_cost("mse", surfaces["mse"], trials[1], LabData(), WINDOW)
+        figures = [draw_summary(trials, surfaces, WINDOW), *(draw() for _, draw in plans)]
+    said = {text for figure in figures for text in (*titles(figure), figure.get_suptitle()) if text}
+    assert "error cuadrático medio" in said
+    for text in said:
+        for start in STARTS:
+            text = text.replace(start, "")
+        assert set(re.findall(r"[^\W\d_]+", text)) <= known

@@ -1,0 +1,1 @@
+"""A loss surface under the mouse: drag the start, and the whole path of training follows."""

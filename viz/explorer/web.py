@@ -1,0 +1,155 @@
+"""The explorer in a browser: a page on this machine, of which everyone who opens it has a figure of their own.
+
+By matplotlib's own canvas and script for browsers, WebAgg, and tornado.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.backends.backend_webagg_core import FigureCanvasWebAggCore, FigureManagerWebAgg
+
+from viz.explorer import layout
+from viz.explorer.live import LiveFigure
+from viz.explorer.window import Explorer
+from viz.language import said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from viz.explorer.problem import Problem
+    from viz.explorer.run import Settings
+
+HOST = "127.0.0.1"  # nobody else's machine sees the page
+NAMES = r"(127\.0\.0\.1|localhost)"  # by which it may be asked for: a page elsewhere that is made to point here isn't
+PAGE = """<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="static/css/mpl.css">
+<style>
+html, body {{ margin: 0; height: 100%; overflow: hidden; background: white; }}
+.ui-dialog-titlebar, .mpl-toolbar {{ display: none; }}
+#gone {{ display: none; position: fixed; inset: 0 0 auto 0; z-index: 9; padding: 1em; background: #FFF3C4;
+         font: 1em sans-serif; text-align: center; }}
+</style>
+<script src="mpl.js"></script>
+<script>mpl.toolbar_items = [];</script>
+</head>
+<body>
+<div id="gone">{gone}</div>
+<div id="figure"></div>
+<script>
+const socket = new WebSocket(`ws://${{location.host}}${{location.pathname.replace(/[^/]*$/, "")}}socket`);
+const figure = new mpl.figure("explorer", socket, () => {{}}, document.getElementById("figure"));
+figure.canvas_div.style.border = "none";
+figure.canvas_div.style.resize = "none";
+
+// The figure is as large as the page.
+const fit = () => figure._resize_canvas(window.innerWidth, window.innerHeight, true);
+const opened = socket.onopen;
+socket.onopen = () => {{ opened(); fit(); }};
+window.onresize = fit;
+figure.handle_resize = () => {{}};
+
+// A picture holds what differs from the last one, so the next is asked for when that is drawn.
+let decoding = false, asked = false;
+const ask = figure.send_draw_message, draw = figure.imageObj.onload, receive = socket.onmessage;
+figure.send_draw_message = () => {{ decoding ? asked = true : ask.call(figure); }};
+socket.onmessage = event => {{ if (event.data instanceof Blob) decoding = true; receive(event); }};
+figure.imageObj.onload = () => {{
+  draw();
+  decoding = false;
+  if (asked) {{ asked = false; ask.call(figure); }}
+}};
+
+// Keys that are held repeat.
+window.addEventListener("keydown", () => {{ figure._key = null; }}, true);
+socket.onclose = () => {{ document.getElementById("gone").style.display = "block"; }};
+</script>
+</body>
+</html>
+"""
+
+
+def serve(problem: Problem, settings: Settings, port: int = 0, opened: Callable[[str], None] = print) -> None:
+    """Serves the explorer on this machine until Ctrl-C; `opened` is called with the address of the page.
+
+    A port of 0 is any that is free. ValueError for a port that can't be had, and without tornado.
+    """
+    try:
+        import tornado.netutil
+    except ImportError:
+        found = 'web needs tornado, which is not installed (pip install "logreg-kernels[web]")'
+        raise ValueError(f"{found}; accepted: a window, without it") from None
+    try:
+        sockets = tornado.netutil.bind_sockets(port, HOST)
+    except (OSError, OverflowError) as error:
+        raise ValueError(f"port is {port}; accepted: 0, or one from 1 to 65535 that is free ({error})") from None
+    asyncio.run(serving(application(problem, settings), sockets, opened))
+
+
+async def serving(pages: Any, sockets: list[Any], opened: Callable[[str], None]) -> None:
+    from tornado.httpserver import HTTPServer
+
+    HTTPServer(pages).add_sockets(sockets)
+    opened(f"http://{HOST}:{sockets[0].getsockname()[1]}/")
+    await asyncio.Event().wait()
+
+
+def application(problem: Problem, settings: Settings) -> Any:
+    """The tornado application: the page, its script and style, and a socket for each that is open."""
+    from tornado.web import Application, RequestHandler, StaticFileHandler
+    from tornado.websocket import WebSocketHandler
+
+    class Page(RequestHandler):
+        def get(self) -> None:
+            self.write(page())
+
+    class Script(RequestHandler):
+        def get(self) -> None:
+            self.set_header("Content-Type", "application/javascript")
+            self.write(FigureManagerWebAgg.get_javascript())
+
+    class Socket(WebSocketHandler):
+        """One page: its explorer lives as long as its connection."""
+
+        def open(self, *args: str, **kwargs: str) -> None:
+            figure = LiveFigure(figsize=layout.SIZE, layout="none")
+            self.canvas = FigureCanvasWebAggCore(figure)
+            self.manager = FigureManagerWebAgg(self.canvas, id(self))
+            self.explorer = Explorer(figure, problem, settings)
+            self.manager.add_web_socket(self)
+
+        def on_message(self, message: str | bytes) -> None:
+            content = json.loads(message)
+            if content["type"] != "supports_binary":
+                self.manager.handle_json(content)
+
+        def on_close(self) -> None:
+            self.manager.remove_web_socket(self)
+            self.explorer.close()
+
+        def send_json(self, content: Any) -> None:
+            self.write_message(json.dumps(content))
+
+        def send_binary(self, picture: bytes) -> None:
+            self.write_message(picture, binary=True)
+
+    pages = Application()
+    files = {"path": str(Path(FigureManagerWebAgg.get_static_file_path()))}
+    own = [("/", Page), ("/mpl.js", Script), ("/socket", Socket), ("/static/(.*)", StaticFileHandler, files)]
+    pages.add_handlers(NAMES, own)  # type: ignore[arg-type]
+    return pages
+
+
+def page() -> str:
+    from kernels.language import state
+
+    title, gone = said("The loss surface of logistic regression"), said("The explorer was stopped; start it again.")
+    return PAGE.format(language=state["language"], title=title, gone=gone)
