@@ -111,7 +111,7 @@ SPANISH: dict[str, str] = {
     "{loss}: accuracy 1 from {share} of the starts": "{loss}: exactitud 1 desde {share} de los inicios",
     "ends below accuracy 1": "termina con exactitud menor que 1",
     "steps until every sample is right (of {total:,}; 0 drawn as 1)": (
-        "pasos hasta que toda muestra es correcta (de {total:,}; el 0 se dibuja como 1)"
+        "pasos hasta acertar todas las muestras (de {total:,}; el 0 se dibuja como 1)"
     ),
     "start {name}": "inicio {name}",
     # notebook

@@ -9,6 +9,7 @@ import numpy as np
 from kernels.losses import LOSSES
 from logreg import datasets
 from logreg.choices import LAB_WINDOW
+from logreg.commands.options import check_room
 from logreg.commands.pictures import draw_rates, new_folder
 from logreg.language import said
 from logreg.rates import BEHAVIOURS, RatesStudy, study_rates
@@ -26,6 +27,7 @@ def run_rates(settings: RatesSettings) -> RatesStudy:
     ValueError names a setting that can't be.
     """
     data = x, _ = datasets.load(settings.data)
+    check_room("number", settings.number, (COLUMNS, settings.number, 6 * (x.shape[1] + 4)))
     study = study_rates(
         data,
         np.geomspace(*settings.rates, COLUMNS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
@@ -102,8 +103,7 @@ class Parser(argparse.ArgumentParser):
 
     def as_typed(self, message: str) -> str:
         """The message of an error, where it begins with the name of an option as that is typed."""
-        name, space, rest = message.partition(" ")
-        return f"{self.typed.get(name, name)}{space}{rest}"
+        return re.sub(r"^\w+", lambda name: self.typed.get(name[0], name[0]), message)
 
 
 def as_value(word: str) -> str:

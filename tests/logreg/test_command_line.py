@@ -327,6 +327,27 @@ def test_wrong_values(arguments, message, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.rglob("*.png")) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("rates --number 1000000000000", "--number is 1000000000000; accepted: less, as an array "),
+        ("rates --rates 0 1", "--rates is 0 1; accepted: two numbers, 0 < LOW < HIGH"),
+        ("rates --rates 1e-320 1", "--rates[0] is 1e-320; accepted: finite values"),
+        ("rates --batch-sizes 3 0", "--batch-sizes is 0; accepted"),
+        ("rates --momentum -1e1", "--momentum is -10.0; accepted"),
+        ("explore --web --port -1", "--port is -1; accepted: 0, or one from 1 to 65535"),
+        ("explore --web --port 65536", "--port is 65536; accepted: 0, or one from 1 to 65535"),
+    ],
+)
+def test_wrong_values_of_other_commands(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(arguments.split())
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.partition(": error: ")[2].startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
 ASKED = (
     "--help",
     "--version",
@@ -337,6 +358,9 @@ ASKED = (
     "--epoch 3",
     "--lr fast",
     "surface --data iris",
+    "rates --help",
+    "explore --language es --help",
+    "explore --port many",
 )
 
 

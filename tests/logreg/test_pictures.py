@@ -8,9 +8,9 @@ import pytest
 
 from kernels.language import speaking
 from logreg import LabData, LossSurface, train
-from logreg.commands.lab import WINDOW, Trial, model_at
+from logreg.choices import LAB_TRAINING, LAB_WINDOW
 from logreg.commands.pictures import draw_plane, draw_summary, plans_of_cost, scale_of_heights
-from logreg.data import LAB_TRAINING
+from logreg.commands.trials import Trial, model_at
 from logreg.language import SPANISH
 
 STARTS = {"by hand: (5, 10)": (5, 10), "bad: (-15, -10)": (-15, -10)}
@@ -31,7 +31,7 @@ def trials():
 
 @pytest.fixture(scope="module")
 def surfaces():
-    return {cost: LossSurface.compute(LabData(), *WINDOW, resolution=40, loss=cost) for cost in ("bce", "mse")}
+    return {cost: LossSurface.compute(LabData(), *LAB_WINDOW, resolution=40, loss=cost) for cost in ("bce", "mse")}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def titles(figure):
 
 
 def test_the_summary_has_one_legend_and_a_colour_bar_a_row(trials, surfaces):
-    figure = draw_summary(trials, surfaces, WINDOW)
+    figure = draw_summary(trials, surfaces, LAB_WINDOW)
     figure.canvas.draw()
     assert len(figure.legends) == 1
     panels = figure.axes[:4]
@@ -77,7 +77,7 @@ def test_heights_are_logarithms_where_a_valley_would_be_flat(high, scale):
 
 
 def test_the_labs_valleys_are_seen(trials, surfaces):
-    plans = dict(plans_of_cost("bce", surfaces["bce"], trials[0], LabData(), WINDOW))
+    plans = dict(plans_of_cost("bce", surfaces["bce"], trials[0], LabData(), LAB_WINDOW))
     assert plans["bce-surface"]().axes[0].get_zlabel() == "log scale"
     assert plans["bce-path-3d"]().axes[0].get_zlabel().replace("\n", " ") == "mean cross-entropy (nats), log scale"
 
@@ -85,8 +85,8 @@ def test_the_labs_valleys_are_seen(trials, surfaces):
 def test_titles_are_in_spanish(trials, surfaces):
     known = {word for text in SPANISH.values() for word in re.findall(r"[^\W\d_]+", re.sub(r"\{[^}]*\}", "", text))}
     with speaking("es"):
-        plans = plans_of_cost("mse", surfaces["mse"], trials[1], LabData(), WINDOW)
-        figures = [draw_summary(trials, surfaces, WINDOW), *(draw() for _, draw in plans)]
+        plans = plans_of_cost("mse", surfaces["mse"], trials[1], LabData(), LAB_WINDOW)
+        figures = [draw_summary(trials, surfaces, LAB_WINDOW), *(draw() for _, draw in plans)]
     said = {text for figure in figures for text in (*titles(figure), figure.get_suptitle()) if text}
     assert "error cuadrático medio" in said
     for text in said:
