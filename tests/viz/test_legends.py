@@ -97,39 +97,10 @@ def test_a_long_note_of_all_is_broken(surface, straight_path):
         plot_contour(surface, straight_path([(40, 2), (1, 1), (40, 2)]), ax=ax)
     legend = share_legend(figure)
     figure.canvas.draw()
-    assert legend.get_title().get_text().split() == [
-        "the",
-        "path",
-        "starts",
-        "and",
-        "ends",
-        "outside",
-        "the",
-        "window,",
-        "at",
-        "w",
-        "=",
-        "40,",
-        "b",
-        "=",
-        "2",
-        "and",
-        "at",
-        "w",
-        "=",
-        "40,",
-        "b",
-        "=",
-        "2,",
-        "but",
-        "goes",
-        "through",
-        "it",
-        "at",
-        "the",
-        "steps",
-        "kept",
-    ]
+    said = " ".join(legend.get_title().get_text().split())
+    assert said.startswith(
+        "the path starts and ends outside the window, at w = 40, b = 2 and at w = 40, b = 2, but goes"
+    )
     assert legend.get_window_extent().width <= figure.bbox.width
     assert legend.get_texts()[0].get_fontsize() > 5
 
