@@ -213,6 +213,7 @@ TESTS = {
     "viz/furniture.py": ("keywords", "styles", "layout", "surface", "plane", "starts"),
     "viz/inputs.py": ("surface", "plane", "training", "starts", "rates", "animation"),
     "viz/layout.py": ("boxes", "styles", "surface", "training"),
+    "viz/marks.py": ("surface", "plane", "paths", "legends"),
     "viz/losses.py": ("line", "surface", "plane", "starts", "notebook"),
     "viz/paths.py": ("surface", "plane", "boxes"),
     "viz/plane.py": ("surface", "paths", "keywords"),
