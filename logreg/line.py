@@ -14,6 +14,7 @@ from logreg.choices import DIRECTIONS
 from logreg.devices import Device, card_of
 from logreg.directions import Plane, coordinate_of, label_of_coordinate, random_directions, units
 from logreg.evaluation import add_penalty, evaluate, logits_on
+from logreg.language import said
 from logreg.models import between, read_model
 from logreg.objective import Objective, objective_of
 from logreg.windows import axis, reach_of
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from logreg.classes import ClassWeight
     from logreg.models import LinearModel, Model
     from logreg.windows import Window
-
-RANDOM = {"random": "along a random direction", "filter": "along a random direction, by the size of each weight"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,7 +43,7 @@ class LossLine:
     direction : array (d + 1,)
         By which these change where alpha grows by 1.
     label : str
-        What the axis is, in words.
+        What the axis is, in words of the language spoken.
     marks : dict
         {name: alpha} of the models on it.
     cost : str
@@ -159,7 +158,7 @@ class LossLine:
             pos_weight=pos_weight,
             positive=positive,
         )
-        line = Plane(origin, end - origin, np.zeros(len(end)), ("from model a (0) to model b (1)", ""))
+        line = Plane(origin, end - origin, np.zeros(len(end)), (said("from model a (0) to model b (1)"), ""))
         return LossLine(**along(line, objective, alpha, names, card), marks={"model a": 0.0, "model b": 1.0})
 
     @staticmethod
@@ -300,15 +299,21 @@ def direction_of(
         vector = models.theta("direction", direction, d)
         if not vector.any():
             raise ValueError("direction is 0; accepted: a vector of some length")
-        return vector, "along the direction"
-    if direction in RANDOM:
+        return vector, said("along the direction")
+    if direction in ("random", "filter"):
         vectors, _ = random_directions(theta if model.has_bias else theta[:-1], direction, seed)
-        return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), RANDOM[direction]
+        return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), label_of_random(direction)
     if direction in DIRECTIONS:
         accepted = "accepted: 'random', 'filter', the name of a column, 'bias', or a vector"
         raise ValueError(f"direction is {direction!r}, which spans a plane; {accepted}")
     k = coordinate_of("direction", direction, d, names)
     return units([k], d + 1)[0], label_of_coordinate(theta, k, names)
+
+
+def label_of_random(kind: str) -> str:
+    if kind == "random":
+        return said("along a random direction")
+    return said("along a random direction, by the size of each weight")
 
 
 def along(line: Plane, objective: Objective, alpha: np.ndarray, names: Iterable[str], card: Any) -> dict[str, Any]:
