@@ -20,6 +20,10 @@ SPANISH: dict[str, str] = {
     "cross-entropy": "entropía cruzada",
     "mean squared error": "error cuadrático medio",
     "focal loss": "pérdida focal",
+    # kernels/quantities
+    "gradient": "gradiente",
+    "balanced accuracy": "exactitud equilibrada",
+    "Hessian": "hessiana",
     # commands/options
     "passes over the data": "pasadas por los datos",
     "learning rate": "tasa de aprendizaje",
@@ -55,6 +59,8 @@ SPANISH: dict[str, str] = {
     "eager": "directo",
     "ratio": "razón",
     "never": "nunca",
+    "To drag the start yourself: make explore, or logreg explore --web": "Para arrastrar tú el inicio: make explore "
+    'ARGS="--language es", o logreg explore --web --language es',
     # commands/conclusion
     "With {cost} {reached} of {count} starts ended at accuracy 1": "Con {cost}, {reached} de {count} inicios "
     "terminaron en exactitud 1",
@@ -138,11 +144,12 @@ SPANISH: dict[str, str] = {
     "minimiza y se dibuja",
     "{rows} x {columns} points of {quantities} in {seconds:.3g} s": "{rows} x {columns} puntos de {quantities} en "
     "{seconds:.3g} s",
-    "direct: every point is evaluated; error bound 0": "directo: se evalúa cada punto; cota de error 0",
+    "direct: every point is evaluated, none interpolated": "directo: se evalúa cada punto, ninguno se interpola",
     "spectral: interpolated between {s} x {t} nodes; error bound {bound:.2g}": "espectral: interpolado entre {s} x {t} "
     "nodos; cota de error {bound:.2g}",
-    "the path of training is not drawn: {share} of its variance is outside the plane": "la trayectoria del "
-    "entrenamiento no se dibuja: el {share} de su varianza está fuera del plano",
+    "the path of training is not drawn: {share} of its variance is outside the plane; --directions pca shows as much "
+    "of it as a plane can": "la trayectoria del entrenamiento no se dibuja: el {share} de su varianza está fuera del "
+    "plano; --directions pca muestra de ella cuanto puede un plano",
     "{data}: n = {n}, d = {d}, trained with l2 = {l2:g} to accuracy {accuracy:.4g}": "{data}: n = {n}, d = {d}, "
     "entrenado con l2 = {l2:g} hasta exactitud {accuracy:.4g}",
     "{data}: n = {n}, d = {d}, trained to accuracy {accuracy:.4g}": "{data}: n = {n}, d = {d}, entrenado hasta "
@@ -167,8 +174,9 @@ SPANISH: dict[str, str] = {
         "a lo largo de una dirección al azar, según el tamaño de cada peso"
     ),
     # commands/pictures
+    "pictures": "imágenes",
     "trained with {loss}, start {start}": "entrenamiento con {loss}, inicio {start}",
-    "iteration {step}, epoch {epoch}: {run}": "iteración {step}, época {epoch}: {run}",
+    "step {step}, epoch {epoch}: {run}": "paso {step}, época {epoch}: {run}",
     "{loss}, start {start}": "{loss}, inicio {start}",
     "accuracy {accuracy}": "exactitud {accuracy}",
     "accuracy {accuracy}, all correct first after {steps} steps": (

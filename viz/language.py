@@ -102,7 +102,7 @@ SPANISH: dict[str, str] = {
     "class 0": "clase 0",
     "class 1": "clase 1",
     "epoch": "época",
-    "y and sigmoid(w x + b)": "y y sigmoide(w x + b)",
+    "y and sigmoid(w x + b)": "y, sigmoide(w x + b)",
     # line
     "{quantity} (right)": "{quantity} (derecha)",
     # starts

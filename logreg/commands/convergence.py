@@ -68,7 +68,7 @@ def answer(cost: str, study: RatesStudy) -> str:
         rate=study.rates[column],
         size=study.batch_sizes[row],
     )
-    head = said("With {cost}, from {starts} starts:", cost=LOSSES[cost].title, starts=study.starts)
+    head = said("With {cost}, from {starts} starts:", cost=said(LOSSES[cost].title), starts=study.starts)
     return "\n".join([head, *lines, best])
 
 

@@ -13,7 +13,7 @@ from kernels import __version__
 from kernels.losses import LOSSES
 from logreg import __main__ as command_line
 from logreg import speaking
-from logreg.commands import trials
+from logreg.commands import convergence, trials
 from logreg.commands.convergence import extent
 from logreg.commands.lab import Settings
 from logreg.language import said
@@ -150,6 +150,15 @@ def test_wrong_values_of_rates(arguments, message, tmp_path, monkeypatch, capsys
 )
 def test_how_training_goes_in_words(behaviour, words):
     assert extent(np.array([1.0, 2.0, 4.0, 8.0]), np.array(behaviour)) == words
+
+
+def test_rates_in_spanish(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(convergence, "draw_rates", lambda *_: tmp_path / "rates.png")
+    command_line.main(f"rates --language es --batch-sizes 20 --number 3 --epochs 2 --out {tmp_path}".split())
+    first, second, where = capsys.readouterr().out.split("\n\n")
+    assert first.startswith("Con entropía cruzada, desde 3 inicios:\n  lotes de 20: converge")
+    assert second.startswith("Con error cuadrático medio, desde 3 inicios:\n  lotes de 20: converge")
+    assert where == f"El mapa es {tmp_path.resolve()}/rates.png\n"
 
 
 def test_how_training_goes_in_spanish():
