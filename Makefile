@@ -19,8 +19,9 @@ LOWEST_INSTALLED := $(LOWEST_VENV)/installed
 lab: $(INSTALLED)
 	$(RUN) -m logreg lab
 
+# ARGS: more options, e.g. `make explore ARGS="--language es --data breast_cancer"`.
 explore: $(INSTALLED)
-	$(RUN) -m logreg explore --web
+	$(RUN) -m logreg explore --web $(ARGS)
 
 test: $(INSTALLED)
 	$(RUN) -m pytest -m "not long" -n 2 --dist worksteal
