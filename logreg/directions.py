@@ -28,7 +28,7 @@ class Plane(NamedTuple):
     """Parameters theta = center + s * s_direction + t * t_direction, where theta = (w, b), the bias last.
 
     center, s_direction, t_direction  (d + 1,) float64
-    labels                            what the axes s and t are, in words of the language spoken
+    labels                            what the axes s and t are, in words
     explained                         share of a path's variance along s and t; None for a plane without a path
     """
 
@@ -96,7 +96,7 @@ def plane_of_paths(model: LinearModel) -> Plane:
         )
     (s, t), explained = principal_components(np.vstack(model.paths))
     first, second = (
-        said("principal component {k} ({percent:.3g} % of variance)", k=k, percent=100 * share)
+        said("principal component {k} ({share:.3g} % of variance)", k=k, share=100 * share)
         for k, share in enumerate(explained, 1)
     )
     return Plane(model.theta, s, t, (first, second), explained)
@@ -117,9 +117,7 @@ def given(
     labels: list[str] = []
     for which, direction in zip(("s_direction", "t_direction"), directions, strict=True):
         k = coordinate_of("directions", direction, d, names) if isinstance(direction, str) else None
-        labels.append(
-            said("along {direction}", direction=which) if k is None else label_of_coordinate(center, k, names)
-        )
+        labels.append(said("along {which}", which=which) if k is None else label_of_coordinate(center, k, names))
         vectors.append(models.theta(f"directions[{len(vectors)}]", direction, d) if k is None else units([k], d + 1)[0])
     s, t = vectors
     if not (are_far_from_parallel(s, t) or span_plane(s, t)):

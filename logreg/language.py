@@ -24,20 +24,6 @@ SPANISH: dict[str, str] = {
     "gradient": "gradiente",
     "balanced accuracy": "exactitud equilibrada",
     "Hessian": "hessiana",
-    # directions
-    "Hessian's eigenvector {k} (eigenvalue {value:.3g})": "vector propio {k} de la hessiana (valor propio {value:.3g})",
-    "principal component {k} ({percent:.3g} % of variance)": "componente principal {k} ({percent:.3g} % de la "
-    "varianza)",
-    "random direction {k}": "dirección al azar {k}",
-    "random direction {k}, by the size of each weight": "dirección al azar {k}, según el tamaño de cada peso",
-    "along {direction}": "a lo largo de {direction}",
-    "change of {name} from {value:.4g}": "cambio de {name} desde {value:.4g}",
-    # line
-    "from model a (0) to model b (1)": "del modelo a (0) al modelo b (1)",
-    "along the direction": "a lo largo de la dirección",
-    "along a random direction": "a lo largo de una dirección al azar",
-    "along a random direction, by the size of each weight": "a lo largo de una dirección al azar, según el tamaño de "
-    "cada peso",
     # commands/options
     "passes over the data": "pasadas por los datos",
     "learning rate": "tasa de aprendizaje",
@@ -171,6 +157,22 @@ SPANISH: dict[str, str] = {
     "drawn: {path}": "dibujado: {path}",
     "seed of the start of training and of random directions": "semilla del inicio del entrenamiento y de las "
     "direcciones al azar",
+    # directions, line
+    "Hessian's eigenvector {k} (eigenvalue {value:.3g})": "vector propio {k} de la hessiana (valor propio {value:.3g})",
+    "principal component {k} ({share:.3g} % of variance)": "componente principal {k} ({share:.3g} % de la varianza)",
+    "along {which}": "a lo largo de {which}",
+    "random direction {k}": "dirección al azar {k}",
+    "random direction {k}, by the size of each weight": "dirección al azar {k}, según el tamaño de cada peso",
+    "change of {name} from {value:.4g}": "cambio de {name} desde {value:.4g}",
+    "from model a (0) to model b (1)": "del modelo a (0) al modelo b (1)",
+    "model a": "modelo a",
+    "model b": "modelo b",
+    "model": "modelo",
+    "along the direction": "a lo largo de la dirección",
+    "along a random direction": "a lo largo de una dirección al azar",
+    "along a random direction, by the size of each weight": (
+        "a lo largo de una dirección al azar, según el tamaño de cada peso"
+    ),
     # commands/pictures
     "pictures": "imágenes",
     "trained with {loss}, start {start}": "entrenamiento con {loss}, inicio {start}",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from logreg.models import LinearModel, Model
     from logreg.windows import Window
 
+RANDOM = {"random": "along a random direction", "filter": "along a random direction, by the size of each weight"}
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LossLine:
@@ -43,7 +45,7 @@ class LossLine:
     direction : array (d + 1,)
         By which these change where alpha grows by 1.
     label : str
-        What the axis is, in words of the language spoken.
+        What the axis is, in words.
     marks : dict
         {name: alpha} of the models on it.
     cost : str
@@ -159,7 +161,9 @@ class LossLine:
             positive=positive,
         )
         line = Plane(origin, end - origin, np.zeros(len(end)), (said("from model a (0) to model b (1)"), ""))
-        return LossLine(**along(line, objective, alpha, names, card), marks={"model a": 0.0, "model b": 1.0})
+        return LossLine(
+            **along(line, objective, alpha, names, card), marks={said("model a"): 0.0, said("model b"): 1.0}
+        )
 
     @staticmethod
     def around(
@@ -231,7 +235,7 @@ class LossLine:
         vector, label = direction_of(direction, known, objective.samples.names, seed)
         alpha = axis("extent", reach_of(known.theta, vector) if extent is None else extent, resolution)
         line = Plane(known.theta, vector, np.zeros(len(vector)), (label, ""))
-        return LossLine(**along(line, objective, alpha, names, card), marks={"model": 0.0})
+        return LossLine(**along(line, objective, alpha, names, card), marks={said("model"): 0.0})
 
     def theta(self, alpha: ArrayLike) -> np.ndarray:
         """Parameters at positions on the line, the bias last.
@@ -300,20 +304,14 @@ def direction_of(
         if not vector.any():
             raise ValueError("direction is 0; accepted: a vector of some length")
         return vector, said("along the direction")
-    if direction in ("random", "filter"):
+    if direction in RANDOM:
         vectors, _ = random_directions(theta if model.has_bias else theta[:-1], direction, seed)
-        return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), label_of_random(direction)
+        return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), said(RANDOM[direction])
     if direction in DIRECTIONS:
         accepted = "accepted: 'random', 'filter', the name of a column, 'bias', or a vector"
         raise ValueError(f"direction is {direction!r}, which spans a plane; {accepted}")
     k = coordinate_of("direction", direction, d, names)
     return units([k], d + 1)[0], label_of_coordinate(theta, k, names)
-
-
-def label_of_random(kind: str) -> str:
-    if kind == "random":
-        return said("along a random direction")
-    return said("along a random direction, by the size of each weight")
 
 
 def along(line: Plane, objective: Objective, alpha: np.ndarray, names: Iterable[str], card: Any) -> dict[str, Any]:

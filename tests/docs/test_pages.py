@@ -40,7 +40,7 @@ def test_models(models):
 
 @pytest.mark.parametrize("name", ["two_paths.png", "line.png"])
 def test_pictures_of_models_are_those_of_docs(name, models):
-    assert difference(models[1] / name, name) < TOLERANCE
+    assert difference(models[1] / name, f"howto/{name}") < TOLERANCE
 
 
 def test_the_first_surface_is_lowest_at_the_model():

@@ -4,10 +4,13 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
-from logreg.commands import lab
-from logreg.commands.lab import WINDOW, Settings, run_trial, starts, surface_around
+from logreg.choices import LAB_WINDOW
+from logreg.commands import trials
+from logreg.commands.lab import Settings
 from logreg.commands.pictures import draw_summary, save
-from logreg.commands.surface import Exploration, run_surface
+from logreg.commands.planes import run_surface
+from logreg.commands.surface import Exploration
+from logreg.commands.trials import run_trial, starts, surface_around
 from logreg.data import LabData
 from tests.pictures import TOLERANCE, difference
 
@@ -21,12 +24,12 @@ def closed():
 
 
 def test_summary(tmp_path, monkeypatch):
-    monkeypatch.setattr(lab, "TIMED_RUNS", 1)
+    monkeypatch.setattr(trials, "TIMED_RUNS", 1)
     settings, data = Settings(), LabData()
     runs = [(name, start, cost) for name, start in starts(settings).items() for cost in settings.costs]
-    trials = [run_trial(name, start, cost, data, settings) for name, start, cost in runs]
-    surfaces = {cost: surface_around(cost, trials, data, settings.resolution) for cost in settings.costs}
-    file = save(draw_summary(trials, surfaces, WINDOW), tmp_path / "summary.png")
+    found = [run_trial(name, start, cost, data, settings) for name, start, cost in runs]
+    surfaces = {cost: surface_around(cost, found, data, settings.resolution) for cost in settings.costs}
+    file = save(draw_summary(found, surfaces, LAB_WINDOW), tmp_path / "summary.png")
     assert difference(file, "summary.png") < TOLERANCE
 
 

@@ -209,7 +209,7 @@ TESTS = {
     "viz/film/scene.py": ("animation",),
     "viz/film/views.py": ("spread", "animation"),
     "viz/fill.py": ("keywords", "surface", "plane", "animation"),
-    "viz/foot.py": ("boxes", "layout", "styles", "surface"),
+    "viz/foot.py": ("legends", "boxes", "layout", "styles", "surface"),
     "viz/furniture.py": ("keywords", "styles", "layout", "surface", "plane", "starts"),
     "viz/inputs.py": ("surface", "plane", "training", "starts", "rates", "animation"),
     "viz/layout.py": ("boxes", "styles", "surface", "training"),
