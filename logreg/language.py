@@ -114,7 +114,8 @@ SPANISH: dict[str, str] = {
     "the lowest and the highest learning rate": "la menor y la mayor tasa de aprendizaje",
     "share of the last step that each takes along": "parte del último paso que lleva consigo cada uno",
     # commands/convergence
-    "With {cost}, from {starts} starts:": "Con {cost}, desde {starts} inicios:",
+    "With {cost}, from {starts:,} starts:": "Con {cost}, desde {starts:,} inicios:",
+    "With {cost}, from one start:": "Con {cost}, desde un inicio:",
     "  batches of {size}: {words}": "  lotes de {size}: {words}",
     "converges with every learning rate, up to {rate:.3g}": "converge con toda tasa de aprendizaje, hasta {rate:.3g}",
     "{words} from the lowest learning rate, {rate:.3g}": "{words} desde la menor tasa de aprendizaje, {rate:.3g}",
