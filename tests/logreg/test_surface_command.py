@@ -215,7 +215,7 @@ def test_options(arguments, changes, asked):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["surface", "--data", "iris"], "--data is 'iris'; accepted: breast_cancer, digits, lab"),
+        (["surface", "--data", "iris"], "--data is 'iris'; accepted: breast_cancer, digits, lab\n"),
         (["surface", "--directions", "svd"], "--directions is 'svd'; accepted: axes, "),
         (["surface", "--quantities", "margin"], "--quantities is 'margin'; accepted: loss, mse, "),
         (["surface", "--extent", "wide"], "--extent is 'wide'; accepted: a number"),
@@ -235,7 +235,10 @@ def test_what_is_refused(arguments, message, asked, capsys):
     ("arguments", "message"),
     [
         (["--resolution", "1"], "--resolution is 1; accepted"),
-        (["--extent", "-1"], "--extent is -1.0; accepted"),
+        (["--extent", "-1"], "--extent is -1; accepted: a finite number > 0"),
+        (["--extent", "0"], "--extent is 0; accepted: a finite number > 0"),
+        (["--extent", "nan"], "--extent is nan; accepted: a finite number > 0"),
+        (["--extent", "inf"], "--extent is inf; accepted: a finite number > 0"),
         (["--l2", "-1"], "--l2 is -1.0; accepted"),
         (["--seed", "-1"], "--seed is -1; accepted"),
         (["--resolution", "10000000"], "GB"),
