@@ -62,8 +62,8 @@ SPANISH: dict[str, str] = {
     "To drag the start yourself: make explore, or logreg explore --web": "Para arrastrar tú el inicio: make explore "
     'ARGS="--language es", o logreg explore --web --language es',
     # commands/conclusion
-    "With {cost} {reached} of {count} starts ended at accuracy 1": "Con {cost}, {reached} de {count} inicios "
-    "terminaron en exactitud 1",
+    "With {cost} {reached} of {count} starts ended at accuracy 1": "Con {cost}, desde {reached} de {count} inicios "
+    "se terminó en exactitud 1",
     "first reached after {steps} by each.": "alcanzada por primera vez después de {steps} por cada uno.",
     "first reached after {least} to {most} steps: a bad start costs steps, not accuracy.": "alcanzada por primera vez "
     "después de {least} a {most} pasos: un mal inicio cuesta pasos, no exactitud.",
