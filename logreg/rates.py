@@ -302,8 +302,12 @@ class Runs(NamedTuple):
         *starts, rates = moved(self.card, np.nan_to_num(w), np.nan_to_num(b), lr)
         found = sgd_ensemble(self.X, self.y, *starts, lr=rates, epochs=epochs, progress=report, **self.settings)
         w, b, loss, accuracy, steps = (host(values) for values in found[:5])
-        size = np.square(w, dtype=np.float64).sum(axis=1) + np.square(b, dtype=np.float64)
-        return Ends(w, b, loss, accuracy, steps, loss + self.settings["weight_decay"] / 2 * size)
+        decay = self.settings["weight_decay"]
+        if not decay:
+            return Ends(w, b, loss, accuracy, steps, loss)
+        with np.errstate(over="ignore"):
+            size = np.square(w, dtype=np.float64).sum(axis=1) + np.square(b, dtype=np.float64)
+        return Ends(w, b, loss, accuracy, steps, loss + decay / 2 * size)
 
 
 class Ends(NamedTuple):

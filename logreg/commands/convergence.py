@@ -26,8 +26,8 @@ def run_rates(settings: RatesSettings) -> RatesStudy:
 
     ValueError names a setting that can't be.
     """
-    check_room("number", settings.number, (COLUMNS, settings.number, 12))
     data = x, _ = datasets.load(settings.data)
+    check_room("number", settings.number, (COLUMNS, settings.number, 6 * (x.shape[1] + 4)))
     study = study_rates(
         data,
         np.geomspace(*settings.rates, COLUMNS),

@@ -104,8 +104,7 @@ class Parser(argparse.ArgumentParser):
 
     def as_typed(self, message: str) -> str:
         """The message of an error, where it begins with the name of an option as that is typed."""
-        name = re.split(r"[ \[]", message, maxsplit=1)[0]  # of an option, or of one of its values, such as rates[0]
-        return f"{self.typed.get(name, name)}{message.removeprefix(name)}"
+        return re.sub(r"^\w+", lambda name: self.typed.get(name[0], name[0]), message)
 
 
 def as_value(word: str) -> str:

@@ -14,7 +14,7 @@ from kernels.losses import LOSSES
 from logreg import RatesStudy, speaking
 from logreg import __main__ as command_line
 from logreg.choices import LAB_WINDOW
-from logreg.commands import trials
+from logreg.commands import convergence, trials
 from logreg.commands.convergence import answer, extent, head_of, window_of
 from logreg.commands.lab import Settings
 from logreg.language import said
@@ -170,6 +170,15 @@ def test_the_lowest_loss_is_that_of_its_rate_and_batch():
 @pytest.mark.parametrize(("data", "d", "window"), [("lab", 1, LAB_WINDOW), ("digits", 64, (0.125, 0.125))])
 def test_where_starts_of_rates_are_drawn(data, d, window):
     assert window_of(data, d) == window
+
+
+def test_rates_in_spanish(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(convergence, "draw_rates", lambda *_: tmp_path / "rates.png")
+    command_line.main(f"rates --language es --batch-sizes 20 --number 3 --epochs 2 --out {tmp_path}".split())
+    first, second, where = capsys.readouterr().out.split("\n\n")
+    assert first.startswith("Con entropía cruzada, desde 3 inicios:\n  lotes de 20: converge")
+    assert second.startswith("Con error cuadrático medio, desde 3 inicios:\n  lotes de 20: converge")
+    assert where == f"El mapa es {tmp_path.resolve()}/rates.png\n"
 
 
 @pytest.mark.parametrize(
@@ -362,6 +371,27 @@ def test_wrong_values(arguments, message, tmp_path, monkeypatch, capsys):
     assert list(tmp_path.rglob("*.png")) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("rates --number 1000000000000", "--number is 1000000000000; accepted: less, as an array "),
+        ("rates --rates 0 1", "--rates is 0 1; accepted: two numbers, 0 < LOW < HIGH"),
+        ("rates --rates 1e-320 1", "--rates[0] is 1e-320; accepted: finite values"),
+        ("rates --batch-sizes 3 0", "--batch-sizes is 0; accepted"),
+        ("rates --momentum -1e1", "--momentum is -10.0; accepted"),
+        ("explore --web --port -1", "--port is -1; accepted: 0, or one from 1 to 65535"),
+        ("explore --web --port 65536", "--port is 65536; accepted: 0, or one from 1 to 65535"),
+    ],
+)
+def test_wrong_values_of_other_commands(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(arguments.split())
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.partition(": error: ")[2].startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
 ASKED = (
     "--help",
     "--version",
@@ -372,6 +402,9 @@ ASKED = (
     "--epoch 3",
     "--lr fast",
     "surface --data iris",
+    "rates --help",
+    "explore --language es --help",
+    "explore --port many",
 )
 
 

@@ -9,6 +9,7 @@ PACKAGES = "kernels", "logreg", "viz"
 GRADIENT = "gradient", "update", "linear_bce"
 SURFACE = "surface", "plane"
 TRITON = "triton", "triton_surface", "one_pass"
+EXPLORER = "explorer", "explorer_words", "explorer_plane"
 MANNERS = "manners", "interrupts", "progress"
 
 # Test files besides that of the source's own name, the likeliest to fail first; a bare name is of the same package.
@@ -157,6 +158,9 @@ TESTS = {
     "logreg/evaluation.py": ("surface", "weighted_surfaces", "plane"),
     "logreg/choices.py": ("lab", "command_line", "surface_command"),
     "logreg/commands/conclusion.py": ("lab",),
+    "logreg/commands/convergence.py": ("rates", "command_line"),
+    "logreg/commands/explore.py": ("explore_command", "command_line"),
+    "logreg/commands/exploring.py": ("explore_command", "command_line"),
     "logreg/commands/options.py": ("command_line", "surface_command"),
     "logreg/commands/parser.py": ("command_line", "surface_command"),
     "logreg/commands/planes.py": ("surface_command",),
@@ -187,6 +191,17 @@ TESTS = {
     "viz/colors.py": ("styles", "training", "surface"),
     "viz/display.py": ("notebook",),
     "viz/contour.py": ("paths", "plane", "surface", "keywords", "animation", "notebook"),
+    "viz/explorer/controls.py": EXPLORER,
+    "viz/explorer/hands.py": EXPLORER,
+    "viz/explorer/keys.py": EXPLORER,
+    "viz/explorer/layout.py": EXPLORER,
+    "viz/explorer/live.py": EXPLORER,
+    "viz/explorer/panels.py": EXPLORER,
+    "viz/explorer/problem.py": EXPLORER,
+    "viz/explorer/run.py": EXPLORER,
+    "viz/explorer/web.py": ("browser",),
+    "viz/explorer/window.py": EXPLORER,
+    "viz/explorer/words.py": ("explorer_words", "explorer"),
     "viz/film/__init__.py": ("animation",),
     "viz/film/animation.py": ("writing",),
     "viz/film/palette.py": ("writing",),
@@ -194,10 +209,11 @@ TESTS = {
     "viz/film/scene.py": ("animation",),
     "viz/film/views.py": ("spread", "animation"),
     "viz/fill.py": ("keywords", "surface", "plane", "animation"),
-    "viz/foot.py": ("boxes", "layout", "styles", "surface"),
+    "viz/foot.py": ("legends", "boxes", "layout", "styles", "surface"),
     "viz/furniture.py": ("keywords", "styles", "layout", "surface", "plane", "starts"),
     "viz/inputs.py": ("surface", "plane", "training", "starts", "rates", "animation"),
     "viz/layout.py": ("boxes", "styles", "surface", "training"),
+    "viz/marks.py": ("surface", "plane", "paths", "legends"),
     "viz/losses.py": ("line", "surface", "plane", "starts", "notebook"),
     "viz/paths.py": ("surface", "plane", "boxes"),
     "viz/plane.py": ("surface", "paths", "keywords"),
@@ -273,6 +289,7 @@ SPEED = {
     "logreg/evaluation.py": "BAND",
     "logreg/files.py": "READ_AT_ONCE",
     "logreg/commands/trials.py": "TIMED_RUNS",
+    "viz/explorer/run.py": "MOST_EVALUATIONS MOST_VALUES FEWEST_POINTS",
     "logreg/commands/parser.py": "WIDTH",
 }
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from viz.colors import ink, under
 from viz.explorer.live import LiveFigure
 
-AROUND = 0.012, 0.01, 0.012, 0.045  # what is written and turned there, in shares of the figure
+AROUND = 0.012, 0.01, 0.012, 0.045  # a slider, in shares of the figure: its handle, and what is written above it
+EDGE = (0.003,) * 4  # a button, or the choice of a cost
 ACCENT = "#0072B2"
 FEW = 40  # samples, of which every number makes a batch
 MOST_EPOCHS, MOST_SEED = 1000, 30
@@ -93,8 +94,8 @@ class Controls:
         self.cost = radio_of(places["loss"])
         names = {"back": "◀", "play": said("play"), "forward": "▶", "keys": said("keys")}
         self.buttons = {name: button_of(places[name], label) for name, label in names.items()}
-        for ax in places.values():
-            figure.part(ax, box=box_around(ax, *AROUND))
+        for name, ax in places.items():
+            figure.part(ax, box=box_around(ax, *(AROUND if name in self.sliders else EDGE)))
 
     def connect(self, change: Callable[..., None], press: Callable[[str], None]) -> None:
         """Calls `change(name=value)` for a setting that the user turns, `press(name)` for a button."""

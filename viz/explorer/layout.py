@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from viz.colors import make_legible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
     from viz.explorer.live import LiveFigure
 
 SIZE = 10.0, 6.0  # inches, for which letters have their usual sizes
+ABOVE = 0.008  # by which letters may be higher than their place, in shares of the figure
 READ = 0.29  # where the numbers of a step begin
 LETTERS = 8.5  # points
 SMALLEST, LARGEST = 0.5, 3  # times these
 LEFT, RIGHT = (0.065, 0.465), (0.57, 0.925)
-PANELS, SENTENCES, CONTROLS, COST = (0.4, 0.95), (0.315, 0.275), (0.035, 0.17), (0.1, 0.22)
+PANELS, SENTENCES, CONTROLS, COST = (0.4, 0.95), (0.325, 0.291), (0.035, 0.17), (0.1, 0.22)
 
 
 def panels(figure: Figure) -> dict[str, Axes]:
@@ -51,8 +54,8 @@ def sentences(figure: LiveFigure) -> tuple[Text, Text, Text]:
     first, below = SENTENCES
     said_of: dict[str, Any] = {"va": "top", "fontweight": "bold", "linespacing": 1.4}
     step, verdicts = figure.text(LEFT[0], first, "", va="top"), figure.text(LEFT[0], below, "", **said_of)
-    figure.part(step, box=Bbox.from_extents(LEFT[0], below, READ, first))
-    figure.part(verdicts, box=Bbox.from_extents(LEFT[0], COST[1], 1, below))
+    figure.part(step, box=Bbox.from_extents(LEFT[0], below + ABOVE, READ, first + ABOVE))
+    figure.part(verdicts, box=Bbox.from_extents(LEFT[0], COST[1] + ABOVE, 1, below + ABOVE))
     numbers = figure.text(READ, first, "", va="top")
     figure.move(numbers)
     return step, numbers, verdicts
@@ -66,11 +69,12 @@ def card(figure: Figure, text: str) -> Text:
 
 
 def write_in(figure: Figure) -> None:
-    """Gives all letters their size, by that of the figure."""
+    """Gives all letters their size, by that of the figure, and those of panels a colour that can be read."""
     width, height = figure.get_size_inches()
     size = LETTERS * float(np.clip(min(width / SIZE[0], height / SIZE[1]), SMALLEST, LARGEST))
     titles = {ax.title for ax in figure.axes}
     for ax in figure.axes:
         ax.tick_params(labelsize=size)
+        make_legible(ax)
     for text in figure.findobj(Text):
         text.set_fontsize(size + (text in titles))

@@ -15,14 +15,13 @@ from logreg import LossSurface, lab_data
 from viz import plot_contour
 
 data = lab_data()
-fig, axes = plt.subplots(ncols=3, figsize=(11, 3.8), layout="constrained")
+fig, axes = plt.subplots(ncols=3, figsize=(11, 2.9), layout="constrained")
 for ax, decay in zip(axes, (0.001, 0.01, 0.1), strict=True):
     surface = LossSurface.around(
         [0, 0], data, extent=14, resolution=200, weight_decay=decay
     )
     title = f"weight decay {decay:g}"
     plot_contour(surface, ax=ax, legend=False, title=title)
-    ax.set_aspect("equal")
 
 # %%
 # To try: ``l2=decay`` in place of ``weight_decay=decay``, which leaves the
