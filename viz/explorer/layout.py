@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from viz.colors import make_legible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -66,11 +68,12 @@ def card(figure: Figure, text: str) -> Text:
 
 
 def write_in(figure: Figure) -> None:
-    """Gives all letters their size, by that of the figure."""
+    """Gives all letters their size, by that of the figure, and those of axes colours that can be read."""
     width, height = figure.get_size_inches()
     size = LETTERS * float(np.clip(min(width / SIZE[0], height / SIZE[1]), SMALLEST, LARGEST))
     titles = {ax.title for ax in figure.axes}
     for ax in figure.axes:
         ax.tick_params(labelsize=size)
+        make_legible(ax)
     for text in figure.findobj(Text):
         text.set_fontsize(size + (text in titles))
