@@ -146,7 +146,7 @@ SPANISH: dict[str, str] = {
     "to the start, to the end": "al inicio, al final",
     "home end": "inicio fin",
     "space": "espacio",
-    "play, pause": "andar, pausa",
+    "play, pause": "reproducir, pausa",
     "shift + ← → ↓ ↑": "mayús + ← → ↓ ↑",
     "move the start": "mueve el inicio",
     "learning rate: more, less": "tasa de aprendizaje: más, menos",

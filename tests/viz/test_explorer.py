@@ -236,6 +236,24 @@ def test_other_mouse_buttons_and_toolbars_are_left_alone(explorer):
     assert explorer.settings.start == (5.0, 10.0)
 
 
+def test_a_drag_is_that_of_its_own_button(explorer):
+    canvas, ax = explorer.figure.canvas, explorer.surface.ax
+    mouse(canvas, "button_press_event", *at(ax, -10, -5))
+    mouse(canvas, "button_press_event", *at(ax, -10, -5), 3)
+    mouse(canvas, "button_release_event", *at(ax, -10, -5), 3)
+    mouse(canvas, "motion_notify_event", *at(ax, 3, 4))
+    np.testing.assert_allclose(explorer.settings.start, (3, 4), atol=PIXEL)
+
+
+def test_a_double_click_that_nothing_ends_drags_nothing(explorer):
+    canvas, ax = explorer.figure.canvas, explorer.surface.ax
+    x, y = at(ax, -10, -5)
+    event = MouseEvent("button_press_event", canvas, x, y, 1, dblclick=True)
+    canvas.callbacks.process("button_press_event", event)
+    mouse(canvas, "motion_notify_event", *at(ax, 3, 4))
+    np.testing.assert_allclose(explorer.settings.start, (-10, -5), atol=PIXEL)
+
+
 def test_a_step_shows_its_model(explorer):
     theta, x = trained(explorer), explorer.problem.X[:, 0]
     for step in (0, 1, 25, 699, 700):
@@ -430,6 +448,29 @@ def test_what_is_drawn_in_layers_is_what_is_drawn_whole(changes, explorer):
     explorer.figure.stale = True
     canvas.draw()
     np.testing.assert_array_equal(resized, pixels(explorer))
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("size", [(10, 6), (13.66, 6.5), (13.66, 7.68), (10.24, 6), (8, 7), (20, 8)])
+def test_parts_that_change_leave_nothing_and_take_nothing(language, size):
+    """To the pixel, after all of them have changed and changed again."""
+    with speaking(language):
+        explorer = explore()
+        canvas = explorer.figure.canvas
+        explorer.figure.set_size_inches(size)
+        canvas.callbacks.process("resize_event", ResizeEvent("resize_event", canvas))
+        canvas.draw()
+        changes = {"lr": 20, "batch_size": 20, "momentum": 0.99, "epochs": 1000, "shuffle_seed": 30, "loss": "mse"}
+        for name, value in changes.items():
+            explorer.set(**{name: value})
+            explorer.play()
+            canvas.draw()
+            explorer.pause()
+            canvas.draw()
+        in_layers = pixels(explorer)
+    explorer.figure.stale = True
+    canvas.draw()
+    np.testing.assert_array_equal(in_layers, pixels(explorer))
 
 
 def test_a_drag_draws_no_contours_again(explorer, monkeypatch):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from viz.explorer.live import LiveFigure
 
 AROUND = 0.012, 0.01, 0.012, 0.045  # what is written and turned there, in shares of the figure
+EDGE = 0.003, 0.004, 0.003, 0.004  # of a button: the next one is near
 ACCENT = "#0072B2"
 FEW = 40  # samples, of which every number makes a batch
 MOST_EPOCHS, MOST_SEED = 1000, 30
@@ -92,8 +93,8 @@ class Controls:
         self.cost = radio_of(places["loss"])
         names = {"back": "◀", "play": said("play"), "forward": "▶", "keys": said("keys")}
         self.buttons = {name: button_of(places[name], label) for name, label in names.items()}
-        for ax in places.values():
-            figure.part(ax, box=box_around(ax, *AROUND))
+        for name, ax in places.items():
+            figure.part(ax, box=box_around(ax, *(EDGE if name in names else AROUND)))
 
     def connect(self, change: Callable[..., None], press: Callable[[str], None]) -> None:
         """Calls `change(name=value)` for a setting that the user turns, `press(name)` for a button."""

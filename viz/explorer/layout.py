@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SIZE = 10.0, 6.0  # inches, for which letters have their usual sizes
 READ = 0.29  # where the numbers of a step begin
 LETTERS = 8.5  # points
+LETTER = 0.002, 0.01  # by which one may be out of where a line is put, in shares of the figure
 SMALLEST, LARGEST = 0.5, 3  # times these
 LEFT, RIGHT = (0.065, 0.465), (0.57, 0.925)
 PANELS, SENTENCES, CONTROLS, COST = (0.4, 0.95), (0.315, 0.275), (0.035, 0.17), (0.1, 0.22)
@@ -53,8 +54,9 @@ def sentences(figure: LiveFigure) -> tuple[Text, Text, Text]:
     first, below = SENTENCES
     said_of: dict[str, Any] = {"va": "top", "fontweight": "bold", "linespacing": 1.4}
     step, verdicts = figure.text(LEFT[0], first, "", va="top"), figure.text(LEFT[0], below, "", **said_of)
-    figure.part(step, box=Bbox.from_extents(LEFT[0], below, READ, first))
-    figure.part(verdicts, box=Bbox.from_extents(LEFT[0], COST[1], 1, below))
+    left, middle, top = LEFT[0] - LETTER[0], below + LETTER[1], first + LETTER[1]
+    figure.part(step, box=Bbox.from_extents(left, middle, READ, top))
+    figure.part(verdicts, box=Bbox.from_extents(left, COST[1], 1, middle))
     numbers = figure.text(READ, first, "", va="top")
     figure.move(numbers)
     return step, numbers, verdicts

@@ -51,8 +51,18 @@ const figure = new mpl.figure("explorer", socket, () => {{}}, document.getElemen
 figure.canvas_div.style.border = "none";
 figure.canvas_div.style.resize = "none";
 
-// The figure is as large as the page.
-const fit = () => figure._resize_canvas(window.innerWidth, window.innerHeight, true);
+const area = figure.canvas_div;
+area.setAttribute("role", "application");
+area.setAttribute("aria-label", document.title);
+
+// The figure is as large as the page, in the screen's own pixels, of which zooming makes more.
+const fit = () => {{
+  if (figure.ratio !== window.devicePixelRatio) {{
+    figure.ratio = window.devicePixelRatio;
+    figure.send_message("set_device_pixel_ratio", {{device_pixel_ratio: figure.ratio}});
+  }}
+  figure._resize_canvas(window.innerWidth, window.innerHeight, true);
+}};
 const opened = socket.onopen;
 socket.onopen = () => {{ opened(); fit(); }};
 window.onresize = fit;
@@ -64,10 +74,26 @@ const ask = figure.send_draw_message, draw = figure.imageObj.onload, receive = s
 figure.send_draw_message = () => {{ decoding ? asked = true : ask.call(figure); }};
 socket.onmessage = event => {{ if (event.data instanceof Blob) decoding = true; receive(event); }};
 figure.imageObj.onload = () => {{
+  const image = figure.imageObj, canvas = figure.canvas;
+  if (canvas.width !== image.width || canvas.height !== image.height) {{
+    canvas.width = image.width;
+    canvas.height = image.height;
+  }}
   draw();
   decoding = false;
   if (asked) {{ asked = false; ask.call(figure); }}
 }};
+
+// A drag goes on outside of the page; a finger is a mouse; a double click is two clicks, not a third that nothing ends.
+area.style.touchAction = "none";
+area.addEventListener("pointerdown", event => area.setPointerCapture(event.pointerId));
+const mouse = {{pointerdown: "mousedown", pointermove: "mousemove", pointerup: "mouseup", pointercancel: "mouseup"}};
+for (const name in mouse) area.addEventListener(name, event => {{
+  if (event.pointerType === "mouse" || !event.isPrimary) return;
+  event.preventDefault();
+  area.dispatchEvent(new MouseEvent(mouse[name], event));
+}});
+window.addEventListener("dblclick", event => event.stopPropagation(), true);
 
 // Keys that are held repeat.
 window.addEventListener("keydown", () => {{ figure._key = null; }}, true);
