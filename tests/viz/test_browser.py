@@ -332,6 +332,18 @@ def test_other_names_of_this_machine_get_nothing(served):
         urllib.request.urlopen(request)
 
 
+def test_a_page_that_is_closed_while_it_plays_is_forgotten_in_silence(browser, twin):
+    served = Served()
+    for _ in range(3):
+        page = browser.new_page()
+        page.goto(served.address)
+        settle(page)
+        page.mouse.click(*place(twin.controls.buttons["play"].ax, 0.5, 0.5))
+        page.evaluate("() => { for (let k = 0; k < 40; k++) figure.ws.send(JSON.stringify({type: 'draw'})); }")
+        page.close()
+    assert served.stop() == (130, "interrupted\n")
+
+
 def test_it_stops_at_control_c(browser):
     """With one line, and the page says so; in Spanish."""
     served = Served("--language", "es")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +135,7 @@ async def serving(pages: Any, sockets: list[Any], opened: Callable[[str], None])
 def application(problem: Problem, settings: Settings) -> Any:
     """The tornado application: the page, its script and style, and a socket for each that is open."""
     from tornado.web import Application, RequestHandler, StaticFileHandler
-    from tornado.websocket import WebSocketHandler
+    from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
     class Page(RequestHandler):
         def get(self) -> None:
@@ -165,10 +166,16 @@ def application(problem: Problem, settings: Settings) -> Any:
             self.explorer.close()
 
         def send_json(self, content: Any) -> None:
-            self.write_message(json.dumps(content))
+            self.send(json.dumps(content))
 
         def send_binary(self, picture: bytes) -> None:
-            self.write_message(picture, binary=True)
+            self.send(picture)
+
+        def send(self, message: str | bytes) -> None:
+            """Sends a message, or none to a page that is closed meanwhile."""
+            with suppress(WebSocketClosedError):
+                sent = self.write_message(message, binary=isinstance(message, bytes))
+                asyncio.ensure_future(sent).add_done_callback(lambda done: done.exception())
 
     pages = Application()
     files = {"path": str(Path(FigureManagerWebAgg.get_static_file_path()))}
