@@ -153,7 +153,7 @@ SPANISH: dict[str, str] = {
     "batch size: more, less": "tamaño de lote: más, menos",
     "momentum: more, less": "momento: más, menos",
     "epochs: more, less": "épocas: más, menos",
-    "next, last order of samples": "orden siguiente, anterior de las muestras",
+    "next, previous order of samples": "orden siguiente, anterior de las muestras",
     "the other cost": "el otro costo",
     "all as it was at first": "todo como al principio",
     "these keys, or not": "estas teclas, o no",

@@ -473,6 +473,27 @@ def test_parts_that_change_leave_nothing_and_take_nothing(language, size):
     np.testing.assert_array_equal(in_layers, pixels(explorer))
 
 
+LONG = {"start": (-12, 14), "lr": 5.4, "batch_size": 1, "momentum": 1.5, "epochs": 900, "loss": "mse"}
+
+
+@pytest.mark.parametrize("size", [(10, 6), (13.66, 6.5), (13.66, 7.68), (10.24, 6), (8, 7), (20, 8)])
+def test_long_sentences_have_their_place_and_leave_it(size):
+    with speaking("es"):
+        explorer = explore(**LONG)
+        canvas = explorer.figure.canvas
+        explorer.figure.set_size_inches(size)
+        canvas.callbacks.process("resize_event", ResizeEvent("resize_event", canvas))
+        canvas.draw()
+        assert overlapping(explorer.figure) == []
+        assert explorer.sentences[2].get_text().count("\n") == 2
+        explorer.sentences[2].set_text("...")  # and nothing else changes
+        canvas.draw()
+    in_layers = pixels(explorer)
+    explorer.figure.stale = True
+    canvas.draw()
+    np.testing.assert_array_equal(in_layers, pixels(explorer))
+
+
 def test_a_drag_draws_no_contours_again(explorer, monkeypatch):
     explorer.figure.canvas.draw()
     calls = []
@@ -485,6 +506,26 @@ def test_a_drag_draws_no_contours_again(explorer, monkeypatch):
     explorer.surface.ax.set_xlim(-5, 5)  # a toolbar's zoom
     explorer.figure.canvas.draw()
     assert set(calls) == {"contours", "axis"}
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_saved_picture_is_that_on_the_screen(seen, explorer):
+    """To the pixel: nothing is drawn twice; and what is on the screen after it, too."""
+    explorer.set(lr=20)
+    explorer.show_step(9)
+    if seen:
+        explorer.figure.canvas.draw()
+    file = BytesIO()
+    explorer.figure.savefig(file, dpi=100)
+    explorer.figure.canvas.draw()
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), pixels(explorer))
+    explorer.set(start=(0, 0))
+    explorer.figure.savefig(BytesIO(), dpi=100)
+    explorer.figure.canvas.draw()
+    in_layers = pixels(explorer)
+    explorer.figure.stale = True
+    explorer.figure.canvas.draw()
+    np.testing.assert_array_equal(in_layers, pixels(explorer))
 
 
 @pytest.mark.parametrize("format", ["png", "svg", "pdf"])

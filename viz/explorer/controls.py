@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from viz.explorer.live import LiveFigure
 
-AROUND = 0.012, 0.01, 0.012, 0.045  # what is written and turned there, in shares of the figure
-EDGE = 0.003, 0.004, 0.003, 0.004  # of a button: the next one is near
+AROUND = 0.012, 0.01, 0.012, 0.045  # what a slider has there, in shares of the figure
+EDGE = 0.003, 0.004, 0.003, 0.004  # what others have: the next button is near
 ACCENT = "#0072B2"
 FEW = 40  # samples, of which every number makes a batch
 MOST_EPOCHS, MOST_SEED = 1000, 30
@@ -94,7 +94,7 @@ class Controls:
         names = {"back": "◀", "play": said("play"), "forward": "▶", "keys": said("keys")}
         self.buttons = {name: button_of(places[name], label) for name, label in names.items()}
         for name, ax in places.items():
-            figure.part(ax, box=box_around(ax, *(EDGE if name in names else AROUND)))
+            figure.part(ax, box=box_around(ax, *(AROUND if name in self.sliders else EDGE)))
 
     def connect(self, change: Callable[..., None], press: Callable[[str], None]) -> None:
         """Calls `change(name=value)` for a setting that the user turns, `press(name)` for a button."""
