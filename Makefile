@@ -1,8 +1,10 @@
 # Each target sets up .venv by itself, but `make card`: it takes the machine's own python3, with PyTorch and pytest, and
 # installs nothing. PIP_ARGS goes to every pip install, e.g. an index of CPU-only builds of torch.
+# ARGS goes to the lab and the explorer: `make lab ARGS="--language es"`.
 # `make test-card-versions PYTHON=python3.12` has an environment of its own, .venv-card.
 PYTHON ?= python3
 PIP_ARGS ?=
+ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
@@ -17,10 +19,11 @@ LOWEST_INSTALLED := $(LOWEST_VENV)/installed
 	publish-card docs lint clean
 
 lab: $(INSTALLED)
-	$(RUN) -m logreg lab
+	$(RUN) -m logreg lab $(ARGS)
 
+# ARGS: more options, e.g. `make explore ARGS="--language es --data breast_cancer"`.
 explore: $(INSTALLED)
-	$(RUN) -m logreg explore --web
+	$(RUN) -m logreg explore --web $(ARGS)
 
 test: $(INSTALLED)
 	$(RUN) -m pytest -m "not long" -n 2 --dist worksteal

@@ -10,6 +10,7 @@ import numpy as np
 from kernels.arguments import models, numbers
 from logreg.choices import DIRECTIONS
 from logreg.curvature import MeanLoss, curvatures, top_eigenpairs
+from logreg.language import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,10 @@ def plane_around(
     elif directions == "hessian":
         eigenvalues, pair = top_eigenpairs(samples, center, l2, mean, free, 2)
         pair = oriented(pair)
-        labels = [f"Hessian's eigenvector {k} (eigenvalue {v:.3g})" for k, v in enumerate(eigenvalues, 1)]
+        labels = [
+            said("Hessian's eigenvector {k} (eigenvalue {value:.3g})", k=k, value=value)
+            for k, value in enumerate(eigenvalues, 1)
+        ]
     else:
         chosen = coordinates(samples, center, mean)
         pair, labels = units(chosen, len(center)), [label_of_coordinate(center, k, samples.names) for k in chosen]
@@ -92,7 +96,8 @@ def plane_of_paths(model: LinearModel) -> Plane:
         )
     (s, t), explained = principal_components(np.vstack(model.paths))
     first, second = (
-        f"principal component {k} ({100 * share:.3g} % of variance)" for k, share in enumerate(explained, 1)
+        said("principal component {k} ({share:.3g} % of variance)", k=k, share=100 * share)
+        for k, share in enumerate(explained, 1)
     )
     return Plane(model.theta, s, t, (first, second), explained)
 
@@ -112,7 +117,7 @@ def given(
     labels: list[str] = []
     for which, direction in zip(("s_direction", "t_direction"), directions, strict=True):
         k = coordinate_of("directions", direction, d, names) if isinstance(direction, str) else None
-        labels.append(f"along {which}" if k is None else label_of_coordinate(center, k, names))
+        labels.append(said("along {which}", which=which) if k is None else label_of_coordinate(center, k, names))
         vectors.append(models.theta(f"directions[{len(vectors)}]", direction, d) if k is None else units([k], d + 1)[0])
     s, t = vectors
     if not (are_far_from_parallel(s, t) or span_plane(s, t)):
@@ -162,11 +167,11 @@ def random_directions(center: np.ndarray, kind: str, seed: Any) -> tuple[np.ndar
     except (TypeError, ValueError):
         raise ValueError(f"seed is {seed!r}; accepted: None or what numpy.random.default_rng takes") from None
     if kind == "random":
-        return random_pair(len(center), rng), ["random direction 1", "random direction 2"]
+        return random_pair(len(center), rng), [said("random direction {k}", k=k) for k in (1, 2)]
     if np.count_nonzero(center) < 2:
         raise ValueError("directions is 'filter'; accepted: for a model with at least two parameters that aren't 0")
     pair = rng.normal(size=(2, len(center))) * np.abs(center)
-    return pair, [f"random direction {k}, by the size of each weight" for k in (1, 2)]
+    return pair, [said("random direction {k}, by the size of each weight", k=k) for k in (1, 2)]
 
 
 def random_pair(size: int, rng: np.random.Generator) -> np.ndarray:
@@ -229,4 +234,4 @@ def project(plane: Plane, theta: np.ndarray) -> Projection:
 
 def label_of_coordinate(center: np.ndarray, k: int, names: tuple[str, ...] | None) -> str:
     name = "b" if k == len(center) - 1 else f"w[{names[k]}]" if names else "w" if len(center) == 2 else f"w[{k}]"
-    return f"change of {name} from {center[k]:.4g}"
+    return said("change of {name} from {value:.4g}", name=name, value=center[k])

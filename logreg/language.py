@@ -20,6 +20,10 @@ SPANISH: dict[str, str] = {
     "cross-entropy": "entropía cruzada",
     "mean squared error": "error cuadrático medio",
     "focal loss": "pérdida focal",
+    # kernels/quantities
+    "gradient": "gradiente",
+    "balanced accuracy": "exactitud equilibrada",
+    "Hessian": "hessiana",
     # commands/options
     "passes over the data": "pasadas por los datos",
     "learning rate": "tasa de aprendizaje",
@@ -55,9 +59,11 @@ SPANISH: dict[str, str] = {
     "eager": "directo",
     "ratio": "razón",
     "never": "nunca",
+    "To drag the start yourself: make explore, or logreg explore --web": "Para arrastrar tú el inicio: make explore "
+    'ARGS="--language es", o logreg explore --web --language es',
     # commands/conclusion
-    "With {cost} {reached} of {count} starts ended at accuracy 1": "Con {cost}, {reached} de {count} inicios "
-    "terminaron en exactitud 1",
+    "With {cost} {reached} of {count} starts ended at accuracy 1": "Con {cost}, desde {reached} de {count} inicios "
+    "se terminó en exactitud 1",
     "first reached after {steps} by each.": "alcanzada por primera vez después de {steps} por cada uno.",
     "first reached after {least} to {most} steps: a bad start costs steps, not accuracy.": "alcanzada por primera vez "
     "después de {least} a {most} pasos: un mal inicio cuesta pasos, no exactitud.",
@@ -108,7 +114,8 @@ SPANISH: dict[str, str] = {
     "the lowest and the highest learning rate": "la menor y la mayor tasa de aprendizaje",
     "share of the last step that each takes along": "parte del último paso que lleva consigo cada uno",
     # commands/convergence
-    "With {cost}, from {starts} starts:": "Con {cost}, desde {starts} inicios:",
+    "With {cost}, from {starts:,} starts:": "Con {cost}, desde {starts:,} inicios:",
+    "With {cost}, from one start:": "Con {cost}, desde un inicio:",
     "  batches of {size}: {words}": "  lotes de {size}: {words}",
     "converges with every learning rate, up to {rate:.3g}": "converge con toda tasa de aprendizaje, hasta {rate:.3g}",
     "{words} from the lowest learning rate, {rate:.3g}": "{words} desde la menor tasa de aprendizaje, {rate:.3g}",
@@ -138,11 +145,12 @@ SPANISH: dict[str, str] = {
     "minimiza y se dibuja",
     "{rows} x {columns} points of {quantities} in {seconds:.3g} s": "{rows} x {columns} puntos de {quantities} en "
     "{seconds:.3g} s",
-    "direct: every point is evaluated; error bound 0": "directo: se evalúa cada punto; cota de error 0",
+    "direct: every point is evaluated, none interpolated": "directo: se evalúa cada punto, ninguno se interpola",
     "spectral: interpolated between {s} x {t} nodes; error bound {bound:.2g}": "espectral: interpolado entre {s} x {t} "
     "nodos; cota de error {bound:.2g}",
-    "the path of training is not drawn: {share} of its variance is outside the plane": "la trayectoria del "
-    "entrenamiento no se dibuja: el {share} de su varianza está fuera del plano",
+    "the path of training is not drawn: {share} of its variance is outside the plane; --directions pca shows as much "
+    "of it as a plane can": "la trayectoria del entrenamiento no se dibuja: el {share} de su varianza está fuera del "
+    "plano; --directions pca muestra de ella cuanto puede un plano",
     "{data}: n = {n}, d = {d}, trained with l2 = {l2:g} to accuracy {accuracy:.4g}": "{data}: n = {n}, d = {d}, "
     "entrenado con l2 = {l2:g} hasta exactitud {accuracy:.4g}",
     "{data}: n = {n}, d = {d}, trained to accuracy {accuracy:.4g}": "{data}: n = {n}, d = {d}, entrenado hasta "
@@ -150,9 +158,26 @@ SPANISH: dict[str, str] = {
     "drawn: {path}": "dibujado: {path}",
     "seed of the start of training and of random directions": "semilla del inicio del entrenamiento y de las "
     "direcciones al azar",
+    # directions, line
+    "Hessian's eigenvector {k} (eigenvalue {value:.3g})": "vector propio {k} de la hessiana (valor propio {value:.3g})",
+    "principal component {k} ({share:.3g} % of variance)": "componente principal {k} ({share:.3g} % de la varianza)",
+    "along {which}": "a lo largo de {which}",
+    "random direction {k}": "dirección al azar {k}",
+    "random direction {k}, by the size of each weight": "dirección al azar {k}, según el tamaño de cada peso",
+    "change of {name} from {value:.4g}": "cambio de {name} desde {value:.4g}",
+    "from model a (0) to model b (1)": "del modelo a (0) al modelo b (1)",
+    "model a": "modelo a",
+    "model b": "modelo b",
+    "model": "modelo",
+    "along the direction": "a lo largo de la dirección",
+    "along a random direction": "a lo largo de una dirección al azar",
+    "along a random direction, by the size of each weight": (
+        "a lo largo de una dirección al azar, según el tamaño de cada peso"
+    ),
     # commands/pictures
+    "pictures": "imágenes",
     "trained with {loss}, start {start}": "entrenamiento con {loss}, inicio {start}",
-    "iteration {step}, epoch {epoch}: {run}": "iteración {step}, época {epoch}: {run}",
+    "step {step}, epoch {epoch}: {run}": "paso {step}, época {epoch}: {run}",
     "{loss}, start {start}": "{loss}, inicio {start}",
     "accuracy {accuracy}": "exactitud {accuracy}",
     "accuracy {accuracy}, all correct first after {steps} steps": (

@@ -14,6 +14,7 @@ from logreg.choices import DIRECTIONS
 from logreg.devices import Device, card_of
 from logreg.directions import Plane, coordinate_of, label_of_coordinate, random_directions, units
 from logreg.evaluation import add_penalty, evaluate, logits_on
+from logreg.language import said
 from logreg.models import between, read_model
 from logreg.objective import Objective, objective_of
 from logreg.windows import axis, reach_of
@@ -159,8 +160,10 @@ class LossLine:
             pos_weight=pos_weight,
             positive=positive,
         )
-        line = Plane(origin, end - origin, np.zeros(len(end)), ("from model a (0) to model b (1)", ""))
-        return LossLine(**along(line, objective, alpha, names, card), marks={"model a": 0.0, "model b": 1.0})
+        line = Plane(origin, end - origin, np.zeros(len(end)), (said("from model a (0) to model b (1)"), ""))
+        return LossLine(
+            **along(line, objective, alpha, names, card), marks={said("model a"): 0.0, said("model b"): 1.0}
+        )
 
     @staticmethod
     def around(
@@ -232,7 +235,7 @@ class LossLine:
         vector, label = direction_of(direction, known, objective.samples.names, seed)
         alpha = axis("extent", reach_of(known.theta, vector) if extent is None else extent, resolution)
         line = Plane(known.theta, vector, np.zeros(len(vector)), (label, ""))
-        return LossLine(**along(line, objective, alpha, names, card), marks={"model": 0.0})
+        return LossLine(**along(line, objective, alpha, names, card), marks={said("model"): 0.0})
 
     def theta(self, alpha: ArrayLike) -> np.ndarray:
         """Parameters at positions on the line, the bias last.
@@ -300,10 +303,10 @@ def direction_of(
         vector = models.theta("direction", direction, d)
         if not vector.any():
             raise ValueError("direction is 0; accepted: a vector of some length")
-        return vector, "along the direction"
+        return vector, said("along the direction")
     if direction in RANDOM:
         vectors, _ = random_directions(theta if model.has_bias else theta[:-1], direction, seed)
-        return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), RANDOM[direction]
+        return np.pad(vectors[0], (0, d + 1 - vectors.shape[1])), said(RANDOM[direction])
     if direction in DIRECTIONS:
         accepted = "accepted: 'random', 'filter', the name of a column, 'bias', or a vector"
         raise ValueError(f"direction is {direction!r}, which spans a plane; {accepted}")

@@ -371,7 +371,9 @@ def rates_of(rates: ArrayLike) -> np.ndarray:
 def batch_sizes_of(batch_sizes: ArrayLike) -> np.ndarray:
     """Samples a step (m,), integers, at least 1 and increasing."""
     found = increasing("batch_sizes", arrays.array_of("batch_sizes", batch_sizes), "integers >= 1")
-    return np.array([numbers.integer(f"batch_sizes[{k}]", size, 1) for k, size in enumerate(found)], np.int64)
+    sizes = [numbers.integer(f"batch_sizes[{k}]", size, 1) for k, size in enumerate(found)]
+    files.check_range("batch_sizes", found, high=np.iinfo(np.int64).max)
+    return np.array(sizes, np.int64)
 
 
 def increasing(name: str, values: np.ndarray, accepted: str) -> np.ndarray:

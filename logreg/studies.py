@@ -40,7 +40,14 @@ def drawn(
     """Starts w (n, d), b (n,), uniform between the ends of weights and of biases."""
     rng = np.random.default_rng(numbers.integer("seed", seed, 0))
     of_w, of_b = ranges
+    check_ends("w_range", of_w, dtype)
+    check_ends("b_range", of_b, dtype)
     return rng.uniform(*of_w, (n, d)).astype(dtype), rng.uniform(*of_b, n).astype(dtype)
+
+
+def check_ends(name: str, ends: Interval, dtype: DTypeLike) -> None:
+    if max(map(abs, ends)) > float(np.finfo(np.dtype(dtype)).max):
+        raise ValueError(f"{name} is {ends}; accepted: finite {np.dtype(dtype)} numbers, as starts are of that dtype")
 
 
 def samples_on(

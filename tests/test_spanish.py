@@ -9,6 +9,7 @@ import pytest
 import logreg.language
 import viz.language
 from kernels.losses import LOSSES
+from kernels.quantities import QUANTITIES
 
 ROOT = Path(__file__).parents[1]
 TABLES = {"logreg": logreg.language.SPANISH, "viz": viz.language.SPANISH}
@@ -24,8 +25,9 @@ def texts_said(package):
                     yield first.value
 
 
-def test_losses_have_spanish_titles():
-    assert {loss.title for loss in LOSSES.values()} <= set(logreg.language.SPANISH)
+@pytest.mark.parametrize("rows", [LOSSES, QUANTITIES])
+def test_titles_have_their_spanish(rows):
+    assert {row.title for row in rows.values()} <= set(logreg.language.SPANISH)
 
 
 def values_in(text):

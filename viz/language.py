@@ -8,10 +8,10 @@ SPANISH: dict[str, str] = {
     "batch size": "tamaño de lote",
     "mean final loss": "pérdida final media",
     "mean final accuracy": "exactitud final media",
-    "mean steps until every sample is right": "media de pasos hasta acertar todos los datos",
+    "mean steps until every sample is right": "media de pasos hasta acertar todas las muestras",
     "oscillates": "oscila",
     "diverges": "diverge",
-    "never every sample right": "nunca acierta todos los datos",
+    "never every sample right": "nunca acierta todas las muestras",
     "leaves the range of numbers": "se sale del rango de los números",
     # film/scene.py
     "step {step} of {last}: w = {w:z.2f}, b = {b:z.2f}": "paso {step} de {last}: w = {w:z.2f}, b = {b:z.2f}",
@@ -102,16 +102,16 @@ SPANISH: dict[str, str] = {
     "class 0": "clase 0",
     "class 1": "clase 1",
     "epoch": "época",
-    "y and sigmoid(w x + b)": "y y sigmoide(w x + b)",
+    "y and sigmoid(w x + b)": "y, sigmoide(w x + b)",
     # line
     "{quantity} (right)": "{quantity} (derecha)",
     # starts
     "weight w at the start": "peso w en el inicio",
     "bias b at the start": "sesgo b en el inicio",
-    "{loss}: accuracy 1 from {share} of the starts": "{loss}: exactitud 1 desde {share} de los inicios",
+    "{loss}: accuracy 1 from {share} of the starts": "{loss}: exactitud 1 desde el {share} de los inicios",
     "ends below accuracy 1": "termina con exactitud menor que 1",
     "steps until every sample is right (of {total:,}; 0 drawn as 1)": (
-        "pasos hasta que toda muestra es correcta (de {total:,}; el 0 se dibuja como 1)"
+        "pasos hasta acertar todas las muestras (de {total:,}; el 0 se dibuja como 1)"
     ),
     "start {name}": "inicio {name}",
     # notebook

@@ -101,7 +101,7 @@ def closest(value: Any, accepted: Collection[str]) -> list[str]:
     """The accepted name that is written much like another one, if there is any."""
     from difflib import get_close_matches
 
-    return get_close_matches(str(value), accepted, n=1)
+    return get_close_matches(str(value), accepted, n=1, cutoff=0.65)  # "iris" isn't "digits"
 
 
 def is_way(method: Any, tol: Any) -> bool:

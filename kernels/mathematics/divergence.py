@@ -23,7 +23,7 @@ def losses_may_overflow(
     Of 1 that a gradient adds to t there is sum_i u^i v^(s - i) after s more steps, u and v being the roots of
     z^2 - (1 + m - r c) z + m. If m < 1 and r c <= 2, neither is beyond 1, and the smaller one not beyond sqrt(m), as
     u v = m: the sum is at most 1 / (1 - sqrt(m)). A start counts 1 + m times, as its t_before is itself."""
-    lr, momentum, decay = [*map(largest, rates), 0.0, 0.0][:3]
+    lr, momentum, decay = [*(float(row.max()) for row in rates), 0.0, 0.0][:3]
     if not (momentum < 1 and lr * decay <= 2):
         return True
     gain = 1 / (1 - math.sqrt(momentum))

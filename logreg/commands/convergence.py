@@ -68,8 +68,15 @@ def answer(cost: str, study: RatesStudy) -> str:
         rate=study.rates[column],
         size=study.batch_sizes[row],
     )
-    head = said("With {cost}, from {starts} starts:", cost=LOSSES[cost].title, starts=study.starts)
-    return "\n".join([head, *lines, best])
+    return "\n".join([head_of(cost, study.starts), *lines, best])
+
+
+def head_of(cost: str, starts: int) -> str:
+    """What was trained, and from how many starts."""
+    name = said(LOSSES[cost].title)
+    if starts == 1:
+        return said("With {cost}, from one start:", cost=name)
+    return said("With {cost}, from {starts:,} starts:", cost=name, starts=starts)
 
 
 def extent(rates: np.ndarray, behaviour: np.ndarray) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kernels.arguments import memory
 from logreg.choices import LAB_TRAINING
-from logreg.commands.parser import number, whole
+from logreg.commands.parser import folder, number, whole
 from logreg.language import said
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_training(parser: Parser) -> None:
 
 
 def add_out(parser: Parser) -> None:
-    parser.option("--out", OUT, said("folder for the pictures"), type=Path, metavar="DIR")
+    parser.option("--out", OUT, said("folder for the pictures"), type=folder, metavar="DIR")
 
 
 def add_seed(parser: Parser, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 import kernels
@@ -111,6 +112,11 @@ def as_value(word: str) -> str:
     return f" {word}" if word.startswith("-") and is_number(word) else word
 
 
+def as_it_was(text: str) -> str:
+    """What is typed, of what `as_value` made of it."""
+    return text[1:] if text.startswith(" -") and is_number(text) else text
+
+
 def language_first(arguments: Sequence[str]) -> tuple[str, list[str]]:
     """The language that is asked for, wherever that stands, or English; and the other arguments."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -133,7 +139,7 @@ def one_of(accepted: Collection[str]) -> Callable[[str], str]:
 
     def named(text: str) -> str:
         if text not in accepted:
-            raise argparse.ArgumentTypeError(f"is {text!r}; {instead(text, accepted)}")
+            raise argparse.ArgumentTypeError(f"is {as_it_was(text)!r}; {instead(text, accepted)}")
         return text
 
     return named
@@ -149,13 +155,17 @@ def whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"is {text.strip()!r}; accepted: a whole number") from None
+        raise argparse.ArgumentTypeError(f"is {as_it_was(text)!r}; accepted: a whole number") from None
 
 
 def number(text: str) -> float:
     if not is_number(text):
         raise argparse.ArgumentTypeError(f"is {text!r}; accepted: a number")
     return float(text)
+
+
+def folder(text: str) -> Path:
+    return Path(as_it_was(text))
 
 
 def is_number(text: str) -> bool:

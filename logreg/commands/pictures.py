@@ -70,7 +70,7 @@ def draw_lab(
     for cost, surface in surfaces.items():
         trial = next(trial for trial in trials if trial.history.cost == cost)
         plans += plans_of_cost(cost, surface, trial, data, window)
-    return [save(draw(), out / f"{name}.png") for name, draw in tqdm(plans, desc="pictures", leave=False)]
+    return [save(draw(), out / f"{name}.png") for name, draw in tqdm(plans, desc=said("pictures"), leave=False)]
 
 
 def plans_of_cost(
@@ -112,7 +112,7 @@ def draw_step(surface: LossSurface, history: History, data: LabData, window: Win
     plot_data(data, history.end_w, history.end_b, ax=left)
     plot_contour(surface, history, window=window, ax=right)
     epoch = history.steps // history.steps_per_epoch
-    figure.suptitle(shown(said("iteration {step}, epoch {epoch}: {run}", step=history.steps, epoch=epoch, run=run)))
+    figure.suptitle(shown(said("step {step}, epoch {epoch}: {run}", step=history.steps, epoch=epoch, run=run)))
     return figure
 
 

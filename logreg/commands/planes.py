@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kernels.arguments import numbers
+from kernels.quantities import QUANTITIES
 from logreg import datasets
 from logreg.choices import LAB_TRAINING
 from logreg.commands.options import check_room
@@ -53,15 +54,21 @@ def run_surface(settings: Exploration) -> PlaneSurface:
     surface = LossSurface.around(history, data, **plane, **grid, quantities=quantities, device=settings.device)
     seconds = perf_counter() - begin
     title = title_of(settings, x, accuracy(model, data))
-    size = {"rows": len(surface.t), "columns": len(surface.s), "quantities": ", ".join(quantities)}
+    names = ", ".join(said(QUANTITIES[quantity].title) for quantity in quantities)
+    size = {"rows": len(surface.t), "columns": len(surface.s), "quantities": names}
     print(title)
     print(said("{rows} x {columns} points of {quantities} in {seconds:.3g} s", **size, seconds=seconds))
     print(way_of(surface.plan))
     outside = surface.project(history).outside
     drawn = history if outside <= MOSTLY else None
     if drawn is None:
-        share = f"{outside:.1%}"
-        print(said("the path of training is not drawn: {share} of its variance is outside the plane", share=share))
+        print(
+            said(
+                "the path of training is not drawn: {share} of its variance is outside the plane; --directions pca "
+                "shows as much of it as a plane can",
+                share=f"{outside:.1%}",
+            )
+        )
     draw(surface, drawn, settings, title)
     return surface
 
@@ -78,7 +85,7 @@ def title_of(settings: Exploration, x: np.ndarray, reached: float) -> str:
 def way_of(plan: Plan) -> str:
     """How a surface was evaluated, and how far off it can be."""
     if plan.nodes is None:
-        return said("direct: every point is evaluated; error bound 0")
+        return said("direct: every point is evaluated, none interpolated")
     s, t = plan.nodes
     return said("spectral: interpolated between {s} x {t} nodes; error bound {bound:.2g}", s=s, t=t, bound=plan.bound)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +61,13 @@ def add_options(parser: Parser) -> None:
     add_device(parser)
 
 
-def run(quantities: Sequence[str] = Exploration.quantities, **given: Any) -> None:
+def run(
+    quantities: Sequence[str] = Exploration.quantities, extent: float | None = Exploration.extent, **given: Any
+) -> None:
     from logreg.commands.pictures import draw_to_files
     from logreg.commands.planes import run_surface
 
+    if extent is not None and not 0 < extent < math.inf:
+        raise ValueError(f"extent is {extent:g}; accepted: a finite number > 0")
     draw_to_files()
-    run_surface(Exploration(quantities=tuple(quantities), **given))
+    run_surface(Exploration(quantities=tuple(quantities), extent=extent, **given))

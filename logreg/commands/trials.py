@@ -80,9 +80,10 @@ def run_lab(settings: Settings) -> list[Trial]:
 
 
 def where(pictures: list[Path], out: Path) -> str:
-    """Where the pictures are, of which the first is the summary."""
+    """Where the pictures are, of which the first is the summary, and what comes next."""
     values = {"number": len(pictures), "folder": out.resolve(), "summary": pictures[0].name}
-    return said("{number} pictures in {folder}, the summary in {summary}", **values)
+    drawn = said("{number} pictures in {folder}, the summary in {summary}", **values)
+    return f"{drawn}\n{said('To drag the start yourself: make explore, or logreg explore --web')}"
 
 
 def run_starts(settings: Settings, number: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.pages import PAGES, ROOT, examples, run
+from tests.pictures import TOLERANCE, difference
 
 matplotlib.use("Agg")
 
@@ -35,6 +36,11 @@ def test_models(models):
     written = {file.name for file in folder.iterdir()}
     assert {"fitted.png", "two_paths.png", "line.png", "path.npz", "closer.vtk"} <= written
     assert len(names["sharpness"](names["path"], (names["X"], names["y"])).largest) == 10
+
+
+@pytest.mark.parametrize("name", ["two_paths.png", "line.png"])
+def test_pictures_of_models_are_those_of_docs(name, models):
+    assert difference(models[1] / name, f"howto/{name}") < TOLERANCE
 
 
 def test_the_first_surface_is_lowest_at_the_model():

@@ -265,7 +265,7 @@ def run(backend="numba", **changes):
     return called(kernels.sgd_run_, arguments, backend, **changes)
 
 
-WRONG_RATES = {
+WRONG_NUMBERS = {
     name: [
         (-0.1, ValueError, rf"{name} is -0.1; accepted: a finite number >= 0"),
         (-5e-324, ValueError, rf"{name} is -5e-324"),
@@ -283,12 +283,33 @@ WRONG_RATES = {
         (np.array("0.1"), TypeError, rf"{name} is array\('0.1'"),
         (np.complex128(1), TypeError, rf"{name} is np.complex128\(1\+0j\)"),
         (torch.tensor(1j), TypeError, rf"{name} is tensor"),
-        (torch.tensor([0.1]), TypeError, rf"{name} is tensor"),
-        ([0.1, 0.2], TypeError, rf"{name} is \[0.1, 0.2\]"),
-        (np.array([0.1, 0.2]), TypeError, rf"{name} is array\(\[0.1, 0.2\]\)"),
         (object(), TypeError, rf"{name} is <object"),
     ]
     for name in ("lr", "momentum", "weight_decay")
+}
+WRONG_RATES = {
+    name: [
+        *numbers,
+        (torch.tensor([0.1]), TypeError, rf"{name} is tensor"),
+        ([0.1, 0.2], TypeError, rf"{name} is \[0.1, 0.2\]"),
+        (np.array([0.1, 0.2]), TypeError, rf"{name} is array\(\[0.1, 0.2\]\)"),
+    ]
+    for name, numbers in WRONG_NUMBERS.items()
+}
+WRONG_RATES_OF_FOUR = {
+    name: [
+        *numbers,
+        (torch.tensor([0.1]), ValueError, rf"{name} has shape \(1,\); accepted: a number or \(k,\) = \(4,\)"),
+        ([0.1, 0.2], ValueError, rf"{name} has shape \(2,\); accepted: a number or \(k,\)"),
+        (np.ones((4, 1)), ValueError, rf"{name} has shape \(4, 1\)"),
+        (np.array([0.1, 0.2, -0.1, NAN]), ValueError, rf"{name}\[2\] is -0.1; accepted: finite numbers >= 0"),
+        ([0, 0, 0, INF], ValueError, rf"{name}\[3\] is inf"),
+        (np.ones(4, np.float16), TypeError, rf"{name} has dtype float16; accepted: float32, float64, integers or bool"),
+        (np.ones(4, complex), TypeError, rf"{name} has dtype complex128"),
+        (torch.ones(4, device="meta"), ValueError, rf"{name} is on device meta"),
+        (np.ma.masked_array(np.ones(4)), TypeError, rf"{name} is a masked array"),
+    ]
+    for name, numbers in WRONG_NUMBERS.items()
 }
 WRONG_WHOLES = {
     (name, least): [
@@ -591,7 +612,7 @@ WRONG_CALLS = {  # arguments that are right, and others that aren't
     ),
     kernels.sgd_ensemble: (
         {"X": FEATURES, "y": Y, "w0": np.zeros((4, 3)), "b0": np.zeros(4)} | SETTINGS,
-        names("X", "y", "lr", "batch_size", "epochs", "loss"),
+        names("X", "y", "batch_size", "epochs", "loss") | WRONG_RATES_OF_FOUR,
     ),
 }
 

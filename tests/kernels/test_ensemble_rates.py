@@ -1,6 +1,8 @@
 """Rates that members of `sgd_ensemble` have of their own, momentum and weight decay among them: each is the run by its
 own, whatever the others have."""
 
+import re
+
 import numba
 import numpy as np
 import pytest
@@ -235,44 +237,14 @@ def test_rates_of_any_kind(dtype, backend):
     same(kernels.sgd_ensemble(X, y, *starts(4, 2, dtype), **settings, **as_tensors), one)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", MOST)
-def test_wrong_rates(name, backend):
-    settings = {"lr": 0.1, "batch_size": 2, "epochs": 2, "backend": backend}
-    for value, error, message in (
-        (np.zeros(3), ValueError, rf"{name} has shape \(3,\); accepted: a number or \(k,\) = \(5,\)"),
-        (np.zeros((5, 1)), ValueError, rf"{name} has shape \(5, 1\); accepted: a number or \(k,\) = \(5,\)"),
-        ([], ValueError, rf"{name} has shape \(0,\)"),
-        ([0, 1, -2, 0, -1], ValueError, rf"{name}\[2\] is -2; accepted: finite numbers >= 0"),
-        ([0, 0, 0, 0, np.nan], ValueError, rf"{name}\[4\] is nan; accepted: finite numbers >= 0"),
-        ([0, np.inf, 0, 0, 0], ValueError, rf"{name}\[1\] is inf; accepted: finite numbers >= 0"),
-        (["a"] * 5, TypeError, rf"{name} has dtype <U1; accepted: float32, float64, integers or booleans"),
-        ([[1], 2, 3, 4, 5], ValueError, f"{name} is not an array"),
-        (-1, ValueError, f"{name} is -1; accepted: a finite number >= 0"),
-        (np.inf, ValueError, f"{name} is inf; accepted"),
-        ("fast", TypeError, f"{name} is 'fast'; accepted: a finite number >= 0"),
-        (None, TypeError, f"{name} is None; accepted"),
-    ):
-        with pytest.raises(error, match="^" + message):
-            kernels.sgd_ensemble(np.ones((6, 3)), np.zeros(6), *starts(5, 3), **settings | {name: value})
-
-
-def test_memory_for_rates_and_velocities_counts(monkeypatch):
-    k = 10**6
-    w0, b0 = np.broadcast_to(0.0, (k, 1)), np.broadcast_to(0.0, k)
-    settings, own = {"lr": 0.1, "batch_size": 1, "epochs": 0}, np.broadcast_to(0.1, k)
-    wanted = []
-
-    def free():
-        wanted.append(None)
-        return 0
-
-    monkeypatch.setattr(memory, "free_memory", free)
-    sizes = []
+def test_memory_for_rates_and_last_steps_counts(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: 0)
+    k, settings, sizes = 10**6, {"lr": 0.1, "batch_size": 1, "epochs": 0}, []
+    own, w0 = np.broadcast_to(0.1, k), np.broadcast_to(0.0, (k, 1))
     for rates in ({}, {"lr": own}, {"momentum": 0.9}, {"lr": own, "momentum": own}):
-        with pytest.raises(MemoryError) as caught:
-            kernels.sgd_ensemble(np.ones((2, 1)), np.zeros(2), w0, b0, **settings | rates)
-        sizes.append(int(str(caught.value).split("(")[1].split(",")[0]))
+        with pytest.raises(MemoryError, match=r"^an array \(\d+,\) of float64") as caught:
+            kernels.sgd_ensemble(np.ones((2, 1)), np.zeros(2), w0, w0[:, 0], **settings | rates)
+        sizes.append(int(re.findall(r"\d+", str(caught.value))[0]))
     alone, of_lr, of_momentum, of_both = sizes
     assert alone + 2 * k <= of_lr
-    assert of_lr + 4 * k <= of_momentum == of_both  # the last step (d + 1,), and two rates more
+    assert of_lr + 4 * k <= of_momentum == of_both  # two rates more, and the last steps (d + 1,)

@@ -175,15 +175,15 @@ def test_who_shows_progress_has_no_line(terminal, monkeypatch):
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """What a notebook shows, {id: text}."""
+    """What a notebook shows, {id: {kind: text}}."""
     shown = {}
 
     def display(bundle, *, raw, display_id):
         assert raw
         assert display_id
         number = len(shown)
-        shown[number] = bundle["text/plain"]
-        return SimpleNamespace(update=lambda bundle, raw: shown.update({number: bundle["text/plain"]}))
+        shown[number] = bundle
+        return SimpleNamespace(update=lambda bundle, raw: shown.update({number: bundle}))
 
     ipython = ModuleType("IPython")
     ipython.display = SimpleNamespace(display=display)
@@ -194,8 +194,9 @@ def notebook(monkeypatch):
 
 def test_the_line_in_a_notebook_goes_away(notebook, terminal):
     with notice.announced():
-        assert notebook == {0: notice.LINE}
-    assert notebook == {0: ""}
+        assert notebook == {0: {"text/plain": notice.LINE}}
+    assert set(notebook[0].values()) == {""}
+    assert "text/html" in notebook[0]
     assert terminal.getvalue() == ""
 
 

@@ -350,7 +350,7 @@ ALL_MEMBERS = [
     for loss in CODES.values()
     for keep in (False, True)
     for weighted in (False, True)
-    for own in (False, True)
+    for own in sorted({False, weighted})
 ]
 
 

@@ -13,8 +13,8 @@ from kernels import __version__
 from kernels.losses import LOSSES
 from logreg import __main__ as command_line
 from logreg import speaking
-from logreg.commands import trials
-from logreg.commands.convergence import extent
+from logreg.commands import convergence, trials
+from logreg.commands.convergence import extent, head_of
 from logreg.commands.lab import Settings
 from logreg.language import said
 from tests.processes import printed_by
@@ -46,6 +46,8 @@ def asked(monkeypatch):
         ("--batch-size 20", {"batch_size": 20}),
         ("--resolution 30", {"resolution": 30}),
         ("--out some/where", {"out": Path("some/where")}),
+        ("--out -5", {"out": Path("-5")}),
+        ("--out=-5", {"out": Path("-5")}),
         ("--seed 7", {"seed": 7}),
         ("--device cpu", {"device": "cpu"}),
         ("--device cuda", {"device": "cuda"}),
@@ -122,6 +124,8 @@ def test_rates(tmp_path, capsys):
         (["--rates", "1", "1"], "--rates is 1 1; accepted: two numbers, 0 < LOW < HIGH"),
         (["--rates", "0", "1"], "--rates is 0 1; accepted: two numbers"),
         (["--rates", "0.1", "inf"], "--rates is inf; accepted: a finite number"),
+        (["--rates", "1e-310", "1"], r"--rates\[0\] is 1e-310; accepted: finite values"),
+        (["--number", "1000000000000"], "--number is 1000000000000; accepted: less, as "),
         (["--batch-sizes", "0"], "--batch-sizes is 0; accepted: an integer >= 1"),
         (["--epochs", "-1"], "--epochs is -1; accepted"),
         (["--momentum", "-1"], "--momentum is -1.0; accepted"),
@@ -150,6 +154,29 @@ def test_wrong_values_of_rates(arguments, message, tmp_path, monkeypatch, capsys
 )
 def test_how_training_goes_in_words(behaviour, words):
     assert extent(np.array([1.0, 2.0, 4.0, 8.0]), np.array(behaviour)) == words
+
+
+def test_rates_in_spanish(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(convergence, "draw_rates", lambda *_: tmp_path / "rates.png")
+    command_line.main(f"rates --language es --batch-sizes 20 --number 3 --epochs 2 --out {tmp_path}".split())
+    first, second, where = capsys.readouterr().out.split("\n\n")
+    assert first.startswith("Con entropía cruzada, desde 3 inicios:\n  lotes de 20: converge")
+    assert second.startswith("Con error cuadrático medio, desde 3 inicios:\n  lotes de 20: converge")
+    assert where == f"El mapa es {tmp_path.resolve()}/rates.png\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "head"),
+    [
+        ("en", 1, "With mean squared error, from one start:"),
+        ("en", 2000, "With mean squared error, from 2,000 starts:"),
+        ("es", 1, "Con error cuadrático medio, desde un inicio:"),
+        ("es", 2000, "Con error cuadrático medio, desde 2,000 inicios:"),
+    ],
+)
+def test_what_was_trained_in_words(language, number, head):
+    with speaking(language):
+        assert head_of("mse", number) == head
 
 
 def test_how_training_goes_in_spanish():
@@ -215,6 +242,7 @@ def test_help(capsys):
         ("--lr 3 4", "4 is no option; accepted: --help, "),
         ("--lr 3 starts", "starts is after options; accepted: a command before its options"),
         ("--device tpu", "--device is 'tpu'; accepted: cpu, cuda"),
+        ("--device -1", "--device is '-1'; accepted: cpu, cuda"),
         ("--language fr", "--language is 'fr'; accepted: en, es"),
         ("--language", "--language is ''; accepted: en, es"),
         ("--language es --lr x", "--lr is 'x'; accepted: a number"),

@@ -1,5 +1,6 @@
 """Planes of parameter space: which directions span them, and projection."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.decomposition import PCA
 
 import logreg.samples
 from kernels import reference
-from logreg import History, train
+from logreg import History, speaking, train
 from logreg.choices import DIRECTIONS
 from logreg.curvature import MeanLoss, hessian
 from logreg.directions import (
@@ -145,6 +146,25 @@ def test_axes_of_one_feature_are_weight_and_bias(model_at):
     plane = directions_of(model_at(2.5, -1.25), problem, "axes")
     np.testing.assert_array_equal(np.stack(plane[1:3]), np.eye(2))
     assert plane.labels == ("change of w from 2.5", "change of b from -1.25")
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern"),
+    [
+        ("axes", r"cambio de w\[\d+\] desde [-\d.]+"),
+        ("random", r"dirección al azar [12]"),
+        ("filter", r"dirección al azar [12], según el tamaño de cada peso"),
+        ("hessian", r"vector propio [12] de la hessiana \(valor propio [\d.e-]+\)"),
+        ("pca", r"componente principal [12] \([\d.]+ % de la varianza\)"),
+        (np.eye(2, 31), "a lo largo de [st]_direction"),
+    ],
+)
+def test_axes_in_spanish(kind, pattern, wide, history):
+    with speaking("es"):
+        first, second = directions_of(history, wide, kind).labels
+    assert re.fullmatch(pattern, first)
+    assert re.fullmatch(pattern, second)
+    assert first != second
 
 
 def test_random_directions_are_those_of_the_seed(wide, model):

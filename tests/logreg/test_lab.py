@@ -85,7 +85,7 @@ def test_text(small_lab):
     lines = small_lab.text.splitlines()
     assert lines[:7] == table(small_lab.trials).splitlines()
     assert f"23 pictures in {small_lab.out.resolve()}" in small_lab.text
-    assert "summary.png" in small_lab.text
+    assert "the summary in summary.png\nTo drag the start yourself: make explore, or " in small_lab.text
     assert "Of 2,000 random starts, w in [-15, 15], b in [-13, 13], training of 35 steps ends at " in small_lab.text
     assert small_lab.text.rstrip().endswith(answer(small_lab.trials, Settings()))
 
@@ -106,7 +106,7 @@ def test_text_in_spanish(small_lab, monkeypatch, tmp_path, capsys):
         ]
     text, _ = capsys.readouterr()
     assert cells(text.splitlines()[0])[:5] == ["inicio", "costo", "w", "b", "pérdida"]
-    assert f"\n3 imágenes en {tmp_path.resolve()}, el resumen en summary.png\n" in text
+    assert f"\n3 imágenes en {tmp_path.resolve()}, el resumen en summary.png\nPara arrastrar tú el inicio: " in text
     assert "\nDe 2,000 inicios al azar, w en [-15, 15], b en [-13, 13], un entrenamiento de 35 pasos termina en" in text
     assert not {"start", "with", "accuracy", "steps", "never", "pictures"} & set(re.findall(r"\w+", text))
 
@@ -265,7 +265,7 @@ def drawn(small_lab, monkeypatch, tmp_path):
 def test_what_is_drawn(drawn, small_lab):
     for k in range(1, 6):
         title, paths, _ = drawn[f"mse-epoch-{k:03d}"]
-        assert title.startswith(f"iteration {7 * k}, epoch {k}: trained with mean squared error, start by hand")
+        assert title.startswith(f"step {7 * k}, epoch {k}: trained with mean squared error, start by hand")
         assert paths == [7 * k + 1]
     assert drawn["bce-path"][1] == drawn["mse-path"][1] == drawn["bce-path-3d"][1] == [36]
     assert drawn["bce-contour"][1] == drawn["bce-surface"][1] == []

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from kernels import surface_on_plane
 from kernels.losses import LOSSES
-from logreg import LabData, LossLine, LossSurface, evaluation, train
+from logreg import LabData, LossLine, LossSurface, evaluation, speaking, train
 from logreg.model import seeded_model
 from tests import oracle, problems
 from tests.training import TORCH_LOSSES
@@ -187,6 +187,23 @@ def test_classifiers_and_pipelines():
     with pytest.raises(ValueError, match="l2 is None, and the penalty of the model isn't a square, or several"):
         LossLine.between(weak, strong, (table, labels))
     assert LossLine.around(strong, (table, labels), "random", seed=0).label == "along a random direction"
+
+
+def test_labels_in_spanish():
+    X, y, w, b = problems.sgd_problem(20, 3)
+    model, other = np.append(w, b), np.append(w, b + 1)
+    with speaking("es"):
+        labels = [
+            LossLine.around(model, (X, y), kind, seed=0).label for kind in ("random", "filter", "bias", np.ones(4))
+        ]
+        labels.append(LossLine.between(model, other, (X, y)).label)
+    assert labels == [
+        "a lo largo de una dirección al azar",
+        "a lo largo de una dirección al azar, según el tamaño de cada peso",
+        f"cambio de b desde {b[0]:.4g}",
+        "a lo largo de la dirección",
+        "del modelo a (0) al modelo b (1)",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["float32", "sparse", "batches", "shuffled", "integers", "names"])

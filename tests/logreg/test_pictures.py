@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 
 from kernels.language import speaking
-from logreg import LabData, LossSurface, train
+from logreg import LabData, LossLine, LossSurface, train
 from logreg.choices import LAB_TRAINING, LAB_WINDOW
 from logreg.commands.pictures import draw_plane, draw_summary, plans_of_cost, scale_of_heights
 from logreg.commands.trials import Trial, model_at
 from logreg.language import SPANISH
 
 STARTS = {"by hand: (5, 10)": (5, 10), "bad: (-15, -10)": (-15, -10)}
+
+
+KNOWN = {word for text in SPANISH.values() for word in re.findall(r"[^\W\d_]+", re.sub(r"\{[^}]*\}", "", text))}
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +86,6 @@ def test_the_labs_valleys_are_seen(trials, surfaces):
 
 
 def test_titles_are_in_spanish(trials, surfaces):
-    known = {word for text in SPANISH.values() for word in re.findall(r"[^\W\d_]+", re.sub(r"\{[^}]*\}", "", text))}
     with speaking("es"):
         plans = plans_of_cost("mse", surfaces["mse"], trials[1], LabData(), LAB_WINDOW)
         figures = [draw_summary(trials, surfaces, LAB_WINDOW), *(draw() for _, draw in plans)]
@@ -92,4 +94,26 @@ def test_titles_are_in_spanish(trials, surfaces):
     for text in said:
         for start in STARTS:
             text = text.replace(start, "")
-        assert set(re.findall(r"[^\W\d_]+", text)) <= known
+        assert set(re.findall(r"[^\W\d_]+", text)) <= KNOWN
+
+
+@pytest.mark.parametrize("directions", ["hessian", "axes", "random", "filter", "pca", ("bias", np.eye(4)[0])], ids=str)
+def test_axes_are_in_spanish(directions):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    models = list(rng.normal(size=(5, 4)))
+    with speaking("es"):
+        surface = LossSurface.around(models, (X, y), directions=directions, resolution=5, l2=0.0)
+    for label in surface.plane.labels:
+        assert set(re.findall(r"[^\W\d_]+", label)) <= KNOWN | {"b", "w", "s", "direction", "t"}
+
+
+@pytest.mark.parametrize("direction", ["random", "filter", "bias", np.ones(4)], ids=str)
+def test_lines_are_in_spanish(direction):
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    with speaking("es"):
+        lines = [LossLine.around(np.ones(4), data, direction), LossLine.between(np.ones(4), np.zeros(4), data)]
+    for line in lines:
+        for text in (line.label, *line.marks):
+            assert set(re.findall(r"[^\W\d_]+", text)) <= KNOWN | {"b", "w"}

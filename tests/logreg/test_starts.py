@@ -80,6 +80,7 @@ def test_seeds_windows_and_kinds_of_data():
         ({"n": 0}, ValueError, "n is 0; accepted: an integer >= 1"),
         ({"n": 1.5}, TypeError, "n is 1.5; accepted"),
         ({"w_range": (1, 1)}, ValueError, r"w_range is \(1, 1\); accepted"),
+        ({"b_range": 1e39}, ValueError, r"b_range is \(-1e\+39, 1e\+39\); accepted: finite float32 numbers"),
         ({"b_range": "wide"}, ValueError, "b_range is 'wide'; accepted"),
         ({"seed": -1}, ValueError, "seed is -1; accepted: an integer >= 0"),
         ({"seed": None}, TypeError, "seed is None; accepted"),

@@ -74,7 +74,7 @@ def test_start_is_that_of_the_seed():
         ({"data": "lab", "directions": "axes"}, ("lab: n = 20, d = 1, trained to accuracy 1", "8 x 8 points of loss")),
         ({"directions": "hessian", "quantities": ("accuracy",)}, ("breast_cancer: n = 569", "is not drawn: 99.")),
         ({"data": "digits", "quantities": ("gradient", "hessian", "mse")}, ("digits: n = 360, d = 64", "direct: ")),
-        ({"data": "lab", "directions": "random", "l2": 0.1, "extent": 2.0}, ("lab: ", "error bound 0")),
+        ({"data": "lab", "directions": "random", "l2": 0.1, "extent": 2.0}, ("lab: ", "none interpolated")),
     ],
 )
 def test_what_is_printed_and_drawn(settings, words, tmp_path, capsys):
@@ -99,11 +99,18 @@ def test_what_is_printed_and_drawn(settings, words, tmp_path, capsys):
     [
         (
             {"data": "lab", "directions": "axes"},
-            ("lab: n = 20, d = 1, entrenado hasta exactitud 1", "8 x 8 puntos de loss, ", "directo: "),
+            (
+                "lab: n = 20, d = 1, entrenado hasta exactitud 1",
+                "8 x 8 puntos de pérdida, exactitud, gradiente, hessiana en ",
+                "directo: ",
+            ),
         ),
         (
             {"data": "lab", "l2": 0.1},
-            ("lab: n = 20, d = 1, entrenado con l2 = 0.1 hasta exactitud ", "cota de error 0"),
+            (
+                "lab: n = 20, d = 1, entrenado con l2 = 0.1 hasta exactitud ",
+                "se evalúa cada punto, ninguno se interpola",
+            ),
         ),
         ({"directions": "hessian"}, ("la trayectoria del entrenamiento no se dibuja: el 99.",)),
     ],
@@ -117,12 +124,12 @@ def test_what_is_printed_in_spanish(settings, words, tmp_path, capsys, monkeypat
     text = capsys.readouterr().out
     assert all(part in text for part in words)
     assert f"dibujado: {tmp_path}" in text
-    assert not {"trained", "points", "direct", "error bound", "drawn"} & set(re.findall(r"\w+", text))
+    assert not {"trained", "points", "direct", "loss", "gradient", "drawn"} & set(re.findall(r"\w+", text))
 
 
 def test_how_a_surface_was_evaluated():
     direct, spectral = Plan("direct", None, 0.0, "few points"), Plan("spectral", (12, 7), 3.5e-9, "many")
-    assert planes.way_of(direct) == "direct: every point is evaluated; error bound 0"
+    assert planes.way_of(direct) == "direct: every point is evaluated, none interpolated"
     assert planes.way_of(spectral) == "spectral: interpolated between 12 x 7 nodes; error bound 3.5e-09"
     with speaking("es"):
         assert planes.way_of(spectral) == "espectral: interpolado entre 12 x 7 nodos; cota de error 3.5e-09"
@@ -208,7 +215,7 @@ def test_options(arguments, changes, asked):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["surface", "--data", "iris"], "--data is 'iris'; accepted: breast_cancer, digits, lab"),
+        (["surface", "--data", "iris"], "--data is 'iris'; accepted: breast_cancer, digits, lab\n"),
         (["surface", "--directions", "svd"], "--directions is 'svd'; accepted: axes, "),
         (["surface", "--quantities", "margin"], "--quantities is 'margin'; accepted: loss, mse, "),
         (["surface", "--extent", "wide"], "--extent is 'wide'; accepted: a number"),
@@ -228,7 +235,10 @@ def test_what_is_refused(arguments, message, asked, capsys):
     ("arguments", "message"),
     [
         (["--resolution", "1"], "--resolution is 1; accepted"),
-        (["--extent", "-1"], "--extent is -1.0; accepted"),
+        (["--extent", "-1"], "--extent is -1; accepted: a finite number > 0"),
+        (["--extent", "0"], "--extent is 0; accepted: a finite number > 0"),
+        (["--extent", "nan"], "--extent is nan; accepted: a finite number > 0"),
+        (["--extent", "inf"], "--extent is inf; accepted: a finite number > 0"),
         (["--l2", "-1"], "--l2 is -1.0; accepted"),
         (["--seed", "-1"], "--seed is -1; accepted"),
         (["--resolution", "10000000"], "GB"),

@@ -9,6 +9,7 @@ PACKAGES = "kernels", "logreg", "viz"
 GRADIENT = "gradient", "update", "linear_bce"
 SURFACE = "surface", "plane"
 TRITON = "triton", "triton_surface", "one_pass"
+EXPLORER = "explorer", "explorer_words", "explorer_plane"
 MANNERS = "manners", "interrupts", "progress"
 
 # Test files besides that of the source's own name, the likeliest to fail first; a bare name is of the same package.
@@ -158,8 +159,8 @@ TESTS = {
     "logreg/choices.py": ("lab", "command_line", "surface_command"),
     "logreg/commands/conclusion.py": ("lab",),
     "logreg/commands/convergence.py": ("rates", "command_line"),
-    "logreg/commands/explore.py": ("command_line",),
-    "logreg/commands/exploring.py": ("command_line",),
+    "logreg/commands/explore.py": ("explore_command", "command_line"),
+    "logreg/commands/exploring.py": ("explore_command", "command_line"),
     "logreg/commands/options.py": ("command_line", "surface_command"),
     "logreg/commands/parser.py": ("command_line", "surface_command"),
     "logreg/commands/planes.py": ("surface_command",),
@@ -190,18 +191,17 @@ TESTS = {
     "viz/colors.py": ("styles", "training", "surface"),
     "viz/display.py": ("notebook",),
     "viz/contour.py": ("paths", "plane", "surface", "keywords", "animation", "notebook"),
-    "viz/explorer/__init__.py": ("explorer",),
-    "viz/explorer/controls.py": ("explorer",),
-    "viz/explorer/hands.py": ("explorer", "explorer_plane"),
-    "viz/explorer/keys.py": ("explorer",),
-    "viz/explorer/layout.py": ("explorer",),
-    "viz/explorer/live.py": ("explorer",),
-    "viz/explorer/panels.py": ("explorer", "explorer_plane"),
-    "viz/explorer/problem.py": ("explorer", "explorer_plane"),
-    "viz/explorer/run.py": ("explorer", "explorer_words", "explorer_plane"),
+    "viz/explorer/controls.py": EXPLORER,
+    "viz/explorer/hands.py": EXPLORER,
+    "viz/explorer/keys.py": EXPLORER,
+    "viz/explorer/layout.py": EXPLORER,
+    "viz/explorer/live.py": EXPLORER,
+    "viz/explorer/panels.py": EXPLORER,
+    "viz/explorer/problem.py": EXPLORER,
+    "viz/explorer/run.py": EXPLORER,
     "viz/explorer/web.py": ("browser",),
-    "viz/explorer/window.py": ("explorer", "explorer_words", "explorer_plane"),
-    "viz/explorer/words.py": ("explorer_words", "explorer", "explorer_plane"),
+    "viz/explorer/window.py": EXPLORER,
+    "viz/explorer/words.py": ("explorer_words", "explorer"),
     "viz/film/__init__.py": ("animation",),
     "viz/film/animation.py": ("writing",),
     "viz/film/palette.py": ("writing",),
@@ -209,12 +209,12 @@ TESTS = {
     "viz/film/scene.py": ("animation",),
     "viz/film/views.py": ("spread", "animation"),
     "viz/fill.py": ("keywords", "surface", "plane", "animation"),
-    "viz/foot.py": ("boxes", "layout", "styles", "surface"),
+    "viz/foot.py": ("legends", "boxes", "layout", "styles", "surface"),
     "viz/furniture.py": ("keywords", "styles", "layout", "surface", "plane", "starts"),
     "viz/inputs.py": ("surface", "plane", "training", "starts", "rates", "animation"),
     "viz/layout.py": ("boxes", "styles", "surface", "training"),
+    "viz/marks.py": ("surface", "plane", "paths", "legends"),
     "viz/losses.py": ("line", "surface", "plane", "starts", "notebook"),
-    "viz/marks.py": ("paths", "surface", "plane", "boxes"),
     "viz/paths.py": ("surface", "plane", "boxes"),
     "viz/plane.py": ("surface", "paths", "keywords"),
     "viz/rates.py": ("keywords", "boxes"),
@@ -289,6 +289,7 @@ SPEED = {
     "logreg/evaluation.py": "BAND",
     "logreg/files.py": "READ_AT_ONCE",
     "logreg/commands/trials.py": "TIMED_RUNS",
+    "viz/explorer/run.py": "MOST_EVALUATIONS MOST_VALUES FEWEST_POINTS",
     "logreg/commands/parser.py": "WIDTH",
 }
 

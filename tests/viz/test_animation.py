@@ -35,6 +35,15 @@ def test_every_step_has_its_model_and_its_path(history, surface, data):
     assert run.steps[-1] == 140
 
 
+@pytest.mark.parametrize(("step", "error"), [(-1, ValueError), (141, ValueError), (1.5, TypeError), (None, TypeError)])
+def test_other_steps_are_refused(step, error, history, surface, data):
+    run = animate(history, surface, data)
+    for show in (run.draw, run.picture):
+        with pytest.raises(error, match=f"^step is {step}; accepted: an integer"):
+            show(step)
+    assert "step 0 of 140" in run.figure.get_suptitle()
+
+
 def test_the_path_grows_without_arrows(history, surface, data):
     """They would show where it goes before it is there."""
     run = animate(history, surface, data)

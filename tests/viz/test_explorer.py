@@ -3,6 +3,7 @@
 import gc
 import weakref
 from io import BytesIO
+from itertools import combinations
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -16,7 +17,7 @@ from PIL import Image
 from kernels import sgd_run_
 from kernels.language import speaking
 from logreg import LabData, LossSurface
-from tests.viz.boxes import out_of_picture, overlapping
+from tests.viz.boxes import out_of_picture, overlap, overlapping
 from tests.viz.contrast import contrast, faint_texts
 from viz import explore
 from viz.explorer.controls import knobs_of
@@ -432,6 +433,9 @@ def test_what_is_drawn_in_layers_is_what_is_drawn_whole(changes, explorer):
     canvas = explorer.figure.canvas
     canvas.draw()
     explorer.set(**changes)
+    explorer.play()
+    canvas.draw()
+    explorer.pause()
     explorer.show_step(9)
     canvas.draw()
     in_layers = pixels(explorer)
@@ -492,6 +496,27 @@ def test_long_sentences_have_their_place_and_leave_it(size):
     explorer.figure.stale = True
     canvas.draw()
     np.testing.assert_array_equal(in_layers, pixels(explorer))
+
+
+@pytest.mark.parametrize("size", [(10, 6), (13.66, 6.5), (8, 7), (20, 8)])
+@pytest.mark.parametrize("changes", [{}, {"shuffle_seed": 30, "batch_size": 1, "epochs": 1000, "start": (-19, 14)}])
+def test_each_part_has_its_box(changes, size):
+    """Which no other part draws on, and all of it is in there."""
+    with speaking("es"):
+        explorer = explore(**changes)
+    figure = explorer.figure
+    figure.set_size_inches(size)
+    figure.canvas.callbacks.process("resize_event", ResizeEvent("resize_event", figure.canvas))
+    figure.canvas.draw()
+    boxes = [part.box.transformed(figure.transFigure) for part in figure.parts]
+    assert not [1 for one, other in combinations(boxes, 2) if overlap(one, other)]
+    for part, box in zip(figure.parts, boxes, strict=True):
+        for artist in part.artists:
+            drawn = artist.get_tightbbox(figure.canvas.get_renderer())
+            assert drawn.x0 >= box.x0 - 1, artist
+            assert drawn.y0 >= box.y0 - 1, artist
+            assert drawn.x1 <= box.x1 + 1, artist
+            assert drawn.y1 <= box.y1 + 1, artist
 
 
 def test_a_drag_draws_no_contours_again(explorer, monkeypatch):

@@ -91,6 +91,20 @@ def test_a_long_legend_is_broken_into_rows(surface, straight_path):
     assert not any(overlap(box, ax.bbox) for ax in axes.flat)
 
 
+def test_a_long_note_of_all_is_broken(surface, straight_path):
+    figure, axes = plt.subplots(1, 2, figsize=(4, 3), layout="constrained")
+    for ax in axes:
+        plot_contour(surface, straight_path([(40, 2), (1, 1), (40, 2)]), ax=ax)
+    legend = share_legend(figure)
+    figure.canvas.draw()
+    said = " ".join(legend.get_title().get_text().split())
+    assert said.startswith(
+        "the path starts and ends outside the window, at w = 40, b = 2 and at w = 40, b = 2, but goes"
+    )
+    assert legend.get_window_extent().width <= figure.bbox.width
+    assert legend.get_texts()[0].get_fontsize() > 5
+
+
 def test_three_dimensions_share_too(surface, history):
     figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained", subplot_kw={"projection": "3d"})
     for ax in axes:

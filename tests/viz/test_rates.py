@@ -29,11 +29,11 @@ def test_in_spanish(rates_of):
         plot = plot_rates(rates_of(), quantity="steps")
     assert plot.axes["bce"].get_xlabel() == "tasa de aprendizaje"
     assert plot.axes["bce"].get_ylabel() == "tamaño de lote"
-    assert plot.colorbar.ax.get_ylabel() == "media de pasos hasta acertar todos los datos"
+    assert plot.colorbar.ax.get_ylabel() == "media de pasos hasta acertar todas las muestras"
     assert [text.get_text() for text in plot.legend.get_texts()] == [
         "oscila",
         "diverge",
-        "nunca acierta todos los datos",
+        "nunca acierta todas las muestras",
     ]
 
 

@@ -23,7 +23,7 @@ LOWEST = 0.2155  # of what is said, three lines, above the labels of sliders
 LETTER = 0.002, 0.01  # by which one may be out of where a line is put, in shares of the figure
 SMALLEST, LARGEST = 0.5, 3  # times these
 LEFT, RIGHT = (0.065, 0.465), (0.57, 0.925)
-PANELS, SENTENCES, CONTROLS, COST = (0.41, 0.95), (0.327, 0.291), (0.035, 0.17), (0.1, 0.22)
+PANELS, SENTENCES, CONTROLS, COST = (0.41, 0.95), (0.327, 0.291), (0.035, 0.17), (0.09, 0.21)
 
 
 def panels(figure: Figure) -> dict[str, Axes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from viz.explorer.problem import Problem
     from viz.explorer.run import Settings
 
-MOST_PORT = 65535
 HOST = "127.0.0.1"  # nobody else's machine sees the page
 NAMES = r"(127\.0\.0\.1|localhost)"  # by which it may be asked for: a page elsewhere that is made to point here isn't
 PAGE = """<!DOCTYPE html>
@@ -111,24 +111,31 @@ def serve(problem: Problem, settings: Settings, port: int = 0, opened: Callable[
     A port of 0 is any that is free. ValueError for a port that can't be had, and without tornado.
     """
     try:
-        import tornado.netutil
+        import tornado  # noqa: F401  # what needs it is imported where it is used
     except ImportError:
         found = 'web needs tornado, which is not installed (pip install "logreg-kernels[web]")'
         raise ValueError(f"{found}; accepted: a window, without it") from None
+    asyncio.run(serving(application(problem, settings), listening_at(port), opened))
+
+
+def listening_at(port: int) -> socket.socket:
+    """A socket at a port of this machine; ValueError for one that can't be had."""
+    accepted = "accepted: 0, or one from 1 to 65535 that is free"
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port is {port}; {accepted}")
     try:
-        if port > MOST_PORT:  # of which the system would take the last 16 bits
-            raise OverflowError("there is no such port")
-        sockets = tornado.netutil.bind_sockets(port, HOST)
-    except (OSError, OverflowError) as error:
-        raise ValueError(f"port is {port}; accepted: 0, or one from 1 to {MOST_PORT} that is free ({error})") from None
-    asyncio.run(serving(application(problem, settings), sockets, opened))
+        listening = socket.create_server((HOST, port))
+    except OSError as error:
+        raise ValueError(f"port is {port}; {accepted} ({error})") from None
+    listening.setblocking(False)
+    return listening
 
 
-async def serving(pages: Any, sockets: list[Any], opened: Callable[[str], None]) -> None:
+async def serving(pages: Any, listening: socket.socket, opened: Callable[[str], None]) -> None:
     from tornado.httpserver import HTTPServer
 
-    HTTPServer(pages).add_sockets(sockets)
-    opened(f"http://{HOST}:{sockets[0].getsockname()[1]}/")
+    HTTPServer(pages).add_socket(listening)
+    opened(f"http://{HOST}:{listening.getsockname()[1]}/")
     await asyncio.Event().wait()
 
 

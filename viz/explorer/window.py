@@ -91,7 +91,7 @@ class Explorer:
 
     @property
     def last(self) -> int:
-        """The last point of the run."""
+        """The last point of the run, an int."""
         return len(self.run.steps) - 1
 
     def set(self, **changes: Any) -> None:

@@ -123,6 +123,11 @@ class RunAnimation(NamedTuple):
         -------
         array (height, width, 4), uint8
             Red, green, blue and opacity.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another step.
         """
         with studio(self.figure, self.ground) as canvas:
             self.draw(step)

@@ -42,14 +42,19 @@ class Scene(NamedTuple):
     views: tuple[np.ndarray, np.ndarray] | None
 
     def draw(self, step: int) -> None:
-        """Shows a step: the model of that time, and the path so far."""
+        """Shows a step: the model of that time, and the path so far. ValueError for one that isn't kept."""
+        from kernels.arguments import numbers
+
+        last = len(self.path.s) - 1
+        if numbers.integer("step", step, 0) > last:
+            raise ValueError(f"step is {step}; accepted: an integer from 0 to {last}, the number of a kept step")
         w, b = self.path.s[step], self.path.t[step]
         show_model(self.model, w, b)
         if self.run.line is not None:
             self.run.line.set_data(self.path.s[: step + 1], self.path.t[: step + 1])
         self.head.set_data([w], [b])
         if self.run.end is not None:
-            ends = step == len(self.path.s) - 1
+            ends = step == last
             self.run.end.set_visible(ends)
             self.head.set_visible(not ends)
         self.title.set_text(self.words(step))

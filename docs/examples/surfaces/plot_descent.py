@@ -5,7 +5,7 @@ Where steepest descent leads, and how narrow the valley is
 Left the lines that run downhill fastest: training with very small steps
 follows one of them. All lead to the valley first, and only then along it.
 Right the reason: how many times as large the largest curvature of the loss is
-as the smallest. At the minimum it is about 10: the valley is narrower than it
+as the smallest. At the minimum it is about 9: the valley is narrower than it
 is long, and steps that are short enough for its walls are small along its
 floor.
 """

@@ -23,5 +23,5 @@ for ax, (title, labels) in zip(axes, titles.items(), strict=True):
     plot_contour(surface, ax=ax, title=title)
 
 # %%
-# To try: ``flipped[12] = 1`` in place of the fifth, for the sample beside the
-# boundary. Why is there no minimum then?
+# To try: ``flipped[12] = 1`` in place of ``flipped[5] = 1``, for the sample
+# beside the boundary. Why is there no minimum then?

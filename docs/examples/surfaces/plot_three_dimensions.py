@@ -3,9 +3,9 @@ The same valley, with heights and with their logarithms
 =======================================================
 
 In three dimensions the loss looks like two slopes and a flat floor (left). The
-floor isn't flat: it goes down to a two-hundredth of the highest slope, and
-linear heights can't show both. With logarithms of the heights (right) the
-floor is a gorge, and one sees where training is led to.
+floor isn't flat: it goes down to less than a two-hundredth of the highest
+corner, and linear heights can't show both. With logarithms of the heights
+(right) the floor is a gorge, and one sees where training is led to.
 """
 
 import matplotlib.pyplot as plt

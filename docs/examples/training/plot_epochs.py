@@ -2,8 +2,8 @@
 A sigmoid learns
 ================
 
-The model after each epoch, from a start at which it takes nearly every point
-for class 1. The first epoch, seven steps, already brings most of class 0 down;
+The model after each epoch, from a start at which it takes every point for
+class 1. The first epoch, seven steps, already brings most of class 0 down;
 after three more the step of the sigmoid is where the classes meet. From then
 on it only becomes steeper, more and more slowly: each sample is right, and the
 cross-entropy asks for still more certainty.
@@ -22,5 +22,5 @@ history = train(model, data, lr=2, batch_size=3, epochs=100)
 plot_epochs(history, data)
 
 # %%
-# To try: ``loss="mse"``, with which the first epochs are nearly lost, as the
-# error has no slope at this start.
+# To try: ``loss="mse"``, with which thirty epochs are nearly lost, as the
+# error has hardly a slope at this start.

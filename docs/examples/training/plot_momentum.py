@@ -26,5 +26,5 @@ surface = LossSurface.compute(data, (-12, 20), (-8, 8), resolution=300)
 plot_contour(surface, runs)
 
 # %%
-# To try: ``lr=5`` without momentum. It gets as far, as each of its steps is
-# ten times as long.
+# To try: ``lr=5`` without momentum, each of whose steps is ten times as long.
+# Which of the two gets further?

@@ -2,10 +2,10 @@
 A run from a bad start
 ======================
 
-Training starts where almost all points of class 0 are taken for class 1 and
-are sure of it. The path shows how the cross-entropy leads out of there: its
-slope is as large as the error is, so it goes straight down the wall, and then
-along the valley in steps that become smaller and smaller.
+Training starts where the model takes all points for class 1, and is sure of
+it. The path shows how the cross-entropy leads out of there: its slope is as
+large as the error is, so it goes straight down the wall, and then along the
+valley in steps that become smaller and smaller.
 """
 
 import torch

@@ -6,8 +6,8 @@ The same three starts, with cross-entropy and with squared error. Under the
 cross-entropy all three come to the valley. Under the squared error only one
 does. The others begin on a plateau, where the sigmoid is so sure of itself
 that the error has hardly a slope: one doesn't move from its place, the other
-is led out of the window. This is the lab's answer in one picture: it isn't the
-start that is bad, but the start together with the cost.
+creeps away from the valley. This is the lab's answer in one picture: it isn't
+the start that is bad, but the start together with the cost.
 """
 
 import matplotlib.pyplot as plt

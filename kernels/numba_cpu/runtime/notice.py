@@ -74,7 +74,7 @@ def line_in_notebook(display):
         yield
     finally:
         with suppress(Exception):
-            shown.update({"text/plain": ""}, raw=True)
+            shown.update({"text/plain": "", "text/html": ""}, raw=True)  # of which a page has no empty box
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def moved(models_type, drift, at, parameter, rate):
         own, last = at
         less, root = load(models_type, drift, own), load(models_type, drift, own + lanes_of(models_type))
         step = load(models_type, drift, last)
-        # of momentum - 1, whose rounding is small beside 1 - momentum, by which the step is multiplied in the long run
+        # momentum - 1 is rounded as little as 1 - momentum, by which steps are divided in the long run; momentum isn't
         beside = fma(-(theta * root), root, fma(less, step, step))
         store(drift, last, fma(gradient, rate, beside))
         compensation = compensation + beside

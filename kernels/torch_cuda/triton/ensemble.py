@@ -324,7 +324,7 @@ def launch_run(
 ) -> None:
     """`run_members`, its sizes from the shapes; an empty `weight` is 1 for each, `loss` a code."""
     (n, size), k = rows.shape, len(first_correct_step)
-    moving = len(state) > 2
+    wide, moving, many = rows.dtype == torch.float64, len(state) > 2, size > FEW_PARAMETERS
     members = members_of_program(size * len(state) // 2)
     with torch.cuda.device_of(rows):
         wrap_triton(run_members)[(triton.cdiv(k, members),)](
@@ -352,7 +352,7 @@ def launch_run(
             WATCHED=watched or keep,
             KEEP=keep,
             MEMBERS=members,
-            **options(spills=rows.dtype == torch.float64 and (moving or (keep and size > FEW_PARAMETERS))),
+            **options(spills=(moving and (wide or many)) or (wide and keep and many)),
         )
 
 
@@ -397,8 +397,8 @@ def options(spills=False):
     """How the kernels are compiled: every operation rounded.
 
     One that `spills` is told of all registers. Those with momentum do, and unasked Triton 3.6 gives 168 to 8 features
-    of float64 with focal loss, weights and history, to have 12 programs on a multiprocessor and not 11 (capability
-    9.0), and spills 32 bytes.
+    with focal loss, weights and history, to have 12 programs on a multiprocessor and not 11 (capability 9.0), and
+    spills 32 bytes of float64, 24 of float32.
     """
     fixed = {"num_warps": WARPS, "enable_fp_fusion": False}
     return fixed | {"maxnreg": MOST_REGISTERS} if spills else fixed
