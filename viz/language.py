@@ -129,6 +129,7 @@ SPANISH: dict[str, str] = {
     "The data, and the model after the step shown": "Los datos y el modelo tras el paso que se ve",
     "The samples by their logit after the step shown": "Las muestras según su logit tras el paso que se ve",
     "logit (beyond ±{most:g} at the edge)": "logit (más allá de ±{most:g}, en el borde)",
+    "{label}; {some:,} of {all:,} samples": "{label}; {some:,} de {all:,} muestras",
     "step": "paso",
     "loss (solid)": "pérdida (continua)",
     "accuracy (dashed)": "exactitud (a trazos)",
@@ -152,13 +153,15 @@ SPANISH: dict[str, str] = {
     "batch size: more, less": "tamaño de lote: más, menos",
     "momentum: more, less": "momento: más, menos",
     "epochs: more, less": "épocas: más, menos",
-    "next, last order of samples": "orden siguiente, anterior de las muestras",
+    "next, previous order of samples": "orden siguiente, anterior de las muestras",
     "the other cost": "el otro costo",
     "all as it was at first": "todo como al principio",
     "these keys, or not": "estas teclas, o no",
     "step {step} of {last} (epoch {epoch})": "paso {step} de {last} (época {epoch})",
     "loss {loss:.4g}, accuracy {accuracy}": "pérdida {loss:.4g}, exactitud {accuracy}",
     "Diverged: step {step} leaves the range of numbers.": "Diverge: el paso {step} se sale del rango de los números.",
+    "Diverged: step {step} is too far away to be drawn.": "Diverge: el paso {step} queda demasiado lejos para "
+    "dibujarlo.",
     "Climbs: the loss ends higher than it began; the steps are too large.": "Sube: la pérdida termina más alta que al "
     "empezar; los pasos son demasiado grandes.",
     "Oscillates: {share} of the epochs raise the loss.": "Oscila: el {share} de las épocas sube la pérdida.",
@@ -179,6 +182,7 @@ SPANISH: dict[str, str] = {
     "Leaves the window at step {step} and comes back.": "Sale de la ventana en el paso {step} y vuelve.",
     "Leaves the window at step {step}; ends at ({s:.3g}, {t:.3g}).": "Sale de la ventana en el paso {step}; termina en "
     "({s:.3g}, {t:.3g}).",
+    "{some} of {all} steps are looked at.": "Se miran {some} de los {all} pasos.",
     "Only {some} of {all} epochs are trained: with more, pictures would wait.": "Solo se entrenan {some} de {all} "
     "épocas: con más, la imagen se haría esperar.",
     "This picture stands still: write %matplotlib widget in a cell before it, with ipympl installed.": "Esta imagen "

@@ -1,5 +1,7 @@
 """The explorer in a browser, as a person has it: a page of Chromium, a mouse, and what is then on the screen."""
 
+import base64
+import http.client
 import os
 import re
 import shutil
@@ -241,11 +243,104 @@ def test_a_window_of_another_size(page):
     assert page.title() == "The loss surface of logistic regression"
 
 
+def picture_of(page):
+    """The page's canvas in its own pixels, of which a screen may have several for one of the page's."""
+    data = page.evaluate("figure.canvas.toDataURL()")
+    return Image.open(BytesIO(base64.b64decode(data.split(",")[1]))).convert("RGB")
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2])
+def test_a_screen_of_many_pixels_and_a_page_that_is_zoomed(ratio, browser, page):
+    """All of the figure is seen, and sharp; where it is clicked the start goes."""
+    once = picture_of(page)
+    metrics = {"deviceScaleFactor": ratio, "mobile": False}
+    session = browser.new_cdp_session(page)
+    session.send("Emulation.setDeviceMetricsOverride", VIEW | metrics)
+    page.evaluate("window.dispatchEvent(new Event('resize'))")
+    settle(page)
+    picture = picture_of(page)
+    assert picture.size == (ratio * VIEW["width"], ratio * VIEW["height"])
+    assert page.evaluate("figure.canvas.style.width") == f"{VIEW['width']}px"
+    found, want = (image.resize((136, 65), Image.Resampling.BOX) for image in (picture, once))
+    assert np.abs(np.asarray(found, float) - want).mean() < 2
+
+
+def messages(page):
+    """What the page sends from here on, (kind, x, y) of each event of a mouse: a function that gives it."""
+    page.evaluate("""() => {
+        window.sent = [];
+        const send = figure.send_message;
+        figure.send_message = (kind, content) => {
+            if (content.x !== undefined) sent.push([kind, Math.round(content.x), Math.round(content.y)]);
+            send.call(figure, kind, content);
+        };
+    }""")
+    return lambda: page.evaluate("sent")
+
+
+def test_a_drag_ends_outside_of_the_page(page, twin):
+    """The start goes to the corner, and stays there when the mouse comes back."""
+    sent = messages(page)
+    drag(page, place(twin.surface.ax, 5, 10), (300, 200), (-40, -30))
+    page.mouse.move(300, 200, steps=3)
+    settle(page)
+    assert ["button_release", -40, -30] in sent()
+    assert is_drawn(screen(page), twin, run_from((-20.0, 15.0))) > 0.95
+
+
+def test_a_finger_drags_the_start(browser, page, twin):
+    x, y = map(round, place(twin.surface.ax, -12, -8))
+    touch = browser.new_cdp_session(page)
+    for kind, points in (("Start", [(300, 200)]), ("Move", [(250, 210)]), ("Move", [(x, y)]), ("End", [])):
+        fingers = [{"x": across, "y": down} for across, down in points]
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": fingers})
+    settle(page)
+    assert is_drawn(screen(page), twin, run_from(start_at(x, y, twin))) > 0.95
+
+
+def test_a_double_click_is_two_clicks(page, twin):
+    """Nothing is held after it: of a button, nor of the start."""
+    page.mouse.dblclick(*place(twin.controls.buttons["back"].ax, 0.5, 0.5))
+    x, y = map(round, place(twin.surface.ax, -12, -8))
+    page.mouse.dblclick(x, y)
+    page.mouse.move(300, 200, steps=3)
+    settle(page)
+    twin.set(start=start_at(x, y, twin))
+    twin.show_step(698)
+    assert_seen(screen(page), twin)
+
+
+@pytest.mark.parametrize("origin", ["http://example.org", "http://127.0.0.1:1", "null"])
+def test_pages_elsewhere_open_no_socket(origin, served):
+    socket = http.client.HTTPConnection(served.address.split("/")[2])
+    asked = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "YQ==",
+    }
+    socket.request("GET", "/socket", headers=asked | {"Origin": origin})
+    assert socket.getresponse().status == 403
+    socket.close()
+
+
 def test_other_names_of_this_machine_get_nothing(served):
     """A page elsewhere whose name is made to point here."""
     request = urllib.request.Request(served.address, headers={"Host": "example.org"})
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(request)
+
+
+def test_a_page_that_is_closed_while_it_plays_is_forgotten_in_silence(browser, twin):
+    served = Served()
+    for _ in range(3):
+        page = browser.new_page()
+        page.goto(served.address)
+        settle(page)
+        page.mouse.click(*place(twin.controls.buttons["play"].ax, 0.5, 0.5))
+        page.evaluate("() => { for (let k = 0; k < 40; k++) figure.ws.send(JSON.stringify({type: 'draw'})); }")
+        page.close()
+    assert served.stop() == (130, "interrupted\n")
 
 
 def test_it_stops_at_control_c(browser):

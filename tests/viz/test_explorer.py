@@ -21,6 +21,7 @@ from tests.viz.boxes import out_of_picture, overlap, overlapping
 from tests.viz.contrast import contrast, faint_texts
 from viz import explore
 from viz.explorer.controls import knobs_of
+from viz.explorer.panels import MOST_DRAWN, drawn_of
 from viz.explorer.problem import lab_data
 from viz.explorer.run import Settings
 
@@ -112,7 +113,7 @@ def test_the_path_is_that_of_the_training(changes, explorer):
     want = path_of(
         *lab_data(), np.array(changes.get("start", (5.0, 10.0))), **LAB | {"loss": "bce"} | without_start(changes)
     )
-    np.testing.assert_array_equal(path_on_screen(explorer), want[:: explorer.run.every])
+    np.testing.assert_array_equal(path_on_screen(explorer), want[drawn_of(len(want))])
     np.testing.assert_array_equal(explorer.surface.start.get_xydata(), want[:1])
     np.testing.assert_array_equal(explorer.surface.now.get_xydata(), want[-1:])
 
@@ -130,8 +131,9 @@ def test_losses_and_accuracies_are_those_of_all_the_data(changes, explorer):
     of_samples = (p - y) ** 2 if explorer.settings.loss == "mse" else np.logaddexp(0, z) - y * z
     np.testing.assert_allclose(run.loss, of_samples.mean(axis=0), rtol=1e-12, atol=1e-300)
     np.testing.assert_array_equal(run.accuracy, ((z > 0) == (y > 0.5)).mean(axis=0))
-    np.testing.assert_array_equal(explorer.progress.loss.get_xydata(), np.column_stack([run.steps, run.loss]))
-    np.testing.assert_array_equal(explorer.progress.accuracy.get_xydata(), np.column_stack([run.steps, run.accuracy]))
+    for line, values in ((explorer.progress.loss, run.loss), (explorer.progress.accuracy, run.accuracy)):
+        drawn = np.column_stack([run.steps, values])[drawn_of(len(run.steps))]
+        np.testing.assert_array_equal(line.get_xydata(), drawn)
 
 
 @pytest.mark.parametrize("loss", ["bce", "mse"])
@@ -152,8 +154,7 @@ def test_a_slider_is_a_setting(name, explorer):
         click(explorer, slider.ax, notch, 0.5)
         assert getattr(explorer.settings, name) == values[notch]
         assert slider.valtext.get_text() == explorer.controls.knobs[name].written(values[notch])
-        expected = trained(explorer)[:: explorer.run.every]
-        np.testing.assert_array_equal(path_on_screen(explorer)[: len(expected)], expected)
+        np.testing.assert_array_equal(path_on_screen(explorer), trained(explorer)[drawn_of(len(explorer.run.steps))])
 
 
 def test_a_wheel_turns_the_slider_under_it(explorer):
@@ -234,6 +235,24 @@ def test_other_mouse_buttons_and_toolbars_are_left_alone(explorer):
     mouse(canvas, "button_press_event", 2, 2)  # outside of everything
     mouse(canvas, "motion_notify_event", *at(ax, -10, -5))
     assert explorer.settings.start == (5.0, 10.0)
+
+
+def test_a_drag_is_that_of_its_own_button(explorer):
+    canvas, ax = explorer.figure.canvas, explorer.surface.ax
+    mouse(canvas, "button_press_event", *at(ax, -10, -5))
+    mouse(canvas, "button_press_event", *at(ax, -10, -5), 3)
+    mouse(canvas, "button_release_event", *at(ax, -10, -5), 3)
+    mouse(canvas, "motion_notify_event", *at(ax, 3, 4))
+    np.testing.assert_allclose(explorer.settings.start, (3, 4), atol=PIXEL)
+
+
+def test_a_double_click_that_nothing_ends_drags_nothing(explorer):
+    canvas, ax = explorer.figure.canvas, explorer.surface.ax
+    x, y = at(ax, -10, -5)
+    event = MouseEvent("button_press_event", canvas, x, y, 1, dblclick=True)
+    canvas.callbacks.process("button_press_event", event)
+    mouse(canvas, "motion_notify_event", *at(ax, 3, 4))
+    np.testing.assert_allclose(explorer.settings.start, (-10, -5), atol=PIXEL)
 
 
 def test_a_step_shows_its_model(explorer):
@@ -362,6 +381,49 @@ def test_a_step_stays_while_the_start_is_moved(explorer):
     assert explorer.shown == 350
 
 
+@pytest.mark.parametrize("points", [1, 2, 700, 1000, 1001, 20_000, 100_001])
+def test_of_many_points_the_first_the_last_and_some_between_are_drawn(points):
+    drawn = drawn_of(points)
+    assert (drawn[0], drawn[-1]) == (0, points - 1)
+    assert (np.diff(drawn) > 0).all()
+    np.testing.assert_array_equal(drawn[:80], np.arange(min(points, 80)))
+    assert np.diff(drawn).max(initial=1) <= max(1, 2 * points / MOST_DRAWN)
+    assert len(drawn) <= 2 * MOST_DRAWN
+    if points <= MOST_DRAWN:
+        np.testing.assert_array_equal(drawn, np.arange(points))
+
+
+def test_of_much_data_some_is_drawn():
+    x = np.linspace(-1, 1, 30_001)
+    explorer = explore((x, x > 0.5), start=(-1, 0), epochs=1)
+    w, b = explorer.run.theta[-1]
+    drawn = np.concatenate([points.get_xdata() for points in explorer.data.points])
+    assert len(drawn) == MOST_DRAWN
+    assert set(drawn) < set(x)
+    assert np.ptp(drawn) == 2
+    wrong = (w * drawn + b > 0) != (drawn > 0.5)
+    np.testing.assert_array_equal(np.sort(explorer.data.wrong.get_xdata()), np.sort(drawn[wrong]))
+    assert explorer.data.ax.get_xlabel() == "x; 1,000 of 30,001 samples"
+
+
+def test_a_step_stays_where_points_are_other_steps():
+    """Points of a longer run of much data are further apart."""
+    x = np.linspace(-1, 1, 20_000)
+    explorer = explore((x, x > 0.5), batch_size=400, epochs=1)
+    assert explorer.last == 50
+    explorer.show_step(30)
+    explorer.set(epochs=20)
+    assert explorer.run.steps[explorer.shown] in (20, 40)
+
+
+@pytest.mark.parametrize("x", [[0.5], [0.0], [3, 3]])
+def test_data_without_a_width(x):
+    explorer = explore((x, np.ones(len(x))), epochs=3)
+    explorer.figure.canvas.draw()
+    click(explorer, explorer.controls.sliders["batch_size"].ax, 0.3, 0.5)
+    np.testing.assert_array_equal(explorer.surface.start.get_xydata(), [explorer.settings.start])
+
+
 DRAWN = [{"start": (-12, 3)}, {"lr": 20}, {"epochs": 3}, {"batch_size": 1, "epochs": 400}, {"loss": "mse"}]
 
 
@@ -390,6 +452,50 @@ def test_what_is_drawn_in_layers_is_what_is_drawn_whole(changes, explorer):
     explorer.figure.stale = True
     canvas.draw()
     np.testing.assert_array_equal(resized, pixels(explorer))
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("size", [(10, 6), (13.66, 6.5), (13.66, 7.68), (10.24, 6), (8, 7), (20, 8)])
+def test_parts_that_change_leave_nothing_and_take_nothing(language, size):
+    """To the pixel, after all of them have changed and changed again."""
+    with speaking(language):
+        explorer = explore()
+        canvas = explorer.figure.canvas
+        explorer.figure.set_size_inches(size)
+        canvas.callbacks.process("resize_event", ResizeEvent("resize_event", canvas))
+        canvas.draw()
+        changes = {"lr": 20, "batch_size": 20, "momentum": 0.99, "epochs": 1000, "shuffle_seed": 30, "loss": "mse"}
+        for name, value in changes.items():
+            explorer.set(**{name: value})
+            explorer.play()
+            canvas.draw()
+            explorer.pause()
+            canvas.draw()
+        in_layers = pixels(explorer)
+    explorer.figure.stale = True
+    canvas.draw()
+    np.testing.assert_array_equal(in_layers, pixels(explorer))
+
+
+LONG = {"start": (-12, 14), "lr": 5.4, "batch_size": 1, "momentum": 1.5, "epochs": 900, "loss": "mse"}
+
+
+@pytest.mark.parametrize("size", [(10, 6), (13.66, 6.5), (13.66, 7.68), (10.24, 6), (8, 7), (20, 8)])
+def test_long_sentences_have_their_place_and_leave_it(size):
+    with speaking("es"):
+        explorer = explore(**LONG)
+        canvas = explorer.figure.canvas
+        explorer.figure.set_size_inches(size)
+        canvas.callbacks.process("resize_event", ResizeEvent("resize_event", canvas))
+        canvas.draw()
+        assert overlapping(explorer.figure) == []
+        assert explorer.sentences[2].get_text().count("\n") == 2
+        explorer.sentences[2].set_text("...")  # and nothing else changes
+        canvas.draw()
+    in_layers = pixels(explorer)
+    explorer.figure.stale = True
+    canvas.draw()
+    np.testing.assert_array_equal(in_layers, pixels(explorer))
 
 
 @pytest.mark.parametrize("size", [(10, 6), (13.66, 6.5), (8, 7), (20, 8)])
@@ -425,6 +531,26 @@ def test_a_drag_draws_no_contours_again(explorer, monkeypatch):
     explorer.surface.ax.set_xlim(-5, 5)  # a toolbar's zoom
     explorer.figure.canvas.draw()
     assert set(calls) == {"contours", "axis"}
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_saved_picture_is_that_on_the_screen(seen, explorer):
+    """To the pixel: nothing is drawn twice; and what is on the screen after it, too."""
+    explorer.set(lr=20)
+    explorer.show_step(9)
+    if seen:
+        explorer.figure.canvas.draw()
+    file = BytesIO()
+    explorer.figure.savefig(file, dpi=100)
+    explorer.figure.canvas.draw()
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), pixels(explorer))
+    explorer.set(start=(0, 0))
+    explorer.figure.savefig(BytesIO(), dpi=100)
+    explorer.figure.canvas.draw()
+    in_layers = pixels(explorer)
+    explorer.figure.stale = True
+    explorer.figure.canvas.draw()
+    np.testing.assert_array_equal(in_layers, pixels(explorer))
 
 
 @pytest.mark.parametrize("format", ["png", "svg", "pdf"])
@@ -508,6 +634,7 @@ def test_a_closed_figure_is_forgotten():
         ({"loss": "focal"}, ValueError, "loss is 'focal'; accepted: 'bce', 'mse'"),
         ({"start": (1, 2, 3)}, ValueError, r"start is \(1, 2, 3\); accepted: two numbers, \(w, b\) or \(s, t\)"),
         ({"start": (1, np.inf)}, ValueError, "start has 1 NaN or infinite values"),
+        ({"start": (1e200, 0)}, ValueError, r"start leads to parameters up to 1e\+200; accepted: below 1e\+100"),
         ({"start": "ab"}, TypeError, "start has dtype"),
     ],
 )
@@ -541,6 +668,7 @@ def test_unknown_settings_are_refused(explorer):
             ValueError,
             r"data y has values from 2 to 2; accepted: labels in \[0, 1\]",
         ),
+        (([1e-300, 0], [0, 1]), None, ValueError, "data x has no value above 1e-300 in size; accepted: one of 1e-90"),
         ((np.ones((2, 2, 2)), np.ones(2)), None, ValueError, r"data x has shape \(2, 2, 2\); accepted: \(n, d\) or"),
         (([], []), None, ValueError, r"data x has shape \(0, 1\); accepted"),
         (3, None, TypeError, "data is a int; accepted"),

@@ -60,6 +60,13 @@ def test_all_parameters_are_trained_and_the_path_is_projected(changes, explorer,
         np.testing.assert_allclose(point, (projected.s[0], projected.t[0]), atol=1e-10)
 
 
+@pytest.mark.parametrize("corner", [(-2, -2), (-2, 3), (3, -2), (3, 3)])
+def test_a_start_in_a_corner_is_in_the_window(corner, explorer):
+    explorer.set(start=corner)
+    np.testing.assert_array_equal(explorer.surface.start.get_xydata(), [corner])
+    assert "The start is outside the window." not in explorer.words
+
+
 @pytest.mark.parametrize("loss", ["bce", "mse"])
 def test_the_surface_is_that_of_the_plane(loss, explorer, data, surface):
     explorer.set(loss=loss)

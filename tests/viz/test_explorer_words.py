@@ -1,5 +1,7 @@
 """What the explorer says of a run, in both languages."""
 
+import re
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,8 +13,8 @@ from kernels.language import speaking
 from viz import explore
 from viz.explorer import run as runs
 from viz.explorer.problem import read_problem
-from viz.explorer.run import MOST_POINTS, Settings, train
-from viz.explorer.words import readout, verdicts
+from viz.explorer.run import MOST_EVALUATIONS, Settings, train
+from viz.explorer.words import readout, share_right, verdicts
 
 matplotlib.use("Agg")
 
@@ -110,6 +112,27 @@ def test_a_path_may_come_back(problem):
     assert verdicts(problem, Settings((5, 10)), away)[-1] == "Leaves the window at step 30 and comes back."
 
 
+def test_what_is_too_far_to_be_drawn_is_said(problem):
+    run, said = said_of(problem, lr=1e300)
+    assert (run.steps.tolist(), run.beyond, run.broken) == ([0], 1, None)
+    assert said[0] == "Diverged: step 1 is too far away to be drawn."
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "share"), [(1, "100 %"), (0.99999, "99.99 %"), (562 / 569, "98.77 %"), (0, "0 %")]
+)
+def test_only_all_are_100_per_cent(accuracy, share):
+    assert share_right(accuracy) == share
+
+
+def test_large_numbers_have_no_decimals(problem):
+    run, _ = said_of(problem, momentum=1.5, epochs=50)
+    _, where = readout(problem, run, len(run.steps) - 1)
+    assert len(where) < 80
+    found = [float(number) for number in re.findall(r"= ([^,;]*)", where)]
+    np.testing.assert_allclose(found, run.theta[-1], rtol=1e-6)
+
+
 @pytest.mark.parametrize("batch_size", [3, 20])
 def test_divergence_names_the_step_and_keeps_what_was_before(batch_size, problem):
     """As the error of the kernel names it."""
@@ -124,7 +147,7 @@ def test_divergence_names_the_step_and_keeps_what_was_before(batch_size, problem
     theta = np.column_stack([before.w, before.b])
     np.testing.assert_array_equal(run.theta[1:], theta[run.steps[1:] - 1])
     assert (np.diff(run.steps) > 0).all()
-    after = theta[run.steps[-1] + run.every - 1]
+    after = theta[run.steps[-1]]
     assert np.abs(run.theta).max() < 1e100 <= np.abs(after).max()
 
 
@@ -137,16 +160,86 @@ def test_a_diverged_run_is_drawn(monkeypatch):
     plt.close(explorer.figure)
 
 
-@pytest.mark.parametrize(("epochs", "batch_size"), [(1000, 1), (999, 3), (100, 1), (50, 20)])
-def test_long_runs_have_a_thousand_points_and_both_ends(epochs, batch_size, problem):
-    run, _ = said_of(problem, epochs=epochs, batch_size=batch_size)
+RUNS = [(1000, 1), (999, 3), (100, 1), (50, 20), (200, 3), (3000, 3), (0, 3)]
+
+
+@pytest.mark.parametrize("points", [52_428, 1000, 60])
+@pytest.mark.parametrize(("epochs", "batch_size"), RUNS)
+def test_long_runs_have_so_many_points_both_ends_and_those_of_epochs(epochs, batch_size, points, problem, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_EVALUATIONS", 20 * points)
+    run, said = said_of(problem, epochs=epochs, batch_size=batch_size)
     per_epoch = -(-20 // batch_size)
     w, b = np.array([5.0]), np.array([10.0])
     whole = sgd_run_(problem.X, problem.y, w, b, lr=2.0, epochs=epochs, batch_size=batch_size)
-    assert len(run.steps) <= MOST_POINTS + 2
-    assert len(run.steps) > min(epochs * per_epoch, MOST_POINTS / 2)
+    assert min(epochs * per_epoch, points / 2) < len(run.steps) <= 2 * points + 2
     assert (run.steps[0], run.steps[-1]) == (0, epochs * per_epoch)
+    if epochs <= points:
+        assert set(run.steps) >= set(range(0, epochs * per_epoch + 1, per_epoch))
     np.testing.assert_array_equal(run.theta[1:], np.column_stack([whole.w, whole.b])[run.steps[1:] - 1])
+    looked = f"{len(run.steps) - 1} of {epochs * per_epoch} steps are looked at."
+    assert (looked in said) == (len(run.steps) <= epochs * per_epoch)
+
+
+def test_of_the_labs_runs_all_steps_are_looked_at(problem):
+    """Of all that sliders can ask for."""
+    run, _ = said_of(problem, epochs=1000, batch_size=1)
+    np.testing.assert_array_equal(run.steps, np.arange(20_001))
+    assert MOST_EVALUATIONS // 20 > 20_000
+
+
+def loss_and_accuracy(problem, theta, loss):
+    """On all the data, (k,) each, of parameters theta (k, 2), by formulas that don't cancel."""
+    z, y = theta[:, :1] * problem.X[:, 0] + theta[:, 1:], problem.y
+    of_samples = (0.5 * (1 + np.tanh(z / 2)) - y) ** 2 if loss == "mse" else np.logaddexp(0, (1 - 2 * y) * z)
+    return of_samples.mean(axis=1), ((z > 0) == (y > 0.5)).mean(axis=1)
+
+
+def drawn_settings(number):
+    rng = np.random.default_rng(number)
+    return {
+        "start": (rng.uniform(-20, 20), rng.uniform(-15, 15)),
+        "lr": float(10 ** rng.uniform(-3, 2)),
+        "batch_size": int(rng.integers(1, 21)),
+        "momentum": float(rng.choice([0, 0, 0.5, 0.9, 0.99])),
+        "epochs": int(rng.choice([0, 1, 3, 10, 100, 150, 300, 1000])),
+        "shuffle_seed": [None, 3][rng.integers(2)],
+        "loss": ["bce", "mse"][rng.integers(2)],
+    }
+
+
+@pytest.mark.parametrize("tens", range(20))
+def test_what_is_said_of_any_run_is_so(tens, problem):
+    """Against all steps of the run itself, of 200 settings drawn at random."""
+    for number in range(10 * tens, 10 * tens + 10):
+        changes = drawn_settings(number)
+        run, said = said_of(problem, **changes)
+        options = dict(changes)
+        w, b = np.array([options.pop("start")]).T.copy()
+        whole = sgd_run_(problem.X, problem.y, w, b, **options)
+        theta = np.vstack([changes["start"], np.column_stack([whole.w, whole.b])])
+        assert_true(said, theta, changes["loss"], run.per_epoch, problem)
+
+
+def assert_true(said, theta, loss, per_epoch, problem):
+    """Each sentence, and that none is left out that could be said."""
+    losses, accuracies = loss_and_accuracy(problem, theta, loss)
+    right, wrong = np.flatnonzero(accuracies == 1), np.flatnonzero(accuracies < 1)
+    out = np.flatnonzero((np.abs(theta) > (20, 15)).any(axis=1))
+    of_epochs = losses[::per_epoch]
+    rises = np.mean(of_epochs[1:] > 1.01 * of_epochs[:-1]) if len(of_epochs) > 4 else 0
+    text = " ".join(said)
+    assert text.count("Climbs") == (losses[-1] > 1.01 * losses[0])
+    assert text.count("Oscillates") == (rises > 0.25 and "Climbs" not in text)
+    assert f"{round(100 * rises)} % of the epochs" in text or "Oscillates" not in text
+    assert text.count("Never all correct") == (len(right) == 0)
+    if len(right) and not (len(wrong) == 0 or wrong[-1] < right[0] == 0):
+        assert f"All correct first after step {right[0]}" in text
+        end, last = len(theta) - 1, wrong[-1]
+        assert text.count("but not at the end") == (last == end)
+        assert text.count(f"for good after step {last + 1}.") == (right[0] < last < end)
+    assert text.count(f"Leaves the window at step {out[0]}" if len(out) else "the window at") == (len(out) > 0)
+    held = "Saturated" in text or "Stuck" in text
+    assert not held or (loss == "mse" and len(theta) > 1)
 
 
 def test_longer_ones_are_cut_and_say_so(problem, monkeypatch):

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import Event
 
-    from viz.colors import ink, under
-from viz.explorer.live import LiveFigure
+    from viz.explorer.live import LiveFigure
 
-AROUND = 0.012, 0.01, 0.012, 0.045  # a slider, in shares of the figure: its handle, and what is written above it
-EDGE = (0.003,) * 4  # a button, or the choice of a cost
+AROUND = 0.012, 0.01, 0.012, 0.045  # what a slider has there, in shares of the figure
+EDGE = 0.003, 0.004, 0.003, 0.004  # what others have: the next button is near
 ACCENT = "#0072B2"
 FEW = 40  # samples, of which every number makes a batch
 MOST_EPOCHS, MOST_SEED = 1000, 30
@@ -42,7 +41,7 @@ class Knob(NamedTuple):
         """The notch of a value, of one between notches the nearest."""
         if value in self.values:
             return self.values.index(value)
-        return int(np.abs(np.array(self.values[1:], float) - value).argmin()) + 1
+        return int(np.abs(np.array(self.values[1:], float) - value).argmin()) + 1 if len(self.values) > 1 else 0
 
     def beside(self, value: Any, by: int) -> Any:
         """The value so many notches on from another, at most the last."""
@@ -146,7 +145,8 @@ def slider_of(ax: Axes, label: str, knob: Knob) -> Slider:
     """A slider over the notches of a knob, with its label and its value above it."""
     handle = {"facecolor": "white", "edgecolor": ACCENT, "size": 11}
     look: dict[str, Any] = {"color": ACCENT, "track_color": "0.85", "initcolor": "none", "handle_style": handle}
-    slider = Slider(ax, label, 0, len(knob.values) - 1, valinit=0, valstep=1, **look)
+    most = max(len(knob.values) - 1, 0.5)  # of a single notch, so that it has a width
+    slider = Slider(ax, label, 0, most, valinit=0, valstep=1, **look)
     slider.drawon = False
     slider.label.set(position=(0, 0.95), ha="left", va="bottom")
     slider.valtext.set(position=(1, 0.95), ha="right", va="bottom", fontweight="bold")

@@ -54,6 +54,8 @@ class Hands:
         taken = {surface: "start", progress.ax: "step", progress.right: "step"}
         self.dragged = "" if event.inaxes is None else taken.get(event.inaxes, "")
         self.drag(event)
+        if event.dblclick:  # which browsers send after both releases
+            self.dragged = ""
 
     def on_motion(self, event: MouseEvent) -> None:
         if self.dragged:
@@ -61,8 +63,9 @@ class Hands:
         else:
             self.point(event)
 
-    def on_release(self, event: Event) -> None:
-        self.dragged = ""
+    def on_release(self, event: MouseEvent) -> None:
+        if event.button == 1:
+            self.dragged = ""
 
     def on_scroll(self, event: MouseEvent) -> None:
         """Turns the slider under a wheel by a notch."""

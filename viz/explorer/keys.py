@@ -42,7 +42,7 @@ def card() -> str:
         "b B": said("batch size: more, less"),
         "m M": said("momentum: more, less"),
         "e E": said("epochs: more, less"),
-        "s S": said("next, last order of samples"),
+        "s S": said("next, previous order of samples"),
         "c": said("the other cost"),
         "r": said("all as it was at first"),
         "h ?": said("these keys, or not"),

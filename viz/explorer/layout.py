@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from viz.explorer.live import LiveFigure
 
 SIZE = 10.0, 6.0  # inches, for which letters have their usual sizes
-ABOVE = 0.008  # by which letters may be higher than their place, in shares of the figure
 READ = 0.29  # where the numbers of a step begin
 LETTERS = 8.5  # points
+LOWEST = 0.2155  # of what is said, three lines, above the labels of sliders
+LETTER = 0.002, 0.01  # by which one may be out of where a line is put, in shares of the figure
 SMALLEST, LARGEST = 0.5, 3  # times these
 LEFT, RIGHT = (0.065, 0.465), (0.57, 0.925)
-PANELS, SENTENCES, CONTROLS, COST = (0.4, 0.95), (0.325, 0.291), (0.035, 0.17), (0.1, 0.22)
+PANELS, SENTENCES, CONTROLS, COST = (0.41, 0.95), (0.327, 0.291), (0.035, 0.17), (0.09, 0.21)
 
 
 def panels(figure: Figure) -> dict[str, Axes]:
@@ -52,10 +53,11 @@ def sentences(figure: LiveFigure) -> tuple[Text, Text, Text]:
     """Which step is shown, what is read there, and below them what is said of the run; only the second, in which
     numbers change with every move, is drawn each time."""
     first, below = SENTENCES
-    said_of: dict[str, Any] = {"va": "top", "fontweight": "bold", "linespacing": 1.4}
+    said_of: dict[str, Any] = {"va": "top", "fontweight": "bold", "linespacing": 1.2}
     step, verdicts = figure.text(LEFT[0], first, "", va="top"), figure.text(LEFT[0], below, "", **said_of)
-    figure.part(step, box=Bbox.from_extents(LEFT[0], below + ABOVE, READ, first + ABOVE))
-    figure.part(verdicts, box=Bbox.from_extents(LEFT[0], COST[1] + ABOVE, 1, below + ABOVE))
+    left, middle, top = LEFT[0] - LETTER[0], below + LETTER[1], first + LETTER[1]
+    figure.part(step, box=Bbox.from_extents(left, middle, READ, top))
+    figure.part(verdicts, box=Bbox.from_extents(left, LOWEST, 1, middle))
     numbers = figure.text(READ, first, "", va="top")
     figure.move(numbers)
     return step, numbers, verdicts
@@ -69,7 +71,7 @@ def card(figure: Figure, text: str) -> Text:
 
 
 def write_in(figure: Figure) -> None:
-    """Gives all letters their size, by that of the figure, and those of panels a colour that can be read."""
+    """Gives all letters their size, by that of the figure, and those of axes colours that can be read."""
     width, height = figure.get_size_inches()
     size = LETTERS * float(np.clip(min(width / SIZE[0], height / SIZE[1]), SMALLEST, LARGEST))
     titles = {ax.title for ax in figure.axes}

@@ -62,11 +62,11 @@ class LiveFigure(Figure):
         for artist in artists:
             artist.set_animated(True)
 
-    def draw(self, renderer: RendererBase) -> None:
-        if not hasattr(renderer, "copy_from_bbox"):  # of a file
-            super().draw(renderer)
-            self.draw_parts(renderer, self.parts)
-        elif renderer is not self.kept_by or self.stale:
+    def draw(self, renderer: Any) -> None:
+        if self.canvas.is_saving():
+            self.draw_in_file(renderer)
+            return
+        if renderer is not self.kept_by or self.stale:
             super().draw(renderer)
             self.under = [renderer.copy_from_bbox(part.box.transformed(self.transFigure)) for part in self.parts]
             self.draw_parts(renderer, self.parts)
@@ -76,6 +76,18 @@ class LiveFigure(Figure):
         for artist in self.moving:
             artist.draw(renderer)
         self.stale = False
+
+    def draw_in_file(self, renderer: RendererBase) -> None:
+        """Draws everything once, as on a screen: into a file axes draw what moves, too, unless it can't be seen."""
+        was_stale, moving = self.stale, [artist for artist in self.moving if artist.get_visible()]
+        for artist in moving:
+            artist.set_visible(False)
+        super().draw(renderer)
+        self.draw_parts(renderer, self.parts)
+        for artist in moving:
+            artist.set_visible(True)
+            artist.draw(renderer)
+        self.stale = was_stale
 
     def restore(self, renderer: Any) -> None:
         """Draws the copy, and again those parts that have changed since it was made."""

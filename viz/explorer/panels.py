@@ -31,6 +31,7 @@ PATH = LOOKS[0].color
 CLASS_0, CLASS_1 = "#0072B2", "#D55E00"
 LOSS, ACCURACY = "#0072B2", "#B04A00"  # or as near to these as can be read
 CURVE_POINTS = 200
+MOST_DRAWN = 1000  # points of a path, twice, about one a pixel of a panel; and samples
 MOST_LOGIT = 12.0  # shown: of a sigmoid no more can be seen
 GOLDEN = 0.618  # by whose multiples samples of a class are spread, evenly however many there are
 AROUND = 0.085, 0.095, 0.075, 0.03  # the panel of losses, in shares of the figure: its labels
@@ -65,8 +66,10 @@ class SurfacePanel:
 
     def show(self, run: Run, k: int) -> None:
         """Moves the artists to a run and the k-th of its points."""
-        self.path.set_data(run.s, run.t)
-        self.walked.set_data(run.s[: k + 1], run.t[: k + 1])
+        drawn = drawn_of(len(run.steps))
+        walked = np.append(drawn[drawn < k], k)
+        self.path.set_data(run.s[drawn], run.t[drawn])
+        self.walked.set_data(run.s[walked], run.t[walked])
         self.start.set_data(run.s[:1], run.t[:1])
         self.now.set_data(run.s[k : k + 1], run.t[k : k + 1])
 
@@ -76,21 +79,21 @@ class FeaturePanel:
     are ringed."""
 
     def __init__(self, figure: LiveFigure, ax: Axes, problem: Problem) -> None:
-        self.ax, self.problem = ax, problem
-        x, y = problem.X[:, 0], problem.y
-        self.left, self.right = view_of(x)
+        self.ax = ax
+        self.left, self.right = view_of(problem.X[:, 0])
         self.at = np.linspace(self.left, self.right, CURVE_POINTS)
-        furnish_data(ax, shown(said("The data, and the model after the step shown")), "x", (self.left, self.right))
+        x, self.y = problem.X[seen_of(problem), 0], problem.y[seen_of(problem)]
+        label, view = labelled("x", problem), (self.left, self.right)
+        furnish_data(ax, shown(said("The data, and the model after the step shown")), label, view)
         self.side = Rectangle((0, 0), 0, 1, transform=ax.get_xaxis_transform(), color=CLASS_1, alpha=0.13, linewidth=0)
         ax.add_patch(self.side)
         self.sigmoid = ax.plot([], [], color=ink(inside(ax)), linewidth=2)[0]
-        self.points = draw_samples(ax, x, y, y)
+        self.x, self.points = x, draw_samples(ax, x, self.y, self.y)
         self.wrong = draw_rings(ax)
         figure.move(self.side, self.sigmoid, *self.points, self.wrong)
 
     def show(self, run: Run, k: int) -> None:
-        w, b = run.theta[k]
-        x, y = self.problem.X[:, 0], self.problem.y
+        (w, b), x, y = run.theta[k], self.x, self.y
         self.sigmoid.set_data(self.at, sigmoid(w * self.at + b))
         low, high = side_of_class_1(w, b, self.left, self.right)
         self.side.set(x=low, width=high - low)
@@ -102,23 +105,23 @@ class LogitPanel:
     """Samples of many features by their logit at a step, with the sigmoid; wrong ones are ringed."""
 
     def __init__(self, figure: LiveFigure, ax: Axes, problem: Problem) -> None:
-        self.ax, self.problem = ax, problem
+        self.ax, self.X, self.y = ax, problem.X[seen_of(problem)], problem.y[seen_of(problem)]
         view = -1.05 * MOST_LOGIT, 1.05 * MOST_LOGIT
-        label = said("logit (beyond ±{most:g} at the edge)", most=MOST_LOGIT)
-        furnish_data(ax, shown(said("The samples by their logit after the step shown")), shown(label), view)
+        label = labelled(said("logit (beyond ±{most:g} at the edge)", most=MOST_LOGIT), problem)
+        furnish_data(ax, shown(said("The samples by their logit after the step shown")), label, view)
         size: dict[str, Any] = {"width": view[1], "height": 1, "transform": ax.get_xaxis_transform()}
         ax.add_patch(Rectangle((0, 0), **size, color=CLASS_1, alpha=0.13, linewidth=0))
         at = np.linspace(*view, CURVE_POINTS)
         ax.plot(at, sigmoid(at), color=ink(inside(ax)), linewidth=2)
-        spread = 0.16 * (np.arange(len(problem.y)) * GOLDEN % 1 - 0.5)
-        self.heights = problem.y + spread
-        self.points = draw_samples(ax, problem.y, self.heights, problem.y, 4)
+        spread = 0.16 * (np.arange(len(self.y)) * GOLDEN % 1 - 0.5)
+        self.heights = self.y + spread
+        self.points = draw_samples(ax, self.y, self.heights, self.y, 4)
         self.wrong = draw_rings(ax, 7)
         figure.move(*self.points, self.wrong)
 
     def show(self, run: Run, k: int) -> None:
-        z = self.problem.X @ run.theta[k, :-1] + run.theta[k, -1]
-        at, one = np.clip(z, -MOST_LOGIT, MOST_LOGIT), self.problem.y > 0.5
+        z = self.X @ run.theta[k, :-1] + run.theta[k, -1]
+        at, one = np.clip(z, -MOST_LOGIT, MOST_LOGIT), self.y > 0.5
         for points, some in zip(self.points, (~one, one), strict=True):
             points.set_xdata(at[some])
         wrong = (z > 0) != one
@@ -151,12 +154,21 @@ class ProgressPanel:
         figure.move(self.loss, self.accuracy, self.line, self.now)
 
     def show(self, run: Run, k: int) -> None:
-        loss = np.maximum(np.nan_to_num(run.loss, nan=LOWEST_LOSS), LOWEST_LOSS)
-        self.loss.set_data(run.steps, loss)
-        self.accuracy.set_data(run.steps, run.accuracy)
+        drawn = drawn_of(len(run.steps))
+        loss = np.maximum(np.nan_to_num(run.loss[drawn], nan=LOWEST_LOSS), LOWEST_LOSS)
+        self.loss.set_data(run.steps[drawn], loss)
+        self.accuracy.set_data(run.steps[drawn], run.accuracy[drawn])
         self.line.set_xdata([run.steps[k]] * 2)
         self.now.set_data(run.steps[k : k + 1], run.accuracy[k : k + 1])
         fit_decades(self.ax, max(run.steps[-1], 1), loss)
+
+
+def drawn_of(points: int) -> np.ndarray:
+    """Which of so many points are drawn: all of a few, else some that are evenly spread and some by their logarithm,
+    as most happens at first."""
+    every = -(-points // MOST_DRAWN)
+    by_logarithm = np.geomspace(1, points, MOST_DRAWN).astype(int) - 1
+    return np.union1d(np.arange(0, points, every), np.append(by_logarithm, points - 1))
 
 
 def fit_decades(ax: Axes, last: int, loss: np.ndarray) -> None:
@@ -174,6 +186,20 @@ def fit_decades(ax: Axes, last: int, loss: np.ndarray) -> None:
 def written(value: float, position: float | None = None) -> str:
     """A number of steps, or a loss, at a tick."""
     return tick_label(value, position) if value > 0 else "0"
+
+
+def seen_of(problem: Problem) -> np.ndarray:
+    """Which samples are drawn: of many some, evenly, as all would take a good part of a second."""
+    samples = len(problem.y)
+    return np.linspace(0, samples - 1, min(samples, MOST_DRAWN)).astype(int)
+
+
+def labelled(label: str, problem: Problem) -> str:
+    """The label of an axis, with how many samples are drawn if not all are."""
+    samples = len(problem.y)
+    if samples <= MOST_DRAWN:
+        return shown(label)
+    return shown(said("{label}; {some:,} of {all:,} samples", label=label, some=MOST_DRAWN, all=samples))
 
 
 def furnish_data(ax: Axes, title: str, label: str, view: tuple[float, float]) -> None:

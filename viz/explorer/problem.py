@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from viz.results import Data
 
 POINTS = 200  # of each axis: a surface takes milliseconds, and its contours are smooth
+SMALLEST = 1e-90  # the largest abs(x), so that weights of its window can be drawn
 LAB_WINDOW = (-20.0, 20.0), (-15.0, 15.0)  # the lab's, widened to where its training ends
 
 
@@ -92,6 +93,8 @@ def read_problem(data: Data | None, surface: Any) -> Problem:
         s, t = axis_of("surface.w", surface.w), axis_of("surface.b", surface.b)
     else:
         farthest = np.abs(X).max() or 1.0
+        if farthest < SMALLEST:
+            raise ValueError(f"data x has no value above {farthest:g} in size; accepted: one of {SMALLEST:g}, or all 0")
         s, t = (np.linspace(*window, POINTS) for window in LAB_WINDOW)
         s = s if data is None else s / farthest
     return Problem(X, y, np.zeros(2), np.eye(2)[0], np.eye(2)[1], s, t, (said("weight w"), said("bias b")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import gcd
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from viz.explorer.problem import Problem
 
 COSTS = "bce", "mse"
-MOST_POINTS, FEWEST_POINTS = 1000, 50  # of a path, kept evenly; about one a pixel of a panel
 MOST_EVALUATIONS = 2**20  # of the loss of a sample along a path: milliseconds
+FEWEST_POINTS = 50  # of a path, however many the samples
 MOST_STEPS = 100_000  # of a run: milliseconds, so that a drag stays alive
 FARTHEST = 1e100  # a parameter of a point that can be drawn
 MOST_VALUES = 2**25  # of features that a run reads, for the same reason
@@ -35,9 +36,9 @@ class Settings:
 
 class Run(NamedTuple):
     """Points of a run, from its start to its end: the numbers of their steps (k,), parameters theta (k, d + 1), places
-    s (k,), t (k,) on the plane, loss and accuracy (k,) on all the data. `epochs` were trained, `per_epoch` steps each;
-    `broken` is the step that left the range of numbers, if one did: what can be drawn of what is before it is
-    held."""
+    s (k,), t (k,) on the plane, loss and accuracy (k,) on all the data. `epochs` were trained, `per_epoch` steps each,
+    and all their ends are points if any point is between them; `broken` is the step that left the range of numbers, if
+    one did, and `beyond` one that is too far away to be drawn: what can be drawn of what is before them is held."""
 
     steps: np.ndarray
     theta: np.ndarray
@@ -48,11 +49,7 @@ class Run(NamedTuple):
     epochs: int
     per_epoch: int
     broken: int | None
-
-    @property
-    def every(self) -> int:
-        """Steps from one point to the next."""
-        return int(self.steps[1]) if len(self.steps) > 1 else 1
+    beyond: int | None
 
 
 def train(problem: Problem, settings: Settings) -> Run:
@@ -63,10 +60,19 @@ def train(problem: Problem, settings: Settings) -> Run:
     epochs = min(settings.epochs, most_epochs(problem, per_epoch))
     options: dict[str, Any] = {"batch_size": batch_size, "lr": settings.lr, "momentum": settings.momentum}
     options |= {"shuffle_seed": settings.shuffle_seed, "loss": settings.loss}
-    every = -(-max(epochs * per_epoch, 1) // most_points(problem))
+    every = steps_between(epochs * per_epoch, per_epoch, most_points(problem))
     steps, theta, broken = path_of(problem, settings.start, epochs, every, options)
+    steps, theta, beyond = drawable(steps, theta)
     loss, accuracy = scores(problem, theta, settings.loss)
-    return Run(steps, theta, *problem.project(theta), loss, accuracy, epochs, per_epoch, broken)
+    s, t = problem.project(theta)
+    s[0], t[0] = settings.start  # without rounding
+    return Run(steps, theta, s, t, loss, accuracy, epochs, per_epoch, broken, beyond)
+
+
+def steps_between(steps: int, per_epoch: int, most: int) -> int:
+    """Steps from one point of a path to the next, so that there are so many at most; beyond an epoch whole ones."""
+    every = -(-max(steps, 1) // most)
+    return every if every <= per_epoch else -(-every // per_epoch) * per_epoch
 
 
 def path_of(
@@ -83,23 +89,34 @@ def path_of(
         broken = error.step
         whole = (broken - 1) // -(-len(problem.y) // options["batch_size"])
         steps, points = points_of(problem, theta, whole, every, options)
-    near = np.abs(points).max(axis=1) < FARTHEST
-    return steps[near], points[near], broken
+    return steps, points, broken
+
+
+def drawable(steps: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, int | None]:
+    """Those before the first that is too far away to be drawn, and its step; ValueError where that is the start."""
+    far = np.abs(points).max(axis=1) >= FARTHEST
+    if not far.any():
+        return steps, points, None
+    first = int(far.argmax())
+    if first == 0:
+        raise ValueError(f"start leads to parameters up to {np.abs(points[0]).max():g}; accepted: below {FARTHEST:g}")
+    return steps[:first], points[:first], int(steps[first])
 
 
 def points_of(
     problem: Problem, theta: np.ndarray, epochs: int, every: int, options: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the steps (k,) that are kept of a run and parameters after them (k, d + 1), start and end too."""
+    """Numbers of the steps (k,) that are kept of a run and parameters after them (k, d + 1): every so many, and the
+    ends of epochs that are further apart."""
     from kernels import sgd_run_
 
     w, b = theta[:-1].copy(), theta[-1:].copy()
-    run = sgd_run_(problem.X, problem.y, w, b, epochs=epochs, history=every, **options)
-    last = epochs * -(-len(problem.y) // options["batch_size"])
-    steps, points = np.arange(len(run.b) + 1) * every, np.vstack([theta, np.column_stack([run.w, run.b])])
-    if steps[-1] == last:
-        return steps, points
-    return np.append(steps, last), np.vstack([points, np.append(w, b)])
+    per_epoch = -(-len(problem.y) // options["batch_size"])
+    history = gcd(every, per_epoch)
+    run = sgd_run_(problem.X, problem.y, w, b, epochs=epochs, history=history, **options)
+    steps = np.arange(1, len(run.b) + 1) * history
+    kept = (steps % every == 0) | (steps % max(every, per_epoch) == 0) | (steps == epochs * per_epoch)
+    return np.append(0, steps[kept]), np.vstack([theta, np.column_stack([run.w[kept], run.b[kept]])])
 
 
 def scores(problem: Problem, theta: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:
@@ -113,8 +130,8 @@ def scores(problem: Problem, theta: np.ndarray, loss: str) -> tuple[np.ndarray, 
 
 
 def most_points(problem: Problem) -> int:
-    """How many points of a path are kept beside its start, so that their losses take milliseconds."""
-    return int(np.clip(MOST_EVALUATIONS // len(problem.y), FEWEST_POINTS, MOST_POINTS))
+    """How many points of a path are kept beside its start, so that their losses take milliseconds: of the lab's all."""
+    return max(MOST_EVALUATIONS // len(problem.y), FEWEST_POINTS)
 
 
 def most_epochs(problem: Problem, per_epoch: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,18 @@ const figure = new mpl.figure("explorer", socket, () => {{}}, document.getElemen
 figure.canvas_div.style.border = "none";
 figure.canvas_div.style.resize = "none";
 
-// The figure is as large as the page.
-const fit = () => figure._resize_canvas(window.innerWidth, window.innerHeight, true);
+const area = figure.canvas_div;
+area.setAttribute("role", "application");
+area.setAttribute("aria-label", document.title);
+
+// The figure is as large as the page, in the screen's own pixels, of which zooming makes more.
+const fit = () => {{
+  if (figure.ratio !== window.devicePixelRatio) {{
+    figure.ratio = window.devicePixelRatio;
+    figure.send_message("set_device_pixel_ratio", {{device_pixel_ratio: figure.ratio}});
+  }}
+  figure._resize_canvas(window.innerWidth, window.innerHeight, true);
+}};
 const opened = socket.onopen;
 socket.onopen = () => {{ opened(); fit(); }};
 window.onresize = fit;
@@ -64,10 +75,26 @@ const ask = figure.send_draw_message, draw = figure.imageObj.onload, receive = s
 figure.send_draw_message = () => {{ decoding ? asked = true : ask.call(figure); }};
 socket.onmessage = event => {{ if (event.data instanceof Blob) decoding = true; receive(event); }};
 figure.imageObj.onload = () => {{
+  const image = figure.imageObj, canvas = figure.canvas;
+  if (canvas.width !== image.width || canvas.height !== image.height) {{
+    canvas.width = image.width;
+    canvas.height = image.height;
+  }}
   draw();
   decoding = false;
   if (asked) {{ asked = false; ask.call(figure); }}
 }};
+
+// A drag goes on outside of the page; a finger is a mouse; a double click is two clicks, not a third that nothing ends.
+area.style.touchAction = "none";
+area.addEventListener("pointerdown", event => area.setPointerCapture(event.pointerId));
+const mouse = {{pointerdown: "mousedown", pointermove: "mousemove", pointerup: "mouseup", pointercancel: "mouseup"}};
+for (const name in mouse) area.addEventListener(name, event => {{
+  if (event.pointerType === "mouse" || !event.isPrimary) return;
+  event.preventDefault();
+  area.dispatchEvent(new MouseEvent(mouse[name], event));
+}});
+window.addEventListener("dblclick", event => event.stopPropagation(), true);
 
 // Keys that are held repeat.
 window.addEventListener("keydown", () => {{ figure._key = null; }}, true);
@@ -115,7 +142,7 @@ async def serving(pages: Any, listening: socket.socket, opened: Callable[[str], 
 def application(problem: Problem, settings: Settings) -> Any:
     """The tornado application: the page, its script and style, and a socket for each that is open."""
     from tornado.web import Application, RequestHandler, StaticFileHandler
-    from tornado.websocket import WebSocketHandler
+    from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
     class Page(RequestHandler):
         def get(self) -> None:
@@ -146,10 +173,16 @@ def application(problem: Problem, settings: Settings) -> Any:
             self.explorer.close()
 
         def send_json(self, content: Any) -> None:
-            self.write_message(json.dumps(content))
+            self.send(json.dumps(content))
 
         def send_binary(self, picture: bytes) -> None:
-            self.write_message(picture, binary=True)
+            self.send(picture)
+
+        def send(self, message: str | bytes) -> None:
+            """Sends a message, or none to a page that is closed meanwhile."""
+            with suppress(WebSocketClosedError):
+                sent = self.write_message(message, binary=isinstance(message, bytes))
+                asyncio.ensure_future(sent).add_done_callback(lambda done: done.exception())
 
     pages = Application()
     files = {"path": str(Path(FigureManagerWebAgg.get_static_file_path()))}

@@ -112,8 +112,8 @@ class Explorer:
             raise TypeError(f"set has no setting {min(unknown)!r}; accepted: {', '.join(names)}")
         settings = checked(replace(self.settings, **changes))
         run, before = train(self.problem, settings), self.settings
-        self.shown = len(run.steps) - 1 if self.shown == self.last else min(self.shown, len(run.steps) - 1)
-        self.settings, self.run = settings, run
+        step = run.steps[-1] if self.shown == self.last else self.run.steps[self.shown]
+        self.settings, self.run, self.shown = settings, run, int(np.abs(run.steps - step).argmin())
         if settings.loss != before.loss:
             self.fill()
         self.show()
@@ -200,7 +200,7 @@ def explore(
 
     Mouse: the start is dragged or clicked to on the surface, the step in the panel of losses; what is turned and
     pressed is below. Keys: `h` shows them. On a plane all parameters are trained, and the path is projected. A run has
-    at most 100,000 steps, of which at most 1000 are kept, so that a picture takes milliseconds.
+    at most 100,000 steps, so that a picture takes milliseconds; of much data not all of them are looked at.
 
     In a program `plt.show()` comes after it, in a notebook `%matplotlib widget` before it.
 

@@ -18,15 +18,26 @@ STILL = 1e-3  # of the window, a distance that can't be seen
 SHORT = 0.1  # of the window, a distance that is little for half of a run; chosen by eye
 OFTEN = 0.25  # share of the epochs that raise the loss, above which it goes up and down; chosen by eye
 CLEARLY = 1.01  # times the loss before
+MANY = 1e6  # of which no decimals are written
 
 
 def readout(problem: Problem, run: Run, k: int) -> tuple[str, str]:
     """Which step the k-th point of a run is, and where it is and how good."""
     step = said("step {step} of {last} (epoch {epoch})", step=run.steps[k], last=run.steps[-1], epoch=epoch_of(run, k))
     first, second = ("w", "b") if problem.is_of_weight_and_bias else ("s", "t")
-    place = f"{first} = {run.s[k]:z.3f}, {second} = {run.t[k]:z.3f}"
-    score = said("loss {loss:.4g}, accuracy {accuracy}", loss=run.loss[k], accuracy=percent(round(run.accuracy[k], 4)))
+    place = f"{first} = {coordinate(run.s[k])}, {second} = {coordinate(run.t[k])}"
+    score = said("loss {loss:.4g}, accuracy {accuracy}", loss=run.loss[k], accuracy=share_right(run.accuracy[k]))
     return step, f"{place}; {score}"
+
+
+def coordinate(value: float) -> str:
+    """A number to three decimals, a large one to seven digits."""
+    return f"{value:z.3f}" if abs(value) < MANY else f"{value:.7g}"
+
+
+def share_right(accuracy: float) -> str:
+    """An accuracy in per cent, 100 only where all are right."""
+    return percent(1.0 if accuracy == 1 else min(round(accuracy, 4), 0.9999))
 
 
 def epoch_of(run: Run, k: int) -> int:
@@ -35,14 +46,16 @@ def epoch_of(run: Run, k: int) -> int:
 
 def verdicts(problem: Problem, settings: Settings, run: Run) -> list[str]:
     """What is to be said of a run as a whole, what went wrong first."""
-    went = broken(run), climbs(run), saturated(problem, run) or stuck(problem, run)
-    said_of = *went, correct(run), leaves(problem, run), cut(settings, run)
+    went = broken(run), climbs(run), flat(problem, settings, run)
+    said_of = *went, correct(run), leaves(problem, run), thinned(run), cut(settings, run)
     return [sentence for sentence in said_of if sentence]
 
 
 def broken(run: Run) -> str:
-    """Says at which step numbers ended, "" if none did."""
-    return "" if run.broken is None else said("Diverged: step {step} leaves the range of numbers.", step=run.broken)
+    """Says at which step numbers ended, or what can be drawn of them, "" if none did."""
+    if run.broken is not None:
+        return said("Diverged: step {step} leaves the range of numbers.", step=run.broken)
+    return "" if run.beyond is None else said("Diverged: step {step} is too far away to be drawn.", step=run.beyond)
 
 
 def climbs(run: Run) -> str:
@@ -57,9 +70,16 @@ def climbs(run: Run) -> str:
 
 def share_of_rises(run: Run) -> float:
     """Which share of the epochs raised the loss clearly; of points that are further apart than epochs, of these."""
-    apart = max(1, run.per_epoch // run.every)
-    loss = run.loss[::apart]
+    loss = run.loss[run.steps % run.per_epoch == 0]
     return float(np.mean(loss[1:] > CLEARLY * loss[:-1])) if len(loss) > 4 else 0.0
+
+
+def flat(problem: Problem, settings: Settings, run: Run) -> str:
+    """Says whether a run was held where the sigmoid is flat: its slope is a factor of that of the squared error alone,
+    so that other steps are short by their rate."""
+    if settings.loss != "mse" or settings.lr == 0 or settings.epochs == 0:
+        return ""
+    return saturated(problem, run) or stuck(problem, run)
 
 
 def saturated(problem: Problem, run: Run) -> str:
@@ -103,7 +123,7 @@ def distances(problem: Problem, run: Run, k: int) -> np.ndarray:
 
 def correct(run: Run) -> str:
     """Says when all samples were classified correctly first, and whether they still are."""
-    right, end = run.accuracy == 1, percent(round(run.accuracy[-1], 4))
+    right, end = run.accuracy == 1, share_right(run.accuracy[-1])
     if not right.any():
         return said("Never all correct: accuracy {end} at the end.", end=end)
     step = run.steps[right.argmax()]
@@ -133,6 +153,12 @@ def leaves(problem: Problem, run: Run) -> str:
     if inside[-1]:
         return said("Leaves the window at step {step} and comes back.", step=step)
     return said("Leaves the window at step {step}; ends at ({s:.3g}, {t:.3g}).", step=step, s=run.s[-1], t=run.t[-1])
+
+
+def thinned(run: Run) -> str:
+    """Says that these sentences go by some of the steps, "" where they go by all."""
+    points, steps = len(run.steps) - 1, int(run.steps[-1])
+    return "" if points == steps else said("{some} of {all} steps are looked at.", some=points, all=steps)
 
 
 def cut(settings: Settings, run: Run) -> str:
