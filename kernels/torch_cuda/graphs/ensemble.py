@@ -43,12 +43,12 @@ def take_step(batch, limits, looked_at, steps, rates, state, *, loss):
     leaves the range.
 
     `state` is theta (k, d + 1), or with momentum and weight decay theta and velocity, in place; so many `rates` (1,) or
-    (k,) there are: learning rates, or these two after them. `limits` are the largest loss or parameter allowed and the
-    number of the step. Notes it in `steps` (k,) for who is right for the first time on the samples and classes that are
-    `looked_at`. Returns the losses before the step (k,).
+    (k, d + 1) there are: learning rates, or these two after them. `limits` are the largest loss or parameter allowed
+    and the number of the step. Notes it in `steps` (k,) for who is right for the first time on the samples and classes
+    that are `looked_at`. Returns the losses before the step (k,).
     """
     (X, y, weight), (theta, *velocity), (largest, number) = batch, state, limits.unbind()
-    lr, *others = (rate[:, None] for rate in rates)
+    lr, *others = (rate if rate.ndim == 2 else rate[:, None] for rate in rates)
     losses, slopes = weighted_value_and_slope(logits(theta, X), y, weight, loss)
     batch_losses = losses.sum(1)
     moving = torch.cat([product(slopes, X), slopes.sum(1, keepdim=True)], dim=1)
@@ -119,6 +119,8 @@ def train(samples, theta, rates, settings, dtype, history, advance):
     Fills `history`, a Run of all of them, unless it is None."""
     X, y, weight = samples
     batch_size, epochs, loss = settings
+    if rates.shape[1] > 1:  # of one number a member Inductor's C++ (torch 2.11) takes others to be right
+        rates = rates[..., None].expand(-1, -1, theta.shape[1]).contiguous()
     extremes, labels = (padded_by_copies(values) for values in extreme_samples(X, y))
     classes = labels > 0.5
     limits = theta.new_tensor([torch.finfo(dtype).max, 0.0])
