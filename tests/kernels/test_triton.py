@@ -369,7 +369,7 @@ def test_registers_of_members(cases):
         if (d, dtype, loss) == (16, "float64", CODES["focal"]):
             most += 16  # two more numbers of a sample: the losses of both classes
         if (d, own, name) == (16, True, "run_members"):
-            most = 288 if dtype == "float64" else 48  # the last step of each parameter, besides
+            most = 336 if dtype == "float64" else 96  # the last step of each parameter, besides; by Triton 3.6
         assert stack <= most, case
         assert shared <= 2**10, case
         if name == "run_members" and dtype == "float32" and not keep:
