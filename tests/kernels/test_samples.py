@@ -7,6 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from kernels import LogitPlane, logit_plane, plan_surface, surface_on_plane
+from kernels.arguments import blocks as blocks_module
 from kernels.arguments import grids, samples
 from tests.oracle import QUANTITIES
 
@@ -66,7 +67,7 @@ def test_data_loaders():
 
 def test_arrays_in_several_blocks(monkeypatch):
     want = surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES, sample_weight=Y + 1)
-    monkeypatch.setattr(samples, "AT_ONCE", 100)
+    monkeypatch.setattr(blocks_module, "AT_ONCE", 100)
     assert_same(surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES, sample_weight=Y + 1), want)
 
 
@@ -127,7 +128,7 @@ def test_a_summary_of_tensors_is_one_transfer_to_the_host():
         (["abc"], TypeError, "plane is a stream of str; accepted"),
         ([*blocks(PLANE, 600), (PLANE, Y[1:])], ValueError, r"y has shape \(1202,\); accepted"),
         ([(LogitPlane(*np.zeros((3, 0))), [])], ValueError, r"plane.offset has shape \(0,\); accepted"),
-        (logit_plane([(X, Y, Y)], *THETAS), TypeError, r"X is a stream of tuple; accepted: .* batches \(X, y\)"),
+        (logit_plane([(X, Y, Y, Y)], *THETAS), TypeError, r"X is a stream of tuple; accepted: .* batches \(X, y\)"),
         (logit_plane("abc", *THETAS), TypeError, r"X is a stream of str; accepted: .* batches \(X, y\)"),
     ],
 )
