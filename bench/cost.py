@@ -1,8 +1,9 @@
 """The cost of a surface and of an ensemble on many workers, on paper: `time_of` and `bounds_of`. Rates are those that
 `bench.engines` measured; what was not is `Assumed`.
 
-A surface takes two rounds over its blocks: of ranges, which make the plan, and of sums at the nodes. Consecutive blocks
-are one task. A round of G equal tasks on w workers takes the longer of
+A surface takes a round over its blocks for their ranges, which make the plan, and one for the sums at the nodes, or
+several where these are too many to be kept at once. Consecutive blocks are one task. A round of G equal tasks on w
+workers takes the longer of
 
     ceil(G / w) (t + r + l) + a     workers have no pause but for the caller's answer
     t + G (l + r + a)               the caller has no pause
@@ -13,8 +14,11 @@ and a for adding it. Both are exact for one worker, and where nothing is sent.""
 import math
 from typing import NamedTuple
 
+from kernels.arguments.samples import MOST_TASKS
+from kernels.evaluation import bands
+from kernels.workers.runner import IN_FLIGHT, WAITING
+
 FEW = 1024  # bytes that a task of the round of ranges sends back, at most
-MOST_TASKS = 1024
 
 
 class Rates(NamedTuple):
@@ -55,12 +59,17 @@ class Surface(NamedTuple):
 
     @property
     def tasks(self):
-        return min(self.blocks, MOST_TASKS)
+        return math.ceil(self.blocks / math.ceil(self.blocks / MOST_TASKS))
+
+    @property
+    def bands(self):
+        """Nodes of each round of sums."""
+        return [self.nodes * (rows.stop - rows.start) for rows in bands(self.nodes, self.nodes)]
 
     @property
     def bytes_read(self):
-        """In both rounds."""
-        return 2 * 4 * self.rows * self.features
+        """In all rounds."""
+        return 4 * self.rows * self.features * (1 + len(self.bands))
 
     @property
     def bytes_sent(self):
@@ -68,13 +77,15 @@ class Surface(NamedTuple):
 
 
 class Round(NamedTuple):
-    """Equal tasks: how many, seconds on the worker, and the caller's seconds to hand one out, receive it and add it."""
+    """Equal tasks: how many, seconds on the worker, the caller's seconds to hand one out, receive it and add it, and
+    how many may be under way."""
 
     tasks: int
     on_worker: float
     hand_out: float
     receive: float
     add: float
+    at_once: float = math.inf
 
     @property
     def of_caller(self):
@@ -85,21 +96,22 @@ def rounds_of(surface, rates, engine, assumed):
     rows = surface.rows / surface.tasks
     storage = assumed.storage / assumed.workers_a_machine
     reading = 4 * rows * surface.features * (1 / storage + 1 / rates.bytes_read)
-    sums = rows * surface.nodes**2 / rates.evaluations
-    return [
-        round_of(surface.tasks, reading + rows / rates.rows_ranges, FEW, rates, engine, assumed),
-        round_of(surface.tasks, reading + sums, 8 * surface.nodes**2, rates, engine, assumed),
-    ]
+    sums = [rows * nodes / rates.evaluations for nodes in surface.bands]
+    seconds = [reading + computing for computing in (rows / rates.rows_ranges, *sums)]
+    sent = FEW, *(8 * nodes for nodes in surface.bands)
+    return [round_of(surface.tasks, *of, rates, engine, assumed) for of in zip(seconds, sent, strict=True)]
 
 
 def round_of(tasks, on_worker, sent, rates, engine, assumed):
+    fewest, most = IN_FLIGHT
     receive = sent / min(engine.back, assumed.network)
-    return Round(tasks, on_worker, engine.per_task, receive, sent / rates.bytes_added)
+    at_once = max(fewest, min(most, WAITING / sent))
+    return Round(tasks, on_worker, engine.per_task, receive, sent / rates.bytes_added, at_once)
 
 
 def bounds_of(of, workers):
     """Seconds of a round: as long as its workers take, and as long as its caller takes."""
-    each = math.ceil(of.tasks / workers)
+    each = math.ceil(of.tasks / min(workers, of.at_once))
     return (
         each * (of.on_worker + of.hand_out + of.receive) + of.add,
         of.on_worker + of.tasks * of.of_caller,
@@ -116,15 +128,18 @@ def limit_of(surface, rates, engine, assumed, workers):
     def time_with(rates=rates, engine=engine, assumed=assumed):
         return time_of(rounds_of(surface, rates, engine, assumed), engine, workers)
 
+    rounds = rounds_of(surface, rates, engine, assumed)
     arithmetic = doubled(rates, "bytes_read", "rows_ranges", "evaluations")
     quicker = engine._replace(per_task=engine.per_task / 2, back=2 * engine.back)
     sooner = engine._replace(start=engine.start / 2, first_kernel=engine.first_kernel / 2)
+    kept_twice = [of._replace(at_once=2 * of.at_once) for of in rounds]
     times = {
+        "memory of the caller": time_of(kept_twice, engine, workers),
         "start of workers": time_with(engine=sooner),
         "storage": time_with(assumed=doubled(assumed, "storage")),
         "arithmetic": time_with(arithmetic),
         "caller": time_with(doubled(rates, "bytes_added"), quicker, doubled(assumed, "network")),
-        "number of tasks": time_by_even_work(rounds_of(surface, rates, engine, assumed), engine, workers),
+        "number of tasks": time_by_even_work(rounds, engine, workers),
     }
     return min(times, key=times.get)
 
@@ -135,5 +150,6 @@ def doubled(some, *names):
 
 def time_by_even_work(rounds, engine, workers):
     """As if tasks could be cut at any place."""
-    seconds = (max(of.tasks / workers * of.on_worker, of.tasks * of.of_caller) for of in rounds)
+    each = [of.tasks / min(workers, of.at_once) for of in rounds]
+    seconds = [max(some * of.on_worker, of.tasks * of.of_caller) for some, of in zip(each, rounds, strict=True)]
     return engine.start + engine.first_kernel + sum(seconds)

@@ -124,7 +124,6 @@ def assumed_rows(assumed):
         ("storage, for all workers of a machine", f"{si(assumed.storage, 'B')}/s"),
         ("network into the caller", f"{si(assumed.network, 'B')}/s"),
         ("spread of the tasks' times (standard deviation of the logarithm)", significant(assumed.spread)),
-        ("most tasks of a round", f"{cost.MOST_TASKS:,}"),
     ]
 
 
@@ -175,7 +174,7 @@ def run_rows(measured):
 
 
 def rounds_that_ran(measured, name):
-    """Those of `bench.tasks.surface_over`."""
+    """Those of the surface of `bench.tasks`."""
     engine, rates, sent = engine_of(measured, name), measured["rates"], 8 * NODES**2
     return [
         Round(BLOCKS, rates["block_ranges_s"], engine.per_task, 0.0, 0.0),

@@ -15,7 +15,7 @@ def time_of(of, workers, spread=0.0, seed=0):
     draws = np.random.default_rng(seed).normal(-(spread**2) / 2, spread, of.tasks)
     seconds = iter(of.on_worker * np.exp(draws))
     arrivals, clock = [], 0.0
-    for _ in range(min(workers, of.tasks)):
+    for _ in range(int(min(workers, of.at_once, of.tasks))):
         clock += of.hand_out
         heapq.heappush(arrivals, clock + next(seconds))
     while arrivals:

@@ -4,13 +4,13 @@ little: a worker does too."""
 import statistics
 import time
 from concurrent.futures import as_completed
+from functools import partial
 
 import numpy as np
 
 IN_FLIGHT = 200  # tasks that do nothing
 GRIDS = {64: 200, 362: 60, 1024: 16}  # side of a grid of 32 KB, 1 MB, 8 MB: how many of them
 REPEATS = 3
-IN_CACHE = 2**13  # numbers of a grid that are added at a time, 64 KB
 ALONE = 50
 BLOCKS, ROWS, FEATURES, NODES = 32, 2**15, 8, 64  # of a surface
 
@@ -48,15 +48,11 @@ def surface_of(block):
     return surface_on_plane(*block, axis, axis, method="direct").loss
 
 
-def ranges_of(block):
+def ranges_of_block(number):
     from kernels import plan_surface
 
     axis = np.linspace(-3, 3, 4096)
-    return plan_surface(*block, axis, axis).nodes
-
-
-def ranges_of_block(number):
-    return ranges_of(block(number))
+    return plan_surface(*block(number), axis, axis).nodes
 
 
 def surface_of_block(number):
@@ -91,22 +87,12 @@ def bytes_a_second(executor, side, count):
 
 
 def surface_over(executor):
-    """Two rounds over blocks that are made on the workers: of ranges, then of means at the nodes, which are added."""
-    in_flight(executor, ranges_of_block, range(BLOCKS))
-    total, error = np.zeros((2, NODES, NODES))
-    for mean in in_flight(executor, surface_of_block, range(BLOCKS)):
-        add(total, error, mean)
-    return (total + error) / BLOCKS
+    """A surface by the executor, of blocks that its workers make."""
+    from kernels import surface_on_plane
 
-
-def add(total, error, grid):
-    """Adds a grid to the total, and what that loses to the error (Møller and Knuth: no term has to be the larger)."""
-    for start in range(0, grid.size, IN_CACHE):
-        sums, lost, terms = (array.reshape(-1)[start : start + IN_CACHE] for array in (total, error, grid))
-        new = sums + terms
-        back = new - sums
-        lost += (sums - (new - back)) + (terms - back)
-        sums[:] = new
+    axis = np.linspace(-3, 3, NODES)
+    blocks = [partial(block, number) for number in range(BLOCKS)]
+    return surface_on_plane(blocks, None, axis, axis, method="direct", executor=executor)
 
 
 def median_seconds(call, repeats=REPEATS):

@@ -1,4 +1,4 @@
-"""What one worker does in a second, on one thread, and at what rate its caller adds grids, all by public functions:
+"""What one worker does in a second, on one thread, and at what rate its caller adds grids, by the library's functions:
 `NUMBA_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m bench.worker_rates`."""
 
 import json
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 import kernels
-from bench.tasks import BLOCKS, add, median_seconds, ranges_of_block, surface_of_block
+from bench.tasks import BLOCKS, median_seconds, ranges_of_block, surface_of_block
 from bench.workloads import lab_starts, plane_surface
+from kernels.workers.compensated import add
 
 SAMPLES = 2**20
 NODES = 64

@@ -5,14 +5,12 @@ import itertools
 import json
 import math
 
-import numpy as np
 import pytest
 
 from bench import cost, scale, simulation
 from bench.cost import Assumed, Engine, Rates, Round, Surface
 from bench.measured import ROOT
 from bench.report import replaced
-from bench.tasks import add
 
 TASKS = 1, 7, 64, 1000
 SIZES = list(itertools.product(TASKS, (1, 2, 8, 64, 300)))  # tasks, workers
@@ -60,9 +58,15 @@ def test_the_slowest_task_counts_where_each_worker_has_one():
 
 def test_a_surface_has_a_task_for_each_block_up_to_a_number():
     small, large = (Surface(rows=1e6, features=100, blocks=blocks, nodes=64) for blocks in (10, 10_000))
-    assert (small.tasks, large.tasks) == (10, cost.MOST_TASKS)
+    assert (small.tasks, large.tasks) == (10, 1000)
     assert small.bytes_read == 8e8
-    assert large.bytes_sent == 1024 * (1024 + 8 * 64**2)
+    assert large.bytes_sent == 1000 * (1024 + 8 * 64**2)
+
+
+def test_many_points_take_several_rounds_of_sums():
+    surface = Surface(rows=1e6, features=100, blocks=10, nodes=4096)
+    assert surface.bands == [2**22] * 4
+    assert surface.bytes_read == 5 * 4e8
 
 
 NOTHING = Rates(*[math.inf] * len(Rates._fields))
@@ -94,21 +98,19 @@ def test_tasks_can_be_too_few(workers, limit):
     assert cost.limit_of(OF_TEN._replace(nodes=30), NOTHING._replace(evaluations=9.0), AT_ONCE, FAST, workers) == limit
 
 
-def test_grids_are_added_as_if_exactly():
-    """Where terms of up to 1e12 cancel to sums of up to thousands: adding them plainly is off by 1e-3."""
-    rising = np.random.default_rng(0).standard_normal((200, 3, 5000)) * np.geomspace(1e-12, 1e12, 200)[:, None, None]
-    grids = np.concatenate([rising, -rising[::-1] * (1 - 1e-9)])
-    total, error = np.zeros((2, 3, 5000))
-    for grid in grids:
-        add(total, error, grid)
-    want = [math.fsum(terms) for terms in grids.reshape(len(grids), -1).T]
-    np.testing.assert_allclose((total + error).ravel(), want, rtol=1e-15)
-
-
 def test_the_page_is_of_the_committed_results():
     measured, page = scale.publishable(provisional=True), ROOT / "docs" / "scale.md"
     for name, text in scale.parts(measured).items():
         assert replaced(page, name, text) == page.read_text(encoding="utf-8"), name
+
+
+def test_no_more_tasks_are_under_way_than_the_caller_can_keep():
+    of = Round(640, 10.0, 0.0, 0.0, 0.0, at_once=64)
+    assert simulation.time_of(of, 1000) == pytest.approx(100.0) == formula(of, 1000)
+    at_points = cost.rounds_of(Surface(1e9, 100, 10_000, 4096), NOTHING, AT_ONCE, FAST)
+    assert [of.at_once for of in at_points] == [4096, 64, 64, 64, 64]
+    millions = Surface(1e9, 1, 10_000, 4096)
+    assert cost.limit_of(millions, NOTHING._replace(evaluations=1e9), AT_ONCE, FAST, 1000) == "memory of the caller"
 
 
 def test_what_was_measured_on_a_busy_machine_is_refused(tmp_path, monkeypatch):
