@@ -5,33 +5,39 @@ from typing import Any
 
 import numpy as np
 
-from kernels import backends, means, numba_cpu
+from kernels import backends, keeping, means, means_of_batches, numba_cpu
 from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
+from kernels.arguments.batches import Batches, is_batches, print_of_batch
+from kernels.arguments.samples import check_reiterable
 from kernels.bodies import Backend, RunSettings
-from kernels.kinds import Array, ArrayLike, Progress, Report
+from kernels.kinds import Array, ArrayLike, Executor, Path, Progress, Report
 from kernels.losses import LOSSES
 from kernels.progress import reporter
 from kernels.results import LossGrad, Run
+from kernels.workers.runner import Runner, check_executor
 
 
 def bce_loss_grad(
-    X: ArrayLike,
-    y: ArrayLike,
+    X: ArrayLike | Batches,
+    y: ArrayLike | None,
     w: ArrayLike,
     b: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None,
     backend: str | None = None,
+    executor: Executor | None = None,
+    checkpoint: Path | None = None,
 ) -> LossGrad:
     """Mean cross-entropy and its gradient at one point, in one pass over `X`.
 
     Parameters
     ----------
-    X : array_like (n, d), float32 or float64
+    X : array_like (n, d), float32 or float64, or iterable of batches
         Features; of those in which neither rows nor columns are contiguous a piece at a time is copied, and so are
-        fewer than 8 rows.
-    y : array_like (n,) or (n, 1)
+        fewer than 8 rows. Or, for more data than memory, batches with y=None: tuples (X, y) or (X, y, sample_weight),
+        or callables that return one.
+    y : array_like (n,) or (n, 1), or None
         Labels in [0, 1]: floats, integers or booleans; quickest in the dtype of X.
     w : array_like (d,)
         Weights.
@@ -45,6 +51,11 @@ def bce_loss_grad(
         the mean is divided by sum(sample_weight), or n, all the same.
     backend : {None, "numba", "torch", "reference"}
         Compiled by Numba or torch, or eager PyTorch; None: "torch" for CUDA tensors, else "numba".
+    executor : concurrent.futures.Executor, optional
+        Whose workers read the batches. These are added up in their order, so that the result has the same bits as
+        without one.
+    checkpoint : str, bytes or os.PathLike, optional
+        A file in which the sums over batches are kept as they grow, as `surface_on_plane` does.
 
     Returns
     -------
@@ -58,6 +69,8 @@ def bce_loss_grad(
     ValueError, TypeError
         They name a wrong argument; values of `X` and `y` are looked at only after a result that isn't finite, and of
         CUDA tensors never: the result says it.
+    concurrent.futures.BrokenExecutor
+        The executor lost its workers; it says what is done and where it is kept.
 
     See Also
     --------
@@ -77,6 +90,14 @@ def bce_loss_grad(
     >>> round(float(loss), 4), grad_w.round(4).tolist(), round(float(grad_b), 4)
     (0.4399, [-0.1793, -0.0322], -0.1667)
     """
+    if type(X) is not np.ndarray and is_batches(X):
+        for name, value in (("y", y), ("sample_weight", sample_weight)):
+            if value is not None:
+                raise ValueError(f"{name} is given beside batches (X, y); accepted: None")
+        return loss_grad_of_batches(X, w, b, pos_weight, backend, executor, checkpoint)
+    if not (executor is checkpoint is None):
+        name = "checkpoint" if executor is None else "executor"
+        raise ValueError(f"{name} is given beside an array X; accepted: None, or batches (X, y) with y=None")
     if backend is None and sample_weight is None and pos_weight is None:
         given = (X, y, w, b) if type(X) is np.ndarray else arrays.seen_by_numpy(X, y, w, b)
         pass_over_few = numba_cpu.small_passes().usual_loss_and_gradient(*given)
@@ -94,7 +115,38 @@ def bce_loss_grad(
     return as_kind_of(X, rounded(loss, grad_w, grad_b, dtype))
 
 
-def as_kind_of(X: ArrayLike, found: LossGrad) -> LossGrad:
+def loss_grad_of_batches(
+    batches: Batches,
+    w: ArrayLike,
+    b: ArrayLike,
+    pos_weight: ArrayLike | None,
+    backend: str | None,
+    executor: Executor | None,
+    checkpoint: Path | None,
+) -> LossGrad:
+    """`bce_loss_grad` of batches."""
+    check_reiterable("X", batches)
+    check_executor(executor)
+    if backend is not None:
+        numbers.one_of("backend", backend, backends.BACKENDS)
+    w_array = arrays.array_of("w", arrays.on_host(w))
+    if w_array.ndim != 1:
+        raise ValueError(f"w has shape {w_array.shape}; accepted: (d,)")
+    bias = float(models.coefficients("b", b, [(), (1,)], np.dtype(np.float64)).item())
+    model = means_of_batches.Model(w_array, bias, numbers.pos_weight(pos_weight), backend)
+    kept = None
+    if checkpoint is not None:
+        values = {"model": tuple(model), "batches": tuple(map(print_of_batch, batches))}
+        kept = keeping.kept_at(checkpoint, "bce_loss_grad", backend or "numba", **values)
+    found, dtype = means_of_batches.mean_loss_grad(batches, model, Runner(executor, kept))
+    if kept is not None:
+        kept.write()
+    result = rounded(found[0], found[1:-1], found[-1], dtype)
+    first = next(iter(batches))
+    return result if callable(first) else as_kind_of(first[0], result)
+
+
+def as_kind_of(X: Any, found: LossGrad) -> LossGrad:
     """The result as tensors where X is one."""
     if type(X) is np.ndarray or not arrays.is_tensor(X):
         return found
