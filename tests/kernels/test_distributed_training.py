@@ -49,13 +49,13 @@ def assert_of_all(found, dtype, weighted):
 )
 def test_modules_under_ddp_and_fsdp2_are_trained_as_by_one_process(ways, cards, tmp_path):
     run_torchrun("-m", "tests.distributed", tmp_path, *ways, cards=cards)
-    for rank in range(2):
-        found = dict(torch.load(tmp_path / str(rank)))
-        for case in distributed.cases(ways):
-            print(rank, case)
-            assert_of_all(found[str(case)], case[1], case[3])
-        for name, said in zip(("weight", "bias", "X"), found["refused"], strict=True):
-            assert said.startswith(f"{name} is a DTensor, in parts over processes; accepted: a tensor, as ")
+    found, other = (dict(torch.load(tmp_path / str(rank))) for rank in range(2))
+    for case in distributed.cases(ways):
+        print(case)
+        assert_of_all(found[str(case)], case[1], case[3])
+        assert all(map(torch.equal, found[str(case)], other[str(case)]))
+    for name, *said in zip(("weight", "bias", "X"), found["refused"], other["refused"], strict=True):
+        assert all(text.startswith(f"{name} is a DTensor, in parts over processes; accepted: a ") for text in said)
 
 
 def whole_data(script):
