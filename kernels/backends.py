@@ -16,6 +16,7 @@ BACKENDS: dict[str, Backend[Any]] = {
     "torch": torch_cuda,
     "reference": eager,
 }
+NAMES = {backend: name for name, backend in BACKENDS.items()}
 
 
 def chosen(value: Any, **values: Any) -> Backend[Any]:

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
-from kernels.arguments.samples import Samples, Summary
+from kernels.arguments.blocks import Block
+from kernels.arguments.samples import Summary
 from kernels.kinds import Advance, Report
 from kernels.mathematics.compression import Line
 from kernels.mathematics.spectral import Tiling
@@ -21,13 +22,14 @@ Taken = TypeVar("Taken", contravariant=True)  # the same where nothing of it is 
 
 
 class SurfaceBody(Protocol[Kind]):
-    """Surfaces: what is written to `outputs`, {quantity: array}, and in how many passes over the samples."""
+    """Surfaces: sums over a block of samples, divided by the weight of a summary, written to `outputs`, {quantity:
+    array}; and in how many passes over the samples."""
 
     def passes(self, names: Collection[str], loss: str, weighted: bool) -> Collection[str]: ...
 
     def evaluate(
         self,
-        samples: Samples,
+        block: Block,
         summary: Summary,
         s: np.ndarray,
         t: np.ndarray,
@@ -38,12 +40,14 @@ class SurfaceBody(Protocol[Kind]):
 
 
 class InterpolationBody(Protocol[Kind]):
-    """Values at Chebyshev nodes, of samples that may be compressed, and surfaces filled from them. What an axis is made
-    of is the backend's own, but for its `nodes`."""
+    """Values at Chebyshev nodes, of samples that may be compressed to their moments, which can be added up, and
+    surfaces filled from them. What an axis is made of is the backend's own, but for its `nodes`."""
+
+    def moments(self, block: Block, line: Line, asked: Asked, advance: Advance) -> np.ndarray: ...
 
     def evaluate_compressed(
         self,
-        samples: Samples,
+        moments: np.ndarray,
         summary: Summary,
         s: np.ndarray,
         t: np.ndarray,

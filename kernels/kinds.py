@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
+    import concurrent.futures
+    import os
+
     import numpy.typing as npt
     import torch
 
@@ -13,9 +16,11 @@ if TYPE_CHECKING:
     Device: TypeAlias = torch.device
     Array: TypeAlias = np.ndarray | torch.Tensor
     DTypeLike: TypeAlias = npt.DTypeLike
+    Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+    Executor: TypeAlias = concurrent.futures.Executor
     ArrayLike: TypeAlias = npt.ArrayLike | torch.Tensor  # what arguments may be
 else:
-    Tensor = Device = Array = ArrayLike = DTypeLike = Any
+    Tensor = Device = Array = ArrayLike = DTypeLike = Path = Executor = Any
 
 Progress: TypeAlias = bool | Callable[[int, int], None] | None  # as users give it
 Report: TypeAlias = Callable[[int, int], None]  # done, total

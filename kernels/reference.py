@@ -109,14 +109,15 @@ def surface_on_plane(
     """{quantity: (nt, ns)}; of the loss, gradient (2, nt, ns) in s, t and hessian (3, nt, ns) in ss, st, tt.
 
     Fields of plane and y (n,), axes s (ns,), t (nt,) float64. The predicted class is z > 0, the true one y > 0.5.
-    Losses and their derivatives are weighted sums divided by `total`, unless it is None by the sum of the weights.
-    Takes a row of the grid at a time: ns * n logits.
+    Weighted sums are divided by `total`, unless it is None by the sum of the weights; with a total the weights are
+    balanced already if they are to be. Takes a row of the grid at a time: ns * n logits.
     """
     offset, q, r = (column.double() for column in plane)
     labels = y.double()
     weight = torch.ones_like(labels) if sample_weight is None else sample_weight.double()
     # a sum of values that it makes small doesn't overflow
     share = weight / (weight.sum() if total is None else total)
+    balanced_weight = balanced(weight, labels > 0.5) if total is None else weight
     of_loss = {"loss": loss, "pos_weight": pos_weight}
 
     def weighted_mean(values, *slopes):
@@ -136,8 +137,8 @@ def surface_on_plane(
     evaluate = {
         "loss": lambda z: weighted_mean(value(z, labels, **of_loss)),
         "mse": lambda z: weighted_mean(value(z, labels, "mse")),
-        "accuracy": lambda z: mean(correct(z), weight),
-        "balanced_accuracy": lambda z: mean(correct(z), balanced(weight, labels > 0.5)),
+        "accuracy": lambda z: mean(correct(z), weight, total),
+        "balanced_accuracy": lambda z: mean(correct(z), balanced_weight, total),
         "gradient": gradient,
         "hessian": hessian,
     }

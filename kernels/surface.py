@@ -5,17 +5,19 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from kernels import backends, evaluation, numba_cpu
+from kernels import backends, evaluation, keeping, numba_cpu
 from kernels.arguments import arrays, dataset, grids, numbers
 from kernels.arguments.samples import ArraySamples, Group, StreamedSamples, groups_of, summary_of
 from kernels.bodies import Backend
-from kernels.kinds import Array, ArrayLike, Progress, Tensor
+from kernels.evaluation import Work
+from kernels.kinds import Array, ArrayLike, Executor, Path, Progress, Tensor
 from kernels.losses import LOSSES
 from kernels.mathematics import planning
 from kernels.mathematics.planning import Choice
 from kernels.progress import in_parts, reporter
 from kernels.quantities import QUANTITIES, Asked, Surface
 from kernels.results import LogitPlane, Plan
+from kernels.workers.runner import HERE, Runner, check_executor
 
 Blocks: TypeAlias = Iterable[tuple[LogitPlane, ArrayLike]]
 
@@ -126,15 +128,18 @@ def surface_on_plane(
     tol: float = 1e-12,
     out: Array | dict[str, Array] | None = None,
     backend: str | None = None,
+    executor: Executor | None = None,
+    checkpoint: Path | None = None,
     progress: Progress = None,
 ) -> Surface:
     """Surface of a loss, and of what belongs to it, over points (s, t) of a plane of parameter space.
 
     Parameters
     ----------
-    plane : LogitPlane, or iterable of (LogitPlane, array_like)
+    plane : LogitPlane, or iterable of blocks
         Its fields are (n,), float32 or float64; those that are np.memmap are read in blocks. Or, for more data than
-        memory, blocks (LogitPlane, y) that can be iterated over again, with y=None.
+        memory, blocks that can be iterated over again, with y=None: tuples (LogitPlane, y) or (LogitPlane, y,
+        sample_weight), or callables that return one where it is evaluated; `logit_plane` makes them of batches.
     y : array_like (n,) or (n, 1), or None
         Labels in [0, 1]: floats, integers or booleans.
     s, t : array_like, 1-D
@@ -161,6 +166,12 @@ def surface_on_plane(
         To be written to instead of a new one; for several quantities a dict of them.
     backend : {None, "numba", "torch", "reference"}
         Compiled by Numba or torch, or eager PyTorch; None: "torch" for CUDA tensors, else "numba".
+    executor : concurrent.futures.Executor, optional
+        Whose workers evaluate the blocks: a process pool, `Client.get_executor()` of Dask, `MPIPoolExecutor`. Blocks
+        are added up in their order, so that the surface has the same bits as without one.
+    checkpoint : str, bytes or os.PathLike, optional
+        A file in which sums are kept as they grow, every few seconds: the same call goes on from there after it was
+        killed, to the same bits. It stays when the call ends.
     progress : bool or callable, optional
         True for a tqdm bar, or a callable (done, total) that counts evaluations, points * samples.
 
@@ -169,7 +180,7 @@ def surface_on_plane(
     Surface
         In the dtype of the plane: fields (nt, ns), gradient (2, nt, ns), hessian (3, nt, ns) as ss, st, tt, None where
         not asked for; row = t. Data on one CUDA device gives tensors there; only the extremes of its logits' terms and,
-        for balanced accuracy, the weights of both classes come to the host.
+        for balanced accuracy, the weights of both classes come to the host. Blocks that are callables give arrays.
 
     Raises
     ------
@@ -177,6 +188,8 @@ def surface_on_plane(
         They name a wrong argument; `out` is then untouched.
     MemoryError
         Before allocating what can't fit; `out` is then untouched.
+    concurrent.futures.BrokenExecutor
+        The executor lost its workers; it says what is done and where it is kept.
 
     See Also
     --------
@@ -228,7 +241,13 @@ def surface_on_plane(
     'direct'
     """
     usual = sample_weight is None and pos_weight is None and out is None and backend is None and progress is None
-    usual = usual and of_loss_alone(plane, quantities, loss) and numbers.is_way(method, tol)
+    usual = (
+        usual
+        and executor is None
+        and checkpoint is None
+        and of_loss_alone(plane, quantities, loss)
+        and numbers.is_way(method, tol)
+    )
     if usual and isinstance(plane, LogitPlane):
         small = numba_cpu.small_planes().surface_on_plane(*seen_by_numpy(plane, y, s, t), method, tol)
         if small is not None:
@@ -237,7 +256,8 @@ def surface_on_plane(
     samples = samples_of(plane, y, sample_weight)
     body = backends.chosen(backend, **samples.named, out=out)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
-    surfaces, plan = evaluated(problem, body, out, progress)
+    runner = runner_of(executor, checkpoint, problem, backends.NAMES[body])
+    surfaces, plan = evaluated(problem, body, out, progress, runner)
     found: dict[str, Any] = {name: arrays.as_kind_of(samples.like, surfaces[name]) for name in problem.asked.names}
     at_s, at_t = (arrays.as_kind_of(samples.like, axis) for axis in problem.axes)
     return Surface(at_s, at_t, **found, plan=plan)
@@ -255,6 +275,7 @@ def plan_surface(
     pos_weight: ArrayLike | None = None,
     method: str = "auto",
     tol: float = 1e-12,
+    executor: Executor | None = None,
 ) -> Plan:
     """The Plan by which `surface_on_plane` would evaluate a surface, from the same arguments, without evaluating it.
 
@@ -264,6 +285,8 @@ def plan_surface(
         The plane or its blocks, the labels, and the axes of the grid.
     quantities, loss, sample_weight, pos_weight, method, tol : as in `surface_on_plane`
         What is asked for, and how.
+    executor : concurrent.futures.Executor, optional
+        Whose workers read the ranges of blocks that are callables.
 
     Returns
     -------
@@ -293,7 +316,7 @@ def plan_surface(
     >>> plan_surface(plane, y, s, t, tol=0).method
     'direct'
     """
-    usual = sample_weight is None and pos_weight is None and numbers.is_way(method, tol)
+    usual = sample_weight is None and pos_weight is None and executor is None and numbers.is_way(method, tol)
     if usual and of_loss_alone(plane, quantities, loss):
         plan = numba_cpu.small_planes().plan_surface(*seen_by_numpy(plane, y, s, t), method, tol)
         if plan is not None:
@@ -301,7 +324,7 @@ def plan_surface(
     samples = samples_of(plane, y, sample_weight)
     backends.chosen(None, **samples.named)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
-    return planned(problem)[0][1].plan
+    return planned(problem, runner=Runner(check_executor(executor)))[0][1].plan
 
 
 def seen_by_numpy(plane: Any, *values: Any) -> tuple[Any, ...]:
@@ -363,16 +386,27 @@ def samples_of(
     return samples
 
 
-def planned(problem: Problem, interpolates: bool = True) -> list[tuple[Group, Choice]]:
+def runner_of(executor: Executor | None, checkpoint: Path | None, problem: Problem, backend: str) -> Runner:
+    """Who evaluates a Problem by a backend of this name, and where what is done is kept."""
+    if check_executor(executor) is None and checkpoint is None:
+        return HERE
+    if checkpoint is None:
+        return Runner(executor)
+    samples, axes, *arguments = problem
+    values = {"arguments": tuple(arguments), "axes": axes, "samples": (samples.print(),)}
+    return Runner(executor, keeping.kept_at(checkpoint, "surface_on_plane", backend, **values))
+
+
+def planned(problem: Problem, interpolates: bool = True, runner: Runner = HERE) -> list[tuple[Group, Choice]]:
     """[(Group, Choice)]: samples with what is asked of them, and how it is evaluated; that of the loss first."""
     samples, (s, t), asked, method, tol, pos_weight = problem
-    summary = summary_of(samples)
+    summary = summary_of(samples, runner)
     reach = grids.reach_of_logits(summary.low, summary.high, s, t)
-    groups = groups_of(samples, summary, reach, asked, pos_weight)
+    groups = groups_of(samples, summary, reach, asked, pos_weight, runner)
     found = []
     for group in groups:
         if interpolates:
-            choice = planning.choose(group, s, t, method, tol)
+            choice = planning.choose(group, s, t, method, tol, runner)
         else:
             choice = planning.direct("this backend evaluates every sample at every point")
         found.append((group, choice))
@@ -380,20 +414,39 @@ def planned(problem: Problem, interpolates: bool = True) -> list[tuple[Group, Ch
 
 
 def evaluated(
-    problem: Problem, backend: Backend[Any], out: Array | dict[str, Array] | None, progress: Progress
+    problem: Problem,
+    backend: Backend[Any],
+    out: Array | dict[str, Array] | None,
+    progress: Progress,
+    runner: Runner = HERE,
 ) -> tuple[dict[str, Array], Plan]:
     """{quantity: array} and the Plan."""
     (s, t), samples = problem.axes, problem.samples
     with reporter(progress) as report:
-        outputs = grids.outputs_of(out, problem.asked.names, (len(t), len(s)), samples.dtype, samples.arrays)
-        parts = planned(problem, backend.interpolation() is not None)
+        # before anything is evaluated, but for what only the blocks tell
+        outputs = outputs_of(problem, out) if samples.here else {}
+        parts = planned(problem, backend.interpolation() is not None, runner)
+        outputs = outputs or outputs_of(problem, out)
         reports = [report] if len(parts) == 1 else in_parts(report, [size_of_part(group, s, t) for group, _ in parts])
         tensors = {name: arrays.tensor_of(out) for name, out in outputs.items()} if backend.TENSORS else {}
-        for (group, choice), of_part in zip(parts, reports, strict=True):
-            evaluation.evaluate(backend, group, problem.axes, tensors or outputs, choice, of_part)
+        if runner.kept is not None:
+            runner.kept.bind(plan=str([choice for _, choice in parts]))
+        name = backends.NAMES[backend] if samples.here else None
+        for number, ((group, choice), of_part) in enumerate(zip(parts, reports, strict=True)):
+            work = Work(backend, name, runner, f"part {number}", of_part)
+            evaluation.evaluate(work, group, problem.axes, tensors or outputs, choice)
+        if runner.kept is not None:
+            runner.kept.write()
         if tensors:
             copy_back(tensors, outputs)
     return outputs, parts[0][1].plan
+
+
+def outputs_of(problem: Problem, out: Array | dict[str, Array] | None) -> dict[str, Array]:
+    """{quantity: the array that it is written to}."""
+    (s, t), samples = problem.axes, problem.samples
+    assert samples.dtype is not None  # as the samples have been summed up, or are here
+    return grids.outputs_of(out, problem.asked.names, (len(t), len(s)), samples.dtype, samples.arrays)
 
 
 def size_of_part(group: Group, s: np.ndarray, t: np.ndarray) -> int:

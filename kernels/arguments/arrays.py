@@ -7,7 +7,7 @@ detached. Values of CUDA tensors aren't looked at: that would wait for the card.
 import functools
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 import numpy as np
@@ -251,6 +251,13 @@ def is_viewable(array: np.ndarray) -> bool:
     """Whether torch has tensors of an array's memory."""
     strided = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
     return array.flags.writeable and strided
+
+
+def concatenated(parts: Sequence[Array]) -> Array:
+    """Arrays, or tensors, one after the other."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return sys.modules["torch"].cat(tuple(parts))
 
 
 def copied(array: Array) -> Array:

@@ -1,35 +1,43 @@
 """The samples of a surface, from arrays or from a stream, in blocks that are made anew in every pass.
 
-A field of a block is (n,) or, where all its samples share a value, (1,).
+A field of a block is (n,) or, where all its samples share a value, (1,). Parts, which can be sent to a worker, give
+blocks where they are read.
 """
 
 import math
+import pickle
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from kernels.arguments import arrays, dataset, grids
-from kernels.arguments.weighting import unit_of, weigh_positive
+from kernels.arguments import arrays, blocks
+from kernels.arguments.blocks import (
+    Balancing,
+    Block,
+    Change,
+    Fields,
+    Part,
+    Pass,
+    Reweighing,
+    Scaling,
+    blocks_of,
+    checked,
+)
+from kernels.arguments.weighting import unit_of
 from kernels.kinds import Array, ArrayLike
 from kernels.quantities import QUANTITIES, Asked
-from kernels.results import LogitPlane
+from kernels.workers.checkpoint import print_of
+from kernels.workers.runner import HERE, Runner, Stage, State
 
-AT_ONCE = 2**20  # samples of a block at the most
 ORDINARY = 2.0**-100, 2.0**100  # the largest weight: beyond it, weights are taken in other units
 LARGEST_SUM = 2.0**1000  # of terms: what kernels make of such a sum is finite
 LEAST_EXPONENT = -1000  # of a class's weight: 2 to minus that is finite
 
 
-class Block(NamedTuple):
-    """Some samples: logits p + s q + t r, labels y in [0, 1], and weights or None; float64 arrays or CUDA tensors."""
-
-    p: Array
-    q: Array
-    r: Array
-    y: Array
-    weight: Array | None = None
+MOST_TASKS = 1024  # into which the parts of samples are grouped, at the most: each sends its sums, for many parts
 
 
 class Summary(NamedTuple):
@@ -50,11 +58,15 @@ class Summary(NamedTuple):
 
 
 class Samples(Protocol):
-    """Blocks of samples, the same in every pass, and whether any of them have weights."""
+    """Blocks of samples, the same in every pass, and whether any of them have weights; parts of them, of which there
+    are `count` if that is known."""
 
     weighted: bool
+    count: int | None
 
     def __iter__(self) -> Iterator[Block]: ...
+
+    def parts(self) -> Iterator[Part]: ...
 
 
 class ArraySamples:
@@ -65,113 +77,157 @@ class ArraySamples:
     """
 
     def __init__(self, plane: tuple[Array, Array, Array], y: Array, weight: Array | None, like: ArrayLike) -> None:
-        self.plane, self.y, self.weight, self.like = plane, y, weight, like
-        self.unit = None if weight is None else unit_of(weight)
-        if isinstance(self.unit, float) and ORDINARY[0] < self.unit < ORDINARY[1]:
-            self.unit = None
+        self.fields, self.like, self.here = Fields(*plane, y, weight), like, True
+        unit = None if weight is None else unit_of(weight)
+        if isinstance(unit, float) and ORDINARY[0] < unit < ORDINARY[1]:
+            unit = None
+        self.changes: tuple[Change, ...] = () if unit is None else (Scaling(unit),)
         self.dtype, self.weighted = arrays.dtype_of(plane[0]), weight is not None
-        self.arrays: tuple[Array, ...] = (*plane, y) if weight is None else (*plane, y, weight)
+        self.arrays: tuple[Array, ...] = tuple([field for field in self.fields if field is not None])
+        self.count: int | None = -(-len(y) // blocks.AT_ONCE)
         self.only: list[Block] = []  # the block of as few as AT_ONCE samples, once it is made, for all passes
 
     @property
     def named(self) -> dict[str, Array | None]:
         """{name: array}, as arguments are called."""
         names = "plane.offset", "plane.s_slope", "plane.t_slope", "y", "sample_weight"
-        return dict(zip(names, (*self.plane, self.y, self.weight), strict=True))
+        return dict(zip(names, self.fields, strict=True))
 
     def __iter__(self) -> Iterator[Block]:
-        if len(self.y) > AT_ONCE:
-            return map(self.block, self.slices())
+        if self.count != 1:
+            return blocks_of(self.parts())
         if not self.only:
-            self.only.append(self.block(slice(None)))
+            block = self.fields.block(slice(None))
+            for change in self.changes:
+                block = change(block)
+            self.only.append(block)
         return iter(self.only)
 
-    def slices(self) -> Iterator[slice]:
-        return (slice(start, start + AT_ONCE) for start in range(0, len(self.y), AT_ONCE))
+    def parts(self) -> Iterator[Part]:
+        n, at_once = len(self.fields.y), blocks.AT_ONCE
+        for number, start in enumerate(range(0, n, at_once)):
+            some = slice(start, start + at_once)
+            own: list[Any] = []
+            for field in self.fields:
+                own.append(field if field is None or len(field) != n else slice_of(field, some))
+            yield Part(Fields(*own), number, self.changes)
 
-    def block(self, some: slice) -> Block:
-        n = len(self.y)
-        fields: list[Any] = []
-        for field in (*self.plane, self.y, self.weight):
-            if field is not None and len(field) == n:
-                field = field[some]
-            if isinstance(field, np.ndarray):
-                fields.append(np.ascontiguousarray(field, np.float64))
-            else:
-                fields.append(None if field is None else field.double().contiguous())
-        if fields[-1] is not None and self.unit is not None:
-            fields[-1] = fields[-1] / self.unit
-        return Block(*fields)
+    def print(self) -> str:
+        """A text that is another one for other samples."""
+        return print_of(*(None if field is None else np.asarray(field) for field in self.fields))
+
+
+def slice_of(field: Array, some: slice) -> Array:
+    """Some values of a field, if it is an array no memory map, as one is sent to workers by its path alone."""
+    return np.asarray(field[some]) if isinstance(field, np.ndarray) else field[some]
 
 
 class StreamedSamples:
-    """Blocks of pairs (LogitPlane, y) that can be iterated over again, checked as they come."""
+    """Blocks (LogitPlane, y) or (LogitPlane, y, sample_weight), or callables that return one, that can be iterated over
+    again, checked as they are read. What is not known before all have been read is None until they are summed up."""
 
-    weighted = False
-
-    def __init__(self, pairs: Iterable[Any]) -> None:
-        check_reiterable("plane", pairs)
-        self.pairs = pairs
-        first = next(iter(pairs), None)
+    def __init__(self, given: Iterable[Any]) -> None:
+        check_reiterable("plane", given)
+        self.given = given
+        self.changes: tuple[Change, ...] = ()
+        first = next(iter(given), None)
         if first is None:
             raise ValueError("plane has no blocks; accepted: at least one (LogitPlane, y)")
-        plane, _ = checked(first)
-        self.dtype, self.like = arrays.dtype_of(plane[0]), first[0].offset
-        self.arrays = [plane[0][:0]]  # none is kept, but this says where they are
-        self.named = {"plane": self.arrays[0]}
+        self.here = not callable(first)
+        self.count: int | None = len(given) if isinstance(given, Sized) else None
+        self.weighted, self.like = False, np.empty(0)
+        self.dtype: np.dtype | None = None
+        self.arrays: list[Array] = []
+        self.named: dict[str, Array] = {}
+        if self.here:
+            fields = checked(first)
+            self.weighted, self.dtype, self.like = (
+                fields.weight is not None,
+                arrays.dtype_of(fields[0]),
+                first[0].offset,
+            )
+            self.arrays = [fields[0][:0]]  # none is kept, but this says where they are
+            self.named = {"plane": self.arrays[0]}
 
     def __iter__(self) -> Iterator[Block]:
-        for pair in self.pairs:
-            yield from ArraySamples(*checked(pair), None, self.like)
+        return blocks_of(self.parts())
+
+    def parts(self) -> Iterator[Part]:
+        return (Part(given, number, self.changes) for number, given in enumerate(self.given))
+
+    def print(self) -> str:
+        """A text that is another one for other blocks; of blocks that can't be listed, for another first one."""
+        return print_of(*map(print_of_block, self.given if self.count is not None else islice(self.given, 1)))
 
 
-class Reweighed:
-    """Other samples, of which the loss counts `pos_weight` times where they are of class 1, unless it is None, with
-    weights 2^-exponent times theirs."""
+def print_of_block(given: Any) -> str:
+    if callable(given):
+        return print_of(pickle.dumps(given))
+    return print_of(*(None if field is None else np.asarray(field) for field in checked(given)))
+
+
+class Changed:
+    """Other samples with something done to every block, by which they have weights."""
 
     weighted = True
 
-    def __init__(self, samples: Samples, pos_weight: float | None, exponent: int) -> None:
-        self.samples, self.pos_weight, self.exponent = samples, pos_weight, exponent
+    def __init__(self, samples: Samples, change: Change) -> None:
+        self.samples, self.change, self.count = samples, change, samples.count
 
     def __iter__(self) -> Iterator[Block]:
-        for block in self.samples:
-            y, weight = block.y, block.weight
-            if weight is None:
-                weight = 1.0 + 0.0 * y
-            weight = weight * 2.0**-self.exponent
-            if self.pos_weight is not None:
-                y, weight = weigh_positive(y, weight, self.pos_weight)
-            yield block._replace(y=y, weight=weight)
+        return map(self.change, self.samples)
+
+    def parts(self) -> Iterator[Part]:
+        for part in self.samples.parts():
+            yield part._replace(changes=(*part.changes, self.change))
 
 
-class Balanced:
-    """Other samples, with weights such that those of each class that occurs have the same sum; `total`, that of all.
+def tasks_over(samples: Samples, function: Any, most: int = MOST_TASKS) -> Iterator[Pass]:
+    """A pass over the samples in at most so many tasks, by the number of their parts alone."""
+    size = -(-samples.count // most) if samples.count else 1
+    parts = samples.parts()
+    while some := tuple(islice(parts, size)):
+        yield Pass(function, some)
+
+
+def with_balance(samples: Samples, n: int, runner: Runner) -> tuple[Changed, float]:
+    """Other samples, with weights such that those of each class that occurs have the same sum; and that of all.
 
     Sums m 2^e of weights of the classes give each sample of one class m of the other, times 2^-e of its own: without
     weights these are whole numbers times a power of 2, and so is each of their sums, unrounded. A class whose weights
     are less than 1e-307 of the largest is as if it did not occur.
     """
+    sums = sums_of_pass(samples, n, class_sums, 2, "weights of classes", runner)
+    _, exponents = np.frexp(sums)
+    exponents = np.maximum(exponents, LEAST_EXPONENT)
+    mantissas = np.ldexp(sums, -exponents)
+    factors = np.ldexp(np.where(mantissas > 0, mantissas, 1.0)[::-1], -exponents)
+    return Changed(samples, Balancing(factors)), float((factors * sums).sum())
 
-    weighted = True
 
-    def __init__(self, samples: Samples, n: int) -> None:
-        self.samples = samples
-        sums, seen = np.zeros(2), 0
-        for block in samples:
-            sums, seen = sums + class_sums(block), seen + len(block.y)
-        check_passes(n, seen)
-        _, exponents = np.frexp(sums)
-        exponents = np.maximum(exponents, LEAST_EXPONENT)
-        mantissas = np.ldexp(sums, -exponents)
-        self.factors = np.ldexp(np.where(mantissas > 0, mantissas, 1.0)[::-1], -exponents)
-        self.total = float((self.factors * sums).sum())
+def sums_of_pass(samples: Samples, n: int, function: Any, size: int, name: str, runner: Runner) -> np.ndarray:
+    """Sums (size,) over blocks of what a function gives for each of them."""
+    state = runner.fold(
+        Stage(name, tasks_over(samples, SumsOfBlocks(function)), add_sums),
+        {"n": np.zeros((), int), "sums": np.zeros(size)},
+    )
+    check_passes(n, int(state["n"]))
+    return state["sums"]
 
-    def __iter__(self) -> Iterator[Block]:
-        for block in self.samples:
-            class_1, one = block.y > 0.5, 1.0 + 0.0 * block.y
-            factor = class_1 * (one * self.factors[1]) + ~class_1 * (one * self.factors[0])
-            yield block._replace(weight=factor if block.weight is None else block.weight * factor)
+
+class SumsOfBlocks(NamedTuple):
+    """Samples and sums of what a function gives for each block."""
+
+    function: Callable[[Block], np.ndarray]
+
+    def __call__(self, parts: tuple[Part, ...], _: Any) -> tuple[int, np.ndarray]:
+        found = [(len(block.y), self.function(block)) for block in blocks_of(parts)]
+        return sum(n for n, _ in found), np.sum([sums for _, sums in found], axis=0)
+
+
+def add_sums(state: State, result: tuple[int, np.ndarray]) -> None:
+    state["n"] += result[0]
+    state["sums"] += result[1]
 
 
 def class_sums(block: Block) -> np.ndarray:
@@ -180,6 +236,11 @@ def class_sums(block: Block) -> np.ndarray:
     weight = 1.0 + 0.0 * block.y if block.weight is None else block.weight
     sums = (weight * ~class_1).sum(), (weight * class_1).sum()
     return np.array(sums if isinstance(weight, np.ndarray) else sys.modules["torch"].stack(sums).tolist(), np.float64)
+
+
+def weight_of(block: Block) -> np.ndarray:
+    """The sum of weights (1,)."""
+    return np.array([0.0 if block.weight is None else float(block.weight.sum())])
 
 
 class Group(NamedTuple):
@@ -193,7 +254,12 @@ class Group(NamedTuple):
 
 
 def groups_of(
-    samples: Samples, summary: Summary, reach: tuple[float, float], asked: Asked, pos_weight: float | None
+    samples: Samples,
+    summary: Summary,
+    reach: tuple[float, float],
+    asked: Asked,
+    pos_weight: float | None,
+    runner: Runner = HERE,
 ) -> list[Group]:
     """Groups of all the quantities, that of the loss first: the weight of the positive class is of the loss and its
     derivatives alone, and where sums of these would overflow, the samples' weights are made less; balanced quantities
@@ -209,24 +275,20 @@ def groups_of(
         (of_loss if reweighed else balanced if QUANTITIES[name].balanced else others).append(name)
     groups = []
     if of_loss:
-        of_class = Reweighed(samples, pos_weight, exponent)
+        of_class = Changed(samples, Reweighing(pos_weight, exponent))
         own = summary._replace(weight=math.ldexp(summary.weight, -exponent))
         amplified = 1.0
         if pos_weight is not None:
-            amplified = max(1.0, weight_of(of_class) / own.weight)
+            (grown,) = sums_of_pass(of_class, summary.n, weight_of, 1, "weights of the loss", runner)
+            amplified = max(1.0, float(grown) / own.weight)
         groups.append(Group(of_class, own, Asked(tuple(of_loss), asked.loss), amplified))
     if others:
         groups.append(Group(samples, summary, Asked(tuple(others), asked.loss)))
     if balanced:
-        of_classes = Balanced(samples, summary.n)
-        own = summary._replace(weight=of_classes.total)
+        of_classes, total = with_balance(samples, summary.n, runner)
+        own = summary._replace(weight=total)
         groups.append(Group(of_classes, own, Asked(tuple(balanced), asked.loss)))
     return groups
-
-
-def weight_of(samples: Samples) -> float:
-    """The sum of the weights of samples that have them."""
-    return sum(float(block.weight.sum()) for block in samples if block.weight is not None)
 
 
 def sums_fit(summary: Summary, reach: tuple[float, float], pos_weight: float | None) -> bool:
@@ -243,50 +305,95 @@ def check_reiterable(name: str, iterable: Iterable[Any]) -> None:
         )
 
 
-def checked(item: Any) -> tuple[tuple[Array, Array, Array], Array]:
-    """Fields and labels of one pair of a stream."""
-    if not (isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], LogitPlane)):
-        raise TypeError(
-            f"plane is a stream of {type(item).__name__}; accepted: a LogitPlane, or a stream of (LogitPlane, y)"
-        )
-    plane = grids.plane_of(item[0])
-    return plane, dataset.labels(item[1], len(plane[0]))
-
-
 def check_passes(n: int, again: int) -> None:
     """Raises a ValueError if one pass over the samples gave n of them, and another a different number."""
     if n != again:
         raise ValueError(f"plane gave {n} samples in one pass and {again} in another; accepted: the same in every pass")
 
 
-def broadcast(block: Block) -> Block:
-    """The block with every field (n,)."""
-    fields: list[Any] = list(block)
-    n = len(block.y)
-    for k, field in enumerate(fields):
-        if field is not None and len(field) != n:
-            fields[k] = field.repeat(n)
-    return Block(*fields)
+def summary_of(samples: ArraySamples | StreamedSamples, runner: Runner = HERE) -> Summary:
+    """The Summary of samples, by workers unless their data is here; of a stream, what it did not know is known then."""
+    if samples.count == 1 and runner is HERE and isinstance(samples, ArraySamples):
+        (block,) = samples
+        return summary_of_block(block)
+    if samples.here:
+        runner = runner._replace(executor=None)  # values go to nobody twice
+    state = runner.fold(Stage("ranges", tasks_over(samples, ranges_of), add_ranges), no_ranges())
+    if isinstance(samples, StreamedSamples):
+        take_ranges(samples, state)
+    n, blocks, weight = int(state["n"]), int(state["blocks"]), float(state["weight"])
+    return Summary(n, blocks, weight, state["low"], state["high"], state["extremes"])
 
 
-def concatenated(samples: Samples) -> Block:
-    """All samples in one block, every field (n,)."""
-    blocks = [broadcast(block) for block in samples]
-    *fields, weights = zip(*blocks, strict=True)
-    p, q, r, y = map(np.concatenate, fields)
-    return Block(p, q, r, y, None if weights[0] is None else np.concatenate(weights))
+def take_ranges(samples: StreamedSamples, state: State) -> None:
+    """Tells a stream what was found in all its parts."""
+    weighted = int(state["weighted"])
+    if weighted not in (0, int(state["parts"])):
+        raise ValueError("plane has blocks with sample_weight and blocks without; accepted: all with it, or none")
+    samples.count, samples.weighted = int(state["parts"]), weighted > 0
+    samples.dtype = samples.dtype or np.dtype(np.float64 if state["double"] else np.float32)
+    if samples.weighted:
+        if not state["weight"] > 0:
+            raise ValueError("sample_weight has only zeros; accepted: weights >= 0, some above 0")
+        unit = float(state["unit"])
+        samples.changes = () if unit == 1.0 else (Scaling(unit),)
 
 
-def summary_of(samples: Samples) -> Summary:
-    parts = list(map(summary_of_block, samples))
-    if len(parts) == 1:
-        return parts[0]
-    lows, highs = np.array([part.low for part in parts]), np.array([part.high for part in parts])
-    ends = np.stack([part.extremes for part in parts])
-    fields = np.arange(3)
-    lowest, highest = ends[lows.argmin(axis=0), fields, 0], ends[highs.argmax(axis=0), fields, 1]
-    n, weight = sum(part.n for part in parts), sum(part.weight for part in parts)
-    return Summary(n, len(parts), weight, lows.min(axis=0), highs.max(axis=0), np.stack([lowest, highest], axis=1))
+def no_ranges() -> State:
+    counts = {name: np.zeros((), int) for name in ("n", "parts", "blocks", "weighted", "double")}
+    numbers = {"weight": np.zeros(()), "unit": np.zeros(()), "low": np.full(3, np.inf), "high": np.full(3, -np.inf)}
+    return counts | numbers | {"extremes": np.zeros((3, 2, 3))}
+
+
+def ranges_of(parts: tuple[Part, ...], _: Any) -> State:
+    """What the ranges of some parts are, as `no_ranges` begins."""
+    state = no_ranges()
+    for part in parts:
+        fields = part.fields()
+        own = part._replace(given=fields)
+        for count in ("parts", "weighted", "double"):
+            state[count] += {"weighted": fields.weight is not None, "double": is_double(fields[0])}.get(count, 1)
+        for block in own.blocks():
+            unit = unit_in_use(block.weight)
+            found = summary_of_block(block._replace(weight=None) if unit == 0.0 else Scaling(unit)(block))
+            add_ranges(state, ranges_of_summary(found, unit))
+    return state
+
+
+def ranges_of_summary(found: Summary, unit: float) -> State:
+    one = no_ranges()
+    for name in ("n", "blocks", "low", "high", "extremes"):
+        one[name][...] = getattr(found, name)
+    one["weight"][...], one["unit"][...] = found.weight if unit else 0.0, unit
+    return one
+
+
+def is_double(field: Array) -> bool:
+    return arrays.dtype_of(field) == np.float64
+
+
+def unit_in_use(weight: Array | None) -> float:
+    """A unit in which weights can be added: 1 where they are ordinary numbers or None; 0 where all are 0."""
+    if not isinstance(weight, np.ndarray):  # none, or on a card, where looking at them would wait for it
+        return 1.0
+    unit = float(unit_of(weight))
+    if not weight.any():
+        return 0.0
+    return 1.0 if ORDINARY[0] < unit < ORDINARY[1] else unit
+
+
+def add_ranges(state: State, more: State) -> None:
+    """Adds those of later samples, in place; of equal extremes the first ones stay."""
+    lower, higher = more["low"] < state["low"], more["high"] > state["high"]
+    state["extremes"][lower, 0] = more["extremes"][lower, 0]
+    state["extremes"][higher, 1] = more["extremes"][higher, 1]
+    unit = max(state["unit"], more["unit"]) or 1.0
+    state["weight"][...] = state["weight"] * (state["unit"] / unit) + more["weight"] * (more["unit"] / unit)
+    state["unit"][...] = max(state["unit"], more["unit"])
+    np.minimum(state["low"], more["low"], out=state["low"])
+    np.maximum(state["high"], more["high"], out=state["high"])
+    for name in ("n", "parts", "blocks", "weighted", "double"):
+        state[name] += more[name]
 
 
 def summary_of_block(block: Block) -> Summary:

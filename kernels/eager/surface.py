@@ -6,7 +6,8 @@ import numpy as np
 
 from kernels import reference
 from kernels.arguments.arrays import tensor_of
-from kernels.arguments.samples import Samples, Summary, check_passes, concatenated
+from kernels.arguments.blocks import Block, broadcast
+from kernels.arguments.samples import Summary
 from kernels.kinds import Advance, Tensor
 from kernels.results import LogitPlane
 
@@ -16,7 +17,7 @@ def passes(names: Collection[str], loss: str, weighted: bool) -> Collection[str]
 
 
 def evaluate(
-    samples: Samples,
+    block: Block,
     summary: Summary,
     s: np.ndarray,
     t: np.ndarray,
@@ -24,10 +25,8 @@ def evaluate(
     loss: str,
     advance: Advance,
 ) -> None:
-    """Writes means over the samples to `outputs`, {quantity: tensor}."""
-    block = concatenated(samples)
-    check_passes(summary.n, len(block.y))
-    p, q, r, y = (tensor_of(field) for field in block[:4])
+    """Writes sums over a block, divided by the weight of a summary, to `outputs`, {quantity: tensor}."""
+    p, q, r, y = (tensor_of(field) for field in broadcast(block)[:4])
     options = {"quantities": tuple(outputs), "loss": loss, "sample_weight": tensor_of(block.weight)}
     plane, axes = LogitPlane(p, q, r), (tensor_of(s), tensor_of(t))
     surfaces = reference.surface_on_plane(plane, y, *axes, total=summary.weight, **options)

@@ -13,15 +13,17 @@ of one sign, softplus is small, and what is large belongs to samples that are wr
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.arguments.samples import Block, Samples, Summary, check_passes
+from kernels.arguments.blocks import Block, Part, blocks_of
+from kernels.arguments.samples import Samples, Summary, check_passes, tasks_over
 from kernels.kinds import Array
 from kernels.losses import LOSSES
 from kernels.mathematics import spectral
 from kernels.quantities import Asked
+from kernels.workers.runner import HERE, Runner, Stage, State
 
 ROUNDING = 4 * 2.0**-53  # of a logit, relative to its largest term: two products and two sums, each 2^-53
 INSIDE = 0.98  # |xi| of samples at the most: near 1 rounding errors of T_j grow with j^2, here they stay below 5 j
@@ -89,23 +91,47 @@ def count(line: Line, asked: Asked) -> int:
     return 2 * line.nodes if by_class(asked) else line.nodes
 
 
-def is_on(samples: Samples, line: Line, summary: Summary, s: np.ndarray, t: np.ndarray) -> bool:
+def is_on(samples: Samples, line: Line, summary: Summary, s: np.ndarray, t: np.ndarray, runner: Runner = HERE) -> bool:
     """Whether all samples are on the line up to rounding: their logits over the window of ascending axes, and their
     slopes, which gradient and Hessian have as factors however narrow the window is."""
-    others = [k for k in range(3) if k != line.field and summary.low[k] < summary.high[k]]
+    others = tuple(k for k in range(3) if k != line.field and summary.low[k] < summary.high[k])
     window = np.array([1.0, max(abs(s[0]), abs(s[-1])), max(abs(t[0]), abs(t[-1]))])
     reach = np.stack([window, np.maximum(window, 1.0)])
     allowed = ROUNDING * reach @ np.maximum(np.abs(summary.low), np.abs(summary.high))
     if not others:
         return True
-    seen = 0
-    for block in samples:
-        for part in pieces(block):
-            if not (reach[:, others] @ [distance(part, k, line) for k in others] <= allowed).all():
-                return False
-        seen += len(block.y)
-    check_passes(summary.n, seen)
-    return True
+    extremes = summary.extremes.reshape(6, 3).T
+    if not within(allowed, reach[:, others], [distance(extremes, k, line) for k in others]):  # mostly seen by these
+        return False
+    state = {"n": np.zeros((), int), "distances": np.zeros(len(others))}
+    stage = Stage("distances", tasks_over(samples, Distances(line, others)), add_distances)
+    found = runner.fold(stage, state)
+    check_passes(summary.n, int(found["n"]))
+    return within(allowed, reach[:, others], found["distances"])
+
+
+def within(allowed: np.ndarray, reach: np.ndarray, distances: Any) -> bool:
+    return bool((reach @ distances <= allowed).all())
+
+
+class Distances(NamedTuple):
+    """Samples, and the most by which some of their fields differ from those of a line."""
+
+    line: Line
+    fields: tuple[int, ...]
+
+    def __call__(self, parts: tuple[Part, ...], _: Any) -> tuple[int, np.ndarray]:
+        n, most = 0, np.zeros(len(self.fields))
+        for block in blocks_of(parts):
+            n += len(block.y)
+            for part in pieces(block):
+                most = np.maximum(most, [distance(part, k, self.line) for k in self.fields])
+        return n, most
+
+
+def add_distances(state: State, result: tuple[int, np.ndarray]) -> None:
+    state["n"] += result[0]
+    np.maximum(state["distances"], result[1], out=state["distances"])
 
 
 def pieces(block: Block) -> Iterator[list[Array]]:
@@ -115,7 +141,7 @@ def pieces(block: Block) -> Iterator[list[Array]]:
         yield [field[start : start + PIECE] if len(field) == n else field for field in block[:3]]
 
 
-def distance(fields: Sequence[Array], k: int, line: Line) -> float:
+def distance(fields: Sequence[Array] | np.ndarray, k: int, line: Line) -> float:
     """The most by which field k of arrays, or tensors wherever they are, differs from that of the line."""
     along = (fields[line.field] - line.middle[line.field]) * (line.direction[k] / line.direction[line.field])
     return float(abs(fields[k] - line.middle[k] - along).max())

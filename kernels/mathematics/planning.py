@@ -9,10 +9,11 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from kernels.arguments.samples import Group, Samples, Summary
+from kernels.arguments.samples import Group, Summary
 from kernels.mathematics import compression, spectral
 from kernels.quantities import QUANTITIES, Asked
 from kernels.results import Plan
+from kernels.workers.runner import HERE, Runner
 
 # Costs in multiply-adds of interpolation, of which 20 take a nanosecond, by times of the kernels on two threads of a
 # Xeon at 2.5 GHz; `bench/test_surface.py` and `bench/test_plane.py` show what a plan costs and what it saves.
@@ -43,7 +44,7 @@ class Choice(NamedTuple):
 Candidate: TypeAlias = tuple[int, spectral.Interpolation, compression.Line | None]  # and its cost
 
 
-def choose(group: Group, s: np.ndarray, t: np.ndarray, method: str, tol: float) -> Choice:
+def choose(group: Group, s: np.ndarray, t: np.ndarray, method: str, tol: float, runner: Runner = HERE) -> Choice:
     """The method for a Group of quantities and samples, on checked axes in any order."""
     samples, summary, asked, amplified = group
     if len(asked.names) > 1 or not QUANTITIES[asked.names[0]].smooth:
@@ -54,7 +55,7 @@ def choose(group: Group, s: np.ndarray, t: np.ndarray, method: str, tol: float) 
         return choice
     s, t = np.sort(s), np.sort(t)
     target = tol / amplified  # for weights whose sum is what sums are divided by
-    candidates: Sequence[Candidate] = compressed(samples, summary, s, t, asked, target, evaluation)
+    candidates: Sequence[Candidate] = compressed(group, s, t, asked, target, evaluation, runner)
     candidates = candidates or interpolated(summary, s, t, asked, target, evaluation)
     if not candidates:
         return direct("an axis has fewer points than the nodes that it needs: logits change too fast over the window")
@@ -107,7 +108,7 @@ kept_ways = functools.lru_cache(KEPT)(ways_of)
 
 
 def compressed(
-    samples: Samples, summary: Summary, s: np.ndarray, t: np.ndarray, asked: Asked, tol: float, evaluation: int
+    group: Group, s: np.ndarray, t: np.ndarray, asked: Asked, tol: float, evaluation: int, runner: Runner
 ) -> list[Candidate]:
     """The same with the samples compressed along a line; nothing if they aren't on one, or that isn't cheaper.
 
@@ -115,10 +116,11 @@ def compressed(
     """
     if evaluation < ELEMENTWISE + LOGARITHM:  # one node is no cheaper
         return []
+    summary = group.summary
     line = compression.line_through(summary, s, t, asked, tol / 2)
     if line is None or (compressed_cost := compression.count(line, asked) * ELEMENTWISE + LOGARITHM) > evaluation:
         return []
-    if not compression.is_on(samples, line, summary, s, t):
+    if not compression.is_on(group.samples, line, summary, s, t, runner):
         return []
     amplified = spectral.lebesgue(line.nodes)
     compressing = MOMENT * compression.count(line, asked) * summary.n

@@ -103,7 +103,8 @@ def compile_surface(dtype, plane, names, weight, choice):
     axes, asked = (np.zeros(1), np.zeros(1)), Asked(names, "bce")
     outputs = {name: np.empty((1, 1), dtype) for name in names}
     samples = ArraySamples(plane, ZEROS, weight, like=ZEROS)
-    evaluation.evaluate(numba_cpu, Group(samples, summary_of(samples), asked), axes, outputs, choice, silent)
+    work = evaluation.Work(numba_cpu, "numba")
+    evaluation.evaluate(work, Group(samples, summary_of(samples), asked), axes, outputs, choice)
 
 
 def compile_run(X):

@@ -112,7 +112,7 @@ def test_moments_of_all_classes_at_once(labels):
     nearly = labels == "nearly zeros"
     y = Q**2 * 1e-20 if nearly else make_labels(np.random.default_rng(0), P, labels)
     samples, line = line_of((0 * Q, Q, 0 * Q), y, WEIGHT, 1e-9)
-    of_classes, softness = moments.moments_of(samples, N, line, False, lambda done: None)
+    of_classes, softness = moments.moments_of(*samples, line, False, lambda done: None)
     np.testing.assert_allclose(softness, (WEIGHT * y * (1 - y)).sum(), rtol=1e-13)
     xi = (Q - line.middle[1]) / line.direction[1]
     for two_moments, share in zip(of_classes[:, :2], (WEIGHT * (1 - y), WEIGHT * y), strict=True):
@@ -132,7 +132,7 @@ def test_moments(n, labels):
     rng = np.random.default_rng(n)
     x, y, weight = rng.uniform(-1, 1, n), make_labels(rng, rng.normal(size=n), labels), rng.exponential(size=n)
     samples, line = line_of((0 * x, x, 0 * x), y, weight, 1e-9)
-    of_classes, softness = moments.moments_of(samples, n, line, True, lambda done: None)
+    of_classes, softness = moments.moments_of(*samples, line, True, lambda done: None)
     block = compression.nodes_of_line(of_classes, line, True)
     half_width = line.direction[1] or 1.0
     for label, share in ((0.0, weight * (1 - y)), (1.0, weight * y)):

@@ -7,6 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from kernels import LogitPlane, logit_plane, plan_surface, surface_on_plane
+from kernels.arguments import blocks as blocks_module
 from kernels.arguments import grids, samples
 from tests.oracle import QUANTITIES
 
@@ -66,7 +67,7 @@ def test_data_loaders():
 
 def test_arrays_in_several_blocks(monkeypatch):
     want = surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES, sample_weight=Y + 1)
-    monkeypatch.setattr(samples, "AT_ONCE", 100)
+    monkeypatch.setattr(blocks_module, "AT_ONCE", 100)
     assert_same(surface_on_plane(PLANE, Y, S, T, quantities=QUANTITIES, sample_weight=Y + 1), want)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import kernels.torch_cuda
-from kernels import LogitPlane, evaluation, logit_plane, loss_surface, plan_surface, progress, surface_on_plane
+from kernels import LogitPlane, evaluation, logit_plane, loss_surface, plan_surface, surface_on_plane
 from kernels.arguments import arrays
 from kernels.arguments.samples import ArraySamples, groups_of, summary_of
 from kernels.losses import LOSSES
@@ -58,7 +58,7 @@ def evaluate_body(problem, names, s, t, loss, method="direct"):
     outputs = {name: torch.empty(*lead.get(name, ()), len(t), len(s), dtype=torch.float64) for name in names}
     for group in groups_of(samples, summary_of(samples), (1.0, 1.0), Asked(names, loss), None):
         choice = planning.choose(group, s, t, method, 1e-12)
-        evaluation.evaluate(kernels.torch_cuda, group, (s, t), outputs, choice, progress.silent)
+        evaluation.evaluate(evaluation.Work(kernels.torch_cuda, "torch"), group, (s, t), outputs, choice)
     return {name: out.numpy() for name, out in outputs.items()}
 
 

@@ -57,16 +57,16 @@ def add_columns(samples, part, s, t, jobs, changes):
             add_changes(samples, part, s[i], t, changes[job - jobs[0], i - job * COLUMNS])
 
 
-def evaluate(samples, summary, s, t, out, advance):
-    """Writes the weighted share classified correctly to `out` (nt, ns); `t` is in any order."""
+def evaluate(block, summary, s, t, out, advance):
+    """Writes the weight classified correctly, divided by that of a summary, to `out` (nt, ns); `t` is in any order."""
     prefault(out)  # a part of every row is written at once
     order = np.argsort(t, kind="stable")
     ascending = t[order]
     jobs = -(-len(s) // COLUMNS)
     cost = KernelCost(COLUMNS, 0, SEARCHES_PER_THREAD, JOBS_PER_THREAD, 1, COLUMNS * (len(t) + 1) * 8)
-    for first, last in job_groups(cost, jobs, summary.n):
+    for first, last in job_groups(cost, jobs, len(block.y)):
         changes = np.zeros((last - first, COLUMNS, len(t) + 1))
-        for some, part, (begin, end) in launches(samples, cost, first, last, summary.n):
+        for some, part, (begin, end) in launches(block, cost, first, last, summary.weight):
             own = changes[begin - first : end - first]
             evaluations = (min(end * COLUMNS, len(s)) - begin * COLUMNS) * len(t) * (part.stop - part.start)
             launch(add_columns, evaluations, some, part, s, ascending, (begin, end), own)
@@ -74,4 +74,4 @@ def evaluate(samples, summary, s, t, out, advance):
         columns = slice(first * COLUMNS, min(last * COLUMNS, len(s)))
         shares = np.cumsum(changes, axis=-1, out=changes).reshape(-1, len(t) + 1)[: columns.stop - columns.start, :-1]
         shares /= summary.weight
-        out[order, columns] = np.clip(shares, 0.0, 1.0, out=shares).T  # sums of weights are rounded
+        out[order, columns] = shares.T

@@ -226,8 +226,8 @@ def add_chunk(samples, part, tile, scratch, totals, compensation):
                 value = value + sum_elementwise(samples, scratch.elementwise[: counts.elementwise], columns[column], b)
             at = column * STRIDE + j
             if part.stop - part.start == part.n:
-                store(totals, at, value * (1.0 / part.n))
-            elif part.before == 0:
+                store(totals, at, value * (1.0 / part.weight))
+            elif part.start == 0:
                 store(totals, at, value)
                 store(compensation, at, splat(AT_B, 0.0))
             else:
@@ -265,15 +265,15 @@ def add_samples(samples, part, tile, totals, compensation):
     scratch = BiasScratch(np.empty(CHUNK * COLUMNS), np.empty(CHUNK, np.int64), np.empty(COLUMNS))
     for start in range(part.start, part.stop, CHUNK):
         stop = min(start + CHUNK, part.stop)
-        chunk = Part(start, stop, part.before + start - part.start, part.n)
+        chunk = Part(start, stop, part.n, part.weight)
         add_chunk(samples, chunk, tile, scratch, totals, compensation)
 
 
 @subroutine
-def sums_to_means(totals, compensation, n, cells):
-    """Turns the sums of the first cells of a job into means, in place."""
+def sums_to_means(totals, compensation, weight, cells):
+    """Divides the sums of the first cells of a job by a weight, in place."""
     for k in range(0, cells, LANES):
-        store(totals, k, (load(AT_B, totals, k) + load(AT_B, compensation, k)) * (1.0 / n))
+        store(totals, k, (load(AT_B, totals, k) + load(AT_B, compensation, k)) * (1.0 / weight))
 
 
 @subroutine
@@ -302,7 +302,7 @@ def add_tiles(samples, part, axes, jobs, sums, out, places):
     samples.
     """
     s, b, tiles, groups = axes.s, axes.b, axes.tiles, axes.groups
-    width, done = groups * COLUMNS, part.before + part.stop - part.start
+    width = groups * COLUMNS
     across = (s.size + width - 1) // width
     for job in prange(jobs[0], jobs[1]):
         i = job % across * width
@@ -316,9 +316,9 @@ def add_tiles(samples, part, axes, jobs, sums, out, places):
             tile = Tile(columns, rows, middle, too_wide, tau, inverse_tau)
             own = (first - i) * STRIDE
             add_samples(samples, part, tile, totals[own : own + CELLS], compensation[own : own + CELLS])
-        if done == part.n:
-            if part.stop - part.start < part.n or part.n > CHUNK:
-                sums_to_means(totals, compensation, part.n, (stop - i + COLUMNS - 1) // COLUMNS * CELLS)
+        if part.stop == part.n:
+            if part.n > CHUNK:
+                sums_to_means(totals, compensation, part.weight, (stop - i + COLUMNS - 1) // COLUMNS * CELLS)
             store_means(totals, out, places.rows[j:end], places.columns[i:stop])
 
 

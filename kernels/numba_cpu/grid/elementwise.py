@@ -148,9 +148,9 @@ def add_rows(samples, part, axes, turning, wanted, jobs, sums):
                         add_compensated(POINTS, totals, compensation, component * s.size + i, value)
 
 
-def evaluate(samples, summary, s, t, outputs, loss, advance, turning=NOWHERE):
-    """Writes weighted means to `outputs`, {quantity: array (nt, ns), (2, nt, ns) or (3, nt, ns)}, of a loss by its
-    name.
+def evaluate(block, summary, s, t, outputs, loss, advance, turning=NOWHERE):
+    """Writes weighted sums over a block, divided by the weight of a summary, to `outputs`, {quantity: array (nt, ns),
+    (2, nt, ns) or (3, nt, ns)}, of a loss by its name.
 
     Where the logit of a sample `turning` (p, q, r) is positive, samples are taken to be of the other class.
     """
@@ -159,17 +159,17 @@ def evaluate(samples, summary, s, t, outputs, loss, advance, turning=NOWHERE):
     for first in range(0, len(s), WIDEST):
         columns = slice(first, first + WIDEST)
         some = {name: out[..., columns] for name, out in outputs.items()}
-        evaluate_columns(samples, summary, s[columns], t, some, loss, advance, turning)
+        evaluate_columns(block, summary, s[columns], t, some, loss, advance, turning)
 
 
-def evaluate_columns(samples, summary, s, t, outputs, loss, advance, turning):
+def evaluate_columns(block, summary, s, t, outputs, loss, advance, turning):
     wanted = Wanted(CODES[loss], *(name in outputs for name in NAMES))
     axes = RowAxes(np.pad(s, (0, -len(s) % LANES), mode="edge"), t)
     width = len(axes.s)
     cost = KernelCost(width, 0, EVALUATIONS_PER_THREAD, ROWS_PER_THREAD, CHUNK, 2 * COMPONENTS * width * 8)
-    for first, last in job_groups(cost, len(t), summary.n):
+    for first, last in job_groups(cost, len(t), len(block.y)):
         sums = Sums(*np.zeros((2, last - first, COMPONENTS, width)))
-        for some, part, jobs in launches(samples, cost, first, last, summary.n):
+        for some, part, jobs in launches(block, cost, first, last, summary.weight):
             evaluations = (jobs[1] - jobs[0]) * len(s) * (part.stop - part.start)
             own = sums.of(jobs, first)
             launch(add_rows, 10 * evaluations, some, part, axes, turning, wanted, jobs, own)
@@ -181,11 +181,11 @@ def evaluate_columns(samples, summary, s, t, outputs, loss, advance, turning):
 
 def write_means(sums, weight, outputs, first, last):
     """Writes those of sums (rows, components, ns or more) to the rows [first, last) of each output."""
-    component = 0
+    component, share = 0, 1.0 / weight
     for name in NAMES:
         count = QUANTITIES[name].components
         if name in outputs:
             own, columns = slice(component, component + count), slice(outputs[name].shape[-1])
-            means = (sums.totals[:, own, columns] + sums.compensation[:, own, columns]) / weight
+            means = (sums.totals[:, own, columns] + sums.compensation[:, own, columns]) * share
             outputs[name][..., first:last, :] = means.swapaxes(0, 1) if count > 1 else means[:, 0]
         component += count

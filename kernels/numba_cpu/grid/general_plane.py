@@ -228,10 +228,10 @@ def add_samples(samples, start, stop, tile, totals, compensation):
 
 
 @subroutine
-def store_tile(totals, compensation, n, out, rows, columns):
-    """Writes the means of a finished tile to the cells `rows` x `columns` of the surface, a panel at once where columns
-    are in order."""
-    share = 1.0 / n
+def store_tile(totals, compensation, weight, out, rows, columns):
+    """Writes the sums of a finished tile, divided by a weight, to the cells `rows` x `columns` of the surface, a panel
+    at once where columns are in order."""
+    share = 1.0 / weight
     whole = columns.size // PANEL * PANEL if step_between(columns) == 1 else 0
     for j in range(rows.size):
         for i in range(0, whole, PANEL):
@@ -247,19 +247,19 @@ def store_tile(totals, compensation, n, out, rows, columns):
 def add_tiles(samples, part, axes, jobs, sums, out, places):
     """Adds a part of the samples to the tiles (first, last), numbered along s first; as `bias_axis.add_tiles`."""
     s, t = axes.s, axes.t
-    across, done = s.size // TILE, part.before + part.stop - part.start
+    across = s.size // TILE
     for job in prange(jobs[0], jobs[1]):
         i, j = job % across * TILE, job // across * TILE
         totals = tile_accumulator(sums.totals, job - jobs[0], CELLS)
         compensation = tile_accumulator(sums.compensation, job - jobs[0], CELLS)
         rows, columns = places.rows[j : j + TILE], places.columns[i : i + TILE]
-        if part.before == 0:
+        if part.start == 0:
             totals[: rows.size * TILE] = 0.0
             compensation[: rows.size * TILE] = 0.0
         tile = PlaneTile(s[i : i + TILE], t[j : j + TILE], columns.size, rows.size)
         add_samples(samples, part.start, part.stop, tile, totals, compensation)
-        if done == part.n:
-            store_tile(totals, compensation, part.n, out, rows, columns)
+        if part.stop == part.n:
+            store_tile(totals, compensation, part.weight, out, rows, columns)
 
 
 def plain_losses(samples, s, t):

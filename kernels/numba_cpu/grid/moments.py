@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange, types
 
-from kernels.arguments.samples import check_passes
 from kernels.numba_cpu.runtime.launch import launch, parallel_kernel, read_only, threads
 from kernels.numba_cpu.runtime.subroutine import subroutine
 from kernels.numba_cpu.vector.memory import load, store
@@ -117,27 +116,25 @@ def moments_of_jobs(samples, by_class, jobs, moments, softness):
         softness[job - jobs[0]] = soft
 
 
-def moments_of(samples, n, line, by_class, advance):
+def moments_of(block, line, by_class, advance):
     """The moments of each class (2, nodes), of which a soft label is in both, and the sum of weight y (1 - y), which
     that adds to the squared error. If not `by_class`, only the first two are those of the classes; the others are only
-    right as sums over both, in half the time. `advance` is told of samples, n in all."""
-    moments, softness, seen = np.zeros((2, line.nodes)), 0.0, 0
+    right as sums over both, in half the time. `advance` is told of samples."""
+    moments, softness = np.zeros((2, line.nodes)), 0.0
     at_once = max(1, OPERATIONS_PER_THREAD // (2 * line.nodes * JOB)) * threads()
     middle, half_width = line.middle[line.field], line.direction[line.field] or 1.0
-    for block in samples:
-        field, y = read_only(block[line.field]), read_only(block.y)
-        weight = read_only(np.empty(0) if block.weight is None else block.weight)
-        on_line = LineSamples(field, float(middle), float(half_width), y, weight)
-        jobs = -(-len(y) // JOB)
-        for first in range(0, jobs, at_once):
-            last = min(first + at_once, jobs)
-            parts, soft = np.empty((last - first, 2, line.nodes)), np.empty(last - first)
-            samples_now = min(last * JOB, len(y)) - first * JOB
-            launch(moments_of_jobs, samples_now * line.nodes, on_line, by_class, (first, last), parts, soft)
-            # one by one: how many jobs a launch takes depends on the number of threads
-            for of_job, soft_of_job in zip(parts, soft, strict=True):
-                moments, softness = moments + of_job, softness + soft_of_job
-            advance(samples_now)
-        seen += len(y)
-    check_passes(n, seen)
+    field, y = block[line.field], read_only(block.y)
+    field = read_only(field if len(field) == len(y) else field.repeat(len(y)))
+    weight = read_only(np.empty(0) if block.weight is None else block.weight)
+    on_line = LineSamples(field, float(middle), float(half_width), y, weight)
+    jobs = -(-len(y) // JOB)
+    for first in range(0, jobs, at_once):
+        last = min(first + at_once, jobs)
+        parts, soft = np.empty((last - first, 2, line.nodes)), np.empty(last - first)
+        samples_now = min(last * JOB, len(y)) - first * JOB
+        launch(moments_of_jobs, samples_now * line.nodes, on_line, by_class, (first, last), parts, soft)
+        # one by one: how many jobs a launch takes depends on the number of threads
+        for of_job, soft_of_job in zip(parts, soft, strict=True):
+            moments, softness = moments + of_job, softness + soft_of_job
+        advance(samples_now)
     return moments, softness

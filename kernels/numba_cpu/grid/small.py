@@ -106,7 +106,7 @@ def fill(p, q, y, s, b, groups, out):
                 at_s = padded(s[first : min(first + COLUMNS, stop)], COLUMNS)
                 tile = Tile(at_s, points, middle, too_wide, tau, inverse_tau)
                 own = (first - start) * STRIDE
-                add_samples(samples, Part(0, y.size, 0, y.size), tile, means[own : own + CELLS], unused)
+                add_samples(samples, Part(0, y.size, y.size, float(y.size)), tile, means[own : own + CELLS], unused)
             store_means(means, out, rows, columns[start:stop])
     return usual
 

@@ -113,5 +113,5 @@ def fill(p, q, r, y, s, t, out):
                 totals[: tile.rows * TILE] = 0.0
                 compensation[: tile.rows * TILE] = 0.0
                 add_samples(samples, 0, y.size, tile, totals, compensation)
-                store_tile(totals, compensation, y.size, out, rows[j : j + TILE], columns[i : i + TILE])
+                store_tile(totals, compensation, float(y.size), out, rows[j : j + TILE], columns[i : i + TILE])
     return kind

@@ -10,12 +10,14 @@ from collections.abc import Collection
 
 import numpy as np
 
-from kernels.arguments.samples import Samples, Summary
+from kernels.arguments.blocks import Block
+from kernels.arguments.samples import Summary
 from kernels.kinds import Advance
 from kernels.mathematics import compression
 from kernels.mathematics.compression import Line
 from kernels.mathematics.planning import LOGARITHM
-from kernels.numba_cpu.grid import accuracy, bias_axis, elementwise, general_plane, moments
+from kernels.numba_cpu.grid import accuracy, bias_axis, elementwise, general_plane
+from kernels.numba_cpu.grid import moments as along_line
 from kernels.numba_cpu.grid.interpolate import axis_of as axis_of
 from kernels.numba_cpu.grid.interpolate import empty_values as empty_values
 from kernels.numba_cpu.grid.interpolate import fill as fill
@@ -42,7 +44,7 @@ def passes(names: Collection[str], loss: str, weighted: bool) -> dict[str, list[
 
 
 def evaluate(
-    samples: Samples,
+    block: Block,
     summary: Summary,
     s: np.ndarray,
     t: np.ndarray,
@@ -50,21 +52,22 @@ def evaluate(
     loss: str,
     advance: Advance,
 ) -> None:
-    """Writes means over the samples to `outputs`, {quantity: array}, float32 or float64, every sample at every point.
+    """Writes sums over a block, divided by the weight of a summary, to `outputs`, {quantity: array}, float32 or
+    float64, every sample at every point.
 
-    samples  blocks, and their summary
+    block    samples; of the summary their number and the ranges are read too
     s, t     axes, float64
     loss     its name
     advance  told of evaluations, points times samples, of each kernel
     """
-    for kernel, names in passes(outputs, loss, samples.weighted).items():
+    for kernel, names in passes(outputs, loss, block.weight is not None).items():
         if kernel == "products":
-            evaluate_products(samples, summary, s, t, outputs["loss"], advance)
+            evaluate_products(block, summary, s, t, outputs["loss"], advance)
         elif kernel == "accuracy":
             for name in names:
-                accuracy.evaluate(samples, summary, s, t, outputs[name], advance)
+                accuracy.evaluate(block, summary, s, t, outputs[name], advance)
         else:
-            elementwise.evaluate(samples, summary, s, t, {name: outputs[name] for name in names}, loss, advance)
+            elementwise.evaluate(block, summary, s, t, {name: outputs[name] for name in names}, loss, advance)
 
 
 def compressed_samples(line: Line, asked: Asked) -> int:
@@ -72,8 +75,14 @@ def compressed_samples(line: Line, asked: Asked) -> int:
     return compression.count(line, asked)
 
 
+def moments(block: Block, line: Line, asked: Asked, advance: Advance) -> np.ndarray:
+    """Moments of a block along a line, as `evaluate_compressed` takes their sums; `advance` is told of samples."""
+    of_classes, softness = along_line.moments_of(block, line, compression.by_class(asked), advance)
+    return np.append(of_classes, softness)
+
+
 def evaluate_compressed(
-    samples: Samples,
+    moments: np.ndarray,
     summary: Summary,
     s: np.ndarray,
     t: np.ndarray,
@@ -82,25 +91,25 @@ def evaluate_compressed(
     line: Line,
     advance: Advance,
 ) -> None:
-    """The same with the samples compressed along a line to a few weighted nodes."""
+    """`evaluate` of all samples, compressed along a line to a few weighted nodes, by the sums of their moments."""
     asked = Asked(tuple(outputs), loss)
     by_class = compression.by_class(asked)
-    of_classes, softness = moments.moments_of(samples, summary.n, line, by_class, advance)
+    of_classes, softness = moments[:-1].reshape(2, -1), float(moments[-1])
     block = compression.nodes_of_line(of_classes, line, by_class)
     summary = summary._replace(n=len(block.y), blocks=1)
     turning = elementwise.NOWHERE if by_class else line.middle
-    elementwise.evaluate([block], summary, s, t, outputs, loss, advance, turning)
+    elementwise.evaluate(block, summary, s, t, outputs, loss, advance, turning)
     if by_class:
         compression.subtract_softness(outputs, asked, softness, summary.weight)
     else:
         compression.add_linear_part(of_classes, line, s, t, outputs, summary.weight)
 
 
-def evaluate_products(samples, summary, s, t, out, advance):
-    """Writes the mean cross-entropy by products; by polynomials where t moves all logits alike."""
+def evaluate_products(block, summary, s, t, out, advance):
+    """Writes the cross-entropy by products; by polynomials where t moves all logits alike."""
     if not out.flags.c_contiguous:  # the kernels are compiled for one layout
         surface = np.empty_like(out, order="C")
-        evaluate_products(samples, summary, s, t, surface, advance)
+        evaluate_products(block, summary, s, t, surface, advance)
         copy(surface, out)
     elif summary.low[2] == summary.high[2]:
         if out.strides[0] * bias_axis.TILE_ROWS >= LARGE:  # what a row of tiles is written to
@@ -108,11 +117,11 @@ def evaluate_products(samples, summary, s, t, out, advance):
         s, b, places = sorted_axes(s, t * summary.low[2])
         tiles = bias_axis.tiles_of_axis(b)
         axes = bias_axis.BiasAxes(s, b, tiles, bias_axis.groups_in_job(s, tiles))
-        add_products(bias_axis, samples, summary, axes, out, places, advance)
+        add_products(bias_axis, block, summary, axes, out, places, advance)
     else:
         s, t, places = sorted_axes(s, t)
         padded = (np.pad(axis, (0, -len(axis) % general_plane.TILE), mode="edge") for axis in (s, t))
-        add_products(general_plane, samples, summary, general_plane.TileAxes(*padded), out, places, advance)
+        add_products(general_plane, block, summary, general_plane.TileAxes(*padded), out, places, advance)
 
 
 def copy(surface, out):
@@ -128,15 +137,15 @@ def sorted_axes(s, t):
     return s[columns], t[rows], Places(rows, columns)
 
 
-def add_products(kernel, samples, summary, axes, out, places, advance):
-    """Launches the jobs of `kernel`, a module, on all samples."""
-    n, jobs, cells = summary.n, axes.jobs, axes.cells
+def add_products(kernel, block, summary, axes, out, places, advance):
+    """Launches the jobs of `kernel`, a module, on all samples of a block."""
+    n, jobs, cells = len(block.y), axes.jobs, axes.cells
     jobs_per_thread = max(1, JOBS_PER_THREAD * kernel.CELLS // cells)
     cost = KernelCost(cells, LOGARITHM, EVALUATIONS_PER_THREAD, jobs_per_thread, kernel.CHUNK, 16 * cells)
-    kept = summary.blocks > 1 or n > samples_at_once(cost)
+    kept = n > samples_at_once(cost)
     for first, last in job_groups(cost, jobs, n) if kept else [(0, jobs)]:
         sums = Sums(*np.empty((2, last - first if kept else 0, cells)))
-        for some, part, (begin, end) in launches(samples, cost, first, last, n):
+        for some, part, (begin, end) in launches(block, cost, first, last, summary.weight):
             evaluations = (out.size * end // jobs - out.size * begin // jobs) * (part.stop - part.start)
             own = sums.of((begin, end), first) if kept else sums
             launch(kernel.add_tiles, evaluations, some, part, axes, (begin, end), own, out, places)

@@ -1,6 +1,6 @@
 """Cutting the evaluation of a surface into launches: jobs, which are tiles, rows or columns of the grid, by samples.
 
-Launches are short enough that Ctrl-C is answered between them. A stream of samples is read once per group of jobs; a
+Launches are short enough that Ctrl-C is answered between them. A block of samples is read once per group of jobs; a
 group is as many jobs as have room for their sums in KEPT_BYTES.
 """
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.arguments.samples import broadcast, check_passes
+from kernels.arguments.blocks import broadcast
 from kernels.numba_cpu.runtime.launch import read_only, threads
 
 KEPT_BYTES = 2**26  # small beside any memory; sums of a grid of 4 million points have room
@@ -51,12 +51,12 @@ class KernelCost(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Samples [start, stop) of a block; `before` of all `n` samples come before them, in this block and others."""
+    """Samples [start, stop) of the `n` of a block, and what sums over all of these are divided by."""
 
     start: int
     stop: int
-    before: int
     n: int
+    weight: float
 
 
 class Sums(NamedTuple):
@@ -97,17 +97,12 @@ def job_groups(cost, jobs, n):
     return [(first, min(first + size, jobs)) for first in range(0, jobs, size)]
 
 
-def launches(blocks, cost, first, last, n):
-    """(Samples, the Part of them, the jobs (first, last)) of every launch for the jobs [first, last); n is the number
-    of samples."""
-    before = 0
+def launches(block, cost, first, last, weight):
+    """(Samples, the Part of them, the jobs (first, last)) of every launch for the jobs [first, last); sums over all
+    samples are divided by `weight`."""
+    samples, n = samples_of(block), len(block.y)
     alone = (last - first) * cost.cells * (n + cost.finish_cost) <= cost.evaluations  # a launch, whatever the threads
     jobs, some = (last - first, n) if alone else (jobs_at_once(cost, n), samples_at_once(cost))
-    for block in blocks:
-        samples, count = samples_of(block), len(block.y)
-        for job in range(first, last, jobs):
-            for start in range(0, count, some):
-                yield samples, Part(start, min(start + some, count), before + start, n), (job, min(job + jobs, last))
-        before += count
-    if before != n:
-        check_passes(n, before)
+    for job in range(first, last, jobs):
+        for start in range(0, n, some):
+            yield samples, Part(start, min(start + some, n), n, weight), (job, min(job + jobs, last))

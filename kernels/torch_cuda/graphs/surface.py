@@ -9,8 +9,9 @@ from collections.abc import Collection
 import numpy as np
 import torch
 
+from kernels.arguments.blocks import Block, broadcast
 from kernels.arguments.devices import has_triton
-from kernels.arguments.samples import Samples, Summary, check_passes
+from kernels.arguments.samples import Summary
 from kernels.kinds import Advance
 from kernels.mathematics import compression
 from kernels.mathematics.compression import Line
@@ -36,7 +37,7 @@ def passes(names: Collection[str], loss: str, weighted: bool) -> Collection[str]
 
 
 def evaluate(
-    samples: Samples,
+    block: Block,
     summary: Summary,
     s: np.ndarray,
     t: np.ndarray,
@@ -44,9 +45,10 @@ def evaluate(
     loss: str,
     advance: Advance,
 ) -> None:
-    """Writes means over the samples to `outputs`, {quantity: tensor}, float32 or float64, every sample at every point.
+    """Writes sums over a block, divided by the weight of a summary, to `outputs`, {quantity: tensor}, float32 or
+    float64, every sample at every point.
 
-    samples  blocks of NumPy arrays or tensors, and their summary
+    block    NumPy arrays or tensors; of the summary the ranges are read too
     s, t     axes, float64 NumPy arrays
     loss     its name
     advance  told of evaluations, points times samples, of each quantity
@@ -56,10 +58,10 @@ def evaluate(
         rows = rows_at_once(summary, s, out.device)
         if margin > terms.MOST_EXPONENT:
             rows = rows_within(largest(summary)[2] * t, rows)
-        if (name, loss) != ("loss", "bce") or samples.weighted or rows is None:
-            evaluate_singly(samples, summary, s, t, terms.ADD[loss][name], out, advance)
+        if (name, loss) != ("loss", "bce") or block.weight is not None or rows is None:
+            evaluate_singly(block, summary, s, t, terms.ADD[loss][name], out, advance)
         else:
-            evaluate_products(samples, summary, s, t, rows, margin, out, advance)
+            evaluate_products(block, summary, s, t, rows, margin, out, advance)
 
 
 def largest(summary):
@@ -93,11 +95,11 @@ def rows_within(margins, rows):
     return rows
 
 
-def evaluate_singly(samples, summary, s, t, add, out, advance):
-    """Sums in float64 over blocks of samples and bands of rows, sample by sample, by a kernel `add`."""
+def evaluate_singly(block, summary, s, t, add, out, advance):
+    """Sums in float64 over pieces of a block and bands of rows, sample by sample, by a kernel `add`."""
     components = out.shape[:-2] or (1,)
     axis_s, bands, totals = sums_over(s, t, rows_at_once(summary, s, out.device), components, out.device)
-    for *fields, class_sign, smoothing, weight in pieces(samples, summary, s, out.device):
+    for *fields, class_sign, smoothing, weight in pieces(block, summary, s, out.device):
         length = round_up(len(class_sign))
         offset, *slopes = (padded(field, length) for field in fields)
         of_samples = [padded(values, length) for values in (class_sign, smoothing, weight)]
@@ -109,12 +111,12 @@ def evaluate_singly(samples, summary, s, t, add, out, advance):
     write_means(totals, bands, summary, out)
 
 
-def evaluate_products(samples, summary, s, t, rows, margin, out, advance):
-    """The unweighted cross-entropy, by sums of log(1 + e^-m) over blocks of samples and bands of `rows`, |m| at most
+def evaluate_products(block, summary, s, t, rows, margin, out, advance):
+    """The unweighted cross-entropy, by sums of log(1 + e^-m) over pieces of a block and bands of `rows`, |m| at most
     `margin`."""
     axis_s, bands, totals = sums_over(s, t, rows, (1,), out.device)
     linear = axis_s.new_zeros(3)
-    for *fields, class_sign, smoothing, _ in pieces(samples, summary, s, out.device):
+    for *fields, class_sign, smoothing, _ in pieces(block, summary, s, out.device):
         n, negative = len(class_sign), [-class_sign * field for field in fields]  # of margins: -m = p + s q + t r
         linear += torch.stack([(smoothing * field).sum() for field in negative])
         of_samples = n, *(padded(field, round_up(n)) for field in negative)
@@ -168,25 +170,22 @@ def sums_over(s, t, rows, components, device):
     return axis_s, bands, [axis_s.new_zeros(*components, round_up(len(band)), len(axis_s)) for band in bands]
 
 
-def pieces(samples, summary, s, device):
+def pieces(block, summary, s, device):
     """p, q, r, class_sign, smoothing and weight (n,) of some samples after others, as many as are evaluated at once."""
-    at_once, seen = samples_at_once(summary, s, device), 0
-    for block in samples:
-        p, q, r, y, weight = (to_device(device, field) for field in block)
-        for start in range(0, len(y), at_once):
-            some = slice(start, start + at_once)
-            labels = y[some]
-            fields = [field[some] if len(field) == len(y) else field.expand(len(labels)) for field in (p, q, r)]
-            own = torch.ones_like(labels) if weight is None else weight[some]
-            yield *fields, torch.where(labels > 0.5, 1.0, -1.0), torch.minimum(labels, 1 - labels), own
-        seen += len(y)
-    check_passes(summary.n, seen)
+    at_once = samples_at_once(summary, s, device)
+    p, q, r, y, weight = (to_device(device, field) for field in block)
+    for start in range(0, len(y), at_once):
+        some = slice(start, start + at_once)
+        labels = y[some]
+        fields = [field[some] if len(field) == len(y) else field.expand(len(labels)) for field in (p, q, r)]
+        own = torch.ones_like(labels) if weight is None else weight[some]
+        yield *fields, torch.where(labels > 0.5, 1.0, -1.0), torch.minimum(labels, 1 - labels), own
 
 
 def write_means(totals, bands, summary, out):
-    row = 0
+    row, share = 0, 1.0 / summary.weight
     for total, band in zip(totals, bands, strict=True):
-        means = total[:, : len(band), : out.shape[-1]] / summary.weight
+        means = total[:, : len(band), : out.shape[-1]] * share
         out[..., row : row + len(band), :] = means if out.ndim == 3 else means[0]
         row += len(band)
 
@@ -233,8 +232,15 @@ def compressed_samples(line: Line, asked: Asked) -> int:
     return 2 * line.nodes
 
 
+def moments(block: Block, line: Line, asked: Asked, advance: Advance) -> np.ndarray:
+    """Moments of a block along a line, as `evaluate_compressed` takes their sums, on the host; `advance` is told of
+    samples."""
+    of_classes, softness = moments_of(block, line, advance)
+    return np.append(of_classes, softness)
+
+
 def evaluate_compressed(
-    samples: Samples,
+    moments: np.ndarray,
     summary: Summary,
     s: np.ndarray,
     t: np.ndarray,
@@ -243,46 +249,32 @@ def evaluate_compressed(
     line: Line,
     advance: Advance,
 ) -> None:
-    """`evaluate` with the samples compressed along a line to weighted nodes of each class."""
-    device = next(iter(outputs.values())).device
-    moments, softness = moments_of(samples, summary.n, line, device, advance)
-    nodes = Nodes(compression.nodes_of_line(moments, line, True))
-    summary = summary._replace(n=len(nodes.block.y), blocks=1)
+    """`evaluate` of all samples, compressed along a line to weighted nodes of each class, by the sums of their
+    moments."""
+    of_classes, softness = moments[:-1].reshape(2, -1), float(moments[-1])
+    nodes = compression.nodes_of_line(of_classes, line, True)
+    summary = summary._replace(n=len(nodes.y), blocks=1)
     evaluate(nodes, summary, s, t, outputs, loss, advance)
     compression.subtract_softness(outputs, Asked(tuple(outputs), loss), softness, summary.weight)
 
 
-class Nodes:
-    """One Block of weighted samples, as samples."""
-
-    weighted = True
-
-    def __init__(self, block):
-        self.block = block
-
-    def __iter__(self):
-        return iter([self.block])
-
-
-def moments_of(samples, n, line, device, advance):
+def moments_of(block, line, advance):
     """The moments of each class (2, nodes), of which a soft label is in both, and the sum of weight y (1 - y)."""
+    block = Block(*(to_device("cpu", field) for field in broadcast(block)))
+    device = block.y.device
     degrees = torch.arange(round_up(line.nodes), dtype=torch.float64, device=device)
     moments, softness = degrees.new_zeros(2, len(degrees), MOMENT_PARTS), degrees.new_zeros(())
     middle, half_width = line.middle[line.field], line.direction[line.field] or 1.0
-    seen = 0
-    for block in samples:
-        field, y, weight = (to_device(device, values) for values in (block[line.field], block.y, block.weight))
-        xi = ((field - middle) / half_width).clamp(-1.0, 1.0)
-        own = torch.ones_like(y) if weight is None else weight
-        angles, masses = xi.acos(), torch.stack([own * (1 - y), own * y], dim=1)
-        softness += (masses[:, 1] * (1 - y)).sum()
-        at_once = MOMENT_SAMPLES[device.type]
-        for start in range(0, len(y), at_once):
-            some = slice(start, min(start + at_once, len(y)))
-            length = MOMENT_PARTS * round_up(-(-(some.stop - some.start) // MOMENT_PARTS))
-            parts = padded(angles[some], length), padded(masses[some], length).T.contiguous()
-            terms.add_moments(moments, degrees, *(part.unflatten(-1, (MOMENT_PARTS, -1)) for part in parts))
-            advance(some.stop - start)
-        seen += len(y)
-    check_passes(n, seen)
+    field, y, weight = block[line.field], block.y, block.weight
+    xi = ((field - middle) / half_width).clamp(-1.0, 1.0)
+    own = torch.ones_like(y) if weight is None else weight
+    angles, masses = xi.acos(), torch.stack([own * (1 - y), own * y], dim=1)
+    softness += (masses[:, 1] * (1 - y)).sum()
+    at_once = MOMENT_SAMPLES[device.type]
+    for start in range(0, len(y), at_once):
+        some = slice(start, min(start + at_once, len(y)))
+        length = MOMENT_PARTS * round_up(-(-(some.stop - some.start) // MOMENT_PARTS))
+        parts = padded(angles[some], length), padded(masses[some], length).T.contiguous()
+        terms.add_moments(moments, degrees, *(part.unflatten(-1, (MOMENT_PARTS, -1)) for part in parts))
+        advance(some.stop - start)
     return moments.sum(-1)[:, : line.nodes].cpu().numpy(), float(softness)

@@ -1,0 +1,133 @@
+"""Work that is kept in a file as it grows, and goes on from there.
+
+The file is an npz archive, written whole or not at all: arrays of each stage, and a description in JSON with the number
+of tasks that are in them and with prints of what the work is of. Nothing is unpickled.
+"""
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from kernels.wholefile import name_of, regular_mode, whole_file
+
+FORMAT = 1
+SECONDS = 2.0  # between two writings: what a killed process has to do again
+SHARE = 10  # and so many times as long as the last one took
+ABOUT = "about"
+
+
+class Kept:
+    """What is kept of some work at `path`, by stages: how many tasks are done, and the state.
+
+    `prints` says of what the work is, {what: a short text}. A file of other work is refused, naming what differs.
+    """
+
+    def __init__(self, path: Any, prints: Mapping[str, str]) -> None:
+        self.path, self.name, self.prints = path, name_of(path), dict(prints)
+        self.done: dict[str, int] = {}
+        self.states: dict[str, dict[str, np.ndarray]] = {}
+        if regular_mode(self.name) is not None:
+            self.read()
+        self.changed, self.pause, self.written = False, SECONDS, time.monotonic()
+
+    def read(self) -> None:
+        try:
+            with np.load(self.name, allow_pickle=False) as archive:
+                about = json.loads(str(archive[ABOUT]))
+                arrays = {key: archive[key] for key in archive.files if key != ABOUT}
+            version, prints, done = about["format"], about["prints"], about["done"]
+            states: dict[str, dict[str, np.ndarray]] = {stage: {} for stage in done}
+            for key, array in arrays.items():
+                stage, name = key.rsplit("/", 1)
+                states[stage][name] = array
+        except (BadZipFile, zlib.error, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
+            raise ValueError(f"checkpoint {self.name!r} is no checkpoint; accepted: one, or no file yet") from error
+        if version != FORMAT:
+            raise ValueError(f"checkpoint {self.name!r} has the format {version}; accepted: {FORMAT}, or no file yet")
+        self.require(prints)
+        self.prints, self.done, self.states = dict(prints) | self.prints, done, states
+
+    def require(self, prints: Mapping[str, str]) -> None:
+        """Refuses prints of other work."""
+        other = [what for what in self.prints if what in prints and prints[what] != self.prints[what]]
+        if other:
+            raise ValueError(
+                f"checkpoint {self.name!r} is of other work: {', '.join(other)} differ; accepted: that of the same "
+                "call, or no file yet"
+            )
+
+    def bind(self, **prints: str) -> None:
+        """Adds prints of what is known only now; refuses a file of another one."""
+        known, self.prints = self.prints, prints
+        try:
+            self.require(known)
+        finally:
+            self.prints = known | prints
+
+    def restore(self, stage: str, state: dict[str, np.ndarray]) -> int:
+        """How many tasks of a stage are done, whose state is copied to `state`."""
+        done = self.done.get(stage, 0)
+        if done:
+            kept = self.states[stage]
+            if any(name not in kept or kept[name].shape != array.shape for name, array in state.items()):
+                raise ValueError(f"checkpoint {self.name!r} doesn't fit; accepted: that of the same call")
+            for name, array in state.items():
+                array[...] = kept[name]
+        return done
+
+    def note(self, stage: str, done: int, state: dict[str, np.ndarray]) -> None:
+        """Takes the state after `done` tasks of a stage; writes it if the last time is long ago."""
+        self.done[stage], self.states[stage], self.changed = done, state, True
+        if time.monotonic() - self.written >= self.pause:
+            self.write()
+
+    def write(self) -> None:
+        """Writes what has changed since it was written."""
+        if not self.changed:
+            return
+        begun = time.monotonic()
+        about = json.dumps({"format": FORMAT, "prints": self.prints, "done": self.done})
+        arrays: dict[str, Any] = {ABOUT: np.array(about)}
+        for stage, state in self.states.items():
+            arrays |= {f"{stage}/{name}": array for name, array in state.items()}
+        with whole_file(self.path) as file:
+            np.savez(file, **arrays)
+        self.written, self.changed = time.monotonic(), False
+        self.pause = max(SECONDS, SHARE * (self.written - begun))
+
+
+ROWS = 2**16  # of an array at once, as they are copied
+
+
+def print_of(*values: Any) -> str:
+    """A short text that is another one for other values: arrays, texts and numbers."""
+    digest = blake2b(digest_size=16)
+    for value in values:
+        if isinstance(value, np.ndarray):
+            digest.update(f"{value.dtype.str}{value.shape}".encode())
+            rows = np.atleast_1d(value)
+            for start in range(0, len(rows), ROWS):
+                digest.update(rows[start : start + ROWS].tobytes())
+        else:
+            digest.update(value if isinstance(value, bytes) else repr(value).encode())
+        digest.update(b"|")
+    return digest.hexdigest()
+
+
+def print_of_code(folder: str) -> str:
+    """That of all sources in a folder."""
+    digest = blake2b(digest_size=16)
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(".py"):
+                with open(os.path.join(where, name), "rb") as file:
+                    digest.update(name.encode() + file.read())
+    return digest.hexdigest()

@@ -1,0 +1,141 @@
+"""Tasks run here, or by the workers of any `concurrent.futures.Executor`; their results are added up in the order of
+the tasks, so that sums have the same bits whoever runs them and whenever he is done."""
+
+import pickle
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor
+from contextlib import suppress
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from kernels.kinds import Advance
+from kernels.progress import nothing
+from kernels.workers.checkpoint import Kept
+
+IN_FLIGHT = 4096  # tasks that an executor has at once, at the most: more than any has workers
+IN_FLIGHT_WITH_DATA = 32  # of tasks that carry their data, which is in memory as often as it waits
+
+State: TypeAlias = dict[str, np.ndarray]  # of a stage: what was added up so far, by name
+
+
+class Task(Protocol):
+    """What can be pickled and gives a result. `carries_data`: it is no mere recipe of it."""
+
+    @property
+    def carries_data(self) -> bool: ...
+
+    def __call__(self, advance: Advance = nothing) -> Any: ...
+
+
+class Failed(NamedTuple):
+    """The error of a task as a result: what a future raises is of its executor then."""
+
+    error: Exception
+
+
+class Stage(NamedTuple):
+    """A part of the work: its name, its tasks, how a result is added to the state, whose "n" counts what was done, and
+    what each of it counts for in a progress."""
+
+    name: str
+    tasks: Iterable[Task]
+    add: Callable[[State, Any], None]
+    each: int = 0
+
+
+class Runner(NamedTuple):
+    """Who runs tasks: the workers of an executor, or this thread; and where what they gave is kept, or None."""
+
+    executor: Executor | None = None
+    kept: Kept | None = None
+
+    def fold(self, stage: Stage, state: State, advance: Advance = nothing) -> State:
+        """The state with the results of all tasks added in their order, in place; what is kept of a stage is not run
+        again."""
+        done = 0 if self.kept is None else self.kept.restore(stage.name, state)
+        if done:
+            advance(stage.each * int(state["n"]))
+        for result in self.results(stage.name, islice(stage.tasks, done, None), done, advance):
+            before = int(state["n"])
+            stage.add(state, result)
+            done += 1
+            if self.executor is not None:
+                advance(stage.each * (int(state["n"]) - before))
+            if self.kept is not None:
+                self.kept.note(stage.name, done, state)
+        return state
+
+    def results(self, name: str, tasks: Iterable[Task], done: int, advance: Advance) -> Iterator[Any]:
+        if self.executor is None:
+            return (task(advance) for task in tasks)
+        return self.results_of_workers(self.executor, name, tasks, done)
+
+    def results_of_workers(self, executor: Executor, name: str, tasks: Iterable[Task], done: int) -> Iterator[Any]:
+        """Results in the order of the tasks; however this ends, what has not begun is cancelled."""
+        waiting: deque[Any] = deque()
+        try:
+            for task in tasks:
+                waiting.append(self.submitted(executor, name, task, done))
+                most = IN_FLIGHT_WITH_DATA if task.carries_data else IN_FLIGHT
+                while len(waiting) >= most or (waiting and waiting[0].done()):
+                    yield self.result_of(waiting.popleft(), name, done)
+                    done += 1
+            while waiting:
+                yield self.result_of(waiting.popleft(), name, done)
+                done += 1
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def submitted(self, executor: Executor, name: str, task: Task, done: int) -> Any:
+        try:
+            return executor.submit(attempted, task)
+        except (BrokenExecutor, RuntimeError) as error:  # it is broken, or was shut down
+            raise self.given_up(name, done, error) from error
+
+    def result_of(self, future: Any, name: str, done: int) -> Any:
+        try:
+            result = future.result()
+        except Exception as error:
+            if isinstance(error, pickle.PicklingError) or "pickle" in str(error):
+                accepted = "blocks, values or callables, that can be pickled, such as functools.partial of a function"
+                raise TypeError(f"a block can't be sent to a worker ({error}); accepted: {accepted}") from error
+            raise self.given_up(name, done, error) from error
+        if isinstance(result, Failed):
+            raise result.error
+        return result
+
+    def given_up(self, name: str, done: int, error: BaseException) -> BrokenExecutor:
+        """The error of an executor that gives up, which says what is done and where it is kept."""
+        if self.kept is None:
+            kept = "nothing of it is kept; with checkpoint=PATH another call would go on from here"
+        else:
+            with suppress(OSError):
+                self.kept.write()
+            kept = f"it is kept in {self.kept.name!r}: the same call with another executor goes on from there"
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        return BrokenExecutor(f"executor gave up when {done} tasks of {name!r} were done ({said}); {kept}")
+
+
+HERE = Runner()
+
+
+def attempted(task: Task) -> Any:
+    """The result of a task, or its error with where it was raised."""
+    try:
+        return task()
+    except Exception as error:
+        error.add_note("".join(["On a worker:\n", *traceback.format_tb(error.__traceback__)]))
+        return Failed(error)
+
+
+def check_executor(executor: Any) -> Executor | None:
+    """An executor, or None."""
+    if executor is None or (callable(getattr(executor, "submit", None)) and not hasattr(executor, "get_executor")):
+        return executor
+    accepted = "None or a concurrent.futures.Executor, of a Dask client what client.get_executor() gives"
+    raise TypeError(f"executor is a {type(executor).__name__}; accepted: {accepted}")
