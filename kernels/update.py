@@ -304,7 +304,8 @@ def sgd_run_(
         None: samples in order; an integer >= 0: epoch e takes them in the order of
         numpy.random.default_rng([shuffle_seed, e]).permutation(n).
     first_epoch : int
-        Number of the first epoch, e = first_epoch, first_epoch + 1, ...: how many there were before.
+        Number of the first epoch, e = first_epoch, first_epoch + 1, ...: how many there were before, Run.epoch of the
+        run to go on with.
     momentum : float
         That of torch.optim.SGD, without dampening, at least 0: velocity = momentum * velocity + gradient.
     weight_decay : float
@@ -324,8 +325,8 @@ def sgd_run_(
     Returns
     -------
     Run
-        (w (k, d), b (k,), loss (k,)), with a `velocity`; k = steps // history or 0 of steps = epochs * ceil(n /
-        batch_size): the parameters after each kept step and the minibatch's loss before it.
+        (w (k, d), b (k,), loss (k,)), with `velocity` and `epoch`; k = steps // history or 0 of steps = epochs *
+        ceil(n / batch_size): the parameters after each kept step and the minibatch's loss before it.
 
     Raises
     ------
@@ -335,7 +336,7 @@ def sgd_run_(
         A history that can't fit, with `w` and `b` untouched.
     FloatingPointError
         Names the step whose loss, or the parameters after it, leave the range of the dtype. After that, or after
-        Ctrl-C, `w` and `b` hold the last parameters reached.
+        Ctrl-C, `w` and `b` hold the last parameters reached, amid an epoch, and their velocity is lost.
 
     See Also
     --------
@@ -348,9 +349,13 @@ def sgd_run_(
     threads, with the same bits for any number.
 
     `velocity` is float64, in torch's units, (d + 1,); that of float32 data is (2, d + 1), with the parameters before
-    they were rounded below it. A second run from where `w` and `b` ended, with that velocity and, if shuffled, with
-    first_epoch the epochs so far, is one with the first, by the compiled CPU backend to the bit. Parameters that were
+    they were rounded below it. A second run from where `w` and `b` ended, with `velocity=run.velocity,
+    first_epoch=run.epoch` of the first, is one with it, by the compiled CPU backend to the bit. Parameters that were
     changed in between start as they are.
+
+    To go on after an error or Ctrl-C as if there had been none, train a few epochs a call and keep, after each, copies
+    of `w` and `b` with its velocity and epoch: go on from the last ones, after a divergence with another `lr`. From the
+    parameters that an interrupted run left, another starts anew, at the start of an epoch and with the velocity 0.
 
     Examples
     --------
@@ -365,20 +370,20 @@ def sgd_run_(
     >>> run.w.shape, bool(((x * w + b > 0) == y).all())
     ((700, 1), True)
 
-    It goes on from its velocity, so that both are one run:
+    It goes on from its velocity and its epoch, so that both are one run:
 
-    >>> settings = {"lr": 0.5, "batch_size": 3, "momentum": 0.9}
+    >>> settings = {"lr": 0.5, "batch_size": 3, "momentum": 0.9, "shuffle_seed": 0}
     >>> w, b = np.array([5.0]), np.array([10.0])
     >>> first = sgd_run_(x, y, w, b, **settings, epochs=2)
-    >>> second = sgd_run_(x, y, w, b, **settings, epochs=3, velocity=first.velocity)
+    >>> second = sgd_run_(x, y, w, b, **settings, epochs=3, velocity=first.velocity, first_epoch=first.epoch)
     >>> whole = sgd_run_(x, y, np.array([5.0]), np.array([10.0]), **settings, epochs=5)
-    >>> bool((whole.w[-1] == w).all())
-    True
+    >>> bool((whole.w[-1] == w).all()), second.epoch
+    (True, 5)
     """
     usual = sample_weight is None and pos_weight is None and shuffle_seed is None and velocity is None
-    if usual and frozen is None and backend is None and progress is None and type(first_epoch) is int:
-        rates, length = (lr, momentum, weight_decay), (batch_size, epochs)
-        run_of_few = small_run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
+    if usual and frozen is None and backend is None and progress is None:
+        rates, length = (lr, momentum, weight_decay), (batch_size, epochs, first_epoch)
+        run_of_few = small_run_(X, y, w, b, rates, length, loss, history)
         if run_of_few is not None:
             return run_of_few
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
@@ -413,8 +418,9 @@ def sgd_run_(
             end: Any = state[1]
             start[0][:], start[1][:] = end[:d], end[d:]
             tell()
-    run = *path, state if dtype == np.float32 else state[0]
-    return Run(*(arrays.as_kind_of(X, array) for array in run)) if arrays.is_tensor(X) else Run(*run)
+    run = Run(*path, epoch=settings["first_epoch"] + settings["epochs"])
+    run.velocity = state if dtype == np.float32 else state[0]
+    return run_as_kind_of(X, run)
 
 
 def small_run_(
@@ -428,7 +434,15 @@ def small_run_(
     if run is None:
         return None
     tell()
-    return Run(*(arrays.as_kind_of(X, array) for array in (*run, run.velocity)))
+    return run_as_kind_of(X, run)
+
+
+def run_as_kind_of(X: ArrayLike, run: Run) -> Run:
+    """The run as tensors where X is one."""
+    if not arrays.is_tensor(X):
+        return run
+    fields: list[Any] = [*run, run.velocity]
+    return Run(*(arrays.as_kind_of(X, array) for array in fields), epoch=run.epoch)
 
 
 def run_on(

@@ -15,7 +15,7 @@ MANNERS = "manners", "interrupts", "progress"
 # Test files besides that of the source's own name, the likeliest to fail first; a bare name is of the same package.
 TESTS = {
     "kernels/__init__.py": ("arguments", "manners"),
-    "kernels/autograd.py": ("linear_bce", "arguments"),
+    "kernels/autograd.py": ("linear_bce", "arguments", "distributed_training"),
     "kernels/backends.py": ("arguments", "surface", "gradient", *MANNERS),
     "kernels/bodies.py": ("house",),
     "kernels/ensemble.py": ("arguments", "ensemble_rates", *MANNERS),
