@@ -170,7 +170,11 @@ def length_of(given: Any) -> int | None:
 
 def print_of_block(given: Any) -> str:
     if callable(given):
-        return print_of(pickle.dumps(given))
+        try:
+            return print_of(pickle.dumps(given))
+        except Exception as error:
+            accepted = "with checkpoint= what can be pickled, such as functools.partial of a function"
+            raise TypeError(f"a block can't be told from another one ({error}); accepted: {accepted}") from error
     return print_of(*(None if field is None else np.asarray(field) for field in checked(given)))
 
 
@@ -356,11 +360,13 @@ def no_ranges() -> State:
 def ranges_of(parts: tuple[Part, ...], _: Any) -> State:
     """What the ranges of some parts are, as `no_ranges` begins."""
     state = no_ranges()
-    for part in parts:
+    for number, part in enumerate(parts):
         fields = part.fields()
         own = part._replace(given=fields)
-        for count in ("parts", "weighted", "double"):
-            state[count] += {"weighted": fields.weight is not None, "double": is_double(fields[0])}.get(count, 1)
+        state["parts"] += 1
+        state["weighted"] += fields.weight is not None
+        if number == 0:
+            state["double"][...] = is_double(fields[0])
         for block in own.blocks():
             unit = unit_in_use(block.weight)
             found = summary_of_block(block._replace(weight=None) if unit == 0.0 else Scaling(unit)(block))
@@ -400,7 +406,9 @@ def add_ranges(state: State, more: State) -> None:
     state["unit"][...] = max(state["unit"], more["unit"])
     np.minimum(state["low"], more["low"], out=state["low"])
     np.maximum(state["high"], more["high"], out=state["high"])
-    for name in ("n", "parts", "blocks", "weighted", "double"):
+    if not state["parts"]:
+        state["double"][...] = more["double"]
+    for name in ("n", "parts", "blocks", "weighted"):
         state[name] += more[name]
 
 

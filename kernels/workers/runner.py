@@ -4,9 +4,9 @@ the tasks, so that sums have the same bits whoever runs them and whenever he is 
 import pickle
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor, Executor
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -37,6 +37,9 @@ class Failed(NamedTuple):
 
     error: Exception
 
+    def __reduce__(self) -> Any:
+        return Failed, (sendable(self.error),)
+
 
 class Stage(NamedTuple):
     """A part of the work: its name, its tasks, how a result is added to the state, whose "n" counts what was done,
@@ -62,19 +65,20 @@ class Runner(NamedTuple):
         if done:
             advance(stage.each * int(state["n"]))
         tasks = islice(stage.tasks, done, None)
-        for result in self.results(stage.name, tasks, done, stage.size, advance):
-            before = int(state["n"])
-            stage.add(state, result)
-            done += 1
-            if self.executor is not None:
-                advance(stage.each * (int(state["n"]) - before))
-            if self.kept is not None:
-                self.kept.note(stage.name, done, state)
+        with closing(self.results(stage.name, tasks, done, stage.size, advance)) as results:
+            for result in results:
+                before = int(state["n"])
+                stage.add(state, result)
+                done += 1
+                if self.executor is not None:
+                    advance(stage.each * (int(state["n"]) - before))
+                if self.kept is not None:
+                    self.kept.note(stage.name, done, state)
         return state
 
     def results(
         self, name: str, tasks: Iterable[Task], done: int = 0, size: int = 1, advance: Advance = nothing
-    ) -> Iterator[Any]:
+    ) -> Generator[Any, None, None]:
         """What tasks give, in their order: about `size` bytes each, after others that are `done`."""
         if self.executor is None:
             return (task(advance) for task in tasks)
@@ -82,7 +86,7 @@ class Runner(NamedTuple):
 
     def results_of_workers(
         self, executor: Executor, name: str, tasks: Iterable[Task], done: int, size: int
-    ) -> Iterator[Any]:
+    ) -> Generator[Any, None, None]:
         """However this ends, what has not begun is cancelled."""
         waiting: deque[Any] = deque()
         fewest, most = IN_FLIGHT
@@ -92,10 +96,10 @@ class Runner(NamedTuple):
                 waiting.append(self.submitted(executor, name, task, done))
                 most = IN_FLIGHT_WITH_DATA if task.carries_data else in_flight
                 while len(waiting) >= most or (waiting and waiting[0].done()):
-                    yield self.result_of(waiting.popleft(), name, done)
+                    yield self.next_result(waiting, name, done)
                     done += 1
             while waiting:
-                yield self.result_of(waiting.popleft(), name, done)
+                yield self.next_result(waiting, name, done)
                 done += 1
         finally:
             for future in waiting:
@@ -104,20 +108,27 @@ class Runner(NamedTuple):
     def submitted(self, executor: Executor, name: str, task: Task, done: int) -> Any:
         try:
             return executor.submit(attempted, task)
-        except (BrokenExecutor, RuntimeError) as error:  # it is broken, or was shut down
-            raise self.given_up(name, done, error) from error
+        except Exception as error:  # it is broken, or was shut down, or pickles at once
+            raise self.not_run(name, done, error) from error
 
-    def result_of(self, future: Any, name: str, done: int) -> Any:
+    def next_result(self, waiting: deque[Any], name: str, done: int) -> Any:
+        """That of the first future, which is taken out once it is there."""
         try:
-            result = future.result()
+            result = waiting[0].result()
         except Exception as error:
-            if isinstance(error, pickle.PicklingError) or "pickle" in str(error):
-                accepted = "blocks, values or callables, that can be pickled, such as functools.partial of a function"
-                raise TypeError(f"a block can't be sent to a worker ({error}); accepted: {accepted}") from error
-            raise self.given_up(name, done, error) from error
+            raise self.not_run(name, done, error) from error
+        waiting.popleft()
         if isinstance(result, Failed):
             raise result.error
         return result
+
+    def not_run(self, name: str, done: int, error: Exception) -> Exception:
+        """The error to raise for one of an executor."""
+        of_pickling = any(word in f"{type(error).__name__}: {error}".lower() for word in ("pickl", "serializ"))
+        if of_pickling and not isinstance(error, BrokenExecutor):
+            accepted = "blocks, values or callables, that can be pickled, such as functools.partial of a function"
+            return TypeError(f"a block can't be sent to a worker ({error}); accepted: {accepted}")
+        return self.given_up(name, done, error)
 
     def given_up(self, name: str, done: int, error: BaseException) -> BrokenExecutor:
         """The error of an executor that gives up, which says what is done and where it is kept."""
@@ -141,6 +152,15 @@ def attempted(task: Task) -> Any:
     except Exception as error:
         error.add_note("".join(["On a worker:\n", *traceback.format_tb(error.__traceback__)]))
         return Failed(error)
+
+
+def sendable(error: Exception) -> Exception:
+    """The error if pickling gives it again, else one that says what it was: a pool breaks by what it can't read."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError("".join(traceback.format_exception_only(error)).rstrip())
+    return error
 
 
 def check_executor(executor: Any) -> Executor | None:
