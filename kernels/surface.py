@@ -421,7 +421,7 @@ def evaluated(
     runner: Runner = HERE,
     of_blocks: str | None = None,
 ) -> tuple[dict[str, Array], Plan]:
-    """{quantity: array} and the Plan. Blocks that are callables are evaluated by the backend of this name, None for that
+    """{quantity: array} and the Plan. Blocks that are callables are evaluated by the backend of this name; None is that
     which goes with what they return."""
     (s, t), samples = problem.axes, problem.samples
     with reporter(progress) as report:

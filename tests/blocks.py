@@ -2,8 +2,10 @@
 engine can import; the surfaces that are made of them; and executors that end tasks in an order of their own."""
 
 import random
+from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from functools import cache, partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +13,14 @@ import numpy as np
 from kernels import LogitPlane, surface_on_plane
 
 SMALL = np.linspace(-2, 1, 21), np.linspace(-1, 2.5, 17)
-LARGE = np.linspace(-2, 2, 150), np.linspace(-3, 3, 210)
+LARGE = np.linspace(-0.6, 0.6, 110), np.linspace(-0.7, 0.5, 130)
 
 
 class Samples(NamedTuple):
     """Seeded samples: on a plane; on a line, (0, x, 1) or (p, q, r) that depend on x; of a feature and the bias."""
 
     kind: str = "plane"
-    n: int = 2500
+    n: int = 1500
     dtype: str = "float64"
     weighted: bool = False
     soft: bool = False
@@ -62,7 +64,7 @@ class Case(NamedTuple):
 
     samples: Samples
     axes: tuple = SMALL
-    options: dict = {}
+    options: Mapping = MappingProxyType({})
 
     def surface(self, blocks, **options):
         return surface_on_plane(blocks, None, *self.axes, **self.options, **options)
@@ -70,7 +72,7 @@ class Case(NamedTuple):
 
 ALL = ("loss", "mse", "accuracy", "balanced_accuracy", "gradient", "hessian")
 SMOOTH = ("loss", "mse", "gradient", "hessian")
-NEAR = 2 * (np.linspace(-0.8, 0.8, 900),)
+NEAR = 2 * (np.linspace(-0.8, 0.8, 600),)
 CASES = {
     "direct": Case(Samples(), options={"quantities": ALL}),
     "direct, soft labels": Case(Samples(soft=True), options={"quantities": ALL, "loss": "mse"}),
@@ -84,7 +86,7 @@ CASES = {
         LARGE,
         {"quantities": ALL, "method": "spectral", "tol": 1e-8, "loss": "focal", "pos_weight": 0.5},
     ),
-    "nested": Case(Samples(), NEAR, {"quantities": "gradient", "method": "spectral", "tol": 1e-6}),
+    "nested": Case(Samples(), NEAR, {"quantities": "hessian", "method": "spectral", "tol": 1e-6}),
     "compressed": Case(Samples("line"), LARGE, {"quantities": ("loss", "gradient"), "method": "spectral"}),
     "compressed by class": Case(Samples("line", soft=True), LARGE, {"quantities": ALL, "method": "spectral"}),
     "compressed, weights": Case(
@@ -95,7 +97,7 @@ CASES = {
 }
 
 
-def surfaces(executor=None, size=400, **options):
+def surfaces(executor=None, size=250, **options):
     """{case: {quantity: array}} of callables."""
     return {name: found(case.surface(callables(case.samples, size), executor=executor)) for name, case in CASES.items()}
 

@@ -165,7 +165,8 @@ def sendable(error: Exception) -> Exception:
 
 def check_executor(executor: Any) -> Executor | None:
     """An executor, or None."""
-    if executor is None or (callable(getattr(executor, "submit", None)) and not hasattr(executor, "get_executor")):
+    submits = callable(getattr(executor, "submit", None)) and not isinstance(executor, type)
+    if executor is None or (submits and not hasattr(executor, "get_executor")):
         return executor
     accepted = "None or a concurrent.futures.Executor, of a Dask client what client.get_executor() gives"
     raise TypeError(f"executor is a {type(executor).__name__}; accepted: {accepted}")
