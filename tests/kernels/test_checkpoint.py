@@ -129,7 +129,7 @@ def test_values_are_kept_too(path):
     assert_same_bits(case.surface(values(case.samples, 250), checkpoint=path), want)
     other = values(case.samples, 250)
     other[2][1][7] = 1 - other[2][1][7]
-    with pytest.raises(ValueError, match=r"is of other work: samples differ; accepted"):
+    with pytest.raises(ValueError, match=r"is of other work, by its samples; accepted"):
         case.surface(other, checkpoint=path)
 
 
@@ -428,7 +428,7 @@ def test_what_is_of_another_call_is_refused_by_name(change, what, readings, path
     data, before = path.read_bytes(), readings.times
     with pytest.MonkeyPatch.context() as patch:
         case, given = change(patch, readings)
-        with pytest.raises(ValueError, match=rf"sums.npz' is of other work: {what} differ; accepted: that of the same"):
+        with pytest.raises(ValueError, match=rf"sums.npz' is of other work, by its {what}; accepted: that of the same"):
             case.surface(given, checkpoint=path)
     assert path.read_bytes() == data
     assert readings.times == before
@@ -493,6 +493,6 @@ def test_no_room_leaves_the_old_file(readings, path):
 def test_blocks_that_cannot_be_pickled_are_told_from_no_others(path):
     given = [lambda: None]
     with pytest.raises(
-        TypeError, match=r"a block can't be told from another one \(.*\); accepted: with checkpoint= what"
+        TypeError, match=r"a callable can't be told from another one \(.*\); accepted: with checkpoint= what"
     ):
         CASE.surface(given, checkpoint=path)
