@@ -1,8 +1,8 @@
 """Ranges of samples, by which a surface is planned, and what else is known of all of them after one pass.
 
-They are added up as arrays of numbers: counts of samples, parts, blocks, parts with weights and of float64, the sum of
-weights and the unit in which it is, the lowest and the highest of p, q, r (3,) and the samples where these are (3, 2,
-3).
+They are added up as arrays of numbers: counts of samples, parts, blocks and parts with weights, whether the first is of
+float64, the sum of weights and the unit in which it is, the lowest and the highest of p, q, r (3,) and the samples
+where these are (3, 2, 3).
 """
 
 import sys
@@ -17,7 +17,7 @@ from kernels.kinds import Array
 
 ORDINARY = 2.0**-100, 2.0**100  # the largest weight: beyond it, weights are taken in other units
 N, PARTS, BLOCKS, WEIGHTED, DOUBLE, WEIGHT, UNIT = range(7)
-COUNTS, LOW, HIGH, EXTREMES = slice(0, 5), slice(7, 10), slice(10, 13), slice(13, 31)
+COUNTS, LOW, HIGH, EXTREMES = slice(0, 4), slice(7, 10), slice(10, 13), slice(13, 31)
 
 
 class Summary(NamedTuple):
@@ -46,14 +46,15 @@ def none() -> np.ndarray:
 
 def of_parts(parts: tuple[Part, ...], _: Any) -> np.ndarray:
     """Those of some parts."""
-    total = none()
+    total, double = none(), None
     for part in parts:
         fields = part.fields()
+        double = arrays.dtype_of(fields.p) == np.float64 if double is None else double
         for block in part._replace(given=fields).blocks():
             add(total, of_block(block))
         total[PARTS] += 1
         total[WEIGHTED] += fields.weight is not None
-        total[DOUBLE] += arrays.dtype_of(fields.p) == np.float64
+    total[DOUBLE] = bool(double)
     return total
 
 
@@ -71,6 +72,7 @@ def add(total: np.ndarray, more: np.ndarray) -> None:
     ends[lower, 0], ends[higher, 1] = later[lower, 0], later[higher, 1]
     np.minimum(total[LOW], more[LOW], out=total[LOW])
     np.maximum(total[HIGH], more[HIGH], out=total[HIGH])
+    total[DOUBLE] = total[DOUBLE] if total[PARTS] else more[DOUBLE]
     total[COUNTS] += more[COUNTS]
     unit = max(total[UNIT], more[UNIT]) or 1.0
     total[WEIGHT] = total[WEIGHT] * (total[UNIT] / unit) + more[WEIGHT] * (more[UNIT] / unit)
