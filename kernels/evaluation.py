@@ -1,6 +1,7 @@
 """Surfaces as every backend evaluates them: what directly, what at nodes to be interpolated, in which order; of many
 samples by sums over blocks of them, which anybody may make."""
 
+import math
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 from kernels import backends
 from kernels.arguments import arrays
 from kernels.arguments.blocks import Block, Part, blocks_of, concatenated, joined
-from kernels.arguments.samples import MOST_TASKS, Group, Summary, check_passes, tasks_over
+from kernels.arguments.samples import Group, Summary, check_passes, tasks_over
 from kernels.bodies import Backend
 from kernels.kinds import Advance, Array, Report
 from kernels.mathematics.compression import Line
@@ -21,8 +22,6 @@ from kernels.workers import compensated
 from kernels.workers.runner import HERE, Runner, Stage, State
 
 BAND = 2**22  # sums of a grid that are kept at once: 64 MB with what rounding took from them
-SENT = 2**30  # bytes of sums that the tasks of a pass send, about
-FEWEST_TASKS = 64  # however large the sums are
 
 
 class Work(NamedTuple):
@@ -139,20 +138,13 @@ def sums_at(
     on_card = work.runner is HERE and work.name is not None and arrays.is_cuda(next(iter(outputs.values())))
     sums = SumsAt(work.name, summary._replace(weight=1.0), *axes, Asked(names, loss), not on_card)
     shape = sums.components, len(axes[1]), len(axes[0])
-    most = most_tasks(8 * sums.components * axes[0].size * axes[1].size)
     passes = len(work.backend.surfaces().passes(names, loss, group.samples.weighted))
     each = axes[0].size * axes[1].size * passes
     like = next(iter(outputs.values())) if on_card else None
-    state = work.runner.fold(
-        Stage(stage, tasks_over(group.samples, sums, most), add_sums, each), no_sums(shape, like), advance
-    )
+    tasks = Stage(stage, tasks_over(group.samples, sums), add_sums, each, 8 * math.prod(shape))
+    state = work.runner.fold(tasks, no_sums(shape, like), advance)
     check_passes(summary.n, int(state["n"]))
     return compensated.finished(state["total"], state["lost"])
-
-
-def most_tasks(size: int) -> int:
-    """Into how many tasks a pass is grouped that send so many bytes each."""
-    return max(FEWEST_TASKS, min(MOST_TASKS, SENT // size))
 
 
 def no_sums(shape: tuple[int, ...], like: Any = None) -> State:

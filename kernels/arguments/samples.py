@@ -5,9 +5,8 @@ blocks where they are read.
 """
 
 import math
-import pickle
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -134,7 +133,7 @@ class StreamedSamples:
         if first is None:
             raise ValueError("plane has no blocks; accepted: at least one (LogitPlane, y)")
         self.here = not callable(first)
-        self.count: int | None = len(given) if isinstance(given, Sized) else None
+        self.count = length_of(given)
         self.weighted, self.like = False, np.empty(0)
         self.dtype: np.dtype | None = None
         self.arrays: list[Array] = []
@@ -160,9 +159,17 @@ class StreamedSamples:
         return print_of(*map(print_of_block, self.given if self.count is not None else islice(self.given, 1)))
 
 
+def length_of(given: Any) -> int | None:
+    """How many blocks there are, where that is known."""
+    try:
+        return len(given)
+    except TypeError:
+        return None
+
+
 def print_of_block(given: Any) -> str:
     if callable(given):
-        return print_of(pickle.dumps(given))
+        return print_of(given)
     return print_of(*(None if field is None else np.asarray(field) for field in checked(given)))
 
 
@@ -182,9 +189,9 @@ class Changed:
             yield part._replace(changes=(*part.changes, self.change))
 
 
-def tasks_over(samples: Samples, function: Any, most: int = MOST_TASKS) -> Iterator[Pass]:
-    """A pass over the samples in at most so many tasks, by the number of their parts alone."""
-    size = -(-samples.count // most) if samples.count else 1
+def tasks_over(samples: Samples, function: Any) -> Iterator[Pass]:
+    """A pass over the samples in tasks, by the number of their parts alone."""
+    size = -(-samples.count // MOST_TASKS) if samples.count else 1
     parts = samples.parts()
     while some := tuple(islice(parts, size)):
         yield Pass(function, some)

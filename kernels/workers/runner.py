@@ -4,9 +4,9 @@ the tasks, so that sums have the same bits whoever runs them and whenever he is 
 import pickle
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor, Executor
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -16,7 +16,8 @@ from kernels.kinds import Advance
 from kernels.progress import nothing
 from kernels.workers.checkpoint import Kept
 
-IN_FLIGHT = 4096  # tasks that an executor has at once, at the most: more than any has workers
+IN_FLIGHT = 64, 4096  # tasks that an executor has at once, at the least and at the most: more than it has workers
+WAITING = 2**30  # bytes of results that may wait for that of an earlier task, about
 IN_FLIGHT_WITH_DATA = 32  # of tasks that carry their data, which is in memory as often as it waits
 
 State: TypeAlias = dict[str, np.ndarray]  # of a stage: what was added up so far, by name
@@ -38,13 +39,14 @@ class Failed(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A part of the work: its name, its tasks, how a result is added to the state, whose "n" counts what was done, and
-    what each of it counts for in a progress."""
+    """A part of the work: its name, its tasks, how a result is added to the state, whose "n" counts what was done,
+    what each of it counts for in a progress, and the bytes of a result."""
 
     name: str
     tasks: Iterable[Task]
     add: Callable[[State, Any], None]
     each: int = 0
+    size: int = 1
 
 
 class Runner(NamedTuple):
@@ -59,28 +61,37 @@ class Runner(NamedTuple):
         done = 0 if self.kept is None else self.kept.restore(stage.name, state)
         if done:
             advance(stage.each * int(state["n"]))
-        for result in self.results(stage.name, islice(stage.tasks, done, None), done, advance):
-            before = int(state["n"])
-            stage.add(state, result)
-            done += 1
-            if self.executor is not None:
-                advance(stage.each * (int(state["n"]) - before))
-            if self.kept is not None:
-                self.kept.note(stage.name, done, state)
+        tasks = islice(stage.tasks, done, None)
+        with closing(self.results(stage.name, tasks, done, stage.size, advance)) as results:
+            for result in results:
+                before = int(state["n"])
+                stage.add(state, result)
+                done += 1
+                if self.executor is not None:
+                    advance(stage.each * (int(state["n"]) - before))
+                if self.kept is not None:
+                    self.kept.note(stage.name, done, state)
         return state
 
-    def results(self, name: str, tasks: Iterable[Task], done: int, advance: Advance) -> Iterator[Any]:
+    def results(
+        self, name: str, tasks: Iterable[Task], done: int = 0, size: int = 1, advance: Advance = nothing
+    ) -> Generator[Any, None, None]:
+        """What tasks give, in their order: about `size` bytes each, after others that are `done`."""
         if self.executor is None:
             return (task(advance) for task in tasks)
-        return self.results_of_workers(self.executor, name, tasks, done)
+        return self.results_of_workers(self.executor, name, tasks, done, size)
 
-    def results_of_workers(self, executor: Executor, name: str, tasks: Iterable[Task], done: int) -> Iterator[Any]:
-        """Results in the order of the tasks; however this ends, what has not begun is cancelled."""
+    def results_of_workers(
+        self, executor: Executor, name: str, tasks: Iterable[Task], done: int, size: int
+    ) -> Generator[Any, None, None]:
+        """However this ends, what has not begun is cancelled."""
         waiting: deque[Any] = deque()
+        fewest, most = IN_FLIGHT
+        in_flight = max(fewest, min(most, WAITING // size))
         try:
             for task in tasks:
                 waiting.append(self.submitted(executor, name, task, done))
-                most = IN_FLIGHT_WITH_DATA if task.carries_data else IN_FLIGHT
+                most = IN_FLIGHT_WITH_DATA if task.carries_data else in_flight
                 while len(waiting) >= most or (waiting and waiting[0].done()):
                     yield self.result_of(waiting.popleft(), name, done)
                     done += 1
@@ -130,7 +141,16 @@ def attempted(task: Task) -> Any:
         return task()
     except Exception as error:
         error.add_note("".join(["On a worker:\n", *traceback.format_tb(error.__traceback__)]))
-        return Failed(error)
+        return Failed(error if can_be_sent(error) else RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def can_be_sent(error: Exception) -> bool:
+    """Whether an error can be pickled and read again: a process pool breaks by one that can't."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever an error raises that has arguments of its own
+        return False
+    return True
 
 
 def check_executor(executor: Any) -> Executor | None:
