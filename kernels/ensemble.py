@@ -113,8 +113,8 @@ def sgd_ensemble(
     many, by whatever rates, and on whatever number of threads; by "torch" in float64 on the CPU and, of more than 16
     features, on a card. Loss and accuracy are evaluated in float64 and rounded once.
 
-    With `executor` or `checkpoint` members are trained in tasks of a second or two, at least 256 members each, and at
-    most about 1000 of them; how many is a matter of shapes and settings alone.
+    With `executor` or `checkpoint` members are trained in tasks: of a second or two or a megabyte of starts, if these
+    are more than 256 members, and no more tasks than about 1000, by shapes and settings alone.
 
     References
     ----------

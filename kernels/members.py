@@ -1,7 +1,6 @@
 """Members of an ensemble in tasks, which anybody may run: how many are in each, what it takes, and where their ends
 go."""
 
-import pickle
 import secrets
 from collections.abc import Iterator
 from functools import partial
@@ -185,21 +184,23 @@ def by_tasks(problem: Problem, size: Size, runner: Runner, title: str, report: R
     w, (b, loss, accuracy) = np.zeros((k, d), size.dtype), np.zeros((3, k), size.dtype)
     history = np.zeros((m, steps, d), size.dtype), *np.zeros((2, m, steps), size.dtype)
     fields: list[np.ndarray] = [w, b, loss, accuracy, np.zeros(k, np.int64), *history]
-    stage = Stage(title, tasks_of(problem, size), partial(add_ends, settings["history_of"]), steps)
+    at_once = members_of_task(problem, size)
+    of_task = sum(field.nbytes for field in fields) * at_once // k
+    stage = Stage(title, tasks_of(problem, size.n, at_once), partial(add_ends, settings["history_of"]), steps, of_task)
     state: State = {"n": np.zeros((), int), **dict(zip(FIELDS, fields, strict=True))}
-    runner.fold(stage, state, counted(report, (k + m) * steps))
+    runner.fold(stage, state, counted(report, (k + m) * steps) if steps else nothing)
     return Ensemble(w, b, loss, accuracy, state["steps"], Run(*history))
 
 
-def tasks_of(problem: Problem, size: Size) -> Iterator[Members]:
-    """All members in their order."""
+def tasks_of(problem: Problem, n: int, at_once: int) -> Iterator[Members]:
+    """All members in their order, so many in each task."""
     (w0, b0), rates, settings = problem.starts, problem.rates, problem.settings
-    at_once, chosen = members_of_task(problem, size), settings["history_of"]
+    chosen = settings["history_of"]
     for first in range(0, len(b0), at_once):
         some = slice(first, first + at_once)
         own: EnsembleSettings = {**settings, "history_of": chosen[within(chosen, some)] - first}
         of_some = rates if rates.shape[1] == 1 else rates[:, some]
-        yield Members(problem._replace(starts=(w0[some], b0[some]), rates=of_some, settings=own), first, size.n)
+        yield Members(problem._replace(starts=(w0[some], b0[some]), rates=of_some, settings=own), first, n)
 
 
 def within(history_of: np.ndarray, some: slice) -> np.ndarray:
@@ -220,12 +221,8 @@ def add_ends(history_of: np.ndarray, state: State, result: tuple[int, list[np.nd
 def prints_of(problem: Problem) -> dict[str, tuple[Any, ...]]:
     """What is printed of a Problem so that a checkpoint of another one is known, by names as users know them."""
     data, starts, rates, settings, _ = problem
-    if isinstance(data, Data):
-        of_data: tuple[Any, ...] = tuple(None if values is None else on_host(values) for values in data)
-    else:
-        of_data = (pickle.dumps(data.make),)
     return {
-        "data": of_data,
+        "data": (data.make,) if isinstance(data, Once) else tuple(None if v is None else on_host(v) for v in data),
         "starts": tuple(map(on_host, starts)),
         "rates": (on_host(rates),),
         "settings": (settings["batch_size"], settings["epochs"], settings["loss"], settings["history_of"]),

@@ -388,9 +388,8 @@ def cells_of(runs: Runs, rates: np.ndarray, w: np.ndarray, b: np.ndarray, epochs
     before = runs.ends("before", (w, b), lr[: len(b)], 0).height
     ends = runs.ends("ends", starts, lr, epochs, report)
     diverging = ~(ends.height <= (1 + NOTICED) * np.tile(before, len(rates)))
-    on = runs.ends(
-        "on", starts, lr, epochs + AFTERWARDS
-    ).height  # anew, as a run that goes on would have lost its velocity
+    # anew, as a run that goes on would have lost its velocity
+    on = runs.ends("on", starts, lr, epochs + AFTERWARDS).height
     slower = runs.ends("slower", (ends.w, ends.b), SLOWER * lr, AFTERWARDS).height
     oscillating = ~diverging & ~(slower >= (1 - NOTICED) * on)
     in_range, correct = np.isfinite(ends.loss).reshape(shape), (ends.steps >= 0).reshape(shape)

@@ -91,7 +91,7 @@ def kept_study(
     data = *map(host, (X, y)), *map(host, counted.values())
     code = (print_of_code(os.path.dirname(__file__)),)
     backend = "numba" if card is None else "torch"
-    return kept_at(checkpoint, study, backend, data=data, studies=code, **values)
+    return kept_at(checkpoint, study, backend, data=data, logreg=code, **values)
 
 
 def section(kept: Kept | None, title: str) -> Any:
