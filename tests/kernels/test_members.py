@@ -387,6 +387,19 @@ def test_finished_ones_read_no_data(tmp_path):
     assert len(os.listdir(readers)) == 1
 
 
+def test_of_what_is_dropped_nothing_is_kept(tmp_path):
+    path, states = tmp_path / "kept.npz", {name: {"n": np.array(3)} for name in ("row 1: a", "row 1: b", "row 2: a")}
+    kept = checkpoint.Kept(path, {})
+    for stage, state in states.items():
+        kept.note(stage, 2, state)
+    kept.drop("row 1: ")
+    kept.drop("none")
+    kept.write()
+    again, state = checkpoint.Kept(path, {}), {"n": np.array(0)}
+    assert [again.restore(stage, state) for stage in states] == [0, 0, 2]
+    assert state == {"n": 3}
+
+
 OTHERS = {
     "X": ("data", lambda X: X + 1e-9),
     "y": ("data", lambda y: 1 - y),
