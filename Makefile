@@ -48,13 +48,14 @@ BENCH ?=
 bench: $(INSTALLED)
 	$(RUN) -m bench $(BENCH)
 
-# The tables and the plot in README and docs, from bench/results as they are; errors of elementary functions and peaks of
-# memory, which don't depend on what else a machine does.
+# The tables and the plots in README and docs, from bench/results as they are; errors of elementary functions and peaks
+# of memory, which don't depend on what else a machine does.
 publish: $(INSTALLED)
 	$(RUN) -m bench.report
 	$(RUN) -m bench.plots
 	$(RUN) -m bench.accuracy
 	$(RUN) -m bench.peaks
+	$(RUN) -m bench.scale
 
 # What runs on a card, tested without one, with a card machine's versions of everything. Of the long tests those that
 # compile Triton kernels, whose registers go by its version; the others are `make test-long`'s.

@@ -34,6 +34,8 @@ def loss_and_gradient(X, weight, bias, y, sample_weight, pos_weight):
     data = weighting.of_mean(*dataset.samples(X, y), sample_weight, pos_weight, by_samples=True)
     X_array, y_array, weights, total = data
     dtype = arrays.dtype_of(X_array)
+    if weight.is_cpu:  # FSDP2 frees its parameters, which it couldn't once NumPy has seen their memory
+        weight, bias = weight.clone(), bias.clone()
     w = models.coefficients("weight", weight, (weight.shape,), dtype)
     b = models.coefficients("bias", bias, (bias.shape,), dtype)
     found = mean_loss_grad(body, X_array, y_array, weights, w, b, total)
@@ -207,8 +209,7 @@ def mean_loss(*arguments):
 
 def check(X, weight, bias, y, sample_weight, pos_weight):
     """What can be seen without values, which no tensor has that is traced or a member's."""
-    if not isinstance(X, torch.Tensor):
-        raise TypeError(f"X is a {type(X).__name__}; accepted: a tensor")
+    check_is_tensor("X", X)
     if X.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"X has dtype {X.dtype}; accepted: float32 or float64")
     if X.ndim != 2 or 0 in X.shape:
@@ -227,9 +228,18 @@ def check(X, weight, bias, y, sample_weight, pos_weight):
             refuse(name, "requires a gradient")
 
 
-def check_tensor(name, value, shapes, like=None):
+def check_is_tensor(name, value):
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{name} is a {type(value).__name__}; accepted: a tensor")
+    if hasattr(value, "full_tensor"):  # not by its class, which would load torch.distributed
+        raise TypeError(
+            f"{name} is a DTensor, in parts over processes; accepted: a tensor, as parameters are in the forward of "
+            "the module that fully_shard was given, or the part of the data that this process has, to_local()"
+        )
+
+
+def check_tensor(name, value, shapes, like=None):
+    check_is_tensor(name, value)
     if value.shape not in shapes:
         raise ValueError(f"{name} has shape {tuple(value.shape)}; accepted: {' or '.join(map(str, shapes))}")
     if like is not None and value.dtype != like.dtype:

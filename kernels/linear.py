@@ -16,7 +16,8 @@ def linear_bce(
 
     The same as binary_cross_entropy_with_logits after a linear layer, but forward and backward together read X once and
     allocate nothing of size n, without pos_weight. So does a derivative in forward mode; each further derivative is
-    a pass of eager PyTorch, and so is all of torch.func.vmap. Works in torch.compile(fullgraph=True).
+    a pass of eager PyTorch, and so is all of torch.func.vmap. Works in torch.compile(fullgraph=True), and in the
+    forward of a module under DistributedDataParallel or fully_shard.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def linear_bce(
     ------
     ValueError, TypeError
         They name a wrong argument; within torch.func.vmap labels out of range make NaN. There are no derivatives by
-        anything but weight and bias: what requires a gradient, or has a tangent, is refused.
+        anything but weight and bias: what requires a gradient, or has a tangent, is refused. So is a DTensor: what
+        fully_shard splits is whole in the forward of its module.
 
     See Also
     --------

@@ -1,19 +1,19 @@
 """Planes of parameter space: the public function."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeAlias, TypeGuard, overload
+from collections.abc import Iterator
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from kernels import backends
 from kernels.arguments import arrays, dataset, models
+from kernels.arguments.batches import Batches, is_batches, read_batch
 from kernels.arguments.samples import check_reiterable
 from kernels.kinds import Advance, Array, ArrayLike, Executor, Sparse
 from kernels.progress import nothing
 from kernels.results import LogitPlane
 from kernels.workers.runner import Runner, check_executor
 
-Batches: TypeAlias = Iterable[tuple[Any, ...] | Callable[[], Any]]  # (X, y), (X, y, sample_weight), or what returns it
 FEATURES_AT_ONCE = 2**22  # values of X that are widened: 32 MB of float64, small beside any memory
 PANEL = 128  # features multiplied at once: of over 256, OpenBLAS gives other last digits by other numbers of threads
 
@@ -167,20 +167,6 @@ class LogitsAt(NamedTuple):
         return logits + thetas[-1]
 
 
-def is_batches(X: Any) -> TypeGuard[Batches]:
-    """Whether X is batches (X, y) and not features: no array of any kind, no nested list of numbers."""
-    if arrays.is_tensor(X) or arrays.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
-        return False
-    if not isinstance(X, (list, tuple)):
-        return True
-    first = X[0] if len(X) else None  # a list, if a DataLoader made it
-    return (
-        isinstance(first, tuple)
-        or callable(first)
-        or (isinstance(first, list) and len(first) > 0 and np.ndim(first[0]) == 2)
-    )
-
-
 class PlaneBlocks:
     """The blocks of batches, made as they are iterated over; of callables, callables that make them."""
 
@@ -210,8 +196,6 @@ class PlaneBlock(NamedTuple):
         return not callable(self.batch)
 
     def __call__(self, advance: Advance = nothing) -> tuple[Any, ...]:
-        batch = self.batch() if callable(self.batch) else self.batch
-        if not (isinstance(batch, (tuple, list)) and len(batch) in (2, 3)):
-            accepted = "features (n, d), or batches (X, y) or (X, y, sample_weight), or callables that return one"
-            raise TypeError(f"X is a stream of {type(batch).__name__}; accepted: {accepted}")
-        return logit_plane(batch[0], *self.thetas), *batch[1:]
+        X, y, weight = read_batch(self.batch)
+        plane = logit_plane(X, *self.thetas)
+        return (plane, y) if weight is None else (plane, y, weight)

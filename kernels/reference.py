@@ -205,10 +205,10 @@ def sgd_run_(
 ):
     """A run of minibatch SGD on w (d,), b (1,), in place; momentum and weight decay as torch.optim.SGD, on b too.
 
-    Returns Run(w (k, d), b (k,), loss (k,), velocity (d + 1,)) of every `history`-th step, of none for 0: parameters
-    after the step and the minibatch's loss, without the decay, before it. It starts with `velocity` or 0; where
-    `trained` (d + 1,) is 0, parameters stay. A step whose loss isn't finite, or that leads to
-    parameters that aren't, is not taken but raises.
+    Returns Run(w (k, d), b (k,), loss (k,), velocity (d + 1,), epoch) of every `history`-th step, of none for 0:
+    parameters after the step and the minibatch's loss, without the decay, before it. It starts with `velocity` or 0;
+    where `trained` (d + 1,) is 0, parameters stay. A step whose loss isn't finite, or that leads to parameters that
+    aren't, is not taken but raises.
     """
     steps = epochs * -(-len(y) // batch_size)
     kept = steps // history if history else 0
@@ -230,7 +230,7 @@ def sgd_run_(
         if history and step % history == 0:
             i = step // history - 1
             path[0][i], path[1][i], path[2][i] = w, b[0], batch_loss
-    return Run(*path, velocity)
+    return Run(*path, velocity, epoch=first_epoch + epochs)
 
 
 def sgd_ensemble(

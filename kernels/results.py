@@ -123,6 +123,9 @@ class Run(Path):
     velocity : array or tensor (d + 1,) or (2, d + 1), or None
         That of the last step, the bias last, float64; of float32 data (2, d + 1), with the parameters before they were
         rounded below it. None in the history of an ensemble. It isn't an element of the tuple.
+    epoch : int or None
+        Epochs trained so far, those before this run included: `first_epoch` of a run that goes on. None in the history
+        of an ensemble. It isn't an element of the tuple.
 
     See Also
     --------
@@ -135,15 +138,18 @@ class Run(Path):
     >>> run = sgd_run_([[1.0], [3.0]], [0, 1], np.zeros(1), np.zeros(1), lr=1, batch_size=2, epochs=2, momentum=0.5)
     >>> run.w.round(3).tolist(), run.b.round(3).tolist()
     ([[0.5], [0.712]], [0.0, -0.22])
-    >>> run.velocity.round(3)
-    array([-0.212,  0.22 ])
+    >>> run.velocity.round(3), run.epoch
+    (array([-0.212,  0.22 ]), 2)
     """
 
     velocity: Array | None = None
+    epoch: int | None = None
 
-    def __new__(cls, w: Array, b: Array, loss: Array, velocity: Array | None = None) -> "Run":
+    def __new__(
+        cls, w: Array, b: Array, loss: Array, velocity: Array | None = None, *, epoch: int | None = None
+    ) -> "Run":
         run = tuple.__new__(cls, (w, b, loss))
-        run.velocity = velocity
+        run.velocity, run.epoch = velocity, epoch
         return run
 
 

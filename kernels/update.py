@@ -5,33 +5,39 @@ from typing import Any
 
 import numpy as np
 
-from kernels import backends, means, numba_cpu
+from kernels import backends, keeping, means, means_of_batches, numba_cpu
 from kernels.arguments import arrays, dataset, memory, models, numbers, weighting
+from kernels.arguments.batches import Batches, is_batches, print_of_batch
+from kernels.arguments.samples import check_reiterable
 from kernels.bodies import Backend, RunSettings
-from kernels.kinds import Array, ArrayLike, Progress, Report
+from kernels.kinds import Array, ArrayLike, Executor, Path, Progress, Report
 from kernels.losses import LOSSES
 from kernels.progress import reporter
 from kernels.results import LossGrad, Run
+from kernels.workers.runner import Runner, check_executor
 
 
 def bce_loss_grad(
-    X: ArrayLike,
-    y: ArrayLike,
+    X: ArrayLike | Batches,
+    y: ArrayLike | None,
     w: ArrayLike,
     b: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None,
     backend: str | None = None,
+    executor: Executor | None = None,
+    checkpoint: Path | None = None,
 ) -> LossGrad:
     """Mean cross-entropy and its gradient at one point, in one pass over `X`.
 
     Parameters
     ----------
-    X : array_like (n, d), float32 or float64
+    X : array_like (n, d), float32 or float64, or iterable of batches
         Features; of those in which neither rows nor columns are contiguous a piece at a time is copied, and so are
-        fewer than 8 rows.
-    y : array_like (n,) or (n, 1)
+        fewer than 8 rows. Or, for more data than memory, batches with y=None: tuples (X, y) or (X, y, sample_weight),
+        or callables that return one.
+    y : array_like (n,) or (n, 1), or None
         Labels in [0, 1]: floats, integers or booleans; quickest in the dtype of X.
     w : array_like (d,)
         Weights.
@@ -45,6 +51,11 @@ def bce_loss_grad(
         the mean is divided by sum(sample_weight), or n, all the same.
     backend : {None, "numba", "torch", "reference"}
         Compiled by Numba or torch, or eager PyTorch; None: "torch" for CUDA tensors, else "numba".
+    executor : concurrent.futures.Executor, optional
+        Whose workers read the batches. These are added up in their order, so that the result has the same bits as
+        without one.
+    checkpoint : str, bytes or os.PathLike, optional
+        A file in which the sums over batches are kept as they grow, as `surface_on_plane` does.
 
     Returns
     -------
@@ -58,6 +69,8 @@ def bce_loss_grad(
     ValueError, TypeError
         They name a wrong argument; values of `X` and `y` are looked at only after a result that isn't finite, and of
         CUDA tensors never: the result says it.
+    concurrent.futures.BrokenExecutor
+        The executor lost its workers; it says what is done and where it is kept.
 
     See Also
     --------
@@ -77,6 +90,14 @@ def bce_loss_grad(
     >>> round(float(loss), 4), grad_w.round(4).tolist(), round(float(grad_b), 4)
     (0.4399, [-0.1793, -0.0322], -0.1667)
     """
+    if type(X) is not np.ndarray and is_batches(X):
+        for name, value in (("y", y), ("sample_weight", sample_weight)):
+            if value is not None:
+                raise ValueError(f"{name} is given beside batches (X, y); accepted: None")
+        return loss_grad_of_batches(X, w, b, pos_weight, backend, executor, checkpoint)
+    if not (executor is checkpoint is None):
+        name = "checkpoint" if executor is None else "executor"
+        raise ValueError(f"{name} is given beside an array X; accepted: None, or batches (X, y) with y=None")
     if backend is None and sample_weight is None and pos_weight is None:
         given = (X, y, w, b) if type(X) is np.ndarray else arrays.seen_by_numpy(X, y, w, b)
         pass_over_few = numba_cpu.small_passes().usual_loss_and_gradient(*given)
@@ -94,7 +115,38 @@ def bce_loss_grad(
     return as_kind_of(X, rounded(loss, grad_w, grad_b, dtype))
 
 
-def as_kind_of(X: ArrayLike, found: LossGrad) -> LossGrad:
+def loss_grad_of_batches(
+    batches: Batches,
+    w: ArrayLike,
+    b: ArrayLike,
+    pos_weight: ArrayLike | None,
+    backend: str | None,
+    executor: Executor | None,
+    checkpoint: Path | None,
+) -> LossGrad:
+    """`bce_loss_grad` of batches."""
+    check_reiterable("X", batches)
+    check_executor(executor)
+    if backend is not None:
+        numbers.one_of("backend", backend, backends.BACKENDS)
+    w_array = arrays.array_of("w", arrays.on_host(w))
+    if w_array.ndim != 1:
+        raise ValueError(f"w has shape {w_array.shape}; accepted: (d,)")
+    bias = float(models.coefficients("b", b, [(), (1,)], np.dtype(np.float64)).item())
+    model = means_of_batches.Model(w_array, bias, numbers.pos_weight(pos_weight), backend)
+    kept = None
+    if checkpoint is not None:
+        values = {"model": tuple(model), "batches": tuple(map(print_of_batch, batches))}
+        kept = keeping.kept_at(checkpoint, "bce_loss_grad", backend or "numba", **values)
+    found, dtype = means_of_batches.mean_loss_grad(batches, model, Runner(executor, kept))
+    if kept is not None:
+        kept.write()
+    result = rounded(found[0], found[1:-1], found[-1], dtype)
+    first = next(iter(batches))
+    return result if callable(first) else as_kind_of(first[0], result)
+
+
+def as_kind_of(X: Any, found: LossGrad) -> LossGrad:
     """The result as tensors where X is one."""
     if type(X) is np.ndarray or not arrays.is_tensor(X):
         return found
@@ -252,7 +304,8 @@ def sgd_run_(
         None: samples in order; an integer >= 0: epoch e takes them in the order of
         numpy.random.default_rng([shuffle_seed, e]).permutation(n).
     first_epoch : int
-        Number of the first epoch, e = first_epoch, first_epoch + 1, ...: how many there were before.
+        Number of the first epoch, e = first_epoch, first_epoch + 1, ...: how many there were before, Run.epoch of the
+        run to go on with.
     momentum : float
         That of torch.optim.SGD, without dampening, at least 0: velocity = momentum * velocity + gradient.
     weight_decay : float
@@ -272,8 +325,8 @@ def sgd_run_(
     Returns
     -------
     Run
-        (w (k, d), b (k,), loss (k,)), with a `velocity`; k = steps // history or 0 of steps = epochs * ceil(n /
-        batch_size): the parameters after each kept step and the minibatch's loss before it.
+        (w (k, d), b (k,), loss (k,)), with `velocity` and `epoch`; k = steps // history or 0 of steps = epochs *
+        ceil(n / batch_size): the parameters after each kept step and the minibatch's loss before it.
 
     Raises
     ------
@@ -283,7 +336,7 @@ def sgd_run_(
         A history that can't fit, with `w` and `b` untouched.
     FloatingPointError
         Names the step whose loss, or the parameters after it, leave the range of the dtype. After that, or after
-        Ctrl-C, `w` and `b` hold the last parameters reached.
+        Ctrl-C, `w` and `b` hold the last parameters reached, amid an epoch, and their velocity is lost.
 
     See Also
     --------
@@ -296,9 +349,13 @@ def sgd_run_(
     threads, with the same bits for any number.
 
     `velocity` is float64, in torch's units, (d + 1,); that of float32 data is (2, d + 1), with the parameters before
-    they were rounded below it. A second run from where `w` and `b` ended, with that velocity and, if shuffled, with
-    first_epoch the epochs so far, is one with the first, by the compiled CPU backend to the bit. Parameters that were
+    they were rounded below it. A second run from where `w` and `b` ended, with `velocity=run.velocity,
+    first_epoch=run.epoch` of the first, is one with it, by the compiled CPU backend to the bit. Parameters that were
     changed in between start as they are.
+
+    To go on after an error or Ctrl-C as if there had been none, train a few epochs a call and keep, after each, copies
+    of `w` and `b` with its velocity and epoch: go on from the last ones, after a divergence with another `lr`. From the
+    parameters that an interrupted run left, another starts anew, at the start of an epoch and with the velocity 0.
 
     Examples
     --------
@@ -313,20 +370,20 @@ def sgd_run_(
     >>> run.w.shape, bool(((x * w + b > 0) == y).all())
     ((700, 1), True)
 
-    It goes on from its velocity, so that both are one run:
+    It goes on from its velocity and its epoch, so that both are one run:
 
-    >>> settings = {"lr": 0.5, "batch_size": 3, "momentum": 0.9}
+    >>> settings = {"lr": 0.5, "batch_size": 3, "momentum": 0.9, "shuffle_seed": 0}
     >>> w, b = np.array([5.0]), np.array([10.0])
     >>> first = sgd_run_(x, y, w, b, **settings, epochs=2)
-    >>> second = sgd_run_(x, y, w, b, **settings, epochs=3, velocity=first.velocity)
+    >>> second = sgd_run_(x, y, w, b, **settings, epochs=3, velocity=first.velocity, first_epoch=first.epoch)
     >>> whole = sgd_run_(x, y, np.array([5.0]), np.array([10.0]), **settings, epochs=5)
-    >>> bool((whole.w[-1] == w).all())
-    True
+    >>> bool((whole.w[-1] == w).all()), second.epoch
+    (True, 5)
     """
     usual = sample_weight is None and pos_weight is None and shuffle_seed is None and velocity is None
-    if usual and frozen is None and backend is None and progress is None and type(first_epoch) is int:
-        rates, length = (lr, momentum, weight_decay), (batch_size, epochs)
-        run_of_few = small_run_(X, y, w, b, rates, length, loss, history) if first_epoch >= 0 else None
+    if usual and frozen is None and backend is None and progress is None:
+        rates, length = (lr, momentum, weight_decay), (batch_size, epochs, first_epoch)
+        run_of_few = small_run_(X, y, w, b, rates, length, loss, history)
         if run_of_few is not None:
             return run_of_few
     body = backends.chosen(backend, X=X, y=y, w=w, b=b, sample_weight=sample_weight)
@@ -361,8 +418,9 @@ def sgd_run_(
             end: Any = state[1]
             start[0][:], start[1][:] = end[:d], end[d:]
             tell()
-    run = *path, state if dtype == np.float32 else state[0]
-    return Run(*(arrays.as_kind_of(X, array) for array in run)) if arrays.is_tensor(X) else Run(*run)
+    run = Run(*path, epoch=settings["first_epoch"] + settings["epochs"])
+    run.velocity = state if dtype == np.float32 else state[0]
+    return run_as_kind_of(X, run)
 
 
 def small_run_(
@@ -376,7 +434,15 @@ def small_run_(
     if run is None:
         return None
     tell()
-    return Run(*(arrays.as_kind_of(X, array) for array in (*run, run.velocity)))
+    return run_as_kind_of(X, run)
+
+
+def run_as_kind_of(X: ArrayLike, run: Run) -> Run:
+    """The run as tensors where X is one."""
+    if not arrays.is_tensor(X):
+        return run
+    fields: list[Any] = [*run, run.velocity]
+    return Run(*(arrays.as_kind_of(X, array) for array in fields), epoch=run.epoch)
 
 
 def run_on(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -49,12 +50,14 @@ class Layout(NamedTuple):
     arrays   {field: Array}
     entries  {field: what gives its value as it is accepted, by name and value, or raises}: all that is no array
     fit      whether {axis: size} and the entries belong together; or it raises what says more
+    later    {field: value}: entries that older files don't have, and what they are there
     """
 
     kind: str
     arrays: dict[str, Array]
     entries: dict[str, Callable[[str, Any], Any]]
     fit: Callable[[Sizes, Entries], bool]
+    later: Mapping[str, Any] = MappingProxyType({})
 
 
 def save(path: files.AnyPath, layout: Layout, fields: Mapping[str, Any]) -> None:
@@ -84,6 +87,7 @@ def load(path: files.AnyPath, layout: Layout) -> dict[str, Any]:
 
 def described(layout: Layout, about: dict[str, Any]) -> Entries:
     """The entries of a description that was read."""
+    about = {**layout.later, **about}
     files.check_names(about, ("format", *layout.entries))
     if about["format"] != FORMAT:
         raise ValueError(f"its format is {about['format']}; accepted: {FORMAT}")
@@ -138,6 +142,10 @@ def whole_bytes(array: np.ndarray) -> np.ndarray:
 
 def count(name: str, value: Any) -> int:
     return numbers.integer(name, value, 0)
+
+
+def count_or_none(name: str, value: Any) -> int | None:
+    return None if value is None else count(name, value)
 
 
 def positive(name: str, value: Any) -> int:
@@ -209,6 +217,8 @@ HISTORY = Layout(
         "l2": numbers.nonnegative,
         "l2_bias": numbers.nonnegative,
         "classes": two_classes,
+        "epoch": count_or_none,
     },
     history_fits,
+    later={"epoch": None},
 )

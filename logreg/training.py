@@ -56,6 +56,9 @@ class History(Scored):
         they were, accuracies not at all; None: 1.
     velocity : array or None
         Of the last step, as `kernels.sgd_run_` takes it to go on; None of a part of a run.
+    epoch : int or None
+        Epochs trained so far, those before this run included: `first_epoch` of a call that goes on; None of a part of a
+        run.
     l2, l2_bias : float
         The penalty l2/2 times the squared length of w, and l2_bias/2 times the square of b, that was minimised with the
         cost, by weight decay.
@@ -102,6 +105,7 @@ class History(Scored):
     l2: float = 0.0
     l2_bias: float = 0.0
     classes: tuple[Any, Any] | None = None
+    epoch: int | None = None
 
     def __repr__(self) -> str:
         d, samples = len(self.start_w), len(self.y)
@@ -118,7 +122,7 @@ class History(Scored):
         Returns
         -------
         History
-            Of the same data, without a velocity unless it is the whole run.
+            Of the same data, without velocity and epoch unless it is the whole run.
         """
         if numbers.integer("steps", steps, 0) >= self.steps:
             return self
@@ -133,6 +137,7 @@ class History(Scored):
             end_b=end_b,
             steps=kept * self.every,
             velocity=None,
+            epoch=None,
         )
 
     def save(self, path: files.AnyPath) -> None:
@@ -223,7 +228,9 @@ def train(
     Returns
     -------
     History
-        With whose `velocity` another call goes on; it keeps x and y themselves, not copies, where labels are in [0, 1].
+        With whose `velocity` and `epoch` another call goes on, `velocity=history.velocity,
+        first_epoch=history.epoch`, and both are one; it keeps x and y themselves, not copies, where labels are in
+        [0, 1].
 
     Raises
     ------
@@ -287,6 +294,7 @@ def train(
         l2=float(weight_decay),
         l2_bias=float(weight_decay),
         classes=None if labels.classes == ZERO_AND_ONE else labels.classes,
+        epoch=run.epoch,
     )
 
 
@@ -327,4 +335,4 @@ def run_on(
     finally:
         for end, start in zip(parameters, (w, b), strict=True):
             start.copy_(end)
-    return Run(host(run.w), host(run.b), host(run.loss), host(run.velocity))
+    return Run(host(run.w), host(run.b), host(run.loss), host(run.velocity), epoch=run.epoch)

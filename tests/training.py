@@ -120,8 +120,9 @@ def assert_runs_go_on(place, n, d, batch_size, dtype):
         (w, b), (end_w, end_b) = ((place(problem.w.copy()), place(problem.b.copy())) for _ in range(2))
         whole = kernels.sgd_run_(X, y, end_w, end_b, **settings, epochs=4, frozen=frozen)
         first = kernels.sgd_run_(X, y, w, b, **settings, epochs=2, frozen=frozen)
-        on = {"velocity": first.velocity, "first_epoch": 2, "frozen": frozen}
+        on = {"velocity": first.velocity, "first_epoch": first.epoch, "frozen": frozen}
         second = kernels.sgd_run_(X, y, w, b, **settings, **on, epochs=2)
+        assert (first.epoch, second.epoch, whole.epoch) == (2, 4, 4)
         for one, other in zip(host([w, b, second.velocity]), host([end_w, end_b, whole.velocity]), strict=True):
             np.testing.assert_array_equal(one, other)
         for path, *parts in zip(host(whole), host(first), host(second), strict=True):

@@ -102,7 +102,7 @@ def pair(data: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def samples(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+def samples(X: Any, y: Any) -> tuple[Array, Array]:
     """Features (n, d) and labels (n,) of one dtype; values of X, and of y in its dtype, are still to be checked."""
     X_array = matrix("X", X)
     return X_array, unchecked_labels(y, len(X_array), arrays.dtype_of(X_array))

@@ -5,7 +5,6 @@ blocks where they are read.
 """
 
 import math
-import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -170,7 +169,7 @@ def length_of(given: Any) -> int | None:
 
 def print_of_block(given: Any) -> str:
     if callable(given):
-        return print_of(pickle.dumps(given))
+        return print_of(given)
     return print_of(*(None if field is None else np.asarray(field) for field in checked(given)))
 
 

@@ -6,6 +6,7 @@ of tasks that are in them and with prints of what the work is of. Nothing is unp
 
 import json
 import os
+import pickle
 import time
 import zlib
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class Kept:
         other = [what for what in self.prints if what in prints and prints[what] != self.prints[what]]
         if other:
             raise ValueError(
-                f"checkpoint {self.name!r} is of other work: {', '.join(other)} differ; accepted: that of the same "
+                f"checkpoint {self.name!r} is of other work, by its {' and '.join(other)}; accepted: that of the same "
                 "call, or no file yet"
             )
 
@@ -107,7 +108,7 @@ ROWS = 2**16  # of an array at once, as they are copied
 
 
 def print_of(*values: Any) -> str:
-    """A short text that is another one for other values: arrays, texts and numbers."""
+    """A short text that is another one for other values: arrays, texts, numbers, and callables that can be pickled."""
     digest = blake2b(digest_size=16)
     for value in values:
         if isinstance(value, np.ndarray):
@@ -116,7 +117,7 @@ def print_of(*values: Any) -> str:
             for start in range(0, len(rows), ROWS):
                 digest.update(rows[start : start + ROWS].tobytes())
         else:
-            digest.update(value if isinstance(value, bytes) else repr(value).encode())
+            digest.update(pickle.dumps(value) if callable(value) else repr(value).encode())
         digest.update(b"|")
     return digest.hexdigest()
 

@@ -4,9 +4,9 @@ the tasks, so that sums have the same bits whoever runs them and whenever he is 
 import pickle
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor, Executor
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -62,19 +62,20 @@ class Runner(NamedTuple):
         if done:
             advance(stage.each * int(state["n"]))
         tasks = islice(stage.tasks, done, None)
-        for result in self.results(stage.name, tasks, done, stage.size, advance):
-            before = int(state["n"])
-            stage.add(state, result)
-            done += 1
-            if self.executor is not None:
-                advance(stage.each * (int(state["n"]) - before))
-            if self.kept is not None:
-                self.kept.note(stage.name, done, state)
+        with closing(self.results(stage.name, tasks, done, stage.size, advance)) as results:
+            for result in results:
+                before = int(state["n"])
+                stage.add(state, result)
+                done += 1
+                if self.executor is not None:
+                    advance(stage.each * (int(state["n"]) - before))
+                if self.kept is not None:
+                    self.kept.note(stage.name, done, state)
         return state
 
     def results(
         self, name: str, tasks: Iterable[Task], done: int = 0, size: int = 1, advance: Advance = nothing
-    ) -> Iterator[Any]:
+    ) -> Generator[Any, None, None]:
         """What tasks give, in their order: about `size` bytes each, after others that are `done`."""
         if self.executor is None:
             return (task(advance) for task in tasks)
@@ -82,7 +83,7 @@ class Runner(NamedTuple):
 
     def results_of_workers(
         self, executor: Executor, name: str, tasks: Iterable[Task], done: int, size: int
-    ) -> Iterator[Any]:
+    ) -> Generator[Any, None, None]:
         """However this ends, what has not begun is cancelled."""
         waiting: deque[Any] = deque()
         fewest, most = IN_FLIGHT
@@ -140,7 +141,16 @@ def attempted(task: Task) -> Any:
         return task()
     except Exception as error:
         error.add_note("".join(["On a worker:\n", *traceback.format_tb(error.__traceback__)]))
-        return Failed(error)
+        return Failed(error if can_be_sent(error) else RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def can_be_sent(error: Exception) -> bool:
+    """Whether an error can be pickled and read again: a process pool breaks by one that can't."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever an error raises that has arguments of its own
+        return False
+    return True
 
 
 def check_executor(executor: Any) -> Executor | None:

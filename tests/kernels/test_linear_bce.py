@@ -4,8 +4,6 @@ training, and wrong arguments."""
 import numpy as np
 import pytest
 import torch
-import torch.distributed
-import torch.multiprocessing
 import torch.utils.checkpoint
 from torch import func
 from torch.autograd import forward_ad, functional
@@ -287,25 +285,6 @@ def test_autocast_changes_nothing():
     with torch.autocast("cpu", torch.bfloat16):
         got = results()
     torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)
-
-
-def train_in_parallel(rank, address, ends):
-    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-    X, _, _, y = problem_of()
-    model = torch.nn.parallel.DistributedDataParallel(Classifier(kernels.linear_bce))
-    model(X[rank::2], y[rank::2]).backward()
-    torch.save([value.grad for value in model.parameters()], f"{ends}.{rank}")
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.long
-def test_data_parallel_over_two_processes(tmp_path):
-    torch.multiprocessing.spawn(train_in_parallel, (f"file://{tmp_path}/meeting", f"{tmp_path}/end"), nprocs=2)
-    X, _, _, y = problem_of()
-    model = Classifier(eager)
-    want = torch.autograd.grad(model(X, y), list(model.parameters()))
-    for rank in range(2):
-        torch.testing.assert_close(tuple(torch.load(f"{tmp_path}/end.{rank}")), want)
 
 
 # Weights

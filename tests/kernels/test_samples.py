@@ -1,15 +1,20 @@
 """Samples from streams: the same surfaces as from arrays, and errors where passes differ."""
 
+import math
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
-from kernels import LogitPlane, logit_plane, plan_surface, surface_on_plane
+from kernels import LogitPlane, logit_plane, plan_surface, planes, surface_on_plane
 from kernels.arguments import blocks as blocks_module
 from kernels.arguments import grids, samples
 from tests.oracle import QUANTITIES
+from tests.processes import printed_by
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(1203, 4))
@@ -170,3 +175,69 @@ def test_balanced_accuracy_without_weights_is_a_rounded_quotient_of_counts(of_cl
     right = (x[:, None] + T > 0) == (y > 0.5)[:, None]
     shares = [right[own].sum(0) / own.sum() for own in (y > 0.5, y <= 0.5) if own.any()]
     np.testing.assert_allclose(got[:, 0], np.mean(shares, 0), rtol=0, atol=2.0**-52)
+
+
+# Planes of batches
+
+
+def batch(k, weighted=False):
+    rng = np.random.default_rng(k)
+    features, labels = rng.normal(size=(30 + k, 4)), rng.integers(0, 2, 30 + k) * 1.0
+    return (features, labels, rng.uniform(size=30 + k)) if weighted else (features, labels)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+def test_planes_of_batches_that_are_callables(weighted):
+    """They stay callables, which multiply where they are called, unless an executor gathers them."""
+    callables = [partial(batch, k, weighted) for k in range(5)]
+    planes = logit_plane(callables, *THETAS)
+    assert len(planes) == 5
+    blocks = list(planes)
+    assert all(map(callable, blocks))
+    with ThreadPoolExecutor(2) as executor:
+        gathered = logit_plane(callables, *THETAS, executor=executor)
+    for k, (block, found) in enumerate(zip(blocks, gathered, strict=True)):
+        features, *rest = batch(k, weighted)
+        want = logit_plane(features, *THETAS)
+        for got in (block(), found):
+            for field, other in zip((*got[0], *got[1:]), (*want, *rest), strict=True):
+                np.testing.assert_array_equal(field, other)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_plane_by_an_executor(dtype, monkeypatch):
+    monkeypatch.setattr(planes, "FEATURES_AT_ONCE", 1000)
+    want = logit_plane(X.astype(dtype), *THETAS)
+    with ThreadPoolExecutor(3) as executor:
+        got = logit_plane(X.astype(dtype), *THETAS, executor=executor)
+    for one, other in zip(got, want, strict=True):
+        assert one.dtype == dtype
+        np.testing.assert_array_equal(one, other)
+
+
+WIDE = """
+import numpy as np
+from kernels import logit_plane
+digits = []
+for n, d in ((1000, 257), (64, 4097), (300, 700), (3, 130)):
+    rng = np.random.default_rng(d)
+    plane = logit_plane(rng.normal(size=(n, d)), *rng.normal(size=(3, d + 1)))
+    digits.append([field.tobytes().hex()[-4000:] for field in plane])
+import json
+print(json.dumps(digits))
+"""
+
+
+def test_a_plane_has_the_same_bits_by_any_number_of_threads():
+    """Of the threads of the matrix product, which workers have fewer of."""
+    assert printed_by(WIDE, OPENBLAS_NUM_THREADS="1") == printed_by(WIDE, OPENBLAS_NUM_THREADS="4")
+
+
+def test_a_plane_of_many_features():
+    rng = np.random.default_rng(0)
+    features, thetas = rng.normal(size=(20, 300)), rng.normal(size=(3, 301))
+    plane = logit_plane(features, *thetas)
+    for field, theta in zip(plane, thetas, strict=True):
+        terms = np.column_stack([features * theta[:-1], np.full(20, theta[-1])])
+        want = [math.fsum(row) for row in terms]
+        np.testing.assert_allclose(field, want, rtol=0, atol=300 * 2.0**-53 * np.abs(terms).sum(axis=1).max())

@@ -310,7 +310,7 @@ def test_wrong_words_about_a_plane_are_told():
 
 # Passes and runs
 
-RATES, LENGTH = (0.3, 0.0, 0.0), (3, 4)
+RATES, LENGTH = (0.3, 0.0, 0.0), (3, 4, 0)
 
 
 def training(n=20, d=3, dtype=np.float64, seed=0):
@@ -355,6 +355,7 @@ def test_runs_have_the_same_bits_as_by_the_long_way(options, loss, d, dtype):
         run = kernels.sgd_run_(data, y, *ends, **settings)
         want = kernels.sgd_run_(data, y, *others, **settings, backend="numba")
         assert_same([*run, run.velocity, *ends], [*want, want.velocity, *others])
+        assert run.epoch == want.epoch == 4
 
 
 @DTYPES
@@ -468,6 +469,7 @@ def starts(k=20, n=20, d=3, dtype=np.float64):
 def assert_same_ensemble(got, want):
     assert_same([*got[:-1], *got.history], [*want[:-1], *want.history])
     assert got.history.velocity is want.history.velocity is None
+    assert got.history.epoch is want.history.epoch is None
 
 
 @DTYPES
@@ -568,6 +570,7 @@ def test_tensors_are_trained_the_short_way(requires_grad, dtype, no_long_way):
             assert_tensors([found], [want])
         else:
             assert_tensors([*found, found.velocity], [*want, want.velocity])
+            assert found.epoch == want.epoch == 2
         assert_same([tensor.detach().numpy() for tensor in parameters], [w, b])
         assert all(tensor._version > before for tensor, before in zip(parameters, versions, strict=True))
         assert all(tensor.requires_grad == requires_grad for tensor in parameters)

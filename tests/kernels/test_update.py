@@ -366,6 +366,72 @@ def test_two_runs_in_large_batches_are_one(monkeypatch):
     test_two_runs_are_one(3, 30, 9, np.float32)
 
 
+def in_pieces(problem, pieces, **settings):
+    """The runs of so many epochs each, every one with what the one before returned and nothing else."""
+    w, b, on, runs = problem.w.copy(), problem.b.copy(), {}, []
+    for epochs in pieces:
+        runs.append(kernels.sgd_run_(problem.X, problem.y, w, b, **settings, epochs=epochs, **on))
+        on = {"velocity": runs[-1].velocity, "first_epoch": runs[-1].epoch}
+    return runs, w, b
+
+
+WEIGHTED = {"sample_weight": np.linspace(0, 2, 41), "pos_weight": 2.5, "weight_decay": 0.01}
+
+
+@pytest.mark.parametrize("dtype", problems.DTYPES)
+@pytest.mark.parametrize("d", [1, 2, 9])
+@pytest.mark.parametrize("batch_size", [3, 41])
+@pytest.mark.parametrize("options", [{}, WEIGHTED | {"shuffle_seed": 5}, {"shuffle_seed": 0}], ids=len)
+def test_a_run_in_three_pieces_is_one(options, batch_size, d, dtype):
+    """To the bit; pieces of other lengths, so that a piece counts those before it and not itself alone."""
+    problem = problems.sgd_problem(41, d, dtype, soft=True)
+    settings = {"lr": 0.3, "batch_size": batch_size, "momentum": 0.9} | options
+    runs, *ends = in_pieces(problem, (2, 0, 1, 4), **settings)
+    whole, *others = run(problem, **settings, epochs=7)
+    assert [piece.epoch for piece in runs] == [2, 2, 3, 7]
+    assert whole.epoch == 7
+    for one, *parts in zip(whole, *runs, strict=True):
+        np.testing.assert_array_equal(one, np.concatenate(parts))
+    for one, other in zip([*others, whole.velocity], [*ends, runs[-1].velocity], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("tensors", [False, True])
+@pytest.mark.parametrize("options", [{}, {"shuffle_seed": 2}, {"history": 0}], ids=str)
+def test_the_epoch_is_those_before_and_those_of_the_run(options, tensors, backend):
+    """By the short way, too, which a backend that is named doesn't take; as int, whatever first_epoch is."""
+    X, y, w, b = (torch.from_numpy(v) if tensors else v for v in problems.sgd_problem(20, 3))
+    settings = {"lr": 0.3, "batch_size": 3, **options}
+    for chosen in (None, backend):
+        for first, epochs in ((0, 2), (5, 3), (np.int64(5), 0)):
+            path = kernels.sgd_run_(X, y, w, b, **settings, epochs=epochs, first_epoch=first, backend=chosen)
+            assert path.epoch == first + epochs
+            assert type(path.epoch) is int
+            assert len(path) == 3
+
+
+@pytest.mark.parametrize("how", ["divergence", "Ctrl-C"])
+def test_what_was_kept_before_an_end_goes_on(how):
+    """As the docstring says: copies of the parameters, with the run's velocity and epoch."""
+    problem = problems.sgd_problem(41, 3, np.float32)
+    settings = {"lr": 0.3, "batch_size": 3, "momentum": 0.9, "shuffle_seed": 4}
+    whole, *ends = run(problem, **settings, epochs=5)
+    first, w, b = run(problem, **settings, epochs=2)
+    kept, on = (w.copy(), b.copy()), {"velocity": first.velocity, "first_epoch": first.epoch}
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    wrong = {"lr": 1e38} if how == "divergence" else {"progress": interrupt}
+    with pytest.raises((FloatingPointError, KeyboardInterrupt)):
+        kernels.sgd_run_(problem.X, problem.y, w, b, **settings | wrong, epochs=3, **on)
+    assert (w != kept[0]).any()
+    rest = kernels.sgd_run_(problem.X, problem.y, *kept, **settings, epochs=3, **on)
+    for one, other in zip([*ends, whole.velocity, whole.epoch], [*kept, rest.velocity, rest.epoch], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(("backend", "d"), [("numba", 1), ("numba", 3), ("reference", 3)])
 @pytest.mark.parametrize("batch_size", [3, 8])
 def test_the_velocity_is_that_of_torch(batch_size, backend, d):

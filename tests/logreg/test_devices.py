@@ -60,7 +60,9 @@ def test_weights_and_velocities_go_there_and_come_back(wide, model_at, device, m
     model, weight = model_at(wide.w, wide.b, torch.float64), np.linspace(0, 2, len(wide.y))
     weights = {"sample_weight": weight, "pos_weight": 2.0, "momentum": 0.5}
     first = train(model, (wide.X, wide.y), **SETTINGS, **weights, device=device)
-    second = train(model, (wide.X, wide.y), **SETTINGS, **weights, velocity=first.velocity, device=device)
+    on = {"velocity": first.velocity, "first_epoch": first.epoch}
+    second = train(model, (wide.X, wide.y), **SETTINGS, **weights, **on, device=device)
+    assert (first.epoch, second.epoch) == (3, 6)
     assert sorted(moves) == sorted([wide.X.shape, wide.y.shape, weight.shape] * 2)
     path = oracle.sgd_path(*wide, **SETTINGS | {"epochs": 6}, **weights)
     for name, want in zip(("w", "b", "loss"), path, strict=True):

@@ -223,9 +223,27 @@ def test_training_goes_on_from_a_file(dtype, tmp_path):
         with torch.no_grad():
             model.linear.weight[0] = torch.from_numpy(start.end_w)
             model.linear.bias.fill_(start.end_b)
-        options = settings | {"velocity": start.velocity, "first_epoch": 3}
+        options = settings | {"velocity": start.velocity, "first_epoch": start.epoch}
         ends.append(train(model, (start.x, start.y), lr=0.3, batch_size=10, epochs=2, **options))
     np.testing.assert_array_equal(ends[0].w, ends[1].w)
+    assert ends[0].epoch == ends[1].epoch == 5
+
+
+def test_a_run_that_was_saved_before_it_had_an_epoch_is_read(tmp_path):
+    run = run_of(3)
+    run.save(tmp_path / "run")
+    files.write(tmp_path / "older", *without(tmp_path / "run", "epoch"))
+    assert_same(History.load(tmp_path / "older"), replace(run, epoch=None))
+    files.write(tmp_path / "other", *without(tmp_path / "run", "cost"))
+    with pytest.raises(ValueError, match=r"it holds .*; accepted: .*cost"):
+        History.load(tmp_path / "other")
+
+
+def without(path, entry):
+    """The description, without an entry, and the arrays of a file."""
+    with np.load(path) as file:
+        about = json.loads(str(file["about"]))
+        return {name: about[name] for name in about if name != entry}, {n: file[n] for n in file.files if n != "about"}
 
 
 def test_data_is_kept_as_it_is_when_it_is_saved(tmp_path):
@@ -288,6 +306,7 @@ WRONG_RUNS = {
     "negative penalty": (lambda r: {"l2_bias": -0.5}, "l2_bias is -0.5; accepted: a finite number >= 0"),
     "steps are a float": (lambda r: {"steps": 18.0}, "steps is 18.0; accepted: an integer >= 0"),
     "negative steps": (lambda r: {"steps": -18}, "steps is -18; accepted"),
+    "negative epochs": (lambda r: {"epoch": -3}, "epoch is -3; accepted: an integer >= 0"),
     "epochs without steps": (lambda r: {"steps_per_epoch": 0}, "steps_per_epoch is 0; accepted: an integer >= 1"),
     "bias is NaN": (lambda r: {"end_b": float("nan")}, "end_b is nan; accepted: a finite number"),
     "bias is a word": (lambda r: {"start_b": "1"}, "start_b is '1'; accepted: a finite number"),

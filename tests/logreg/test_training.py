@@ -226,12 +226,14 @@ def test_two_calls_are_one(dtype, model_at):
     one, other = (model_at(5, 10, dtype) for _ in range(2))
     whole = train(one, data, **settings, epochs=10)
     first = train(other, data, **settings, epochs=5)
-    second = train(other, data, **settings, epochs=5, velocity=first.velocity, first_epoch=5)
+    second = train(other, data, **settings, epochs=5, velocity=first.velocity, first_epoch=first.epoch)
     assert all(map(torch.equal, parameters(one), parameters(other)))
     np.testing.assert_array_equal(whole.w, np.concatenate([first.w, second.w]))
     np.testing.assert_array_equal(whole.velocity, second.velocity)
-    assert first.until(3).velocity is None
+    assert (first.epoch, second.epoch, whole.epoch) == (5, 10, 10)
+    assert first.until(3).velocity is first.until(3).epoch is None
     assert first.until(first.steps).velocity is first.velocity
+    assert first.until(first.steps).epoch == 5
 
 
 def test_progress(model_at):

@@ -19,14 +19,18 @@ MOST_RECORDED = 1_000_000  # numbers of a history, which fit into any memory
 
 def run_(X, y, w, b, rates, length, loss, history):
     """As `kernels.sgd_run_`, or None if that is left to the long way; `rates` are lr, momentum and weight_decay,
-    `length` batch_size and epochs."""
-    batch_size, epochs = length
+    `length` batch_size, epochs and first_epoch."""
+    batch_size, epochs, first_epoch = length
     if not (are_usual(X, w) and are_parameters(w, b) and all(map(is_rate, rates))):
         return None
-    if not (type(batch_size) is type(epochs) is type(history) is int and type(loss) is str and loss in CODES):
+    if not (type(batch_size) is type(epochs) is type(first_epoch) is type(history) is int):
+        return None
+    if not (type(loss) is str and loss in CODES):
         return None
     (n, d), dtype = X.shape, X.dtype
-    if not (batch_size > 0 and 0 < epochs <= update.LAUNCH_OPERATIONS // operations(n, d) and history >= 0):
+    if not (batch_size > 0 and 0 < epochs <= update.LAUNCH_OPERATIONS // operations(n, d)):
+        return None
+    if not (first_epoch >= 0 and history >= 0):
         return None
     batch_size = min(batch_size, n)
     if operations(batch_size, d) >= update.LARGE_BATCH or may_share_memory(X, y, w, b):
@@ -42,7 +46,8 @@ def run_(X, y, w, b, rates, length, loss, history):
     if failed(X, labels, (0, 0, steps, batch_size), rates, CODES[loss], (theta, velocity), record):
         return None
     w[:], b[0] = theta[:d], theta[d]
-    return Run(*path, velocity if dtype.char == "d" else np.array((velocity, theta[: d + 1])))
+    kept = velocity if dtype.char == "d" else np.array((velocity, theta[: d + 1]))
+    return Run(*path, kept, epoch=first_epoch + epochs)
 
 
 def failed(X, labels, steps, rates, loss, state, record):
