@@ -65,9 +65,8 @@ class Reading(NamedTuple):
 
     def labels(self, block: Block) -> tuple[Labels, np.ndarray | None]:
         """Labels of a block and weights of its own (n,), or None; its features aren't looked at."""
-        with noted(block):
-            item = returned(block)
-            return self.labels_of(item, item[0].shape[0] if hasattr(item[0], "shape") else len(item[0]))
+        item = returned(block)
+        return self.labels_of(item, item[0].shape[0] if hasattr(item[0], "shape") else len(item[0]))
 
     def samples(self, block: Block) -> ArraySamples:
         """The samples of a block, checked."""

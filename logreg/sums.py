@@ -70,9 +70,8 @@ def runner_around(
         return Runner(executor)
     directions, seed = arguments["directions"], arguments["seed"]
     if isinstance(directions, str) and directions in RANDOM and not isinstance(seed, Integral):
-        raise ValueError(
-            f"seed is {seed!r}, and directions is {directions!r}; accepted with checkpoint: a whole number"
-        )
+        accepted = "a whole number with checkpoint"
+        raise ValueError(f"seed is {seed!r} with directions {directions!r}; accepted: {accepted}")
     steps = b"" if known.prepare is None else pickled("what the model does before", known.prepare)
     about = known.has_bias, known.classes, known.class_weight, known.penalty, known.names, steps
     values: dict[str, tuple[Any, ...]] = {"model": (known.theta, *known.paths, about), "arguments": (arguments,)}
