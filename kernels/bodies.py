@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 import numpy as np
 
 from kernels.arguments.blocks import Block
-from kernels.arguments.samples import Summary
+from kernels.arguments.ranges import Summary
 from kernels.kinds import Advance, Report
 from kernels.mathematics.compression import Line
 from kernels.mathematics.spectral import Tiling

@@ -21,7 +21,7 @@ from kernels.quantities import QUANTITIES, Asked
 from kernels.workers import compensated
 from kernels.workers.runner import HERE, Runner, Stage, State
 
-BAND = 2**22  # sums of a grid that are kept at once: 64 MB with what rounding took from them
+BAND = 2**18  # sums of a grid that are made at once, by whoever does it: 2 MB, of which many may wait for earlier ones
 
 
 class Work(NamedTuple):

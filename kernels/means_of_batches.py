@@ -10,7 +10,8 @@ import numpy as np
 from kernels import backends, means
 from kernels.arguments import arrays, dataset, models, weighting
 from kernels.arguments.batches import Batches, read_batch
-from kernels.arguments.samples import MOST_TASKS, length_of, unit_in_use
+from kernels.arguments.ranges import unit_in_use
+from kernels.arguments.samples import MOST_TASKS, length_of
 from kernels.kinds import Advance, Array
 from kernels.progress import nothing
 from kernels.workers import compensated

@@ -257,7 +257,7 @@ def surface_on_plane(
     body = backends.chosen(backend, **samples.named, out=out)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
     runner = runner_of(executor, checkpoint, problem, backends.NAMES[body])
-    surfaces, parts = evaluated(problem, body, out, progress, runner)
+    surfaces, parts = evaluated(problem, body, out, progress, runner, backend)
     found: dict[str, Any] = {name: arrays.as_kind_of(samples.like, surfaces[name]) for name in problem.asked.names}
     at_s, at_t = (arrays.as_kind_of(samples.like, axis) for axis in problem.axes)
     return Surface(at_s, at_t, **found, plan=parts[0][1].plan)
@@ -419,8 +419,10 @@ def evaluated(
     out: Array | dict[str, Array] | None,
     progress: Progress,
     runner: Runner = HERE,
+    of_blocks: str | None = None,
 ) -> tuple[dict[str, Array], list[tuple[Group, Choice]]]:
-    """{quantity: array}, and what was evaluated together, and how; that of the loss first."""
+    """{quantity: array}, and what was evaluated together, and how; that of the loss first. Blocks that are callables
+    are evaluated by the backend of this name; None is that which goes with what they return."""
     (s, t), samples = problem.axes, problem.samples
     with reporter(progress) as report:
         # before anything is evaluated, but for what only the blocks tell
@@ -431,7 +433,7 @@ def evaluated(
         tensors = {name: arrays.tensor_of(out) for name, out in outputs.items()} if backend.TENSORS else {}
         if runner.kept is not None:
             runner.kept.bind(plan=str([choice for _, choice in parts]))
-        name = backends.NAMES[backend] if samples.here else None
+        name = backends.NAMES[backend] if samples.here else of_blocks
         for number, ((group, choice), of_part) in enumerate(zip(parts, reports, strict=True)):
             work = Work(backend, name, runner, f"part {number}", of_part)
             evaluation.evaluate(work, group, problem.axes, tensors or outputs, choice)

@@ -349,8 +349,8 @@ def sgd_run_(
     threads, with the same bits for any number.
 
     `velocity` is float64, in torch's units, (d + 1,); that of float32 data is (2, d + 1), with the parameters before
-    they were rounded below it. A second run from where `w` and `b` ended, with `velocity=run.velocity,
-    first_epoch=run.epoch` of the first, is one with it, by the compiled CPU backend to the bit. Parameters that were
+    they were rounded below it. A second run from where `w` and `b` ended, with `velocity=run.velocity` and
+    `first_epoch=run.epoch` of the first, is one with it, by the compiled CPU backend to the bit. Parameters that were
     changed in between start as they are.
 
     To go on after an error or Ctrl-C as if there had been none, train a few epochs a call and keep, after each, copies

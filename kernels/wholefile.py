@@ -14,7 +14,7 @@ KINDS = {
 
 
 @contextmanager
-def whole_file(path):
+def whole_file(path, argument="path"):
     """A binary file to write to, which becomes the file at `path` when the block ends without an error.
 
     It is written beside its target, under a name of its own that can't be guessed, and renamed when it is on the disk:
@@ -23,22 +23,19 @@ def whole_file(path):
     replaced. Of a file with several names (hard links) the others keep what it was. The mode of an old file is kept, a
     new one has that of any new file.
 
-    `path` is text, bytes or an os.PathLike. Raises OSError for what is there and no regular file, and leaves it alone;
-    FileNotFoundError where there is no such folder.
+    `path` is text, bytes or an os.PathLike, which errors call by the name of the `argument`. Raises OSError for what is
+    there and no regular file, and leaves it alone; FileNotFoundError where there is no such folder.
     """
-    name = name_of(path)
+    name = name_of(path, argument)
     target = os.path.realpath(name)
-    mode = regular_mode(name)
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"path is {name!r}, and {folder!r} is not a folder; accepted: one that is there")
-    temporary = os.path.join(folder, f".saving-{secrets.token_hex(8)}")
+    mode = regular_mode(name, argument)
+    temporary = os.path.join(folder_of(name, argument), f".saving-{secrets.token_hex(8)}")
     try:
         with new_file(temporary, name, mode) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        regular_mode(name)  # of whatever has come there meanwhile
+        regular_mode(name, argument)  # of whatever has come there meanwhile
         os.replace(temporary, target)
     finally:
         with suppress(FileNotFoundError):
@@ -57,26 +54,34 @@ def new_file(temporary, name, mode):
     return file
 
 
-def regular_mode(name):
+def folder_of(name, argument="path"):
+    """The folder of the file that a path leads to; FileNotFoundError if there is none."""
+    folder = os.path.dirname(os.path.realpath(name))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{argument} is {name!r}, and {folder!r} is not a folder; accepted: one that is there")
+    return folder
+
+
+def regular_mode(name, argument="path"):
     """The mode of the regular file that a path leads to, None if nothing is there; OSError for any other thing."""
     if not os.path.basename(name) or os.path.isdir(os.path.realpath(name)):
-        raise IsADirectoryError(f"path is {name!r}, a folder; accepted: a regular file")
+        raise IsADirectoryError(f"{argument} is {name!r}, a folder; accepted: a regular file")
     try:
         mode = os.stat(name).st_mode
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(mode):
         kind = KINDS.get(stat.S_IFMT(mode), "no regular file")
-        raise OSError(f"path is {name!r}, {kind}; accepted: a regular file")
+        raise OSError(f"{argument} is {name!r}, {kind}; accepted: a regular file")
     return stat.S_IMODE(mode)
 
 
-def name_of(path):
+def name_of(path, argument="path"):
     """A path as text."""
     try:
         name = os.fsdecode(path)
     except TypeError:
-        raise TypeError(f"path is a {type(path).__name__}; accepted: text, bytes or an os.PathLike") from None
+        raise TypeError(f"{argument} is a {type(path).__name__}; accepted: text, bytes or an os.PathLike") from None
     if "\0" in name:
-        raise ValueError(f"path is {name!r}; accepted: a name without a null character")
+        raise ValueError(f"{argument} is {name!r}; accepted: a name without a null character")
     return name

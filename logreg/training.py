@@ -228,8 +228,8 @@ def train(
     Returns
     -------
     History
-        With whose `velocity` and `epoch` another call goes on, `velocity=history.velocity,
-        first_epoch=history.epoch`, and both are one; it keeps x and y themselves, not copies, where labels are in
+        With whose `velocity` and `epoch` another call goes on, by `velocity=history.velocity` and
+        `first_epoch=history.epoch`, and both are one; it keeps x and y themselves, not copies, where labels are in
         [0, 1].
 
     Raises

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from kernels.arguments import arrays, blocks
+from kernels.arguments import arrays, blocks, ranges
 from kernels.arguments.blocks import (
     Balancing,
     Block,
@@ -25,35 +25,18 @@ from kernels.arguments.blocks import (
     blocks_of,
     checked,
 )
+from kernels.arguments.ranges import ORDINARY, Summary, summary_of_block
 from kernels.arguments.weighting import unit_of
 from kernels.kinds import Array, ArrayLike
 from kernels.quantities import QUANTITIES, Asked
 from kernels.workers.checkpoint import print_of
 from kernels.workers.runner import HERE, Runner, Stage, State
 
-ORDINARY = 2.0**-100, 2.0**100  # the largest weight: beyond it, weights are taken in other units
 LARGEST_SUM = 2.0**1000  # of terms: what kernels make of such a sum is finite
 LEAST_EXPONENT = -1000  # of a class's weight: 2 to minus that is finite
 
 
 MOST_TASKS = 1024  # into which the parts of samples are grouped, at the most: each sends its sums, for many parts
-
-
-class Summary(NamedTuple):
-    """What planning needs to know of all the samples.
-
-    n, blocks  how many, and in how many blocks
-    weight     the sum of their weights
-    low, high  of p, q, r (3,)
-    extremes   (field, lowest or highest, (p, q, r)): the sample at which each field is lowest and highest (3, 2, 3)
-    """
-
-    n: int
-    blocks: int
-    weight: float
-    low: np.ndarray
-    high: np.ndarray
-    extremes: np.ndarray
 
 
 class Samples(Protocol):
@@ -333,106 +316,27 @@ def summary_of(samples: ArraySamples | StreamedSamples, runner: Runner = HERE) -
         return summary_of_block(block)
     if samples.here:
         runner = runner._replace(executor=None)  # values go to nobody twice
-    state = runner.fold(Stage("ranges", tasks_over(samples, ranges_of), add_ranges), no_ranges())
+    state: State = {"n": np.zeros((), int), "ranges": ranges.none()}
+    found = runner.fold(Stage("ranges", tasks_over(samples, ranges.of_parts), add_ranges), state)["ranges"]
     if isinstance(samples, StreamedSamples):
-        take_ranges(samples, state)
-    n, blocks, weight = int(state["n"]), int(state["blocks"]), float(state["weight"])
-    return Summary(n, blocks, weight, state["low"], state["high"], state["extremes"])
+        take_ranges(samples, found)
+    return ranges.summary(found)
 
 
-def take_ranges(samples: StreamedSamples, state: State) -> None:
+def add_ranges(state: State, more: np.ndarray) -> None:
+    ranges.add(state["ranges"], more)
+    state["n"] += int(more[ranges.N])
+
+
+def take_ranges(samples: StreamedSamples, found: np.ndarray) -> None:
     """Tells a stream what was found in all its parts."""
-    weighted = int(state["weighted"])
-    if weighted not in (0, int(state["parts"])):
+    parts, weighted, double = (int(found[k]) for k in (ranges.PARTS, ranges.WEIGHTED, ranges.DOUBLE))
+    if weighted not in (0, parts):
         raise ValueError("plane has blocks with sample_weight and blocks without; accepted: all with it, or none")
-    samples.count, samples.weighted = int(state["parts"]), weighted > 0
-    samples.dtype = samples.dtype or np.dtype(np.float64 if state["double"] else np.float32)
+    samples.count, samples.weighted = parts, weighted > 0
+    samples.dtype = samples.dtype or np.dtype(np.float64 if double else np.float32)
     if samples.weighted:
-        if not state["weight"] > 0:
+        if not found[ranges.WEIGHT] > 0:
             raise ValueError("sample_weight has only zeros; accepted: weights >= 0, some above 0")
-        unit = float(state["unit"])
+        unit = float(found[ranges.UNIT])
         samples.changes = () if unit == 1.0 else (Scaling(unit),)
-
-
-def no_ranges() -> State:
-    counts = {name: np.zeros((), int) for name in ("n", "parts", "blocks", "weighted", "double")}
-    numbers = {"weight": np.zeros(()), "unit": np.zeros(()), "low": np.full(3, np.inf), "high": np.full(3, -np.inf)}
-    return counts | numbers | {"extremes": np.zeros((3, 2, 3))}
-
-
-def ranges_of(parts: tuple[Part, ...], _: Any) -> State:
-    """What the ranges of some parts are, as `no_ranges` begins."""
-    state = no_ranges()
-    for part in parts:
-        fields = part.fields()
-        own = part._replace(given=fields)
-        for count in ("parts", "weighted", "double"):
-            state[count] += {"weighted": fields.weight is not None, "double": is_double(fields[0])}.get(count, 1)
-        for block in own.blocks():
-            unit = unit_in_use(block.weight)
-            found = summary_of_block(block._replace(weight=None) if unit == 0.0 else Scaling(unit)(block))
-            add_ranges(state, ranges_of_summary(found, unit))
-    return state
-
-
-def ranges_of_summary(found: Summary, unit: float) -> State:
-    one = no_ranges()
-    for name in ("n", "blocks", "low", "high", "extremes"):
-        one[name][...] = getattr(found, name)
-    one["weight"][...], one["unit"][...] = found.weight if unit else 0.0, unit
-    return one
-
-
-def is_double(field: Array) -> bool:
-    return arrays.dtype_of(field) == np.float64
-
-
-def unit_in_use(weight: Array | None) -> float:
-    """A unit in which weights can be added: 1 where they are ordinary numbers or None; 0 where all are 0."""
-    if not isinstance(weight, np.ndarray):  # none, or on a card, where looking at them would wait for it
-        return 1.0
-    unit = float(unit_of(weight))
-    if not weight.any():
-        return 0.0
-    return 1.0 if ORDINARY[0] < unit < ORDINARY[1] else unit
-
-
-def add_ranges(state: State, more: State) -> None:
-    """Adds those of later samples, in place; of equal extremes the first ones stay."""
-    lower, higher = more["low"] < state["low"], more["high"] > state["high"]
-    state["extremes"][lower, 0] = more["extremes"][lower, 0]
-    state["extremes"][higher, 1] = more["extremes"][higher, 1]
-    unit = max(state["unit"], more["unit"]) or 1.0
-    state["weight"][...] = state["weight"] * (state["unit"] / unit) + more["weight"] * (more["unit"] / unit)
-    state["unit"][...] = max(state["unit"], more["unit"])
-    np.minimum(state["low"], more["low"], out=state["low"])
-    np.maximum(state["high"], more["high"], out=state["high"])
-    for name in ("n", "parts", "blocks", "weighted", "double"):
-        state[name] += more[name]
-
-
-def summary_of_block(block: Block) -> Summary:
-    if not isinstance(block.y, np.ndarray):
-        return summary_of_tensors(*block)
-    n, fields, ends = len(block.y), block[:3], np.empty((3, 2, 3))
-    for along, measured in enumerate(fields):
-        for end, k in enumerate((measured.argmin(), measured.argmax())):
-            for field, values in enumerate(fields):
-                ends[along, end, field] = values[k] if len(values) > 1 else values[0]
-    low, high = ends.diagonal(axis1=0, axis2=2)
-    return Summary(n, 1, float(n if block.weight is None else block.weight.sum()), low, high, ends)
-
-
-def summary_of_tensors(p: Any, q: Any, r: Any, y: Any, weight: Any) -> Summary:
-    """The same of tensors, in one transfer to the host."""
-    extremes = [
-        field.take(k.clamp(max=len(field) - 1))  # an index that is a tensor would be read by the host
-        for along in (p, q, r)
-        for k in (along.argmin(), along.argmax())
-        for field in (p, q, r)
-    ]
-    total = y.new_tensor(len(y)) if weight is None else weight.sum()
-    total, *extremes = sys.modules["torch"].stack([total, *extremes]).tolist()
-    ends = np.array(extremes).reshape(3, 2, 3)
-    low, high = np.diagonal(ends, axis1=0, axis2=2)
-    return Summary(len(y), 1, total, low, high, ends)

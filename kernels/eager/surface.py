@@ -7,7 +7,7 @@ import numpy as np
 from kernels import reference
 from kernels.arguments.arrays import tensor_of
 from kernels.arguments.blocks import Block, broadcast
-from kernels.arguments.samples import Summary
+from kernels.arguments.ranges import Summary
 from kernels.kinds import Advance, Tensor
 from kernels.results import LogitPlane
 

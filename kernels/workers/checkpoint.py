@@ -16,12 +16,15 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from kernels.wholefile import name_of, regular_mode, whole_file
+from kernels.wholefile import folder_of, name_of, regular_mode, whole_file
 
 FORMAT = 1
 SECONDS = 2.0  # between two writings: what a killed process has to do again
 SHARE = 10  # and so many times as long as the last one took
 ABOUT = "about"
+ARGUMENT = "checkpoint"  # of public functions, as errors call the file
+# what reading of bytes that are no archive of ours raises, from whatever place in it is wrong
+DAMAGES = BadZipFile, zlib.error, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, OSError
 
 
 class Kept:
@@ -31,29 +34,25 @@ class Kept:
     """
 
     def __init__(self, path: Any, prints: Mapping[str, str]) -> None:
-        self.path, self.name, self.prints = path, name_of(path), dict(prints)
+        self.path, self.name, self.prints = path, name_of(path, ARGUMENT), dict(prints)
         self.done: dict[str, int] = {}
         self.states: dict[str, dict[str, np.ndarray]] = {}
-        if regular_mode(self.name) is not None:
+        if regular_mode(self.name, ARGUMENT) is not None:
             self.read()
+        folder_of(self.name, ARGUMENT)  # before any work is done for a file that can't be written
         self.changed, self.pause, self.written = False, SECONDS, time.monotonic()
 
     def read(self) -> None:
-        try:
-            with np.load(self.name, allow_pickle=False) as archive:
-                about = json.loads(str(archive[ABOUT]))
-                arrays = {key: archive[key] for key in archive.files if key != ABOUT}
-            version, prints, done = about["format"], about["prints"], about["done"]
-            states: dict[str, dict[str, np.ndarray]] = {stage: {} for stage in done}
-            for key, array in arrays.items():
-                stage, name = key.rsplit("/", 1)
-                states[stage][name] = array
-        except (BadZipFile, zlib.error, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
-            raise ValueError(f"checkpoint {self.name!r} is no checkpoint; accepted: one, or no file yet") from error
+        with open(self.name, "rb") as file:
+            try:
+                version, prints, done, states = read_from(file)
+            except DAMAGES as error:
+                accepted = "one, or no file yet"
+                raise ValueError(f"checkpoint {self.name!r} is no checkpoint; accepted: {accepted}") from error
         if version != FORMAT:
             raise ValueError(f"checkpoint {self.name!r} has the format {version}; accepted: {FORMAT}, or no file yet")
         self.require(prints)
-        self.prints, self.done, self.states = dict(prints) | self.prints, done, states
+        self.prints, self.done, self.states = prints | self.prints, done, states
 
     def require(self, prints: Mapping[str, str]) -> None:
         """Refuses prints of other work."""
@@ -98,10 +97,22 @@ class Kept:
         arrays: dict[str, Any] = {ABOUT: np.array(about)}
         for stage, state in self.states.items():
             arrays |= {f"{stage}/{name}": array for name, array in state.items()}
-        with whole_file(self.path) as file:
+        with whole_file(self.path, ARGUMENT) as file:
             np.savez(file, **arrays)
         self.written, self.changed = time.monotonic(), False
         self.pause = max(SECONDS, SHARE * (self.written - begun))
+
+
+def read_from(file: Any) -> tuple[Any, dict[str, str], dict[str, int], dict[str, dict[str, np.ndarray]]]:
+    """The format of a file that is open, the prints, and of each stage the number of tasks done and the state."""
+    with np.load(file, allow_pickle=False) as archive:
+        about = json.loads(str(archive[ABOUT]))
+        states: dict[str, dict[str, np.ndarray]] = {stage: {} for stage in about["done"]}
+        for key in archive.files:
+            if key != ABOUT:
+                stage, name = key.rsplit("/", 1)
+                states[stage][name] = archive[key]
+    return about["format"], dict(about["prints"]), dict(about["done"]), states
 
 
 ROWS = 2**16  # of an array at once, as they are copied
@@ -117,9 +128,17 @@ def print_of(*values: Any) -> str:
             for start in range(0, len(rows), ROWS):
                 digest.update(rows[start : start + ROWS].tobytes())
         else:
-            digest.update(pickle.dumps(value) if callable(value) else repr(value).encode())
+            digest.update(pickled(value) if callable(value) else repr(value).encode())
         digest.update(b"|")
     return digest.hexdigest()
+
+
+def pickled(value: Any) -> bytes:
+    try:
+        return pickle.dumps(value)
+    except Exception as error:
+        accepted = "with checkpoint= what can be pickled, such as functools.partial of a function"
+        raise TypeError(f"a callable can't be told from another one ({error}); accepted: {accepted}") from error
 
 
 def print_of_code(folder: str) -> str:

@@ -37,6 +37,9 @@ class Failed(NamedTuple):
 
     error: Exception
 
+    def __reduce__(self) -> Any:
+        return Failed, (sendable(self.error),)
+
 
 class Stage(NamedTuple):
     """A part of the work: its name, its tasks, how a result is added to the state, whose "n" counts what was done,
@@ -93,10 +96,10 @@ class Runner(NamedTuple):
                 waiting.append(self.submitted(executor, name, task, done))
                 most = IN_FLIGHT_WITH_DATA if task.carries_data else in_flight
                 while len(waiting) >= most or (waiting and waiting[0].done()):
-                    yield self.result_of(waiting.popleft(), name, done)
+                    yield self.next_result(waiting, name, done)
                     done += 1
             while waiting:
-                yield self.result_of(waiting.popleft(), name, done)
+                yield self.next_result(waiting, name, done)
                 done += 1
         finally:
             for future in waiting:
@@ -105,20 +108,27 @@ class Runner(NamedTuple):
     def submitted(self, executor: Executor, name: str, task: Task, done: int) -> Any:
         try:
             return executor.submit(attempted, task)
-        except (BrokenExecutor, RuntimeError) as error:  # it is broken, or was shut down
-            raise self.given_up(name, done, error) from error
+        except Exception as error:  # it is broken, or was shut down, or pickles at once
+            raise self.not_run(name, done, error) from error
 
-    def result_of(self, future: Any, name: str, done: int) -> Any:
+    def next_result(self, waiting: deque[Any], name: str, done: int) -> Any:
+        """That of the first future, which is taken out once it is there."""
         try:
-            result = future.result()
+            result = waiting[0].result()
         except Exception as error:
-            if isinstance(error, pickle.PicklingError) or "pickle" in str(error):
-                accepted = "blocks, values or callables, that can be pickled, such as functools.partial of a function"
-                raise TypeError(f"a block can't be sent to a worker ({error}); accepted: {accepted}") from error
-            raise self.given_up(name, done, error) from error
+            raise self.not_run(name, done, error) from error
+        waiting.popleft()
         if isinstance(result, Failed):
             raise result.error
         return result
+
+    def not_run(self, name: str, done: int, error: Exception) -> Exception:
+        """The error to raise for one of an executor."""
+        of_pickling = any(word in f"{type(error).__name__}: {error}".lower() for word in ("pickl", "serializ"))
+        if of_pickling and not isinstance(error, BrokenExecutor):
+            accepted = "blocks, values or callables, that can be pickled, such as functools.partial of a function"
+            return TypeError(f"a block can't be sent to a worker ({error}); accepted: {accepted}")
+        return self.given_up(name, done, error)
 
     def given_up(self, name: str, done: int, error: BaseException) -> BrokenExecutor:
         """The error of an executor that gives up, which says what is done and where it is kept."""
@@ -141,21 +151,22 @@ def attempted(task: Task) -> Any:
         return task()
     except Exception as error:
         error.add_note("".join(["On a worker:\n", *traceback.format_tb(error.__traceback__)]))
-        return Failed(error if can_be_sent(error) else RuntimeError(f"{type(error).__name__}: {error}"))
+        return Failed(error)
 
 
-def can_be_sent(error: Exception) -> bool:
-    """Whether an error can be pickled and read again: a process pool breaks by one that can't."""
+def sendable(error: Exception) -> Exception:
+    """The error if pickling gives it again, else one that says what it was: a pool breaks by what it can't read."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # whatever an error raises that has arguments of its own
-        return False
-    return True
+    except Exception:
+        return RuntimeError("".join(traceback.format_exception_only(error)).rstrip())
+    return error
 
 
 def check_executor(executor: Any) -> Executor | None:
     """An executor, or None."""
-    if executor is None or (callable(getattr(executor, "submit", None)) and not hasattr(executor, "get_executor")):
+    submits = callable(getattr(executor, "submit", None)) and not isinstance(executor, type)
+    if executor is None or (submits and not hasattr(executor, "get_executor")):
         return executor
     accepted = "None or a concurrent.futures.Executor, of a Dask client what client.get_executor() gives"
     raise TypeError(f"executor is a {type(executor).__name__}; accepted: {accepted}")

@@ -15,6 +15,7 @@ FLOORS = (
     ("kernels.surface", "kernels.planes", "kernels.update", "kernels.ensemble", "kernels.linear"),
     ("kernels.in_graph", "kernels.numba_cpu.warmup"),
     ("kernels.autograd",),
+    ("kernels.means_of_batches",),
     ("kernels.means", "kernels.evaluation", "kernels.keeping"),
     ("kernels.backends",),
     ("kernels.numba_cpu", "kernels.torch_cuda", "kernels.eager"),

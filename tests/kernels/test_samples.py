@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from kernels import LogitPlane, logit_plane, plan_surface, planes, surface_on_plane
 from kernels.arguments import blocks as blocks_module
-from kernels.arguments import grids, samples
+from kernels.arguments import grids, ranges, samples
 from tests.oracle import QUANTITIES
 from tests.processes import printed_by
 
@@ -118,10 +118,10 @@ def test_a_summary_of_tensors_is_one_transfer_to_the_host():
             return function(*args, **kwargs or {})
 
     rng = np.random.default_rng(0)
-    block = samples.Block(rng.normal(size=50), rng.normal(size=50), np.ones(1), rng.uniform(size=50))
+    block = blocks_module.Block(rng.normal(size=50), rng.normal(size=50), np.ones(1), rng.uniform(size=50))
     with NothingRead():
-        got = samples.summary_of_block(samples.Block(*map(torch.from_numpy, block[:4])))
-    for one, want in zip(got, samples.summary_of_block(block), strict=True):
+        got = ranges.summary_of_block(blocks_module.Block(*map(torch.from_numpy, block[:4])))
+    for one, want in zip(got, ranges.summary_of_block(block), strict=True):
         np.testing.assert_array_equal(one, want)
 
 
@@ -161,7 +161,7 @@ def test_sums_fit_as_long_as_each_term_does(term, sign):
             axis = s if term == "q s" else t
             axis *= most
         signs = np.array([sign, -sign, sign])
-        summary = samples.Summary(10, 1, 8.0, np.minimum(0, signs * size), np.maximum(0, signs * size), None)
+        summary = ranges.Summary(10, 1, 8.0, np.minimum(0, signs * size), np.maximum(0, signs * size), None)
         reach = grids.reach_of_logits(summary.low, summary.high, s, t)
         assert samples.sums_fit(summary, reach, pos_weight) == fits
 

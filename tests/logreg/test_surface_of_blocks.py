@@ -189,20 +189,20 @@ def test_values_with_weights():
 def far_block(number, edges):
     """Samples that a model separates, so that losses fall to 1e-26."""
     rng = np.random.default_rng(1)
-    q, r = rng.uniform(2, 3, 2000), rng.normal(size=2000) / 8
-    y = (np.arange(2000) % 2).astype(float)
+    q, r = rng.uniform(2, 3, 1000), rng.normal(size=1000) / 8
+    y = (np.arange(1000) % 2).astype(float)
     rows = slice(edges[number], edges[number + 1])
     return np.column_stack([np.where(y > 0, q, -q), r])[rows], y[rows]
 
 
-FAR = {"directions": np.eye(3)[:2], "extent": ((-2, 20), (-3, 3)), "resolution": (300, 40)}
+FAR = {"directions": np.eye(3)[:2], "extent": ((-2, 20), (-3, 3)), "resolution": (500, 60)}
 
 
 @pytest.mark.parametrize(
     "settings", [{}, {"pos_weight": 3.0}, {"loss": "mse", "class_weight": {1: 2.0}}], ids=["bce", "positive", "mse"]
 )
 def test_faint_values(settings, tmp_path):
-    edges = [0, 700, 900, 2000]
+    edges = [0, 300, 500, 1000]
     given = [partial(far_block, number, edges) for number in range(3)]
     data = tuple(map(np.concatenate, zip(*(part() for part in given), strict=True)))
     settings = FAR | {"quantities": ("loss", "gradient", "hessian", "accuracy")} | settings
@@ -273,7 +273,8 @@ def test_the_same_bits_whoever_runs_them(kind, settings, processes, monkeypatch)
 
 def test_the_same_bits_by_any_number_of_threads_of_blas():
     source = "from tests.logreg import test_surface_of_blocks as t; import json; print(json.dumps(t.bits_of_wide()))"
-    one, two = (printed_by(source, OPENBLAS_NUM_THREADS=number) for number in ("1", "2"))
+    with ThreadPoolExecutor(2) as children:
+        one, two = children.map(lambda number: printed_by(source, OPENBLAS_NUM_THREADS=number), ("1", "2"))
     assert one == two
 
 

@@ -44,6 +44,7 @@ TESTS = {
     "kernels/arguments/memory.py": ("arguments", "cuda_manners"),
     "kernels/arguments/models.py": ("arguments", *GRADIENT, "ensemble", "ensemble_rates"),
     "kernels/arguments/numbers.py": ("arguments", *GRADIENT, "ensemble"),
+    "kernels/arguments/ranges.py": ("samples", "surface_weights", "compression", "blocks"),
     "kernels/arguments/samples.py": ("surface_weights", "blocks", "compression", "plane", "arguments", "torch_surface"),
     "kernels/arguments/weighting.py": ("surface_weights", *GRADIENT),
     "kernels/eager/__init__.py": ("reference",),

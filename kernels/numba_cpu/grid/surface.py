@@ -11,7 +11,7 @@ from collections.abc import Collection
 import numpy as np
 
 from kernels.arguments.blocks import Block
-from kernels.arguments.samples import Summary
+from kernels.arguments.ranges import Summary
 from kernels.kinds import Advance
 from kernels.mathematics import compression
 from kernels.mathematics.compression import Line

@@ -11,7 +11,7 @@ import torch
 
 from kernels.arguments.blocks import Block, broadcast
 from kernels.arguments.devices import has_triton
-from kernels.arguments.samples import Summary
+from kernels.arguments.ranges import Summary
 from kernels.kinds import Advance
 from kernels.mathematics import compression
 from kernels.mathematics.compression import Line
