@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
-from kernels.arguments.samples import tasks_over, unit_in_use
+from kernels.arguments.ranges import unit_in_use
+from kernels.arguments.samples import tasks_over
 from kernels.evaluation import add_sums, no_sums
 from kernels.workers import compensated
 from kernels.workers.runner import Runner, Stage, State
