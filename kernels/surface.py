@@ -216,7 +216,7 @@ def surface_on_plane(
     float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much data
     (more on axes of over 500,000 points), and a surface more where direct evaluation writes to an `out` that isn't
     C-contiguous; by "torch" also float64 sums of a quantity. A `checkpoint` keeps two float64 numbers for each sum, in
-    memory and in its file.
+    memory and in its file; results of an `executor` that wait for an earlier one may be 1 GB.
 
     References
     ----------
