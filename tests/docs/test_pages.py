@@ -61,6 +61,8 @@ def test_it_takes_so_few_lines():
 def test_data(tmp_path):
     names = run("docs/howto/data.md", tmp_path)
     assert names["accuracy"](names["theta"], (names["X"], names["y"])) > 0.7
+    of_arrays = names["LossSurface"].around(names["theta"], (names["X"], names["y"]), directions="hessian")
+    np.testing.assert_allclose(names["of_blocks"].loss, of_arrays.loss, rtol=1e-11)
 
 
 def test_surfaces(tmp_path):
@@ -81,7 +83,7 @@ def test_training(tmp_path):
 def test_studies(tmp_path):
     names = run("docs/howto/studies.md", tmp_path)
     assert names["study"].loss["mse"].shape == (6, 60)
-    assert {file.name for file in tmp_path.iterdir()} == {"starts.png", "rates.png"}
+    assert {file.name for file in tmp_path.iterdir()} == {"starts.png", "rates.png", "starts.part"}
 
 
 @pytest.mark.parametrize("page", ["original_notebook", "pictures", "explorer"])
