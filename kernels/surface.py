@@ -1,6 +1,6 @@
 """Loss surfaces: the public functions, check, plan and run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,7 +19,7 @@ from kernels.quantities import QUANTITIES, Asked, Surface
 from kernels.results import LogitPlane, Plan
 from kernels.workers.runner import HERE, Runner, check_executor
 
-Blocks: TypeAlias = Iterable[tuple[LogitPlane, ArrayLike]]
+Blocks: TypeAlias = Iterable[tuple[Any, ...] | Callable[[], Any]]  # (LogitPlane, y[, sample_weight])
 
 
 def loss_surface(
@@ -257,10 +257,10 @@ def surface_on_plane(
     body = backends.chosen(backend, **samples.named, out=out)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
     runner = runner_of(executor, checkpoint, problem, backends.NAMES[body])
-    surfaces, plan = evaluated(problem, body, out, progress, runner, backend)
+    surfaces, parts = evaluated(problem, body, out, progress, runner, backend)
     found: dict[str, Any] = {name: arrays.as_kind_of(samples.like, surfaces[name]) for name in problem.asked.names}
     at_s, at_t = (arrays.as_kind_of(samples.like, axis) for axis in problem.axes)
-    return Surface(at_s, at_t, **found, plan=plan)
+    return Surface(at_s, at_t, **found, plan=parts[0][1].plan)
 
 
 def plan_surface(
@@ -420,9 +420,9 @@ def evaluated(
     progress: Progress,
     runner: Runner = HERE,
     of_blocks: str | None = None,
-) -> tuple[dict[str, Array], Plan]:
-    """{quantity: array} and the Plan. Blocks that are callables are evaluated by the backend of this name; None is that
-    which goes with what they return."""
+) -> tuple[dict[str, Array], list[tuple[Group, Choice]]]:
+    """{quantity: array}, and what was evaluated together, and how; that of the loss first. Blocks that are callables
+    are evaluated by the backend of this name; None is that which goes with what they return."""
     (s, t), samples = problem.axes, problem.samples
     with reporter(progress) as report:
         # before anything is evaluated, but for what only the blocks tell
@@ -441,7 +441,7 @@ def evaluated(
             runner.kept.write()
         if tensors:
             copy_back(tensors, outputs)
-    return outputs, parts[0][1].plan
+    return outputs, parts
 
 
 def outputs_of(problem: Problem, out: Array | dict[str, Array] | None) -> dict[str, Array]:

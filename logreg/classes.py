@@ -148,6 +148,22 @@ class Weights(NamedTuple):
         return weight if self.own is None else weight * self.own[rows]
 
 
+class Counted(NamedTuple):
+    """What stood for 0 and for 1, how many samples are of each class (2,), and the sums of what these weigh (2,)."""
+
+    classes: tuple[Any, Any]
+    numbers: np.ndarray
+    weights: np.ndarray
+
+
+def count_classes(labels: Labels, weight: np.ndarray | None = None) -> Counted:
+    """The Counted of labels and weights (n,), by default 1."""
+    is_one = labels.y > 0.5
+    numbers = np.array([(~is_one).sum(), is_one.sum()], float)
+    weights = numbers if weight is None else np.array([weight[~is_one].sum(), weight[is_one].sum()])
+    return Counted(labels.classes, numbers, weights)
+
+
 def read_weights(labels: Labels, sample_weight: ArrayLike | None, class_weight: ClassWeight) -> Weights | None:
     """The Weights of samples; None if all count the same.
 
@@ -159,17 +175,21 @@ def read_weights(labels: Labels, sample_weight: ArrayLike | None, class_weight: 
     weight = None if own is None else host(own).astype(np.float64, copy=False)
     if class_weight is None:
         return None if weight is None else Weights(weight)
+    return weights_of_classes(count_classes(labels, weight), class_weight)._replace(own=weight)
+
+
+def weights_of_classes(counted: Counted, class_weight: ClassWeight) -> Weights:
+    """The same of classes alone, by what is known of all samples."""
+    if class_weight is None:
+        return Weights(None)
     if isinstance(class_weight, str) and class_weight in (BALANCED, BY_NUMBER):
-        counted = np.ones(len(labels.y)) if weight is None or class_weight == BY_NUMBER else weight
-        is_one = labels.y > 0.5
-        sums = counted[~is_one].sum(), counted[is_one].sum()
+        sums = (counted.weights if class_weight == BALANCED else counted.numbers).tolist()
         zero, one = (sum(sums) / (2 * part) if min(sums) > 0 else 1.0 for part in sums)
     else:
-        zero, one = by_name(labels.classes, class_weight)
-    weights = Weights(weight, zero, one)
-    if not weights.of(labels.y).any():
+        zero, one = by_name(counted.classes, class_weight)
+    if not ((counted.weights > 0) & (np.array([zero, one]) > 0)).any():
         raise ValueError(f"class_weight is {class_weight!r}, by which no sample counts; accepted: some weight above 0")
-    return weights
+    return Weights(None, zero, one)
 
 
 def weights_with_classes(

@@ -9,7 +9,7 @@ import numpy as np
 
 from kernels.arguments import models, numbers
 from logreg.choices import DIRECTIONS
-from logreg.curvature import MeanLoss, curvatures, top_eigenpairs
+from logreg.curvature import DiagonalSum, MeanLoss, top_eigenpairs
 from logreg.language import said
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from logreg.blocks import AnySamples
     from logreg.models import LinearModel
-    from logreg.samples import Samples
 
 SURELY_PARALLEL = 1e-10  # of a unit vector, outside the line of the other one
 FLAT = 1e-12  # the share of a path's variance that is rounding
@@ -55,7 +55,7 @@ class Projection(NamedTuple):
 
 def plane_around(
     model: LinearModel,
-    samples: Samples,
+    samples: AnySamples,
     directions: str | Sequence[ArrayLike | str],
     seed: Any,
     mean: MeanLoss,
@@ -209,14 +209,12 @@ def oriented(vectors: np.ndarray) -> np.ndarray:
     return vectors * np.sign(vectors[np.arange(len(vectors)), largest])[:, None]
 
 
-def coordinates(samples: Samples, theta: np.ndarray, mean: MeanLoss) -> list[int]:
+def coordinates(samples: AnySamples, theta: np.ndarray, mean: MeanLoss) -> list[int]:
     """Two coordinates: weight and bias of a single feature, else the two weights along which the mean loss curves most
     at theta, by the diagonal of its Hessian; a penalty makes all of it larger alike."""
     if len(theta) == 2:
         return [0, 1]
-    diagonal = np.zeros(len(theta) - 1)
-    for batch, curvature in curvatures(samples, theta, mean):
-        diagonal += batch.squared_columns(curvature)
+    diagonal = samples.sum(DiagonalSum(theta, mean))
     return np.argsort(-diagonal, kind="stable")[:2].tolist()
 
 

@@ -17,21 +17,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from logreg.directions import Plane
-    from logreg.samples import Samples
+    from logreg.samples import ArraySamples, StreamedSamples
 
 BELOW_BOUND = 1e3  # times the error of interpolation: log contours need digits below that
 BAND = 64  # rows that are evaluated at once
 UNIT_ROUNDOFF = 2.0**-53
 
 
-def logits_on(plane: Plane, samples: Samples) -> LogitPlane:
-    """The LogitPlane of samples, float64 whatever the dtype of their features: one pass over these."""
+def thetas_of(plane: Plane) -> np.ndarray:
+    """Center and directions of a plane (d + 1, 3), checked."""
     vectors = plane.center, plane.s_direction, plane.t_direction
     thetas = np.empty((len(plane.center), 3))
     thetas[:, 0], thetas[:, 1], thetas[:, 2] = vectors
     if not arrays.is_finite(thetas):
         for name, vector in zip(plane._fields, vectors, strict=False):
             arrays.check_finite(name, vector)
+    return thetas
+
+
+def logits_on(plane: Plane, samples: ArraySamples | StreamedSamples) -> LogitPlane:
+    """The LogitPlane of samples, float64 whatever the dtype of their features: one pass over these."""
+    return logits_at(thetas_of(plane), samples)
+
+
+def logits_at(thetas: np.ndarray, samples: ArraySamples | StreamedSamples) -> LogitPlane:
+    """The same by thetas (d + 1, 3)."""
     size = samples.size
     if size is None:
         parts = [np.ascontiguousarray(batch.logits(thetas).T) for batch in samples]

@@ -10,6 +10,7 @@ import numpy as np
 from kernels.arguments import models, numbers
 from kernels.quantities import QUANTITIES
 from logreg import export, files, keeping
+from logreg.blocks import Blocks
 from logreg.choices import DIRECTIONS
 from logreg.devices import Device, card_of
 from logreg.directions import Plane, coordinate_of, label_of_coordinate, random_directions, units
@@ -316,9 +317,11 @@ def direction_of(
 
 def along(line: Plane, objective: Objective, alpha: np.ndarray, names: Iterable[str], card: Any) -> dict[str, Any]:
     """The fields of a LossLine but its marks, of a plane that has a single t and goes nowhere with it."""
-    samples, loss, weights, pos_weight, penalty = objective
+    samples, loss, _, pos_weight, penalty = objective
+    if isinstance(samples, Blocks):
+        raise TypeError("data is a list of callables; accepted: samples or batches (x, y), as lines keep their logits")
     logits, y = logits_on(line, samples), samples.labels.y
-    options: dict[str, Any] = {"sample_weight": None if weights is None else weights.of(y), "pos_weight": pos_weight}
+    options: dict[str, Any] = {"sample_weight": objective.sample_weight, "pos_weight": pos_weight}
     surface = evaluate(logits, y, alpha, np.zeros(1), tuple(names), card, loss=loss, method="direct", **options)
     add_penalty(surface, penalty, line)
     values = {name: getattr(surface, name).reshape(-1, len(alpha))[0] for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -167,8 +168,17 @@ def prepared_alike(known: list[LinearModel]) -> Callable[[Any], Any] | None:
     if len(steps) < len(known):
         raise ValueError("model holds pipelines with steps before the model and models without; accepted: all alike")
 
-    def prepare(x: Any) -> Any:
-        first, *others = (one(x) for one in steps)
+    return Alike(tuple(steps))
+
+
+@dataclass(frozen=True)
+class Alike:
+    """What gives the same features as all of several steps; it can be pickled as they can."""
+
+    steps: tuple[Callable[[Any], Any], ...]
+
+    def __call__(self, x: Any) -> Any:
+        first, *others = (one(x) for one in self.steps)
         if not all(are_close(first, other) for other in others):
             raise ValueError(
                 "model holds pipelines whose steps give different features; accepted: the same features for all, such "
@@ -176,7 +186,16 @@ def prepared_alike(known: list[LinearModel]) -> Callable[[Any], Any] | None:
             )
         return first
 
-    return prepare
+
+@dataclass(frozen=True)
+class InTurn:
+    """What gives data to one step and what comes of it to another."""
+
+    before: Callable[[Any], Any]
+    after: Callable[[Any], Any]
+
+    def __call__(self, x: Any) -> Any:
+        return self.after(self.before(x))
 
 
 def are_close(one: Any, other: Any) -> bool:
@@ -214,7 +233,7 @@ def model_of_pipeline(model: Any) -> LinearModel:
     inner = known.prepare
     if inner is None:
         return known._replace(prepare=prepare, names=estimators.names_after(model) or known.names)
-    return known._replace(prepare=lambda x: inner(prepare(x)))
+    return known._replace(prepare=InTurn(prepare, inner))
 
 
 def model_of_classifier(model: estimators.LinearClassifier) -> LinearModel:

@@ -8,11 +8,13 @@ import numpy as np
 
 from kernels.arguments import numbers
 from kernels.losses import LOSSES
-from logreg.classes import Weights, read_weights
+from kernels.workers.runner import HERE, Runner
+from logreg.blocks import AnySamples, Blocks, are_blocks
+from logreg.classes import Weights, read_weights, weights_of_classes
 from logreg.curvature import MeanLoss, mean_loss
 from logreg.evaluation import check_penalty
 from logreg.models import DIFFERENT, has_weights
-from logreg.samples import ArraySamples, Samples, read_samples
+from logreg.samples import ArraySamples, StreamedSamples, read_samples, times_own
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -25,11 +27,20 @@ class Objective(NamedTuple):
     """A loss by its name, samples with their weights and that of class 1, None where all count the same, and the
     penalties of weights and bias."""
 
-    samples: Samples
+    samples: AnySamples
     loss: str
     weights: Weights | None
     pos_weight: float | None
     penalty: tuple[float, float]
+
+    @property
+    def sample_weight(self) -> np.ndarray | None:
+        """The weights of samples that are here (n,), or None."""
+        assert not isinstance(self.samples, Blocks)  # of which nothing is here
+        if self.weights is None:
+            return None
+        own = self.samples.taken if isinstance(self.samples, StreamedSamples) else None
+        return times_own(self.weights.of(self.samples.labels.y), own)
 
     @property
     def mean(self) -> MeanLoss:
@@ -48,10 +59,15 @@ def objective_of(
     class_weight: ClassWeight,
     pos_weight: ArrayLike | None,
     positive: Any,
+    runner: Runner = HERE,
 ) -> Objective:
-    """The Objective of a model and its data; the arguments are those of `LossSurface.around`."""
+    """The Objective of a model and its data; the arguments are those of `LossSurface.around`. `runner` reads blocks."""
     numbers.one_of("loss", loss, LOSSES)
-    samples = read_samples(data, known.meaning(positive), known.expected)
+    samples: AnySamples
+    if are_blocks(data):
+        samples = Blocks(data, known.meaning(positive), known.expected, runner)
+    else:
+        samples = read_samples(data, known.meaning(positive), known.expected, weighted=True)
     own = sample_weight is class_weight is pos_weight is None and known.run is not None and loss == known.run.cost
     if own and is_data_of(known.run, samples):
         sample_weight, pos_weight = known.run.sample_weight, known.run.pos_weight
@@ -61,7 +77,7 @@ def objective_of(
     return Objective(samples, loss, weights, weight_of_class_1, penalty)
 
 
-def is_data_of(run: Any, samples: Samples) -> bool:
+def is_data_of(run: Any, samples: AnySamples) -> bool:
     """Whether a run of training had weights of samples, and had them on this data."""
     if not (has_weights(run) and isinstance(samples, ArraySamples) and samples.x.shape == run.x.shape):
         return False
@@ -69,23 +85,29 @@ def is_data_of(run: Any, samples: Samples) -> bool:
 
 
 def weights_of(
-    known: LinearModel, samples: Samples, sample_weight: ArrayLike | None, class_weight: ClassWeight
+    known: LinearModel, samples: AnySamples, sample_weight: ArrayLike | None, class_weight: ClassWeight
 ) -> Weights | None:
-    """Weights of the samples with those of their classes, the model's own by default; None if there are none."""
-    if class_weight is None and known.class_weight == DIFFERENT and sample_weight is None:
+    """Weights of the samples with those of their classes, the model's own by default, but for those that batches have
+    of their own; None if there are none at all."""
+    if sample_weight is not None:
+        samples.require_order()
+        if samples.weighted:
+            raise ValueError("sample_weight is given beside batches (x, y, sample_weight); accepted: None")
+    weighted = sample_weight is not None or samples.weighted
+    if class_weight is None and known.class_weight == DIFFERENT and not weighted:
         raise ValueError("class_weight is None and the models were fitted with different weights; accepted: one, or {}")
     class_weight = known.class_weight if class_weight is None else class_weight
     if isinstance(class_weight, str) and class_weight == DIFFERENT:
         class_weight = None
-    if sample_weight is None and class_weight is None:
+    if not weighted and class_weight is None:
         return None
-    if sample_weight is not None:
-        samples.require_order()
+    if sample_weight is None or isinstance(samples, Blocks):
+        return weights_of_classes(samples.counted, class_weight)
     return read_weights(samples.labels, sample_weight, class_weight)
 
 
 def penalty_around(
-    known: LinearModel, samples: Samples, weights: Weights | None, l2: float | None, weight_decay: float | None
+    known: LinearModel, samples: AnySamples, weights: Weights | None, l2: float | None, weight_decay: float | None
 ) -> tuple[float, float]:
     """The penalties of weights and bias that are asked for, or the model's own beside the mean loss."""
     if l2 is not None and weight_decay is not None:
@@ -103,5 +125,5 @@ def penalty_around(
         return 0.0, 0.0
     if weights is None and not known.penalty.of_sum:
         return known.penalty[:2]
-    y = samples.labels.y
-    return known.penalty.beside_mean(len(y), len(y) if weights is None else float(weights.of(y).sum()))
+    total = samples.n if weights is None else samples.total(weights) * samples.unit
+    return known.penalty.beside_mean(samples.n, total)

@@ -71,7 +71,8 @@ class PlaneSurface:
     l2_bias : float
         l2_bias/2 times the square of b is, too.
     logits : Logits or None
-        Of the samples on the plane, by which `at` evaluates other windows; None of a surface that was loaded.
+        Of the samples on the plane, by which `at` evaluates other windows; None of a surface that was loaded, and of
+        blocks that are callables.
     sharpness : Sharpness or None
         Of the loss at the center: the largest eigenvalue and the trace of its Hessian, where asked for.
     center_is_model : bool
@@ -174,10 +175,14 @@ class PlaneSurface:
         Raises
         ------
         ValueError
-            A surface that was loaded.
+            A surface that was loaded, or of blocks that are callables, whose logits aren't here: for these `around`
+            takes `directions=surface.plane[1:3]` and another `extent`.
         """
         if self.logits is None:
-            raise ValueError("the surface was loaded and has no samples; accepted: one from LossSurface.around")
+            raise ValueError(
+                "the surface has no logits, as one that was loaded or is of callables; accepted: one from "
+                "LossSurface.around of samples, or around again with directions=surface.plane[1:3]"
+            )
         names = [name for name in QUANTITIES if getattr(self, name) is not None]
         asked = names if quantities is None else numbers.some_of("quantities", quantities, QUANTITIES)
         points = pair_of_points(resolution)
@@ -249,6 +254,13 @@ def surface_of(
     """The PlaneSurface of samples whose logits on its plane are known."""
     weights: dict[str, Any] = {"sample_weight": logits.sample_weight, "pos_weight": logits.pos_weight}
     values = evaluate(logits.plane, logits.y, s, t, quantities, logits.card, loss=loss, **weights)
+    return penalised(values, plane, l2, loss, logits)
+
+
+def penalised(
+    values: Surface, plane: Plane, l2: tuple[float, float], loss: str, logits: Logits | None = None
+) -> PlaneSurface:
+    """The PlaneSurface of values, to which the penalty is still to be added."""
     add_penalty(values, l2, plane)
     return PlaneSurface(values, plane, l2[0], loss, l2[1], logits)
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
-import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSampler
 
 from kernels.arguments import arrays, dataset, memory
-from logreg.classes import NOTHING, Labels, Meaning, column_of, distinct, is_share, read_labels
+from kernels.arguments.weighting import unit_of
+from logreg.classes import NOTHING, Labels, Meaning, column_of, count_classes, distinct, is_share, read_labels
 from logreg.data import VALUES_AT_ONCE
 from logreg.devices import host
+from logreg.products import BY_NUMPY, BY_TORCH, Products
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from logreg.classes import Counted, Weights
 
 ITEMS_AT_ONCE = 4096  # samples of a data set that gives them one by one
 SHUFFLED = "sample_weight is of samples in an order, and data is shuffled; accepted: None, or one order for all passes"
@@ -23,16 +26,14 @@ PAIR = "a data set or a tuple, of which data[:] is (x, y), or batches (x, y) tha
 
 
 class Batch(NamedTuple):
-    """Some samples: which of all they are, features (rows, d) float64, dense or sparse, and labels (rows,).
-
-    `by_torch` says who multiplies them. Where a network makes them, PyTorch: the threads of NumPy's BLAS would wait
-    beside its own, so that both took three times as long.
-    """
+    """Some samples: which of all they are, features (rows, d) float64, dense or sparse, labels (rows,), weights of
+    their own (rows,) or None, and how dense features are multiplied."""
 
     rows: slice
     x: Any
     y: np.ndarray
-    by_torch: bool = False
+    weight: np.ndarray | None = None
+    products: Products = BY_NUMPY
 
     def logits(self, theta: np.ndarray) -> np.ndarray:
         """Logits (rows,) by parameters (d + 1,), or (rows, k) by several (d + 1, k)."""
@@ -40,20 +41,18 @@ class Batch(NamedTuple):
 
     def times(self, vectors: np.ndarray) -> np.ndarray:
         """Features times vectors (d,) or (d, k)."""
-        features: Any = self.x
-        if not (self.by_torch and isinstance(features, np.ndarray)):
-            return features @ vectors
-        return (as_tensor(features) @ as_tensor(np.ascontiguousarray(vectors))).numpy()
+        return self.products.times(self.x, vectors) if isinstance(self.x, np.ndarray) else self.x @ vectors
+
+    def sum_of(self, weight: np.ndarray) -> np.ndarray:
+        """X' weight (d,)."""
+        return self.products.inner(self.x, weight) if isinstance(self.x, np.ndarray) else self.x.T @ weight
 
     def gram(self, weight: np.ndarray) -> np.ndarray:
         """X' diag(weight) X (d, d)."""
         features: Any = self.x
-        if not isinstance(features, np.ndarray):
-            return (features.T @ features.multiply(weight[:, None]).tocsr()).toarray()
-        weighted = features * weight[:, None]
-        if not self.by_torch:
-            return features.T @ weighted
-        return (as_tensor(features).T @ as_tensor(weighted)).numpy()
+        if isinstance(features, np.ndarray):
+            return self.products.inner(features, features * weight[:, None])
+        return (features.T @ features.multiply(weight[:, None]).tocsr()).toarray()
 
     @property
     def squared_lengths(self) -> np.ndarray:
@@ -67,13 +66,29 @@ class Batch(NamedTuple):
         """Sums of the squares of each feature (d,), of each sample times its weight (rows,)."""
         features: Any = self.x
         if isinstance(features, np.ndarray):
-            return self._replace(x=np.square(features).T).times(weight)
+            return self.products.inner(np.square(features), weight)
         return features.power(2).T @ weight
 
 
-def as_tensor(array: np.ndarray) -> torch.Tensor:
-    """A tensor of the array's memory, or of a copy, as PyTorch warns of memory that can't be written to."""
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+class Summed(Protocol):
+    """What is added up over batches of samples: an array of some shape, to which a batch adds its share."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def add(self, total: np.ndarray, batch: Batch) -> None: ...
+
+
+def sum_over(batches: Iterable[Batch], function: Summed) -> np.ndarray:
+    total = np.zeros(function.shape)
+    for batch in batches:
+        function.add(total, batch)
+    return total
+
+
+def times_own(weight: np.ndarray, own: np.ndarray | None) -> np.ndarray:
+    """Weights times those that samples have of their own, if any."""
+    return weight if own is None else weight * own
 
 
 class Expected(NamedTuple):
@@ -88,29 +103,57 @@ ANYTHING = Expected()
 
 
 class ArraySamples:
-    """Samples that are there: x (n, d), float32 or float64 or sparse, checked, labels (n,), and names of features."""
+    """Samples that are there: x (n, d), float32 or float64 or sparse, checked, labels (n,), names of features, weights
+    of their own (n,) or None, and how features are multiplied."""
 
-    def __init__(self, x: Any, labels: Labels, names: tuple[str, ...] | None = None) -> None:
-        self.x, self.labels, self.names = x, labels, names
+    def __init__(
+        self,
+        x: Any,
+        labels: Labels,
+        names: tuple[str, ...] | None = None,
+        weight: np.ndarray | None = None,
+        products: Products = BY_NUMPY,
+    ) -> None:
+        self.x, self.labels, self.names, self.weight, self.products = x, labels, names, weight, products
         self.size: int | None = len(labels.y)
         values = x.size  # those that are stored, of a sparse matrix
         self.at_once = max(1, VALUES_AT_ONCE * len(labels.y) // max(1, values))  # samples
+        self.weighted, self.unit = False, 1.0  # as means are of weights that are given beside them
 
     def require_order(self) -> None:
         """Nothing: these have one."""
 
+    @property
+    def n(self) -> int:
+        return len(self.labels.y)
+
+    @property
+    def counted(self) -> Counted:
+        return count_classes(self.labels)
+
+    def total(self, weights: Weights) -> float:
+        """The sum of the weights of all."""
+        return float(weights.of(self.labels.y).sum())
+
+    def sum(self, function: Summed) -> np.ndarray:
+        return sum_over(self, function)
+
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, len(self.labels.y), self.at_once):
             rows = slice(start, start + self.at_once)
-            yield Batch(rows, self.x[rows].astype(np.float64, copy=False), self.labels.y[rows])
+            weight = None if self.weight is None else self.weight[rows]
+            x = self.x[rows].astype(np.float64, copy=False)
+            yield Batch(rows, x, self.labels.y[rows], weight, self.products)
 
 
 class StreamedSamples:
-    """Batches (x, y) that are read anew in each pass, of which only labels are kept."""
+    """Batches (x, y) or, if `weighted`, (x, y, sample_weight), that are read anew in each pass, of which only labels
+    and weights are kept."""
 
-    def __init__(self, batches: Iterable[Any], meaning: Meaning, known: Expected) -> None:
+    def __init__(self, batches: Iterable[Any], meaning: Meaning, known: Expected, weighted: bool = False) -> None:
         self.batches, self.meaning, self.known, self.names = batches, meaning, known, known.names
-        self.read: Labels | None = None
+        self.weighted = weighted
+        self.read: Seen | None = None
         self.ordered = False
         self.prints: list[float] | None = None  # of the batches of a pass, where their order matters
 
@@ -124,10 +167,45 @@ class StreamedSamples:
     @property
     def size(self) -> int | None:
         """How many samples there are, once they have been read."""
-        return None if self.read is None else len(self.read.y)
+        return None if self.read is None else len(self.read.labels.y)
 
     @property
     def labels(self) -> Labels:
+        return self.seen.labels
+
+    @property
+    def weight(self) -> np.ndarray | None:
+        """Weights of the last pass."""
+        return self.seen.weight
+
+    @property
+    def n(self) -> int:
+        """How many samples there are; they are read for it."""
+        return len(self.labels.y)
+
+    @property
+    def unit(self) -> float:
+        """In which weights are taken, so that their sum is in range."""
+        return 1.0 if self.weight is None else float(unit_of(self.weight))
+
+    @property
+    def counted(self) -> Counted:
+        return count_classes(self.labels, self.taken)
+
+    @property
+    def taken(self) -> np.ndarray | None:
+        """Weights in their unit."""
+        return None if self.weight is None else self.weight / self.unit
+
+    def total(self, weights: Weights) -> float:
+        """The sum of the weights of all, in their unit."""
+        return float(times_own(weights.of(self.labels.y), self.taken).sum())
+
+    def sum(self, function: Summed) -> np.ndarray:
+        return sum_over(self, function)
+
+    @property
+    def seen(self) -> Seen:
         if self.read is None:
             for _ in self:
                 pass
@@ -136,53 +214,91 @@ class StreamedSamples:
 
     def __iter__(self) -> Iterator[Batch]:
         start = 0
-        for x, y in self.parts():
+        for x, y, weight in self.parts():
             rows = slice(start, start + len(y))
-            yield Batch(rows, x.astype(np.float64, copy=False), y, by_torch=True)
+            # where a network makes them, PyTorch multiplies: the threads of NumPy's BLAS would wait beside its own, so
+            # that both took three times as long
+            yield Batch(rows, x.astype(np.float64, copy=False), y, weight, BY_TORCH)
             start = rows.stop
 
-    def parts(self) -> Iterator[tuple[Any, np.ndarray]]:
-        """Features, checked, in their own dtype, and labels of each batch; the Labels of all are known at the end."""
-        seen: list[Labels] = []
+    def parts(self) -> Iterator[tuple[Any, np.ndarray, np.ndarray | None]]:
+        """Features, checked, in their own dtype, labels and weights of each batch; those of all are known at the
+        end."""
+        seen: list[Seen] = []
         prints: list[float] = []
         for item in self.batches:
-            if not (isinstance(item, (tuple, list)) and len(item) == 2):
-                raise TypeError(f"data is a stream of {type(item).__name__}; accepted: batches (x, y)")
+            check_batch(item, self.weighted)
             x = read_features(item[0], self.known)
             labels = read_part(item[1], x.shape[0], self.meaning)
-            seen.append(labels._replace(y=labels.y.copy()))  # a loader may use its memory again
+            weight = weights_of_part(item, x.shape[0])
+            # copies, as a loader may use its memory again
+            seen.append(Seen(labels._replace(y=labels.y.copy()), None if weight is None else weight.copy()))
             if self.ordered:
                 prints.append(fingerprint(x))
-            yield x, seen[-1].y
+            yield x, seen[-1].labels.y, seen[-1].weight
         self.check_pass(seen, prints)
 
-    def check_pass(self, seen: list[Labels], prints: list[float]) -> None:
-        """Takes the labels of a pass, which must be over as many samples as the last one, and in the same order where
-        that matters."""
+    def check_pass(self, seen: list[Seen], prints: list[float]) -> None:
+        """Takes the labels and weights of a pass, which must be over as many samples as the last one, and in the same
+        order where that matters."""
         if not seen:
             raise ValueError("data has no batches; accepted: at least one (x, y)")
-        labels = joined(seen)
-        if self.size not in (None, len(labels.y)):
-            raise ValueError(
-                f"data gave {self.size} samples in one pass and {len(labels.y)} in another; accepted: always the same"
-            )
+        labels = joined([one.labels for one in seen])
+        weight = np.concatenate([one.weight for one in seen if one.weight is not None]) if self.weighted else None
+        check_counts(weight is None or weight.any())
+        check_passes(self.size, len(labels.y))
         if self.ordered and self.prints is not None and not are_alike(self.prints, prints):
             raise ValueError(SHUFFLED)
-        self.read, self.prints = labels, prints
+        self.read, self.prints = Seen(labels, weight), prints
+
+
+class Seen(NamedTuple):
+    """What is kept of batches: labels, and weights (n,) or None."""
+
+    labels: Labels
+    weight: np.ndarray | None
+
+
+def check_passes(n: int | None, again: int) -> None:
+    """Refuses another number of samples in another pass than the first one's, or None."""
+    if n not in (None, again):
+        raise ValueError(f"data gave {n} samples in one pass and {again} in another; accepted: always the same")
+
+
+def check_batch(item: Any, weighted: bool) -> None:
+    """Refuses what is no batch (x, y) or, if `weighted`, (x, y, sample_weight)."""
+    if not (isinstance(item, (tuple, list)) and len(item) == (3 if weighted else 2)):
+        accepted = "batches (x, y, sample_weight), as the first is" if weighted else "batches (x, y)"
+        raise TypeError(f"data is a stream of {type(item).__name__}; accepted: {accepted}")
+
+
+def weights_of_part(item: Any, n: int) -> np.ndarray | None:
+    """The weights of a batch (x, y, sample_weight) of n samples, which may all be 0; None for (x, y)."""
+    if len(item) == 2:
+        return None
+    weight = dataset.weights(item[2], n, zeros=True)
+    return None if weight is None else host(weight).astype(np.float64, copy=False)
+
+
+def check_counts(any_weight: Any) -> None:
+    if not any_weight:
+        raise ValueError("sample_weight has only zeros; accepted: weights >= 0, some above 0")
 
 
 Samples: TypeAlias = ArraySamples | StreamedSamples
 
 
-def read_samples(data: Any, meaning: Meaning = NOTHING, known: Expected = ANYTHING) -> Samples:
+def read_samples(data: Any, meaning: Meaning = NOTHING, known: Expected = ANYTHING, weighted: bool = False) -> Samples:
     """The Samples of any data set, of what a model expects.
 
     Arrays, tensors and tables count whose data[:] is (x, y), x of scipy.sparse among them; batches (x, y) that can be
-    iterated over again, such as a DataLoader; and data sets of PyTorch that give one sample at a time, of known length.
+    iterated over again, such as a DataLoader; data sets of PyTorch that give one sample at a time, of known length;
+    and, if they may be `weighted`, a list of (x, y, sample_weight).
     """
     batches = batches_of(data)
     if batches is not None:
-        return StreamedSamples(batches, meaning, known)
+        weighted = weighted and isinstance(batches, (list, tuple)) and len(batches[0]) == 3
+        return StreamedSamples(batches, meaning, known, weighted)
     x, y = dataset.pair(data)
     features = read_features(x, known)
     names = None if known.prepare else names_of(x)
@@ -269,11 +385,12 @@ def batches_of(data: Any) -> Iterable[Any] | None:
 
 
 def is_list_of_batches(data: Any) -> bool:
-    """Whether a list holds batches, and not features and labels: it holds tuples (x, y), or first one of a matrix."""
-    if isinstance(data, list) and data and all(isinstance(item, tuple) and len(item) == 2 for item in data):
+    """Whether a list holds batches, and not features and labels: it holds tuples (x, y) or (x, y, sample_weight), or
+    first one of a matrix."""
+    if isinstance(data, list) and data and all(isinstance(item, tuple) and len(item) in (2, 3) for item in data):
         return True
     first = data[0] if len(data) else None
-    return isinstance(first, (tuple, list)) and len(first) == 2 and getattr(first[0], "ndim", 0) == 2
+    return isinstance(first, (tuple, list)) and len(first) in (2, 3) and getattr(first[0], "ndim", 0) == 2
 
 
 def can_be_sliced(data: Any) -> bool:
@@ -304,13 +421,17 @@ def read_part(y: Any, n: int, meaning: Meaning) -> Labels:
 
 def joined(parts: list[Labels]) -> Labels:
     """The Labels of all batches."""
-    zeros, ones = ({labels.classes[k] for labels in parts} - {None} for k in (0, 1))
-    for k, several in enumerate((zeros, ones)):
-        if len(several) > 1:
-            found = sorted(several, key=str)
-            raise ValueError(f"data y has for class {k} the labels {found}; accepted: one for all, or with `positive`")
-    classes = (zeros.pop() if zeros else None, ones.pop() if ones else None)
-    return Labels(np.concatenate([labels.y for labels in parts]), classes)
+    zero, one = (only_label(k, {labels.classes[k] for labels in parts}) for k in (0, 1))
+    return Labels(np.concatenate([labels.y for labels in parts]), (zero, one))
+
+
+def only_label(k: int, found: set[Any]) -> Any:
+    """What stood for class k in all batches, None where it doesn't occur."""
+    several = found - {None}
+    if len(several) > 1:
+        labels = sorted(several, key=str)
+        raise ValueError(f"data y has for class {k} the labels {labels}; accepted: one for all, or with `positive`")
+    return several.pop() if several else None
 
 
 def as_arrays(data: Any, meaning: Meaning = NOTHING, ordered: bool = False) -> tuple[np.ndarray, Labels]:
@@ -344,7 +465,7 @@ def gathered(samples: StreamedSamples) -> tuple[np.ndarray, Labels]:
     """Features and labels of all batches at once, of one pass."""
     parts: list[np.ndarray] = []
     values = 0
-    for x, _ in samples.parts():
+    for x, *_ in samples.parts():
         if arrays.is_sparse(x):
             raise TypeError("data x has sparse batches; accepted: dense ones, as x.toarray() gives")
         values += 2 * x.size  # as they are put together

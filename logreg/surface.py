@@ -13,16 +13,19 @@ from kernels.arguments import arrays, dataset, memory, numbers
 from kernels.losses import LOSSES
 from kernels.quantities import QUANTITIES
 from kernels.results import lowest_point
+from kernels.workers.runner import HERE
 from logreg import export, files
+from logreg.blocks import are_blocks
 from logreg.classes import Labels, Meaning, read_labels, weights_with_classes
 from logreg.devices import Device, card_of, host
 from logreg.directions import Projection, plane_around, turns
-from logreg.evaluation import evaluate, logits_on
+from logreg.evaluation import evaluate
 from logreg.hessian import sharpness_at
 from logreg.models import points_of, read_models
 from logreg.objective import objective_of
-from logreg.plane import Logits, PlaneSurface, is_plane_surface, read_plane_surface, surface_of
+from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
 from logreg.samples import unread_arrays
+from logreg.sums import runner_around, surface_on
 from logreg.windows import axes_of, axis, pair_of_points
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import ArrayLike
 
+    from kernels.kinds import Executor, Path
     from logreg.classes import ClassWeight
     from logreg.models import Models
     from logreg.windows import Resolution, Window
@@ -173,6 +177,8 @@ class LossSurface:
         seed: Any = None,
         sharpness: bool = False,
         device: Device = None,
+        executor: Executor | None = None,
+        checkpoint: Path | None = None,
     ) -> PlaneSurface:
         """Loss and what belongs to it on a plane through a model of any number of features: a PlaneSurface.
 
@@ -193,7 +199,10 @@ class LossSurface:
             (x, y), or a data set whose data[:] is: x (n, d) an array, a table, a memory map or of scipy.sparse, y
             labels; or batches (x, y) that can be iterated over again, such as a DataLoader, read once, once more for
             "axes" and "hessian", and once more for weights, penalties beside a sum and `sharpness`. Nothing of them is
-            kept but labels and logits.
+            kept but labels and logits. A list may be of (x, y, sample_weight), too; or of callables that return (x, y)
+            or (x, y, sample_weight) wherever they are called, here or by an executor's workers: nothing of their
+            samples is kept or comes here but sums. They are called once for labels and weights, once more for
+            directions as above, and for the surface twice or more.
         directions : str, or pair of vectors or names, optional
             What spans the plane:
 
@@ -226,7 +235,7 @@ class LossSurface:
             The same with the bias penalised, as torch.optim does; in place of `l2`.
         sample_weight : array_like (n,), optional
             At least 0: means become sum(weight * value) / sum(weight), directions by the loss included; by default
-            those that a run was trained with, where x is what it was trained on.
+            those that a run was trained with, where x is what it was trained on. None with callables.
         class_weight : "balanced" or dict, optional
             "balanced" or {label: weight}, by which these are multiplied; by default the model's own.
         pos_weight : float, optional
@@ -241,7 +250,14 @@ class LossSurface:
             Whether the surface is to say how sharply the loss curves at the center, in all directions: see
             `logreg.sharpness`, some passes over the data more.
         device : str or torch.device, optional
-            Where it is computed: None, "cpu" or a CUDA device.
+            Where it is computed: None, "cpu" or a CUDA device; the CPU with callables, `executor` or `checkpoint`.
+        executor : concurrent.futures.Executor, optional
+            Whose workers evaluate the samples, some at a time, and call what `data` is a list of: a process pool,
+            `Client.get_executor()` of Dask, `MPIPoolExecutor`. Blocks are added up in their order, so that the surface
+            has the same bits by any number of workers. What is sent must be such as can be pickled.
+        checkpoint : str, bytes or os.PathLike, optional
+            A file in which sums are kept as they grow, every few seconds: the same call goes on from there after it was
+            killed, to the same bits. It stays when the call ends. Random directions then need a `seed`.
 
         Returns
         -------
@@ -255,6 +271,8 @@ class LossSurface:
             They name a wrong argument.
         MemoryError
             Before allocating what can't fit.
+        concurrent.futures.BrokenExecutor
+            The executor lost its workers; it says what is done and where it is kept.
 
         References
         ----------
@@ -273,34 +291,43 @@ class LossSurface:
         PlaneSurface(100 x 100 points: loss; ...)
         >>> bool(surface.minimum.loss < np.log(2))  # that of the center, where every probability is 1/2
         True
+
+        The same of blocks that are read where they are evaluated, here by two threads:
+
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from functools import partial
+        >>> def rows(start, stop):
+        ...     return X[start:stop], y[start:stop]  # of a file, on another machine
+        >>> blocks = [partial(rows, start, start + 50) for start in range(0, 200, 50)]
+        >>> with ThreadPoolExecutor(2) as executor:
+        ...     of_blocks = LossSurface.around(
+        ...         np.zeros(6), blocks, directions="hessian", extent=3, resolution=100, executor=executor
+        ...     )
+        >>> bool(np.abs(of_blocks.loss - surface.loss).max() < 1e-12)
+        True
         """
         card = card_of(device)
         names = numbers.some_of("quantities", quantities, QUANTITIES)
         known = read_models(model)
-        objective = objective_of(
-            known,
-            data,
-            loss=loss,
-            l2=l2,
-            weight_decay=weight_decay,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-            pos_weight=pos_weight,
-            positive=positive,
-        )
-        samples, _, weights, weight_of_class_1, penalty = objective
+        of_loss: dict[str, Any] = {"loss": loss, "l2": l2, "weight_decay": weight_decay, "class_weight": class_weight}
+        of_loss |= {"pos_weight": pos_weight, "positive": positive}
+        others = {"quantities": names, "directions": directions, "seed": seed, "sharpness": sharpness}
+        runner = runner_around(executor, checkpoint, known, data, of_loss | others)
+        if card is not None and (runner is not HERE or are_blocks(data)):
+            raise ValueError(f"device is {device!r}; accepted: None or 'cpu' with executor, checkpoint or callables")
+        objective = objective_of(known, data, sample_weight=sample_weight, **of_loss, runner=runner)
         if directions is None:
             directions = "pca" if len(known.paths) > 1 and turns(np.vstack(known.paths)) else "axes"
-        plane = plane_around(known, samples, directions, seed, objective.mean, penalty)
+        plane = plane_around(known, objective.samples, directions, seed, objective.mean, objective.penalty)
         s, t = axes_of(extent, resolution, plane, known.paths)
-        fields, y = logits_on(plane, samples), samples.labels.y
-        logits = Logits(fields, y, None if weights is None else weights.of(y), weight_of_class_1, card)
-        surface = surface_of(logits, plane, s, t, names, penalty, loss)
+        surface = surface_on(plane, objective, s, t, names, runner, card)
         if len(known.paths) > 1:
             surface = replace(surface, center_is_model=False)
-        if not sharpness:
-            return surface
-        return replace(surface, sharpness=sharpness_at(objective, known.theta, known.has_bias))
+        if sharpness:
+            surface = replace(surface, sharpness=sharpness_at(objective, known.theta, known.has_bias))
+        if runner.kept is not None:
+            runner.kept.write()
+        return surface
 
     @property
     def minimum(self) -> Minimum:

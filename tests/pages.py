@@ -4,6 +4,8 @@ import re
 import sys
 from contextlib import chdir
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -17,9 +19,10 @@ def examples(page):
 
 
 def run(page, folder):
-    """Names that the examples of a page define, run in a folder."""
-    names = {"__name__": "__main__"}
-    with chdir(folder):
+    """Names that the examples of a page define, run in a folder; they are found there as those of a script are."""
+    script = ModuleType("__main__")
+    names = vars(script)
+    with chdir(folder), patch.dict(sys.modules, {"__main__": script}):
         for number, example in enumerate(examples(page)):
             exec(compile(example, f"{page}, example {number}", "exec"), names)
     plt.close("all")

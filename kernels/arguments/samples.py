@@ -172,7 +172,15 @@ class Changed:
             yield part._replace(changes=(*part.changes, self.change))
 
 
-def tasks_over(samples: Samples, function: Any) -> Iterator[Pass]:
+class Parted(Protocol):
+    """What comes in parts, so many if that is known, which can be sent to a worker."""
+
+    count: int | None
+
+    def parts(self) -> Iterator[Any]: ...
+
+
+def tasks_over(samples: Parted, function: Any) -> Iterator[Pass]:
     """A pass over the samples in tasks, by the number of their parts alone."""
     size = -(-samples.count // MOST_TASKS) if samples.count else 1
     parts = samples.parts()

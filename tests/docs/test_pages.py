@@ -61,6 +61,8 @@ def test_it_takes_so_few_lines():
 def test_data(tmp_path):
     names = run("docs/howto/data.md", tmp_path)
     assert names["accuracy"](names["theta"], (names["X"], names["y"])) > 0.7
+    of_arrays = names["LossSurface"].around(names["theta"], (names["X"], names["y"]), directions="hessian")
+    np.testing.assert_allclose(names["of_blocks"].loss, of_arrays.loss, rtol=1e-11)
 
 
 def test_surfaces(tmp_path):

@@ -194,7 +194,9 @@ def test_another_window_needs_the_samples(wide, history, tmp_path):
         with pytest.raises(ValueError, match=f"{name} .*; accepted"):
             surface.at(**{"s_range": 1, "t_range": 1} | bad)
     surface.save(tmp_path / "surface.npz")
-    with pytest.raises(ValueError, match="the surface was loaded and has no samples; accepted: one from LossSurface"):
+    with pytest.raises(
+        ValueError, match="the surface has no logits, as one that was loaded or is of callables; accepted: one from"
+    ):
         LossSurface.load(tmp_path / "surface.npz").at(1, 1)
 
 
