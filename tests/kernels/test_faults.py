@@ -148,7 +148,7 @@ def test_a_job_of_mpi_that_was_aborted_goes_on(want, tmp_path):
 
 ALLOWED = 2**28  # bytes of data of a worker
 BLOCKS = 1000
-ROWS = 20 * ALLOWED // BLOCKS // 16  # of a block, four float32 numbers each
+ROWS = 20 * ALLOWED // BLOCKS // 32  # of a block, four float64 numbers each
 
 
 def allow_little():
@@ -158,8 +158,8 @@ def allow_little():
 
 def rows(path, number):
     """A block: rows of a file of 20 times what a worker is allowed, as if it were there."""
-    p, q, r, noise = np.fromfile(path, np.float32).reshape(4, ROWS)
-    return LogitPlane(p, q, np.roll(r, number)), (p + noise > number / BLOCKS - 0.5).astype(np.float32)
+    p, q, r, y = np.fromfile(path).reshape(4, ROWS)
+    return LogitPlane(p + number / BLOCKS, q, r), y
 
 
 def all_at_once(path):
@@ -170,7 +170,8 @@ def all_at_once(path):
 @pytest.mark.long
 def test_a_thousand_blocks_with_twenty_times_the_memory_of_a_worker(tmp_path):
     path = tmp_path / "rows.npy"
-    np.random.default_rng(0).normal(size=(4, ROWS)).astype(np.float32).tofile(path)
+    rng = np.random.default_rng(0)
+    np.vstack([rng.normal(size=(3, ROWS)), rng.integers(0, 2, ROWS)]).tofile(path)
     given = [partial(rows, path, number) for number in range(BLOCKS)]
     axes = np.array([-1.0, 1.0]), np.array([0.5])
     options = {"initializer": allow_little, "mp_context": get_context("spawn")}
@@ -178,7 +179,7 @@ def test_a_thousand_blocks_with_twenty_times_the_memory_of_a_worker(tmp_path):
         with pytest.raises(MemoryError):
             pool.submit(all_at_once, path).result()
         surface = surface_on_plane(given, None, *axes, quantities=("loss", "accuracy"), executor=pool)
-    assert 16 * BLOCKS * ROWS > 19.9 * ALLOWED
+    assert 32 * BLOCKS * ROWS > 19.9 * ALLOWED
     some = [surface_on_plane([block], None, *axes, quantities=("loss", "accuracy")) for block in given[::50]]
-    np.testing.assert_allclose(surface.loss, np.mean([part.loss for part in some], 0), rtol=1e-2)
-    np.testing.assert_allclose(surface.accuracy, np.mean([part.accuracy for part in some], 0), rtol=1e-2)
+    np.testing.assert_allclose(surface.loss, np.mean([part.loss for part in some], 0), rtol=0.02)  # p grows by 1
+    np.testing.assert_allclose(surface.accuracy, np.mean([part.accuracy for part in some], 0), rtol=0.02)
