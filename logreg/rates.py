@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,9 +14,20 @@ from kernels.arguments import arrays, dataset, memory, numbers
 from kernels.progress import in_parts, reporter
 from logreg import files, keeping
 from logreg.classes import Meaning
-from logreg.devices import Device, card_of, host, moved
+from logreg.devices import Device, host, moved
 from logreg.samples import as_arrays
-from logreg.studies import as_kept, costs_of, drawn, from_kept, kept_costs, ranges_of, samples_on
+from logreg.studies import (
+    as_kept,
+    card_beside,
+    costs_of,
+    drawn,
+    from_kept,
+    kept_costs,
+    kept_study,
+    ranges_of,
+    samples_on,
+    section,
+)
 from logreg.windows import interval
 
 if TYPE_CHECKING:
@@ -25,9 +36,12 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import ArrayLike
 
-    from kernels.kinds import Progress, Report
+    from kernels.kinds import Executor, Progress, Report
+    from kernels.workers.checkpoint import Kept
     from logreg.classes import ClassWeight
     from logreg.windows import Window
+
+Starts: TypeAlias = tuple[np.ndarray, np.ndarray]  # w (k, d), b (k,)
 
 BEHAVIOURS = "converging", "oscillating", "diverging"
 SLOWER, AFTERWARDS = 0.1, 10  # of the rate, and epochs: smaller steps fall into a valley that larger ones jump over
@@ -180,6 +194,8 @@ def study_rates(
     class_weight: ClassWeight = None,
     positive: Any = None,
     device: Device = None,
+    executor: Executor | None = None,
+    checkpoint: files.AnyPath | None = None,
     progress: Progress = None,
 ) -> RatesStudy:
     """Trains models with each of some learning rates and batch sizes from `n` random starts, with each of some costs.
@@ -214,6 +230,9 @@ def study_rates(
         The label of class 1, of two; by default the greater.
     device : str or torch.device, optional
         Where they are trained: None, "cpu" or a CUDA device.
+    executor, checkpoint : as in `kernels.sgd_ensemble`
+        Whose workers train them, and a file from which the same call goes on after it was killed, of all costs, batch
+        sizes and rates.
     progress : bool or callable, optional
         True for a tqdm bar, or what is called with (done, total).
 
@@ -228,6 +247,8 @@ def study_rates(
         That name a wrong argument.
     MemoryError
         Before allocating what can't fit.
+    concurrent.futures.BrokenExecutor
+        The executor lost its workers; it says what is done and where it is kept.
 
     See Also
     --------
@@ -265,7 +286,7 @@ def study_rates(
     >>> study.behaviour["bce"].tolist()
     [[0, 0, 0], [0, 0, 0]]
     """
-    card = card_of(device)
+    card = card_beside(executor, device)
     x, labels = as_arrays(data, Meaning(positive), ordered=sample_weight is not None)
     x = host(dataset.features("data x", x[:, None] if x.ndim == 1 else x))
     rates, sizes = rates_of(rates), batch_sizes_of(batch_sizes)
@@ -276,13 +297,19 @@ def study_rates(
     decay = numbers.nonnegative("weight_decay", weight_decay)
     settings = {"momentum": numbers.nonnegative("momentum", momentum), "weight_decay": decay, **counted}
     epochs = numbers.integer("epochs", epochs, 0)
+    plain = settings["momentum"], decay, epochs, costs
+    values = {"starts": (w, b), "rates": (rates,), "batch_sizes": (sizes,), "settings": plain}
+    kept = kept_study(checkpoint, "study_rates", card, (X, y, counted), **values)
+    settings["executor"] = executor
     rows: dict[str, list[Cells]] = {cost: [] for cost in costs}
     kinds = list(product(rows, sizes.tolist()))
     with reporter(progress) as report:
         parts = in_parts(report, [-(-len(x) // min(size, len(x))) for _, size in kinds])
         for (cost, size), part in zip(kinds, parts, strict=True):
-            runs = Runs(card, X, y, settings | {"loss": cost, "batch_size": size})
-            rows[cost].append(cells_of(runs, rates, w, b, epochs, part))
+            runs = Runs(card, X, y, settings | {"loss": cost, "batch_size": size}, kept)
+            rows[cost].append(row_of(runs, rates, w, b, epochs, part))
+    if kept is not None:
+        kept.write()
     cells: dict[str, Any] = {
         name: {cost: np.stack([getattr(row, name) for row in some]) for cost, some in rows.items()} for name in OF_COSTS
     }
@@ -290,17 +317,24 @@ def study_rates(
 
 
 class Runs(NamedTuple):
-    """How runs are trained: samples X (m, d), y (m,), where they are, and settings of `kernels.sgd_ensemble`."""
+    """How runs are trained: samples X (m, d), y (m,), where they are, and settings of `kernels.sgd_ensemble`; and where
+    what they reach is kept."""
 
     card: torch.device | None
     X: Any
     y: Any
     settings: dict[str, Any]
+    kept: Kept | None
 
-    def ends(self, w: np.ndarray, b: np.ndarray, lr: np.ndarray, epochs: int, report: Report | None = None) -> Ends:
+    @property
+    def title(self) -> str:
+        return f"{self.settings['loss']}, batches of {self.settings['batch_size']}"
+
+    def ends(self, name: str, starts: Starts, lr: np.ndarray, epochs: int, report: Report | None = None) -> Ends:
         """What k runs reach from starts w (k, d), b (k,) with the rates lr (k,); NaN where they leave the range."""
-        *starts, rates = moved(self.card, np.nan_to_num(w), np.nan_to_num(b), lr)
-        found = sgd_ensemble(self.X, self.y, *starts, lr=rates, epochs=epochs, progress=report, **self.settings)
+        *moved_starts, rates = moved(self.card, *map(np.nan_to_num, starts), lr)
+        options = self.settings | {"progress": report, "checkpoint": section(self.kept, f"{self.title}: {name}")}
+        found = sgd_ensemble(self.X, self.y, *moved_starts, lr=rates, epochs=epochs, **options)
         w, b, loss, accuracy, steps = (host(values) for values in found[:5])
         decay = self.settings["weight_decay"]
         if not decay:
@@ -333,15 +367,30 @@ class Cells(NamedTuple):
     diverging: np.ndarray
 
 
+def row_of(runs: Runs, rates: np.ndarray, w: np.ndarray, b: np.ndarray, epochs: int, report: Report) -> Cells:
+    """What `cells_of` gives; it alone is kept then, of all that it is made of."""
+    if runs.kept is None:
+        return cells_of(runs, rates, w, b, epochs, report)
+    cells = Cells(*np.zeros((len(Cells._fields), len(rates))))
+    if runs.kept.restore(runs.title, cells._asdict()):
+        report(1, 1)
+        return cells
+    cells = cells_of(runs, rates, w, b, epochs, report)
+    runs.kept.drop(f"{runs.title}: ")
+    runs.kept.note(runs.title, 1, cells._asdict())
+    return cells
+
+
 def cells_of(runs: Runs, rates: np.ndarray, w: np.ndarray, b: np.ndarray, epochs: int, report: Report) -> Cells:
     """Trains from the starts w (n, d), b (n,) with each rate."""
     shape = len(rates), len(b)
     starts, lr = (np.tile(w, (len(rates), 1)), np.tile(b, len(rates))), np.repeat(rates, len(b))
-    before = runs.ends(w, b, lr[: len(b)], 0).height
-    ends = runs.ends(*starts, lr, epochs, report)
+    before = runs.ends("before", (w, b), lr[: len(b)], 0).height
+    ends = runs.ends("ends", starts, lr, epochs, report)
     diverging = ~(ends.height <= (1 + NOTICED) * np.tile(before, len(rates)))
-    on = runs.ends(*starts, lr, epochs + AFTERWARDS).height  # anew, as a run that goes on would have lost its velocity
-    slower = runs.ends(ends.w, ends.b, SLOWER * lr, AFTERWARDS).height
+    # anew, as a run that goes on would have lost its velocity
+    on = runs.ends("on", starts, lr, epochs + AFTERWARDS).height
+    slower = runs.ends("slower", (ends.w, ends.b), SLOWER * lr, AFTERWARDS).height
     oscillating = ~diverging & ~(slower >= (1 - NOTICED) * on)
     in_range, correct = np.isfinite(ends.loss).reshape(shape), (ends.steps >= 0).reshape(shape)
     return Cells(

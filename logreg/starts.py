@@ -11,9 +11,20 @@ from kernels import sgd_ensemble
 from kernels.arguments import dataset, memory, numbers
 from logreg import files, keeping
 from logreg.classes import Meaning
-from logreg.devices import Device, card_of, host, moved
+from logreg.devices import Device, host, moved
 from logreg.samples import as_arrays
-from logreg.studies import as_kept, costs_of, drawn, from_kept, kept_costs, ranges_of, samples_on
+from logreg.studies import (
+    as_kept,
+    card_beside,
+    costs_of,
+    drawn,
+    from_kept,
+    kept_costs,
+    kept_study,
+    ranges_of,
+    samples_on,
+    section,
+)
 from logreg.windows import interval
 
 if TYPE_CHECKING:
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from kernels.kinds import Executor
     from logreg.classes import ClassWeight
     from logreg.windows import Window
 
@@ -141,6 +153,8 @@ def study_starts(
     class_weight: ClassWeight = None,
     positive: Any = None,
     device: Device = None,
+    executor: Executor | None = None,
+    checkpoint: files.AnyPath | None = None,
 ) -> StartsStudy:
     """What training reaches from `n` uniformly random starts of one-feature models, with each of some costs.
 
@@ -166,6 +180,8 @@ def study_starts(
         Weights and the meaning of labels.
     device : str or torch.device, optional
         Where they are trained: None, "cpu" or a CUDA device.
+    executor, checkpoint : as in `kernels.sgd_ensemble`
+        Whose workers train them, and a file from which the same call goes on after it was killed, of all costs.
 
     Returns
     -------
@@ -178,6 +194,8 @@ def study_starts(
         They name a wrong argument.
     MemoryError
         Before allocating what can't fit.
+    concurrent.futures.BrokenExecutor
+        The executor lost its workers; it says what is done and where it is kept.
 
     See Also
     --------
@@ -193,7 +211,7 @@ def study_starts(
     >>> {cost: round(share, 1) for cost, share in study.share_at_accuracy_1.items()}
     {'bce': 1.0, 'mse': 0.5}
     """
-    card = card_of(device)
+    card = card_beside(executor, device)
     x, labels = as_arrays(data, Meaning(positive), ordered=sample_weight is not None)
     x = host(dataset.feature("data x", x))[:, None]
     numbers.integer("n", n, 1)
@@ -202,9 +220,15 @@ def study_starts(
     ranges = ranges_of(w_range, b_range)
     w, b = drawn(ranges, n, 1, seed, x.dtype)
     X, y, counted = samples_on(card, x, labels, sample_weight, class_weight)
-    settings: dict[str, Any] = {"lr": lr, "batch_size": batch_size, "epochs": epochs, **counted}
+    batch_size, epochs = numbers.integer("batch_size", batch_size, 1), numbers.integer("epochs", epochs, 0)
+    settings: dict[str, Any] = {"lr": numbers.nonnegative("lr", lr), "batch_size": batch_size, "epochs": epochs}
+    values = {"starts": (w, b), "settings": (settings, costs)}
+    kept = kept_study(checkpoint, "study_starts", card, (X, y, counted), **values)
+    settings |= {"executor": executor, **counted}
     starts = moved(card, w, b)
-    ends = {cost: sgd_ensemble(X, y, *starts, loss=cost, **settings) for cost in costs}
+    ends = {cost: sgd_ensemble(X, y, *starts, loss=cost, checkpoint=section(kept, cost), **settings) for cost in costs}
+    if kept is not None:
+        kept.write()
     names = ("loss", "accuracy", "steps")
     loss, accuracy, steps = ({cost: host(getattr(one, name)) for cost, one in ends.items()} for name in names)
     return StartsStudy(w[:, 0], b, *ranges, loss, accuracy, steps, epochs * -(-len(x) // min(batch_size, len(x))))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kernels.arguments import numbers
+from kernels.keeping import kept_at
 from kernels.losses import LOSSES
+from kernels.workers.checkpoint import Kept, Section, print_of_code
+from kernels.workers.runner import check_executor
 from logreg.classes import weights_with_classes
-from logreg.devices import moved
+from logreg.devices import card_of, host, moved
 from logreg.windows import interval
 
 if TYPE_CHECKING:
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import ArrayLike, DTypeLike
 
+    from kernels.kinds import Executor, Path
     from logreg.classes import ClassWeight, Labels
+    from logreg.devices import Device
     from logreg.windows import Interval, Window
 
 
@@ -50,6 +56,14 @@ def check_ends(name: str, ends: Interval, dtype: DTypeLike) -> None:
         raise ValueError(f"{name} is {ends}; accepted: finite {np.dtype(dtype)} numbers, as starts are of that dtype")
 
 
+def card_beside(executor: Executor | None, device: Device) -> torch.device | None:
+    """The CUDA device that is meant, None for the CPU or for what workers train."""
+    card = card_of(device)
+    if check_executor(executor) is not None and card is not None:
+        raise ValueError(f"device is {device!r} beside executor; accepted: None or 'cpu', as workers train there")
+    return card
+
+
 def samples_on(
     card: torch.device | None,
     x: np.ndarray,
@@ -61,6 +75,28 @@ def samples_on(
     weight = weights_with_classes(labels, sample_weight, class_weight)
     counted = {} if weight is None else {"sample_weight": moved(card, weight)[0]}
     return *moved(card, x, labels.y), counted
+
+
+# Checkpoints
+
+
+def kept_study(
+    checkpoint: Path | None, study: str, card: torch.device | None, samples: tuple[Any, ...], **values: tuple[Any, ...]
+) -> Kept | None:
+    """What is kept of a study at a path, or None without one: of samples and the setting that `samples_on` gave, and of
+    other values, by the code of both packages."""
+    if checkpoint is None:
+        return None
+    X, y, counted = samples
+    data = *map(host, (X, y)), *map(host, counted.values())
+    code = (print_of_code(os.path.dirname(__file__)),)
+    backend = "numba" if card is None else "torch"
+    return kept_at(checkpoint, study, backend, data=data, logreg=code, **values)
+
+
+def section(kept: Kept | None, title: str) -> Any:
+    """Where one ensemble of a study is kept, for `kernels.sgd_ensemble`; None where nothing is."""
+    return None if kept is None else Section(kept, title)
 
 
 # Files

@@ -4,6 +4,7 @@ import re
 import sys
 from contextlib import chdir
 from pathlib import Path
+from types import ModuleType
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -17,11 +18,16 @@ def examples(page):
 
 
 def run(page, folder):
-    """Names that the examples of a page define, run in a folder."""
-    names = {"__name__": "__main__"}
-    with chdir(folder):
-        for number, example in enumerate(examples(page)):
-            exec(compile(example, f"{page}, example {number}", "exec"), names)
+    """Names that the examples of a page define, run in a folder; they are found there as those of a script are."""
+    script, caller = ModuleType("__main__"), sys.modules["__main__"]
+    names = vars(script)
+    sys.modules["__main__"] = script
+    try:
+        with chdir(folder):
+            for number, example in enumerate(examples(page)):
+                exec(compile(example, f"{page}, example {number}", "exec"), names)
+    finally:
+        sys.modules["__main__"] = caller  # and no other: a module that was imported can't be imported again
     plt.close("all")
     return names
 

@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -101,6 +101,18 @@ class Kept:
             np.savez(file, **arrays)
         self.written, self.changed = time.monotonic(), False
         self.pause = max(SECONDS, SHARE * (self.written - begun))
+
+    def drop(self, prefix: str) -> None:
+        """Forgets stages whose names begin so."""
+        for stage in [one for one in self.done if one.startswith(prefix)]:
+            del self.done[stage], self.states[stage]
+
+
+class Section(NamedTuple):
+    """A part of some work, whose stages have names that begin with a title; where all of it is kept."""
+
+    kept: Kept
+    title: str
 
 
 def read_from(file: Any) -> tuple[Any, dict[str, str], dict[str, int], dict[str, dict[str, np.ndarray]]]:

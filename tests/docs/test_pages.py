@@ -83,7 +83,7 @@ def test_training(tmp_path):
 def test_studies(tmp_path):
     names = run("docs/howto/studies.md", tmp_path)
     assert names["study"].loss["mse"].shape == (6, 60)
-    assert {file.name for file in tmp_path.iterdir()} == {"starts.png", "rates.png"}
+    assert {file.name for file in tmp_path.iterdir()} == {"starts.png", "rates.png", "starts.part"}
 
 
 @pytest.mark.parametrize("page", ["original_notebook", "pictures", "explorer"])

@@ -489,7 +489,16 @@ class Client:
         raise AssertionError
 
 
-@pytest.mark.parametrize("executor", ["processes", 2, Client(), ThreadPoolExecutor, object()], ids=repr)
+NO_EXECUTORS = {
+    "name": "processes",
+    "number": 2,
+    "Dask client": Client(),
+    "class": ThreadPoolExecutor,
+    "object": object(),
+}
+
+
+@pytest.mark.parametrize("executor", NO_EXECUTORS.values(), ids=NO_EXECUTORS)
 @pytest.mark.parametrize("function", [surface_on_plane, plan_surface])
 def test_what_is_no_executor_is_refused_before_any_work(executor, function):
     block, kind = partial(fails, AssertionError), type(executor).__name__

@@ -315,7 +315,9 @@ def test_a_damaged_file_is_refused_or_has_what_it_had(readings, path):
     for place in range(0, len(whole), 23):
         for bit in (0x01, 0x80):
             path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
-            states = {stage: {name: 0 * array for name, array in state.items()} for stage, state in want[3].items()}
+            states = {
+                stage: {name: np.zeros_like(array) for name, array in state.items()} for stage, state in want[3].items()
+            }
             try:
                 found = kept.Kept(path, {})
                 done = {stage: found.restore(stage, state) for stage, state in states.items()}

@@ -16,7 +16,7 @@ FLOORS = (
     ("kernels.in_graph", "kernels.numba_cpu.warmup"),
     ("kernels.autograd",),
     ("kernels.means_of_batches",),
-    ("kernels.means", "kernels.evaluation", "kernels.keeping"),
+    ("kernels.means", "kernels.evaluation", "kernels.members", "kernels.keeping"),
     ("kernels.backends",),
     ("kernels.numba_cpu", "kernels.torch_cuda", "kernels.eager"),
     ("kernels.bodies", "kernels.reference"),
