@@ -110,7 +110,6 @@ def with_torch(folder):
     close(kernels.bce_loss_grad(X, y, w, b, backend="reference").grad_w, gradient(slice(None), w, b)[0])
 
     data, model = LabData(), LogisticRegression(1)
-    workers(Path(sys.argv[1]))
     history = train(model, data, lr=2, batch_size=3, epochs=20)
     assert accuracy(model, data) > 0.9
     surface = LossSurface.compute(data, (-15, 15), (-13, 13), resolution=50)
