@@ -3,8 +3,10 @@
 What needs torch is left out where it is missing. Pictures and arrays are written to FOLDER.
 """
 
+import functools
 import importlib.util
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,27 @@ def training():
     for got in (run[0], run[1][0]), (ends.w[0], ends.b[0]), (ends.w[1], ends.b[1]):
         close(got[0], want[0])
         close(got[1], want[1])
+
+
+def rows(start):
+    return X[start : start + 20], y[start : start + 20]
+
+
+def workers(folder):
+    """Blocks that are callables, by threads and from a checkpoint."""
+    grad_w, grad_b = gradient(slice(None), w, b)
+    batches = [functools.partial(rows, start) for start in range(0, len(y), 20)]
+    blocks = kernels.logit_plane(batches, np.append(w, b), np.eye(4)[0], np.eye(4)[3])
+    with ThreadPoolExecutor(2) as executor:
+        options = {"executor": executor, "checkpoint": folder / "sums.npz"}
+        for _ in range(2):
+            close(kernels.surface_on_plane(blocks, None, [0.0], [0.0], **options).loss, [[loss(w, b)]])
+        for got, want in zip(
+            kernels.bce_loss_grad(batches, None, w, b, executor=executor), (loss(w, b), grad_w, grad_b)
+        ):
+            close(got, want)
+        ends = kernels.sgd_ensemble(X, y, w[None], np.array([b]), executor=executor, **STEPS)
+    close(ends.w[0], trained(w, b)[0])
 
 
 def with_torch(folder):
