@@ -86,9 +86,8 @@ def workers(folder):
         options = {"executor": executor, "checkpoint": folder / "sums.npz"}
         for _ in range(2):
             close(kernels.surface_on_plane(blocks, None, [0.0], [0.0], **options).loss, [[loss(w, b)]])
-        for got, want in zip(
-            kernels.bce_loss_grad(batches, None, w, b, executor=executor), (loss(w, b), grad_w, grad_b)
-        ):
+        found = kernels.bce_loss_grad(batches, None, w, b, executor=executor)
+        for got, want in zip(found, (loss(w, b), grad_w, grad_b), strict=True):
             close(got, want)
         ends = kernels.sgd_ensemble(X, y, w[None], np.array([b]), executor=executor, **STEPS)
     close(ends.w[0], trained(w, b)[0])
@@ -131,6 +130,7 @@ def with_torch(folder):
 if __name__ == "__main__":
     surfaces()
     training()
+    workers(Path(sys.argv[1]))
     torch_too = importlib.util.find_spec("torch") is not None
     if torch_too:
         with_torch(Path(sys.argv[1]))
