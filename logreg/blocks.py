@@ -3,6 +3,7 @@ over them, added up in the order of the blocks."""
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from logreg.samples import Summed
 
 RETURNS = "callables that return (x, y) or (x, y, sample_weight)"
+ADDRESS = "_stop_words_id"
 LONGEST = 200  # characters of a label, as JSON: a checkpoint has room for so many
 
 
@@ -78,6 +80,8 @@ class Reading(NamedTuple):
             return ArraySamples(x, labels, None, weight, IN_PIECES)
 
     def labels_of(self, item: Any, n: int) -> tuple[Labels, np.ndarray | None]:
+        if n == 0:
+            raise ValueError("data has an empty block; accepted: blocks of at least one sample")
         return read_part(item[1], n, self.meaning), weights_of_part(item, n)
 
 
@@ -166,9 +170,22 @@ class Blocks:
 AnySamples: TypeAlias = ArraySamples | StreamedSamples | Blocks
 
 
+class Pickler(pickle.Pickler):
+    """Makes the same bytes of equal steps in any process: scikit-learn's vectorizers keep the address of their stop
+    words, which is another one in each, and found anew when they are called."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if ADDRESS not in getattr(value, "__dict__", ()):
+            return NotImplemented
+        make, arguments, state, *others = value.__reduce_ex__(pickle.DEFAULT_PROTOCOL)
+        return make, arguments, {name: one for name, one in state.items() if name != ADDRESS}, *others
+
+
 def pickled(name: str, value: Any) -> bytes:
+    file = io.BytesIO()
     try:
-        return pickle.dumps(value)
+        Pickler(file).dump(value)
+        return file.getvalue()
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         accepted = "what can be pickled, such as functools.partial of a function"
         raise TypeError(f"{name} can't be pickled ({error}); accepted with checkpoint: {accepted}") from error
