@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import torch
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression as Classifier
 from sklearn.pipeline import make_pipeline
@@ -602,6 +603,29 @@ def test_columns_in_another_order_than_the_model_has():
     model = Classifier().fit(pd.DataFrame(X, columns=NAMES), Y)
     with pytest.raises(ValueError, match=r"data x has the columns size 4, size 3, size 2, \.\.\.; accepted: size 0"):
         around([partial(wrong_block, "names", 0)], model)
+
+
+def table(number):
+    x, y = block(number)
+    return pd.DataFrame(x, columns=NAMES), y
+
+
+@pytest.mark.parametrize("tasks", [1, 1024])
+def test_columns_in_another_order_than_in_another_block(tasks, monkeypatch):
+    monkeypatch.setattr(kernel_samples, "MOST_TASKS", tasks)
+    same = [partial(table, number) for number in range(5)]
+    assert_close(around(same), around(**whole()))
+    other = pd.DataFrame(X[:9], columns=NAMES)[NAMES[::-1]], Y[:9]
+    with pytest.raises(ValueError, match="data x has other columns in one block than in another; accepted"):
+        around([*same, lambda: other])
+
+
+def test_steps_choose_columns_in_any_order():
+    steps = ColumnTransformer([("scale", StandardScaler(), NAMES)])
+    whole_table = pd.DataFrame(X, columns=NAMES)
+    model = make_pipeline(steps, Classifier()).fit(whole_table, Y)
+    parts = [lambda: (whole_table[:99], Y[:99]), lambda: (whole_table[NAMES[::-1]][99:], Y[99:])]
+    assert_close(around(parts, model), around((whole_table, Y), model))
 
 
 def test_other_weights_than_those_of_batches():
