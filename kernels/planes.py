@@ -15,7 +15,8 @@ from kernels.results import LogitPlane
 from kernels.workers.runner import Runner, check_executor
 
 FEATURES_AT_ONCE = 2**22  # values of X that are widened: 32 MB of float64, small beside any memory
-PANEL = 128  # features multiplied at once: of over 256, OpenBLAS gives other last digits by other numbers of threads
+ON_ONE_THREAD = 2**18  # multiply-adds of a product, which OpenBLAS makes on one thread: of more, digits go by threads
+PANEL = 1024  # features of such a product
 
 
 @overload
@@ -161,10 +162,16 @@ class LogitsAt(NamedTuple):
             return features.double() @ thetas[:-1] + thetas[-1]
         if arrays.is_sparse(features):
             return features @ thetas[:-1] + thetas[-1]
-        logits = features[:, :PANEL] @ thetas[:-1][:PANEL]
-        for start in range(PANEL, len(thetas) - 1, PANEL):
-            logits += features[:, start : start + PANEL] @ thetas[:-1][start : start + PANEL]
-        return logits + thetas[-1]
+        (n, d), k = features.shape, thetas.shape[1]
+        rows = max(1, ON_ONE_THREAD // (min(d, PANEL) * k))
+        logits = np.empty((n, k))
+        logits[:] = thetas[-1]
+        for start in range(0, n, rows):
+            some = slice(start, start + rows)
+            for first in range(0, d, PANEL):
+                panel = slice(first, min(first + PANEL, d))
+                logits[some] += features[some, panel] @ thetas[panel]
+        return logits
 
 
 class PlaneBlocks:

@@ -5,7 +5,6 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 from types import ModuleType
-from unittest.mock import patch
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -20,11 +19,15 @@ def examples(page):
 
 def run(page, folder):
     """Names that the examples of a page define, run in a folder; they are found there as those of a script are."""
-    script = ModuleType("__main__")
+    script, caller = ModuleType("__main__"), sys.modules["__main__"]
     names = vars(script)
-    with chdir(folder), patch.dict(sys.modules, {"__main__": script}):
-        for number, example in enumerate(examples(page)):
-            exec(compile(example, f"{page}, example {number}", "exec"), names)
+    sys.modules["__main__"] = script
+    try:
+        with chdir(folder):
+            for number, example in enumerate(examples(page)):
+                exec(compile(example, f"{page}, example {number}", "exec"), names)
+    finally:
+        sys.modules["__main__"] = caller  # and no other: a module that was imported can't be imported again
     plt.close("all")
     return names
 

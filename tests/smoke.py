@@ -3,8 +3,10 @@
 What needs torch is left out where it is missing. Pictures and arrays are written to FOLDER.
 """
 
+import functools
 import importlib.util
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,26 @@ def training():
         close(got[1], want[1])
 
 
+def rows(start):
+    return X[start : start + 20], y[start : start + 20]
+
+
+def workers(folder):
+    """Blocks that are callables, by threads and from a checkpoint."""
+    grad_w, grad_b = gradient(slice(None), w, b)
+    batches = [functools.partial(rows, start) for start in range(0, len(y), 20)]
+    blocks = kernels.logit_plane(batches, np.append(w, b), np.eye(4)[0], np.eye(4)[3])
+    with ThreadPoolExecutor(2) as executor:
+        options = {"executor": executor, "checkpoint": folder / "sums.npz"}
+        for _ in range(2):
+            close(kernels.surface_on_plane(blocks, None, [0.0], [0.0], **options).loss, [[loss(w, b)]])
+        found = kernels.bce_loss_grad(batches, None, w, b, executor=executor)
+        for got, want in zip(found, (loss(w, b), grad_w, grad_b), strict=True):
+            close(got, want)
+        ends = kernels.sgd_ensemble(X, y, w[None], np.array([b]), executor=executor, **STEPS)
+    close(ends.w[0], trained(w, b)[0])
+
+
 def with_torch(folder):
     import matplotlib as mpl
     import torch
@@ -108,6 +130,7 @@ def with_torch(folder):
 if __name__ == "__main__":
     surfaces()
     training()
+    workers(Path(sys.argv[1]))
     torch_too = importlib.util.find_spec("torch") is not None
     if torch_too:
         with_torch(Path(sys.argv[1]))

@@ -134,6 +134,8 @@ class Runner(NamedTuple):
         """The error of an executor that gives up, which says what is done and where it is kept."""
         if self.kept is None:
             kept = "nothing of it is kept; with checkpoint=PATH another call would go on from here"
+        elif not self.kept.done:
+            kept = "there is nothing to keep yet"
         else:
             with suppress(OSError):
                 self.kept.write()

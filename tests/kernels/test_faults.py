@@ -4,6 +4,7 @@ is done and where it is kept, and the same call goes on. Workers whose memory is
 import os
 import resource
 import signal
+import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -21,22 +22,27 @@ CASE = Case(Samples(n=1200), options={"quantities": ("loss", "gradient", "accura
 SIZE = 40  # of 30 blocks, which are read in two passes
 
 
-def deadly(folder, block):
-    """The block; while there is a file "always" or "once" the reading that it has the number of kills its worker."""
+POISON = 20  # the block that kills whoever reads it
+
+
+def deadly(folder, k, block):
+    """Block k. While there is a file "once" or "always", one of POISON kills its worker, if as many readings as the
+    file says are over."""
     with open(folder / "readings", "ab") as file:
         file.write(b"r")
-        number = file.tell()
+        readings = file.tell()
     for name in ("once", "always"):
         file = folder / name
-        if file.exists() and number >= int(file.read_text()):
+        if k == POISON and file.exists() and readings >= int(file.read_text()):
             if name == "once":
                 file.unlink()
+            time.sleep(1)  # a nanny of Dask doesn't start a worker again that died before it was seen to have started
             os.kill(os.getpid(), signal.SIGKILL)
     return block()
 
 
 def deadly_blocks(folder):
-    return [partial(deadly, folder, block) for block in callables(CASE.samples, SIZE)]
+    return [partial(deadly, folder, k, block) for k, block in enumerate(callables(CASE.samples, SIZE))]
 
 
 @pytest.fixture
@@ -58,11 +64,13 @@ def assert_same_bits(got, want):
 
 @pytest.fixture(scope="module")
 def cluster():
-    with engines.dask() as executor:
+    import dask
+
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}), engines.dask() as executor:  # 3 take long
         yield executor
 
 
-@pytest.mark.parametrize("number", [3, 40])
+@pytest.mark.parametrize("number", [0, 35])
 def test_dask_repeats_what_a_worker_that_was_killed_had(number, cluster, want, tmp_path):
     (tmp_path / "once").write_text(str(number))
     assert_same_bits(CASE.surface(deadly_blocks(tmp_path), executor=cluster), want)
@@ -77,14 +85,14 @@ GIVEN_UP = (
 
 @pytest.mark.usefixtures("at_once")
 def test_an_error_says_what_is_kept_where_dask_gives_up(cluster, want, tmp_path):
-    (tmp_path / "always").write_text("40")
+    (tmp_path / "always").write_text("35")
     with pytest.raises(BrokenExecutor, match=GIVEN_UP.format(stage="part 0: loss.*", error="KilledWorker")):
         CASE.surface(deadly_blocks(tmp_path), executor=cluster, checkpoint=tmp_path / "sums")
     assert_goes_on(tmp_path, want, cluster)
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize(("number", "stage"), [(10, "ranges"), (45, "part 0: loss.*")])
+@pytest.mark.parametrize(("number", "stage"), [(0, "ranges"), (35, "part 0: loss.*")])
 def test_an_error_says_what_is_kept_where_a_process_pool_breaks(number, stage, want, tmp_path):
     (tmp_path / "always").write_text(str(number))
     with engines.process_pool() as pool:
@@ -100,7 +108,8 @@ def test_an_error_says_what_is_kept_where_a_process_pool_breaks(number, stage, w
 
 
 def assert_goes_on(folder, want, executor):
-    """What was done is not done again by another executor; one that gave up may yet end a task that had begun."""
+    """What was done is not done again by another executor; Dask may yet run some tasks of the call that gave up, as it
+    cancels them a moment later."""
     (folder / "always").unlink()
     kept_tasks = 0
     if (folder / "sums").exists():  # not if it had given up before a result was there
@@ -108,7 +117,7 @@ def assert_goes_on(folder, want, executor):
             kept_tasks = sum(kept.read_from(file)[2].values())
     before = (folder / "readings").stat().st_size
     assert_same_bits(CASE.surface(deadly_blocks(folder), executor=executor, checkpoint=folder / "sums"), want)
-    assert 60 - kept_tasks <= (folder / "readings").stat().st_size - before <= 62 - kept_tasks
+    assert 60 - kept_tasks <= (folder / "readings").stat().st_size - before <= 72 - kept_tasks
 
 
 MPI = """
@@ -132,7 +141,7 @@ if __name__ == "__main__":
 
 def test_a_job_of_mpi_that_was_aborted_goes_on(want, tmp_path):
     (tmp_path / "script.py").write_text(MPI)
-    (tmp_path / "always").write_text("45")
+    (tmp_path / "always").write_text("35")
     assert engines.run_mpi(tmp_path / "script.py", tmp_path).returncode == signal.SIGKILL
     (tmp_path / "always").unlink()
     before = (tmp_path / "readings").stat().st_size
@@ -148,7 +157,7 @@ def test_a_job_of_mpi_that_was_aborted_goes_on(want, tmp_path):
 
 ALLOWED = 2**28  # bytes of data of a worker
 BLOCKS = 1000
-ROWS = 20 * ALLOWED // BLOCKS // 16  # of a block, four float32 numbers each
+ROWS = 20 * ALLOWED // BLOCKS // 32  # of a block, four float64 numbers each
 
 
 def allow_little():
@@ -158,8 +167,8 @@ def allow_little():
 
 def rows(path, number):
     """A block: rows of a file of 20 times what a worker is allowed, as if it were there."""
-    p, q, r, noise = np.fromfile(path, np.float32).reshape(4, ROWS)
-    return LogitPlane(p, q, np.roll(r, number)), (p + noise > number / BLOCKS - 0.5).astype(np.float32)
+    p, q, r, y = np.fromfile(path).reshape(4, ROWS)
+    return LogitPlane(p + number / BLOCKS, q, r), y
 
 
 def all_at_once(path):
@@ -170,7 +179,8 @@ def all_at_once(path):
 @pytest.mark.long
 def test_a_thousand_blocks_with_twenty_times_the_memory_of_a_worker(tmp_path):
     path = tmp_path / "rows.npy"
-    np.random.default_rng(0).normal(size=(4, ROWS)).astype(np.float32).tofile(path)
+    rng = np.random.default_rng(0)
+    np.vstack([rng.normal(size=(3, ROWS)), rng.integers(0, 2, ROWS)]).tofile(path)
     given = [partial(rows, path, number) for number in range(BLOCKS)]
     axes = np.array([-1.0, 1.0]), np.array([0.5])
     options = {"initializer": allow_little, "mp_context": get_context("spawn")}
@@ -178,7 +188,7 @@ def test_a_thousand_blocks_with_twenty_times_the_memory_of_a_worker(tmp_path):
         with pytest.raises(MemoryError):
             pool.submit(all_at_once, path).result()
         surface = surface_on_plane(given, None, *axes, quantities=("loss", "accuracy"), executor=pool)
-    assert 16 * BLOCKS * ROWS > 19.9 * ALLOWED
+    assert 32 * BLOCKS * ROWS > 19.9 * ALLOWED
     some = [surface_on_plane([block], None, *axes, quantities=("loss", "accuracy")) for block in given[::50]]
-    np.testing.assert_allclose(surface.loss, np.mean([part.loss for part in some], 0), rtol=1e-2)
-    np.testing.assert_allclose(surface.accuracy, np.mean([part.accuracy for part in some], 0), rtol=1e-2)
+    np.testing.assert_allclose(surface.loss, np.mean([part.loss for part in some], 0), rtol=0.02)  # p grows by 1
+    np.testing.assert_allclose(surface.accuracy, np.mean([part.accuracy for part in some], 0), rtol=0.02)

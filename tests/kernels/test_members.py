@@ -513,7 +513,7 @@ def test_wrong_executors_and_checkpoints(tmp_path):
     arguments, settings = problem_of(20, 1, 3)
     with pytest.raises(TypeError, match=r"^executor is a str; accepted: None or a concurrent\.futures\.Executor"):
         kernels.sgd_ensemble(*arguments, **settings, executor="dask")
-    with pytest.raises(TypeError, match=r"^path is a int; accepted"):
+    with pytest.raises(TypeError, match=r"^checkpoint is a int; accepted"):
         kernels.sgd_ensemble(*arguments, **settings, checkpoint=5)
     with pytest.raises(IsADirectoryError, match="a folder; accepted: a regular file"):
         kernels.sgd_ensemble(*arguments, **settings, checkpoint=tmp_path)

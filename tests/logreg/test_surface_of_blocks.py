@@ -1,11 +1,8 @@
 """`LossSurface.around` of blocks that are called where they are evaluated, by executors, and kept in a file."""
 
-import datetime
-import hashlib
 import os
 import pickle
-import random
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
@@ -23,45 +20,15 @@ from sklearn.preprocessing import StandardScaler
 from kernels.arguments import samples as kernel_samples
 from kernels.quantities import QUANTITIES
 from kernels.workers import checkpoint as keeping
-from kernels.workers.runner import Runner
 from logreg import LossLine, LossSurface, accuracy, sharpness
-from logreg.blocks import Blocks
-from logreg.classes import Meaning
-from logreg.curvature import MeanLoss, hessian
 from logreg.products import BY_NUMPY, BY_TORCH, IN_PIECES
-from logreg.samples import Expected
 from tests import engines
+from tests.blocks import shuffled
+from tests.parts import DATES, EDGES, NAMES, WEIGHT, D, N, X, Y, block, blocks, elsewhere, wrong_block
 from tests.processes import printed_by
 
-N, D = 230, 5
-RNG = np.random.default_rng(7)
-X = RNG.normal(size=(N, D)) * [1.0, 0.5, 2.0, 1.0, 0.1]
-Y = (X @ [1.0, -1.0, 0.5, 0.0, 2.0] + RNG.logistic(size=N) > 0) * 1.0
-WEIGHT = RNG.exponential(size=N)
-THETA = RNG.normal(size=D + 1)
-NAMES = [f"size {k}" for k in range(D)]
-EDGES = [0, 40, 41, 100, 170, N]  # a block of one sample among them
+THETA = np.random.default_rng(8).normal(size=D + 1)
 SETTINGS = {"extent": 2, "resolution": (7, 6), "seed": 3, "quantities": tuple(QUANTITIES)}
-
-
-def block(number, kind="plain"):
-    """A part of the samples, in one of several forms."""
-    rows = slice(EDGES[number], EDGES[number + 1])
-    forms = {
-        "plain": lambda: (X[rows], Y[rows]),
-        "weighted": lambda: (X[rows], Y[rows], WEIGHT[rows]),
-        "soft": lambda: (X[rows], 0.1 + 0.8 * Y[rows]),
-        "narrow": lambda: (X[rows].astype(np.float32), Y[rows].astype(int)),
-        "texts": lambda: (X[rows], np.where(Y[rows], "yes", "no")),
-        "table": lambda: (pd.DataFrame(X[rows], columns=NAMES), pd.Series(np.where(Y[rows], "yes", "no"))),
-        "sparse": lambda: (scipy.sparse.csr_array(np.where(X[rows] > 0, X[rows], 0)), Y[rows]),
-        "flat": lambda: (X[rows, 0], Y[rows]),
-    }
-    return forms[kind]()
-
-
-def blocks(kind="plain"):
-    return [partial(block, number, kind) for number in range(len(EDGES) - 1)]
 
 
 def whole(kind="plain"):
@@ -228,31 +195,6 @@ def test_faint_values(settings, tmp_path):
 # Whoever runs the tasks
 
 
-class Later(Executor):
-    """Runs tasks in any order, each when some result is asked for."""
-
-    def __init__(self):
-        self.waiting, self.random = [], random.Random(0)
-
-    def submit(self, function, *arguments):
-        future = Asked(self)
-        self.waiting.append((future, function, arguments))
-        return future
-
-
-class Asked(Future):
-    def __init__(self, executor):
-        super().__init__()
-        self.executor = executor
-
-    def result(self, timeout=None):
-        waiting = self.executor.waiting
-        while not self.done():
-            future, function, arguments = waiting.pop(self.executor.random.randrange(len(waiting)))
-            future.set_result(pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps(arguments))))))
-        return super().result(timeout)
-
-
 CASES = [
     ("weighted", {"directions": "hessian", "class_weight": "balanced", "pos_weight": 2.0, "l2": 0.1}),
     ("plain", {"directions": "axes", "sharpness": True}),
@@ -266,7 +208,7 @@ def test_the_same_bits_whoever_runs_them(kind, settings, processes, monkeypatch)
     for number in (1, 3):
         with ThreadPoolExecutor(number) as executor:
             assert_same(around(blocks(kind), **settings, executor=executor), want)
-    assert_same(around(blocks(kind), **settings, executor=Later()), want)
+    assert_same(around(blocks(kind), **settings, executor=shuffled(0)), want)
     assert_same(around(blocks(kind), **settings, executor=processes), want)
     monkeypatch.setattr(kernel_samples, "MOST_TASKS", 2)  # of several blocks each
     grouped = around(blocks(kind), **settings)
@@ -275,29 +217,10 @@ def test_the_same_bits_whoever_runs_them(kind, settings, processes, monkeypatch)
 
 
 def test_the_same_bits_by_any_number_of_threads_of_blas():
-    source = "from tests.logreg import test_surface_of_blocks as t; import json; print(json.dumps(t.bits_of_wide()))"
+    source = "from tests import parts; import json; print(json.dumps(parts.bits_of_wide()))"
     with ThreadPoolExecutor(2) as children:
         one, two = children.map(lambda number: printed_by(source, OPENBLAS_NUM_THREADS=number), ("1", "2"))
     assert one == two
-
-
-def wide_block(number):
-    rng = np.random.default_rng(number)
-    return rng.normal(size=(3000, 260)), rng.random(3000)
-
-
-def bits_of_wide():
-    theta = np.random.default_rng(9).normal(size=261) / 10
-    given = [partial(wide_block, number) for number in range(2)]
-    settings = {"extent": 1, "resolution": 3, "quantities": ("loss", "hessian"), "directions": "axes"}
-    surface = LossSurface.around(theta, given, **settings)
-    samples = Blocks(given, Meaning(), Expected(260), Runner())
-    sums = hessian(samples, theta, (0.0, 0.0), MeanLoss("bce"))
-    return [digest(values) for values in (*surface.plane[:3], surface.loss, surface.hessian, sums)]
-
-
-def digest(values):
-    return hashlib.sha256(values.tobytes()).hexdigest()
 
 
 def test_arrays_and_batches_with_an_executor(processes, monkeypatch):
@@ -307,12 +230,6 @@ def test_arrays_and_batches_with_an_executor(processes, monkeypatch):
         got = around(**data, directions="hessian", executor=processes)
         assert_close(got, want)
         np.testing.assert_array_equal(got.at(1, 1, 3).loss, want.at(1, 1, 3).loss)
-
-
-def elsewhere(here, number):
-    if os.getpid() == here:
-        raise RuntimeError("read by the caller")
-    return block(number)
 
 
 def test_workers_alone_read_blocks(processes):
@@ -383,7 +300,7 @@ def test_it_goes_on_where_it_was(kind, tmp_path, monkeypatch):
 
 
 def test_arrays_are_kept_too(tmp_path):
-    want = around(**whole("weighted"), executor=Later())
+    want = around(**whole("weighted"), executor=shuffled(0))
     for _ in range(2):
         assert_same(around(**whole("weighted"), checkpoint=tmp_path / "kept"), want)
 
@@ -491,28 +408,6 @@ def mixed(number):
 def labelled(number):
     x, y = block(number)
     return x, np.where(y, "yes", "no" if number else "nothing")
-
-
-DATES = datetime.date(2026, 1, 1), datetime.date(2026, 1, 2)
-
-
-def wrong_block(what, number):
-    x, y = block(number)
-    return {
-        "x": (x * np.nan, y),
-        "width": (x[:, :3], y),
-        "length": (x, y[1:]),
-        "label": (x, 3 * y),
-        "weight": (x, y, -y),
-        "weights": (x, y, 0 * y),
-        "names": (pd.DataFrame(x, columns=NAMES[::-1]), y),
-        "object": (x, np.array([DATES[int(one)] for one in y], object)),
-        "long": (x, np.where(y, "yes" * 100, "no")),
-        "item": [x, y, y, y],
-        "array": x,
-        "nothing": None,
-        "empty": (x[:0], y[:0]),
-    }[what]
 
 
 WRONG = {

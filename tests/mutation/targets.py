@@ -253,7 +253,7 @@ SPEED = {
     "kernels/mathematics/spectral.py": "TILE_POINTS",
     "kernels/evaluation.py": "BAND",
     "kernels/members.py": "of_task",
-    "kernels/planes.py": "FEATURES_AT_ONCE PANEL",
+    "kernels/planes.py": "FEATURES_AT_ONCE ON_ONE_THREAD PANEL rows",
     "kernels/workers/checkpoint.py": "SECONDS SHARE ROWS pause",
     "kernels/workers/runner.py": "IN_FLIGHT WAITING IN_FLIGHT_WITH_DATA fewest most in_flight",
     "kernels/numba_cpu/grid/accuracy.py": "JOBS_PER_THREAD SEARCHES_PER_THREAD cost",
