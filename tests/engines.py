@@ -32,6 +32,15 @@ def process_pool(workers=WORKERS, start="spawn"):
 
 
 @contextmanager
+def loky(workers=WORKERS):
+    """The executor of joblib's processes."""
+    from joblib.externals.loky import ProcessPoolExecutor as Loky
+
+    with Loky(workers, initializer=numba.set_num_threads, initargs=(1,)) as pool:
+        yield pool
+
+
+@contextmanager
 def dask(workers=WORKERS, **options):
     """An executor of a cluster of processes with `options` of Dask's LocalCluster, e.g. memory_limit; `executor.client`
     is the client."""

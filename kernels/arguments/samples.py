@@ -100,7 +100,7 @@ class ArraySamples:
 
 
 def slice_of(field: Array, some: slice) -> Array:
-    """Some values of a field, if it is an array no memory map, as one is sent to workers by its path alone."""
+    """Some values of a field; those of a memory map as an array, as engines may send a map by its path alone."""
     return np.asarray(field[some]) if isinstance(field, np.ndarray) else field[some]
 
 

@@ -65,8 +65,9 @@ def test_a_surface_has_a_task_for_each_block_up_to_a_number():
 
 def test_many_points_take_several_rounds_of_sums():
     surface = Surface(rows=1e6, features=100, blocks=10, nodes=4096)
-    assert surface.bands == [2**22] * 4
-    assert surface.bytes_read == 5 * 4e8
+    assert surface.bands == [2**18] * 64
+    assert surface.bytes_read == 65 * 4e8
+    assert surface.bytes_sent == 10 * (1024 + 8 * 4096**2)
 
 
 NOTHING = Rates(*[math.inf] * len(Rates._fields))
@@ -108,9 +109,9 @@ def test_no_more_tasks_are_under_way_than_the_caller_can_keep():
     of = Round(640, 10.0, 0.0, 0.0, 0.0, at_once=64)
     assert simulation.time_of(of, 1000) == pytest.approx(100.0) == formula(of, 1000)
     at_points = cost.rounds_of(Surface(1e9, 100, 10_000, 4096), NOTHING, AT_ONCE, FAST)
-    assert [of.at_once for of in at_points] == [4096, 64, 64, 64, 64]
-    millions = Surface(1e9, 1, 10_000, 4096)
-    assert cost.limit_of(millions, NOTHING._replace(evaluations=1e9), AT_ONCE, FAST, 1000) == "memory of the caller"
+    assert [of.at_once for of in at_points] == [4096, *[512] * 64]
+    many = Surface(1e9, 1, 512 * 2, 4096)
+    assert cost.limit_of(many, NOTHING._replace(evaluations=1e9), AT_ONCE, FAST, 2000) == "memory of the caller"
 
 
 def test_what_was_measured_on_a_busy_machine_is_refused(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from textwrap import indent
 
 import matplotlib
 import numpy as np
@@ -42,6 +43,22 @@ def test_dask_takes_so_few_lines():
     (example,) = [example for example in examples(PAGE) if "LocalCluster" in example]
     lines = [line for line in example.splitlines() if line and "import" not in line]
     assert len(lines) == 7
+
+
+@pytest.mark.long
+def test_the_example_of_dask_is_a_script_under_the_line_that_is_named(paths):
+    files, dask = examples(PAGE)[:2]
+    functions, cluster, rest = dask.partition("cluster = ")
+    main = indent(f"{cluster}{rest}np.save('loss.npy', surface.loss)\nclient.shutdown()\n", "    ")
+    line = 'if __name__ == "__main__":'
+    assert line in (ROOT / PAGE).read_text(encoding="utf-8").partition(dask)[0]
+    axes = "\n".join(line for line in files.splitlines() if "save" not in line)  # as the files are there
+    places, want = paths
+    folder = places[0].parent
+    (folder / "script.py").write_text(f"{axes}\n{functions}{line}\n{main}")
+    environment = os.environ | {"PYTHONPATH": os.fspath(ROOT)}
+    subprocess.run([sys.executable, "script.py"], cwd=folder, env=environment, check=True, timeout=120)
+    np.testing.assert_array_equal(np.load(folder / "loss.npy"), want.loss, strict=True)
 
 
 def test_the_error_is_what_is_said():

@@ -207,9 +207,9 @@ def test_plans_are_those_of_surfaces(name):
 # Engines
 
 
-@pytest.fixture(scope="module", params=["processes", "dask"])
+@pytest.fixture(scope="module", params=["processes", "loky", "dask"])
 def engine(request):
-    with {"processes": engines.process_pool, "dask": engines.dask}[request.param]() as executor:
+    with {"processes": engines.process_pool, "loky": engines.loky, "dask": engines.dask}[request.param]() as executor:
         yield executor
 
 
