@@ -64,7 +64,7 @@ class Surface(NamedTuple):
     @property
     def bands(self):
         """Nodes of each round of sums."""
-        return [self.nodes * (rows.stop - rows.start) for rows in bands(self.nodes, self.nodes)]
+        return [self.nodes * (columns.stop - columns.start) for columns in bands(self.nodes, self.nodes)]
 
     @property
     def bytes_read(self):

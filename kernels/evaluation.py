@@ -107,10 +107,10 @@ def at_points(
                 limit(out)
         return
     components = sum(QUANTITIES[name].components for name in outputs)
-    for number, rows in enumerate(bands(components * len(axes[0]), len(axes[1]))):
-        some = {name: out[..., rows, :] for name, out in outputs.items()}
+    for number, columns in enumerate(bands(components * len(axes[1]), len(axes[0]))):
+        some = {name: out[..., columns] for name, out in outputs.items()}
         stage = f"{work.title}: {', '.join(outputs)} at {len(axes[0])} x {len(axes[1])} points, band {number}"
-        write_means(sums_at(work, group, (axes[0], axes[1][rows]), some, stage, advance), summary.weight, some)
+        write_means(sums_at(work, group, (axes[0][columns], axes[1]), some, stage, advance), summary.weight, some)
 
 
 def together(blocks: list[Block], n: int) -> Block:
@@ -119,10 +119,11 @@ def together(blocks: list[Block], n: int) -> Block:
     return concatenated(blocks)
 
 
-def bands(width: int, rows: int) -> Iterator[slice]:
-    """Rows of a grid whose sums, `width` of a row, are kept at once."""
-    some = max(1, BAND // width)
-    return (slice(start, min(start + some, rows)) for start in range(0, rows, some))
+def bands(height: int, columns: int) -> Iterator[slice]:
+    """Columns of a grid whose sums, `height` of a column, are kept at once: accuracy costs as much for a part of one as
+    for all of it."""
+    some = max(1, BAND // height)
+    return (slice(start, min(start + some, columns)) for start in range(0, columns, some))
 
 
 def sums_at(
@@ -174,12 +175,16 @@ class SumsAt(NamedTuple):
 
     def __call__(self, parts: tuple[Part, ...], advance: Advance) -> tuple[int, Array]:
         sums: State = {}
-        for block in joined(blocks_of(parts)):
-            values = self.of_block(block, advance)
-            sums = sums or no_sums(values.shape, None if isinstance(values, np.ndarray) else values)
-            add_sums(sums, (len(block.y), values))
-        total = compensated.finished(sums["total"], sums["lost"])
-        return int(sums["n"]), array_on_host(total) if self.on_host else total
+        found = ((len(block.y), self.of_block(block, advance)) for block in joined(blocks_of(parts)))
+        n, total = next(found)  # of one block alone nothing is added
+        for result in found:
+            if not sums:
+                sums = no_sums(total.shape, None if isinstance(total, np.ndarray) else total)
+                add_sums(sums, (n, total))
+            add_sums(sums, result)
+        if sums:
+            n, total = int(sums["n"]), compensated.finished(sums["total"], sums["lost"])
+        return n, array_on_host(total) if self.on_host else total
 
     def of_block(self, block: Block, advance: Advance) -> Array:
         backend = backends.chosen(self.backend, y=block.y)

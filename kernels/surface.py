@@ -215,7 +215,8 @@ def surface_on_plane(
 
     float32 data is evaluated in float64 and rounded once. Extra memory is about 200 MB at the most, however much data
     (more on axes of over 500,000 points), and a surface more where direct evaluation writes to an `out` that isn't
-    C-contiguous; by "torch" also float64 sums of a quantity.
+    C-contiguous; by "torch" also float64 sums of a quantity. A `checkpoint` keeps two float64 numbers for each sum, in
+    memory and in its file; results of an `executor` that wait for an earlier one may be 1 GB.
 
     References
     ----------
@@ -324,7 +325,8 @@ def plan_surface(
     samples = samples_of(plane, y, sample_weight)
     backends.chosen(None, **samples.named)
     problem = problem_of(samples, s, t, quantities, loss, pos_weight, method, tol)
-    return planned(problem, runner=Runner(check_executor(executor)))[0][1].plan
+    runner = HERE if check_executor(executor) is None else Runner(executor)
+    return planned(problem, runner=runner)[0][1].plan
 
 
 def seen_by_numpy(plane: Any, *values: Any) -> tuple[Any, ...]:

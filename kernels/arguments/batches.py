@@ -1,6 +1,6 @@
 """Batches of features and labels: values or callables, which can be sent to a worker."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
@@ -20,15 +20,19 @@ class Batch(NamedTuple):
 
 
 def is_batches(X: Any) -> TypeGuard[Batches]:
-    """Whether X is batches (X, y) and not features: no array of any kind, no nested list of numbers."""
+    """Whether X is batches (X, y) and not features: no array of any kind, no rows of numbers."""
     if arrays.is_tensor(X) or arrays.is_sparse(X) or hasattr(X, "__array__") or not hasattr(X, "__iter__"):
         return False
-    if not isinstance(X, (list, tuple)):
+    if not isinstance(X, Sequence):
         return True
-    first = X[0] if len(X) else None  # a list, if a DataLoader made it
-    if isinstance(first, tuple) or callable(first):
+    if isinstance(X, memoryview):
+        return False
+    first = X[0] if len(X) else None
+    if callable(first):
         return True
-    return isinstance(first, list) and len(first) > 0 and np.ndim(first[0]) == 2
+    if isinstance(first, tuple):
+        return len(first) == 0 or np.ndim(first[0]) > 0
+    return isinstance(first, list) and len(first) > 0 and np.ndim(first[0]) == 2  # a list, if a DataLoader made it
 
 
 def print_of_batch(given: Any) -> str:

@@ -96,7 +96,7 @@ class ArraySamples:
 
     def print(self) -> str:
         """A text that is another one for other samples."""
-        return print_of(*(None if field is None else np.asarray(field) for field in self.fields))
+        return print_of_fields(self.fields)
 
 
 def slice_of(field: Array, some: slice) -> Array:
@@ -153,7 +153,12 @@ def length_of(given: Any) -> int | None:
 def print_of_block(given: Any) -> str:
     if callable(given):
         return print_of(given)
-    return print_of(*(None if field is None else np.asarray(field) for field in checked(given)))
+    return print_of_fields(checked(given))
+
+
+def print_of_fields(fields: Fields) -> str:
+    found: list[Any] = [None if field is None else arrays.on_host(field) for field in fields]
+    return print_of(*(None if field is None else np.asarray(field) for field in found))
 
 
 class Changed:

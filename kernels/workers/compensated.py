@@ -13,8 +13,11 @@ def add(total: Array, lost: Array, values: Array) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         before: Any = total + 0.0
         total += values
-        taken = total - before
-        lost += (before - (total - taken)) + (values - taken)
+        taken: Any = total - before
+        before -= total - taken  # in place, as grids are large: 3 new ones, not 7
+        taken -= values
+        before -= taken
+        lost += before
 
 
 def finished(total: Array, lost: Array) -> Array:

@@ -140,7 +140,7 @@ def test_limits_leave_bits_the_same_for_every_executor(name, limits, monkeypatch
         np.testing.assert_allclose(*close, rtol=0, atol=1e-12 * max(1, np.abs(close[1]).max()))
 
 
-def test_a_band_of_one_row():
+def test_a_band_of_one_column():
     case = Case(Samples(n=300), options={"quantities": ALL})
     want = case.surface(values(case.samples, 100))
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,7 @@
 """Loss and gradient over batches: what arrays give, to the bit the same whoever reads them."""
 
 import math
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import bce_loss_grad, means_of_batches
+from kernels import bce_loss_grad, logit_plane, means_of_batches
 
 D = 5
 W, B = np.array([0.3, -0.2, 0.1, 0.0, -0.4]), 0.2
@@ -50,6 +51,24 @@ def test_of_all_samples(dtype, weighted, pos_weight):
         for given in (values, callables):
             assert_same_bits(bce_loss_grad(given, None, W, B, pos_weight=pos_weight), got)
             assert_same_bits(bce_loss_grad(given, None, W, B, pos_weight=pos_weight, executor=executor), got)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, deque, np.array, memoryview])
+@pytest.mark.parametrize("row", [list, tuple])
+def test_rows_of_numbers_are_no_batches(kind, row):
+    X, y = batch(0)
+    rows = [row(values) for values in X.tolist()]
+    given = memoryview(X) if kind is memoryview else kind(rows)
+    assert_same_bits(bce_loss_grad(given, y, W, B), bce_loss_grad(X, y, W, B))
+    thetas = np.eye(D + 1)[:3]
+    assert_same_bits(logit_plane(given, *thetas), logit_plane(X, *thetas))
+
+
+def test_batches_in_any_sequence():
+    values, callables = batches()
+    want = bce_loss_grad(values, None, W, B)
+    for given in (tuple(values), deque(values), deque(callables), list(map(list, values))):
+        assert_same_bits(bce_loss_grad(given, None, W, B), want)
 
 
 def oracle_loss_grad(X, y, weight, pos_weight):

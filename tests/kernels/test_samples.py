@@ -134,7 +134,7 @@ def test_a_summary_of_tensors_is_one_transfer_to_the_host():
         ([*blocks(PLANE, 600), (PLANE, Y[1:])], ValueError, r"y has shape \(1202,\); accepted"),
         ([(LogitPlane(*np.zeros((3, 0))), [])], ValueError, r"plane.offset has shape \(0,\); accepted"),
         (logit_plane([(X, Y, Y, Y)], *THETAS), TypeError, r"X is a stream of tuple; accepted: .* batches \(X, y\)"),
-        (logit_plane("abc", *THETAS), TypeError, r"X is a stream of str; accepted: .* batches \(X, y\)"),
+        (logit_plane({"abc": 1}, *THETAS), TypeError, r"X is a stream of str; accepted: .* batches \(X, y\)"),
     ],
 )
 def test_wrong_streams(stream, error, match):

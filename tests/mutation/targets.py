@@ -152,7 +152,7 @@ TESTS = {
     "kernels/torch_cuda/triton/update.py": ("triton", "cuda_manners"),
     "kernels/workers/__init__.py": ("blocks",),
     "kernels/workers/checkpoint.py": ("faults", "blocks", "gradient_of_batches", "members"),
-    "kernels/workers/compensated.py": ("blocks", "gradient_of_batches", "samples"),
+    "kernels/workers/compensated.py": ("compensated", "blocks", "gradient_of_batches", "samples"),
     "kernels/workers/once.py": ("members",),
     "kernels/workers/runner.py": ("blocks", "checkpoint", "faults", "gradient_of_batches"),
     "logreg/__init__.py": ("package", "clash"),
