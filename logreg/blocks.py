@@ -3,6 +3,7 @@ over them, added up in the order of the blocks."""
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from kernels.arguments.ranges import unit_in_use
 from kernels.arguments.samples import tasks_over
 from kernels.evaluation import add_sums, no_sums
 from kernels.workers import compensated
+from kernels.workers.checkpoint import print_of
 from kernels.workers.runner import Runner, Stage, State
 from logreg.classes import Counted, Labels, Meaning, count_classes
 from logreg.devices import host
@@ -26,6 +28,7 @@ from logreg.samples import (
     StreamedSamples,
     check_counts,
     check_passes,
+    names_of,
     only_label,
     read_features,
     read_part,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from logreg.samples import Summed
 
 RETURNS = "callables that return (x, y) or (x, y, sample_weight)"
+ADDRESS = "_stop_words_id"
 LONGEST = 200  # characters of a label, as JSON: a checkpoint has room for so many
 
 
@@ -64,10 +68,13 @@ class Reading(NamedTuple):
     meaning: Meaning
     known: Expected
 
-    def labels(self, block: Block) -> tuple[Labels, np.ndarray | None]:
-        """Labels of a block and weights of its own (n,), or None; its features aren't looked at."""
+    def labels(self, block: Block) -> tuple[Labels, np.ndarray | None, str]:
+        """Labels of a block, weights of its own (n,) or None, and a print of the names of its columns, if these are
+        features; the features aren't looked at."""
         item = returned(block)
-        return self.labels_of(item, item[0].shape[0] if hasattr(item[0], "shape") else len(item[0]))
+        labels, weight = self.labels_of(item, item[0].shape[0] if hasattr(item[0], "shape") else len(item[0]))
+        names = None if self.known.prepare else names_of(item[0])
+        return labels, weight, "" if names is None else print_of(names)
 
     def samples(self, block: Block) -> ArraySamples:
         """The samples of a block, checked."""
@@ -78,6 +85,8 @@ class Reading(NamedTuple):
             return ArraySamples(x, labels, None, weight, IN_PIECES)
 
     def labels_of(self, item: Any, n: int) -> tuple[Labels, np.ndarray | None]:
+        if n == 0:
+            raise ValueError("data has an empty block; accepted: blocks of at least one sample")
         return read_part(item[1], n, self.meaning), weights_of_part(item, n)
 
 
@@ -166,9 +175,22 @@ class Blocks:
 AnySamples: TypeAlias = ArraySamples | StreamedSamples | Blocks
 
 
+class Pickler(pickle.Pickler):
+    """Makes the same bytes of equal steps in any process: scikit-learn's vectorizers keep the address of their stop
+    words, which is another one in each, and found anew when they are called."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if ADDRESS not in getattr(value, "__dict__", ()):
+            return NotImplemented
+        make, arguments, state, *others = value.__reduce_ex__(pickle.DEFAULT_PROTOCOL)
+        return make, arguments, {name: one for name, one in state.items() if name != ADDRESS}, *others
+
+
 def pickled(name: str, value: Any) -> bytes:
+    file = io.BytesIO()
     try:
-        return pickle.dumps(value)
+        Pickler(file).dump(value)
+        return file.getvalue()
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         accepted = "what can be pickled, such as functools.partial of a function"
         raise TypeError(f"{name} can't be pickled ({error}); accepted with checkpoint: {accepted}") from error
@@ -191,10 +213,10 @@ class SumOf(NamedTuple):
 
 
 def no_labels() -> State:
-    """Of labels and weights: weights of classes in a unit, and what stands for classes, as JSON."""
+    """Of labels and weights: weights of classes in a unit, what stands for classes, as JSON, and a print of columns."""
     counts = {name: np.zeros((), int) for name in ("n", "blocks", "weighted")}
     sums = {"numbers": np.zeros(2), "weights": np.zeros(2), "unit": np.zeros(())}
-    return counts | sums | {"classes": np.zeros(2, f"<U{LONGEST}")}
+    return counts | sums | {"classes": np.zeros(2, f"<U{LONGEST}"), "columns": np.zeros((), "<U32")}
 
 
 class LabelsOf(NamedTuple):
@@ -209,13 +231,13 @@ class LabelsOf(NamedTuple):
                 add_labels(state, self.of_block(*self.reading.labels(block)))
         return state
 
-    def of_block(self, labels: Labels, weight: np.ndarray | None) -> State:
+    def of_block(self, labels: Labels, weight: np.ndarray | None, columns: str) -> State:
         unit = unit_in_use(weight)
         counted = count_classes(labels, None if weight is None else weight / (unit or 1.0))
         state = no_labels()
         state["n"][...], state["blocks"][...], state["weighted"][...] = len(labels.y), 1, weight is not None
         state["numbers"][...], state["weights"][...], state["unit"][...] = counted.numbers, counted.weights, unit
-        state["classes"][...] = [text_of(label) for label in labels.classes]
+        state["classes"][...], state["columns"][...] = [text_of(label) for label in labels.classes], columns
         return state
 
 
@@ -241,6 +263,10 @@ def add_labels(state: State, more: State) -> None:
     state["unit"][...] = max(state["unit"], more["unit"])
     for name in ("n", "blocks", "weighted", "numbers"):
         state[name] += more[name]
+    columns = {str(one["columns"]) for one in (state, more)} - {""}
+    if len(columns) > 1:
+        raise ValueError("data x has other columns in one block than in another; accepted: the same in one order")
+    state["columns"][...] = "".join(columns)
     for k in range(2):
         texts = {str(one["classes"][k]) for one in (state, more)} - {""}
         label = only_label(k, {json.loads(text) for text in texts})

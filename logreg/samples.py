@@ -269,6 +269,7 @@ def check_batch(item: Any, weighted: bool) -> None:
     """Refuses what is no batch (x, y) or, if `weighted`, (x, y, sample_weight)."""
     if not (isinstance(item, (tuple, list)) and len(item) == (3 if weighted else 2)):
         accepted = "batches (x, y, sample_weight), as the first is" if weighted else "batches (x, y)"
+        accepted += ", or a list of callables alone" if callable(item) else ""
         raise TypeError(f"data is a stream of {type(item).__name__}; accepted: {accepted}")
 
 

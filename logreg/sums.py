@@ -69,7 +69,9 @@ def runner_around(
     if checkpoint is None:
         return Runner(executor)
     directions, seed = arguments["directions"], arguments["seed"]
-    if isinstance(directions, str) and directions in RANDOM and not isinstance(seed, Integral):
+    if not (isinstance(directions, str) and directions in RANDOM):
+        arguments = {**arguments, "seed": None}  # which nothing is drawn by
+    elif not isinstance(seed, Integral):
         accepted = "a whole number with checkpoint"
         raise ValueError(f"seed is {seed!r} with directions {directions!r}; accepted: {accepted}")
     steps = b"" if known.prepare is None else pickled("what the model does before", known.prepare)
@@ -85,6 +87,21 @@ def prints_of(data: Any) -> str:
     if not are_blocks(data):
         return ""
     return print_of(*(pickled(f"data[{number}]", given) for number, given in enumerate(data)))
+
+
+def plane_as_kept(plane: Plane, directions: Any, runner: Runner) -> Plane:
+    """The plane, with the vectors that are kept where they are found: decompositions have other last digits where the
+    BLAS of the caller has another number of threads."""
+    if runner.kept is None:
+        return plane
+    if not isinstance(directions, str):
+        runner.kept.bind(directions=print_of(*plane[:3]))
+        return plane
+    state = {"n": np.ones((), int), "vectors": np.stack(plane[:3])}
+    if not runner.kept.restore("plane", state):
+        runner.kept.note("plane", 1, state)
+    center, s_direction, t_direction = state["vectors"]
+    return plane._replace(center=center, s_direction=s_direction, t_direction=t_direction)
 
 
 def surface_on(
@@ -108,7 +125,7 @@ def surface_on(
             return surface_of(logits, plane, s, t, quantities, penalty, loss)
         given = samples_of(*logits[:3])
     if runner.kept is not None:
-        runner.kept.bind(directions=print_of(*plane[:3]), axes=print_of(s, t))
+        runner.kept.bind(axes=print_of(s, t), pos_weight=repr(pos_weight))
         if logits is not None:
             runner.kept.bind(samples=given.print())
     values = evaluate_by(runner, given, s, t, quantities, loss=loss, pos_weight=pos_weight)

@@ -25,7 +25,7 @@ from logreg.models import points_of, read_models
 from logreg.objective import objective_of
 from logreg.plane import PlaneSurface, is_plane_surface, read_plane_surface
 from logreg.samples import unread_arrays
-from logreg.sums import runner_around, surface_on
+from logreg.sums import plane_as_kept, runner_around, surface_on
 from logreg.windows import axes_of, axis, pair_of_points
 
 if TYPE_CHECKING:
@@ -319,6 +319,7 @@ class LossSurface:
         if directions is None:
             directions = "pca" if len(known.paths) > 1 and turns(np.vstack(known.paths)) else "axes"
         plane = plane_around(known, objective.samples, directions, seed, objective.mean, objective.penalty)
+        plane = plane_as_kept(plane, directions, runner)
         s, t = axes_of(extent, resolution, plane, known.paths)
         surface = surface_on(plane, objective, s, t, names, runner, card)
         if len(known.paths) > 1:

@@ -98,4 +98,5 @@ def wrong_block(what, number):
         "item": [x, y, y, y],
         "array": x,
         "nothing": None,
+        "empty": (x[:0], y[:0]),
     }[what]

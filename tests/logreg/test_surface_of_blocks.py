@@ -1,6 +1,7 @@
 """`LossSurface.around` of blocks that are called where they are evaluated, by executors, and kept in a file."""
 
 import os
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -9,6 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+import torch
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression as Classifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -332,6 +336,61 @@ def test_a_file_of_other_samples_is_refused(tmp_path):
         around((X, 1 - Y), checkpoint=tmp_path / "kept", directions="random")
 
 
+@pytest.mark.parametrize("other", [2.1234561, np.float64(2.1234561), np.array([2.1234561]), torch.tensor([2.1234561])])
+def test_a_weight_of_the_positive_class_is_told_by_all_its_digits(other, tmp_path):
+    settings = {"checkpoint": tmp_path / "kept", "directions": "random"}
+    around(blocks(), pos_weight=other - 1e-6, **settings)
+    with pytest.raises(ValueError, match=r"is of other work, by its .*; accepted"):
+        around(blocks(), pos_weight=other, **settings)
+
+
+def test_a_seed_by_which_nothing_is_drawn_is_not_looked_at(tmp_path):
+    kept = {"checkpoint": tmp_path / "kept", "directions": "hessian"}
+    assert_same(*(around(blocks(), seed=np.random.default_rng(0), **kept) for _ in range(2)))
+
+
+@pytest.mark.parametrize("data", [blocks(), (X, Y)], ids=["callables", "arrays"])
+def test_directions_are_those_that_are_kept(data, tmp_path, monkeypatch):
+    """Where LAPACK finds others in the last digits, by another number of threads."""
+    settings = {"directions": "hessian", "checkpoint": tmp_path / "kept"}
+    want = around(data, **settings)
+    decomposed = np.linalg.eigh
+
+    def otherwise(matrix):
+        values, vectors = decomposed(matrix)
+        return values, vectors + 1e-15
+
+    monkeypatch.setattr(np.linalg, "eigh", otherwise)
+    assert not (around(data, directions="hessian").plane.s_direction == want.plane.s_direction).all()
+    assert_same(around(data, **settings), want)
+
+
+def test_directions_that_are_given_are_told_by_all_their_digits(tmp_path):
+    pair = np.eye(D + 1)[1:3]
+    around(blocks(), directions=pair, checkpoint=tmp_path / "kept")
+    with pytest.raises(ValueError, match="is of other work, by its directions; accepted"):
+        around(blocks(), directions=pair * (1 + 1e-15), checkpoint=tmp_path / "kept")
+
+
+def sentences(number):
+    x, y = block(number)
+    return [f"size {row[0]:.0f} of {row[1]:.0f} and {row[2]:.0f}" for row in x], y
+
+
+def test_steps_are_the_same_in_another_process(tmp_path):
+    """Where scikit-learn's vectorizers keep another address of their stop words."""
+    parts = [partial(sentences, number) for number in range(5)]
+    texts, y = [text for part in parts for text in part()[0]], np.concatenate([part()[1] for part in parts])
+    model = make_pipeline(TfidfVectorizer(stop_words=["and"]), Classifier()).fit(texts, y)
+    want = around(parts, model, checkpoint=tmp_path / "kept")
+    again = pickle.loads(pickle.dumps(model))
+    again[0]._stop_words_id += 8
+    assert_same(around(parts, again, checkpoint=tmp_path / "kept"), want)
+    again[0]._tfidf.idf_ *= 2
+    with pytest.raises(ValueError, match="is of other work, by its model; accepted"):
+        around(parts, again, checkpoint=tmp_path / "kept")
+
+
 # What is refused
 
 
@@ -363,6 +422,7 @@ WRONG = {
     ),
     "array": (TypeError, "data has a block of ndarray; accepted: callables"),
     "nothing": (TypeError, "data has a block of NoneType; accepted: callables"),
+    "empty": (ValueError, "data has an empty block; accepted: blocks of at least one sample"),
 }
 
 
@@ -440,6 +500,29 @@ def test_columns_in_another_order_than_the_model_has():
         around([partial(wrong_block, "names", 0)], model)
 
 
+def table(number):
+    x, y = block(number)
+    return pd.DataFrame(x, columns=NAMES), y
+
+
+@pytest.mark.parametrize("tasks", [1, 1024])
+def test_columns_in_another_order_than_in_another_block(tasks, monkeypatch):
+    monkeypatch.setattr(kernel_samples, "MOST_TASKS", tasks)
+    same = [partial(table, number) for number in range(5)]
+    assert_close(around(same), around(**whole()))
+    other = pd.DataFrame(X[:9], columns=NAMES)[NAMES[::-1]], Y[:9]
+    with pytest.raises(ValueError, match="data x has other columns in one block than in another; accepted"):
+        around([*same, lambda: other])
+
+
+def test_steps_choose_columns_in_any_order():
+    steps = ColumnTransformer([("scale", StandardScaler(), NAMES)])
+    whole_table = pd.DataFrame(X, columns=NAMES)
+    model = make_pipeline(steps, Classifier()).fit(whole_table, Y)
+    parts = [lambda: (whole_table[:99], Y[:99]), lambda: (whole_table[NAMES[::-1]][99:], Y[99:])]
+    assert_close(around(parts, model), around((whole_table, Y), model))
+
+
 def test_other_weights_than_those_of_batches():
     parts = [part() for part in blocks("weighted")]
     with pytest.raises(
@@ -459,6 +542,8 @@ def test_other_weights_than_those_of_batches():
 def test_a_list_of_other_things():
     with pytest.raises(TypeError, match="data has a block of tuple; accepted: callables"):
         around([*blocks(), block(0)])
+    with pytest.raises(TypeError, match=r"data is a stream of partial; .*, or a list of callables alone"):
+        around([block(0), *blocks()])
     with pytest.raises(TypeError, match=r"executor is a str; accepted: None or a concurrent\.futures\.Executor"):
         around(blocks(), executor="threads")
     with pytest.raises(TypeError, match="data is a list of callables; accepted: samples or batches"):
