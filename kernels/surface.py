@@ -402,6 +402,8 @@ def runner_of(executor: Executor | None, checkpoint: Path | None, problem: Probl
 def planned(problem: Problem, interpolates: bool = True, runner: Runner = HERE) -> list[tuple[Group, Choice]]:
     """[(Group, Choice)]: samples with what is asked of them, and how it is evaluated; that of the loss first."""
     samples, (s, t), asked, method, tol, pos_weight = problem
+    if samples.here:
+        runner = runner.here()  # what is planned by is read where it is: values go to workers for their sums alone
     summary = summary_of(samples, runner)
     reach = grids.reach_of_logits(summary.low, summary.high, s, t)
     groups = groups_of(samples, summary, reach, asked, pos_weight, runner)

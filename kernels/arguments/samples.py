@@ -315,12 +315,10 @@ def check_passes(n: int, again: int) -> None:
 
 
 def summary_of(samples: ArraySamples | StreamedSamples, runner: Runner = HERE) -> Summary:
-    """The Summary of samples, by workers unless their data is here; of a stream, what it did not know is known then."""
+    """The Summary of samples; of a stream, what it did not know is known then."""
     if samples.count == 1 and runner is HERE and isinstance(samples, ArraySamples):
         (block,) = samples
         return summary_of_block(block)
-    if samples.here:
-        runner = runner._replace(executor=None)  # values go to nobody twice
     state: State = {"n": np.zeros((), int), "ranges": ranges.none()}
     found = runner.fold(Stage("ranges", tasks_over(samples, ranges.of_parts), add_ranges), state)["ranges"]
     if isinstance(samples, StreamedSamples):

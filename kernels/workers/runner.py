@@ -58,6 +58,10 @@ class Runner(NamedTuple):
     executor: Executor | None = None
     kept: Kept | None = None
 
+    def here(self) -> "Runner":
+        """The same without workers."""
+        return HERE if self.kept is None else Runner(None, self.kept)
+
     def fold(self, stage: Stage, state: State, advance: Advance = nothing) -> State:
         """The state with the results of all tasks added in their order, in place; what is kept of a stage is not run
         again."""

@@ -601,3 +601,29 @@ def test_ctrl_c_cancels_what_has_not_begun(executor, tmp_path):
     (tmp_path / "ran").mkdir()
     begun, all_of_them = printed_by(script.read_text(), tmp_path / "ran")
     assert 5 <= begun <= 30 < all_of_them == 120
+
+
+class Counting(ThreadPoolExecutor):
+    """Threads that count what they are given."""
+
+    given = 0
+
+    def submit(self, *arguments):
+        self.given += 1
+        return super().submit(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("quantities", "options", "rounds"),
+    [(("loss",), {}, 1), (("loss", "mse"), {}, 1), (("loss", "mse", "balanced_accuracy"), {"pos_weight": 3.0}, 3)],
+)
+@pytest.mark.parametrize("method", ["direct", "spectral"])
+def test_values_are_sent_for_sums_alone(quantities, options, rounds, method):
+    """Once for each group of quantities: ranges, distances from a line and weights are read where values are."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 500))
+    values = [(LogitPlane(0 * row, row, np.ones(500)), rng.integers(0, 2, 500)) for row in x]
+    s = t = np.linspace(-2, 2, 150)
+    with Counting(2) as executor:
+        surface_on_plane(values, None, s, t, quantities=quantities, method=method, executor=executor, **options)
+    assert executor.given == 4 * rounds
