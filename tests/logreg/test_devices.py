@@ -22,7 +22,7 @@ def device(request, monkeypatch):
         if not (shutil.which("g++") or shutil.which("clang++")):
             pytest.skip("no C++ compiler for Inductor")
         monkeypatch.setattr(arrays, "is_cuda", arrays.is_tensor)
-        for module in ("training", "surface", "starts", "rates", "line"):
+        for module in ("training", "surface", "studies", "line"):
             monkeypatch.setattr(
                 import_module(f"logreg.{module}"), "card_of", lambda device: device and torch.device(device)
             )
