@@ -107,7 +107,8 @@ def at_points(
                 limit(out)
         return
     components = sum(QUANTITIES[name].components for name in outputs)
-    for number, columns in enumerate(bands(components * len(axes[1]), len(axes[0]))):
+    whole = [slice(None)]  # of one block, as in one piece: tiles of other columns round otherwise
+    for number, columns in enumerate(whole if summary.blocks == 1 else bands(components * len(axes[1]), len(axes[0]))):
         some = {name: out[..., columns] for name, out in outputs.items()}
         stage = f"{work.title}: {', '.join(outputs)} at {len(axes[0])} x {len(axes[1])} points, band {number}"
         write_means(sums_at(work, group, (axes[0][columns], axes[1]), some, stage, advance), summary.weight, some)

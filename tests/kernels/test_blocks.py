@@ -627,3 +627,17 @@ def test_values_are_sent_for_sums_alone(quantities, options, rounds, method):
     with Counting(2) as executor:
         surface_on_plane(values, None, s, t, quantities=quantities, method=method, executor=executor, **options)
     assert executor.given == 4 * rounds
+
+
+@pytest.mark.parametrize("quantity", ["loss", "mse", "accuracy", "gradient"])
+def test_one_block_has_the_bits_of_arrays_on_a_grid_of_many_bands(quantity, monkeypatch):
+    """Bands would begin within the tiles of a grid in one piece."""
+    rng = np.random.default_rng(0)
+    plane, y = LogitPlane(*rng.normal(size=(3, 300))), rng.integers(0, 2, 300)
+    s, t = rng.permutation(np.linspace(-3, 3, 170)), np.linspace(-2, 2, 150)
+    options = {"quantities": quantity, "method": "direct"}
+    want = getattr(surface_on_plane(plane, y, s, t, **options), quantity)
+    monkeypatch.setattr(evaluation, "BAND", 5000)
+    with ThreadPoolExecutor(1) as executor:
+        got = getattr(surface_on_plane(plane, y, s, t, executor=executor, **options), quantity)
+    np.testing.assert_array_equal(got, want)
